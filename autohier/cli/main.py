@@ -1,0 +1,37 @@
+"""The ``autohier`` command: registers its commands and turns errors into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from autohier.cli.check import check
+from autohier.cli.prepare import prepare
+from autohier.cli.resume import resume
+from autohier.cli.search import search
+from autohier.cli.spaces import spaces
+from autohier.cli.status import status
+from autohier.cli.train import train
+from autohier.errors import AutohierError
+
+app = typer.Typer(
+    name="autohier",
+    help="Search for the best hierarchical, pruned action recognizer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (prepare, search, resume, status, train, spaces, check):
+    app.command()(command)
+
+USER_ERROR = 2
+
+
+def main() -> None:
+    """Run the command line; an error a user can cause is one line on standard error and exit code 2."""
+    try:
+        app()
+    except AutohierError as error:
+        sys.stderr.write(f"autohier: {error}\n")
+        sys.exit(USER_ERROR)

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SpaceName = Annotated[
+    str, typer.Argument(metavar="SPACE", help="A shipped space (autohier spaces) or a TOML file.")
+]
+SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or its folder.")]
+DataFolder = Annotated[Path, typer.Option("--data", help="Where prepared datasets lie.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Where sweeps and finished stages lie.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
+]
+
+DEFAULT_DATA = Path("data")
+DEFAULT_OUT = Path("sweeps")

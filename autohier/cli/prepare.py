@@ -1,0 +1,84 @@
+"""``autohier prepare DATASET``: make a store of a dataset's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autohier.cli.options import DEFAULT_DATA, DataFolder
+
+if TYPE_CHECKING:
+    from autohier.data.preparation import PrepareSummary
+
+INTERRUPTED = 130
+
+
+def prepare(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="ntu60, utd-mhad or demo; demo is generated.")
+    ],
+    *,
+    source: Annotated[
+        Path | None, typer.Option(help="Folder of the dataset's own files, at any depth.")
+    ] = None,
+    data: DataFolder = DEFAULT_DATA,
+    modality: Annotated[str | None, typer.Option(help="depth or rgb; the dataset's own by default.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the kept frames in pixels; 256, and 64 for demo, by default.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames kept per clip, evenly spaced.")] = 32,
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core by default.")] = None,
+    crop: Annotated[bool, typer.Option(help="Cut frames to the box of the skeleton.")] = True,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Keep clips without a usable skeleton too, uncropped.")
+    ] = False,
+) -> None:
+    """Prepare a dataset once for all searches: decode, crop, resize, keep some frames of each clip.
+
+    A preparation that was stopped goes on where it was when the command is given again.
+    """
+    from autohier.cli.prepare_progress import ProgressLines
+    from autohier.data.datasets.registry import open_dataset
+    from autohier.data.demo_preparation import DEMO_SIZE_PX, generate_demo_source
+    from autohier.data.preparation import prepare_dataset
+    from autohier.data.store.paths import store_folder
+    from autohier.errors import InputError
+
+    reader = open_dataset(dataset, modality=modality)
+    is_demo = reader.name == "demo"
+    with ProgressLines() as lines:
+        try:
+            if is_demo and source is None:
+                source = generate_demo_source(data, num_workers=workers, progress=lines.show_generated)
+            if source is None:
+                raise InputError(f"{reader.name} is prepared from its own files", remedy="add --source DIR")
+            summary = prepare_dataset(
+                reader,
+                source,
+                store_folder(data, reader.name, reader.modality),
+                size_px=size or (DEMO_SIZE_PX if is_demo else 256),
+                max_frames=frames,
+                crop=crop,
+                without_skeleton="whole-frame" if keep_all else "reject",
+                num_workers=workers,
+                progress=lines.show_prepared,
+            )
+        except KeyboardInterrupt:
+            lines.say("stopped; finished shards are kept: give the same command to go on")
+            raise typer.Exit(INTERRUPTED) from None
+    for line in describe(summary):
+        typer.echo(line)
+
+
+def describe(summary: PrepareSummary) -> list[str]:
+    """The lines that tell what a preparation has made."""
+    folder = summary.store_folder
+    size = f"{summary.num_clips:,} clips, {summary.num_bytes / 1e6:,.1f} MB"
+    lines = [f"{folder}: {size}, in {summary.elapsed_s:,.0f} s"]
+    if summary.rejected_by_kind:
+        lines.append(f"{summary.num_rejected:,} clips rejected; {folder / 'rejected.parquet'} names each:")
+        lines.extend(f"  {count:,} files break this rule: {kind}" for kind, count in summary.rejected_by_kind)
+    lines.extend(f"WARNING: {finding}" for finding in summary.split_findings)
+    return lines

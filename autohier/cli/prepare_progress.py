@@ -1,0 +1,78 @@
+"""How ``prepare`` shows its progress: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+if TYPE_CHECKING:
+    from autohier.data.preparation import PrepareProgress
+
+_LINE_EVERY_S = 10.0
+
+
+class ProgressLines:
+    """Shows generation and preparation; a context, so that the bar goes away when it ends."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._tasks: dict[str, TaskID] = {}
+        self._last_line_s = 0.0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def show_generated(self, num_done: int, num_clips: int) -> None:
+        """Show how many clips of the demo are generated."""
+        self._show("generating", num_done, num_clips, "")
+
+    def show_prepared(self, progress: PrepareProgress) -> None:
+        """Show how many clips are prepared, how fast, and for how long yet."""
+        note = f"{progress.clips_per_s:.1f} clips/s"
+        if progress.left_s is not None:
+            note += f", {format_duration(progress.left_s)} left"
+        if progress.num_rejected:
+            note += f", {progress.num_rejected} rejected"
+        self._show("preparing", progress.num_done, progress.num_clips, note)
+
+    def _show(self, what: str, num_done: int, num_clips: int, note: str) -> None:
+        if self._console.is_terminal:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=num_clips, note=note)
+            self._bar.update(self._tasks[what], completed=num_done, total=num_clips, note=note)
+            return
+        now_s = time.monotonic()
+        if num_done == num_clips or now_s - self._last_line_s >= _LINE_EVERY_S:
+            self._last_line_s = now_s
+            self.say(f"{what} {num_done}/{num_clips} {note}".rstrip())
+
+
+def format_duration(duration_s: float) -> str:
+    """A duration as people say it: ``45 s``, ``3 min``, ``2 h 05 min``."""
+    if duration_s < 60:
+        return f"{duration_s:.0f} s"
+    minutes = round(duration_s / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

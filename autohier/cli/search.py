@@ -1,0 +1,67 @@
+"""``autohier search SPACE``: start a sweep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autohier.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataFolder, OutFolder, Overrides, SpaceName
+
+
+def search(
+    space: SpaceName,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 32,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the sweep; the space's and the time by default.")
+    ] = None,
+    data: DataFolder = DEFAULT_DATA,
+    out: OutFolder = DEFAULT_OUT,
+    sampler: Annotated[str, typer.Option(help="tpe, gp or random.")] = "tpe",
+    parallel: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; as many as fit by default.")
+    ] = None,
+    cpus_per_trial: Annotated[float, typer.Option(help="Processor cores of a trial.")] = 1,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="Share of a GPU, e.g. 0.5; 1 where there is one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search and of every trial.")] = 0,
+    storage: Annotated[
+        str | None, typer.Option(help="Optuna storage URL; a journal file by default.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster; this machine by default.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Search a space for the best setting."""
+    from autohier.cli.driving import drive_and_tell
+    from autohier.settings.frozen import validate
+    from autohier.settings.loading import load_space
+    from autohier.settings.sweep import SweepPlan
+    from autohier.sweep.folder import new_sweep
+    from autohier.sweep.provenance import provenance
+
+    loaded = load_space(space, overrides or ())
+    values = {
+        "name": name or f"{loaded.name}-{_now()}",
+        "space": loaded,
+        "trials": trials,
+        "seed": seed,
+        "sampler": sampler,
+        "storage": storage,
+        "data_folder": str(data.resolve()),
+        "stage_folder": str((out / "stages").resolve()),
+        "parallel": parallel,
+        "cpus_per_trial": cpus_per_trial,
+        "gpus_per_trial": gpus_per_trial,
+        "ray_address": ray_address,
+    }
+    plan = validate(SweepPlan, values, origin="search")
+    drive_and_tell(new_sweep(plan, provenance(), out), plan)
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

@@ -1,0 +1,14 @@
+"""``autohier spaces``: the search spaces that come with the package."""
+
+from __future__ import annotations
+
+import typer
+
+
+def spaces() -> None:
+    """List the shipped search spaces."""
+    from autohier.settings.loading import load_space, shipped_spaces
+
+    for name in shipped_spaces():
+        space = load_space(name)
+        typer.echo(f"{name:<12} {space.num_classes:>3} classes  {space.description}")

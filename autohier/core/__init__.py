@@ -1,0 +1,1 @@
+"""The shared core: what one trial does."""

@@ -1,0 +1,96 @@
+"""The hierarchy: which superclass every class belongs to, at each stack that has a head.
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from autohier.core.hierarchy.class_graph import class_graph
+from autohier.core.hierarchy.partition import balanced_partition
+from autohier.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """One assignment of all classes per headed stack, front to back; the last is the classes themselves.
+
+    Levels need not nest: a superclass may spread over several of an earlier level (HAC solves each level
+    alone). Superclasses of a level are numbered by their smallest class, so that equal hierarchies compare
+    equal. Their sizes may differ.
+
+    Raises:
+        InputError: where an assignment breaks one of these rules.
+    """
+
+    assignments: tuple[tuple[int, ...], ...]
+    """Superclass of each class, per headed stack."""
+
+    def __post_init__(self) -> None:
+        if not self.assignments or self.assignments[-1] != tuple(range(self.num_classes)):
+            raise InputError("the last level of a hierarchy must hold each class alone, in order")
+        if not self.num_classes:
+            raise InputError("a hierarchy must have at least one class")
+        for level, assignment in enumerate(self.assignments):
+            if len(assignment) != self.num_classes:
+                raise InputError(
+                    f"every level must assign all {self.num_classes} classes",
+                    got=f"{len(assignment)} at level {level}",
+                )
+            if tuple(dict.fromkeys(assignment)) != tuple(range(len(set(assignment)))):
+                raise InputError(
+                    "superclasses must be numbered 0, 1, ... by their smallest class",
+                    got=f"{list(assignment)} at level {level}",
+                )
+
+    @classmethod
+    def flat(cls, num_classes: int) -> Hierarchy:
+        """No superclasses: the classes at the last stack alone."""
+        return cls((tuple(range(num_classes)),))
+
+    @classmethod
+    def from_confusion(
+        cls, confusion_KK: ArrayLike, counts: Sequence[int], *, restarts: int = 1000, seed: int = 0
+    ) -> Hierarchy:
+        """Balanced superclasses from a confusion matrix, each level solved alone (HAC 3.3, eq. 2).
+
+        Args:
+            confusion_KK: ``[K, K]`` counts or probabilities of *validation* clips, rows the true class. A
+                training confusion of an over-fitted network is nearly diagonal and says nothing.
+            counts: superclasses of each headed stack before the last, which keeps the K classes.
+            restarts: see `balanced_partition`.
+            seed: see `balanced_partition`.
+
+        Raises:
+            InputError: see `balanced_partition`.
+        """
+        num_classes = len(class_graph(confusion_KK))
+        levels = [balanced_partition(confusion_KK, count, restarts=restarts, seed=seed) for count in counts]
+        return cls.from_lists([*(level.tolist() for level in levels), range(num_classes)])
+
+    @classmethod
+    def from_lists(cls, assignments: Sequence[Sequence[int]]) -> Hierarchy:
+        """The hierarchy that `as_lists` wrote.
+
+        Raises:
+            InputError: where the lists are no hierarchy.
+        """
+        return cls(tuple(tuple(assignment) for assignment in assignments))
+
+    def as_lists(self) -> list[list[int]]:
+        """The assignments in a form that JSON keeps."""
+        return [list(assignment) for assignment in self.assignments]
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.assignments[-1])
+
+    @property
+    def num_superclasses(self) -> tuple[int, ...]:
+        """Superclasses per headed stack, e.g. (2, 6, 20, 60); the last is K."""
+        return tuple(len(set(assignment)) for assignment in self.assignments)

@@ -1,0 +1,73 @@
+"""Cost of a network: parameters and multiply-adds, as if its dead channels were removed.
+
+Legend: C channels read, F filters or channels written, G groups of a convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network holds, and what it computes for one clip."""
+
+    parameters: int
+    """Weights, biases and batch norm affines."""
+    multiply_adds: int
+    """Of convolutions and linear layers; batch norm, pooling and activations are not counted."""
+
+
+def measure_cost(network: nn.Module, input_shape: tuple[int, ...]) -> Cost:
+    """Count what would be left of a network if its dead channels were taken out.
+
+    A filter is dead where its weights and bias are zero, and so are gamma and beta of the batch norm that
+    follows, if one does. A dead channel is neither written nor read. A residual stream has one width: its
+    channel is dead only where every writer of it is, and until then all write and read it. Outputs of linear
+    layers never count as dead. A network without dead filters is counted as it is.
+
+    The network is left as it was. No convolution is computed; activations of one clip are held twice.
+
+    Args:
+        network: takes a batch ``[B, *input_shape]``.
+        input_shape: of one clip, without the batch axis.
+    """
+    uses = trace_liveness(network, input_shape)
+    multiply_adds = sum(
+        use.num_positions * _num_weights(use) for use in uses if not isinstance(use.layer, Norm)
+    )
+
+    uses_by_layer: dict[nn.Module, list[LayerUse]] = defaultdict(list)
+    for use in uses:
+        uses_by_layer[use.layer].append(use)
+    num_left: dict[Tensor, int] = {}
+    for layer_uses in uses_by_layer.values():
+        num_left |= _parameters_left(layer_uses)
+    parameters = sum(num_left.get(each, each.numel()) for each in network.parameters())
+    return Cost(parameters, multiply_adds)
+
+
+def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:
+    """Elements that remain of each parameter of a layer: what any of its uses needs."""
+    layer = uses[0].layer
+    read_C = torch.stack([use.read_C for use in uses]).any(dim=0)
+    kept_F = torch.stack([use.kept_F for use in uses]).any(dim=0)
+    num_left: dict[Tensor, int] = {each: int(kept_F.sum()) for each in layer.parameters()}
+    if not isinstance(layer, Norm):
+        num_left[layer.weight] = _num_weights(LayerUse(layer, read_C, kept_F, num_positions=0))
+    return num_left
+
+
+def _num_weights(use: LayerUse) -> int:
+    """Weights between the channels that remain, group by group."""
+    num_groups = getattr(use.layer, "groups", 1)
+    read_G = use.read_C.view(num_groups, -1).sum(dim=1)
+    kept_G = use.kept_F.view(num_groups, -1).sum(dim=1)
+    return int((read_G * kept_G).sum()) * math.prod(use.layer.weight.shape[2:])

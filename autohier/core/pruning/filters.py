@@ -1,0 +1,89 @@
+"""Filter choice: which filters a pruning pass zeroes.
+
+Legend: F filters of one convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from autohier.errors import InputError, TrialError
+from autohier.models.recognizer import PrunableFilters
+
+
+def choose_filters(
+    filters: Sequence[PrunableFilters],
+    alive: Mapping[str, Tensor],
+    *,
+    ratio: float,
+    scope: Literal["altogether", "by-layer"],
+    norm: Literal["l2", "layer-mean"] = "l2",
+    floor: int = 1,
+) -> dict[str, Tensor]:
+    """Alive masks after one more pass: the weakest filters of those still alive are dead too (HAC 3.4).
+
+    HAC leaves open whether p% is of all filters or of the remaining ones. Here it is of the remaining, so
+    (1 - p)^k are alive after k passes; a dead filter has norm 0 and would be chosen for ever otherwise. The
+    number to zero is rounded to the nearest. HAC sets no floor either, and its "altogether" can empty a
+    layer and with it the network.
+
+    Args:
+        filters: the prunable convolutions, in order.
+        alive: for each name a bool mask ``[F]`` of the filters still alive.
+        ratio: share of the alive filters to zero, in [0, 1). 0 is the control arm that prunes nothing.
+        scope: "altogether" ranks the filters of all convolutions, "by-layer" those within each.
+        norm: "l2" of the filter's weights, as HAC; "layer-mean" divides it by the mean over the layer's
+            alive filters, so that layers initialised small are not emptied first.
+        floor: alive filters that every layer keeps, at least 1.
+
+    Returns:
+        New masks by name, on the CPU; filters of equal norm go by layer order, then by index.
+
+    Raises:
+        InputError: where an argument lies outside its range or a mask does not fit its convolution.
+        TrialError: where a filter still alive is not finite.
+    """
+    _check(filters, alive, ratio, floor)
+    chosen: dict[str, Tensor] = {}
+    for group in [filters] if scope == "altogether" else [[each] for each in filters]:
+        masks = [alive[each.name].detach().cpu() for each in group]
+        scores = [_scores(each, mask_F, norm, floor) for each, mask_F in zip(group, masks, strict=True)]
+        score, mask = torch.cat(scores), torch.cat(masks)
+        num_weakest = min(round(ratio * int(mask.sum())), int(score.isfinite().sum()))
+        mask[score.argsort(stable=True)[:num_weakest]] = False
+        parts = torch.split(mask, [len(mask_F) for mask_F in masks])
+        # Cloned because safetensors refuses tensors that share memory.
+        chosen |= {each.name: part_F.clone() for each, part_F in zip(group, parts, strict=True)}
+    return chosen
+
+
+def _scores(each: PrunableFilters, alive_F: Tensor, norm: str, floor: int) -> Tensor:
+    """Norms ``[F]``; infinite where the filter cannot be chosen: the dead, and the ``floor`` strongest."""
+    weight = each.convolution.weight.detach()
+    score_F: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1, dtype=torch.float64).cpu()
+    if not score_F[alive_F].isfinite().all():
+        raise TrialError("filters must be finite to be ranked", got=f"a norm that is not, in {each.name}")
+    mean = score_F[alive_F].mean()
+    if norm == "layer-mean" and mean > 0:
+        score_F = score_F / mean
+    score_F[~alive_F] = torch.inf
+    num_alive = int(alive_F.sum())
+    score_F[score_F.argsort(stable=True)[max(num_alive - floor, 0) : num_alive]] = torch.inf
+    return score_F
+
+
+def _check(filters: Sequence[PrunableFilters], alive: Mapping[str, Tensor], ratio: float, floor: int) -> None:
+    if not filters:
+        raise InputError("a recognizer must have filters to prune", got="none")
+    if not 0 <= ratio < 1:
+        raise InputError("the pruning ratio must lie in [0, 1)", got=ratio, remedy="write e.g. 0.1")
+    if floor < 1:
+        raise InputError("every layer must keep at least one filter", got=f"floor {floor}")
+    for each in filters:
+        shape = (each.convolution.weight.shape[0],)
+        if each.name not in alive or alive[each.name].shape != shape or alive[each.name].dtype != torch.bool:
+            raise InputError(f"{each.name} must have a bool mask of shape {shape}")

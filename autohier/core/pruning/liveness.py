@@ -1,0 +1,158 @@
+"""Liveness: which channels of a network's layers would remain if its dead ones were taken out.
+
+Liveness travels through the network as values: NaN where a channel is alive, finite where it is dead. NaN
+spreads through every operation that touches it and cannot cancel or underflow, so whatever joins channels (a
+residual sum, a concatenation, a pooling) joins their liveness, and no network needs code of its own.
+
+Gradients travel back from live channels that are read to the channels written into them. A dead filter they
+reach cannot go: another writer of the same residual stream keeps its channel alive, and a stream has one
+width. It is revived and the network passed through again, until nothing is left to revive.
+
+Legend: B clips, C channels read, F filters or channels written.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
+
+# Any positive number: the gradient of a rectifier is 1 there and would be 0 at 0.
+_DEAD = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUse:
+    """One call of a layer, and the channels of it that remain."""
+
+    layer: Weighted | Norm
+    read_C: Tensor
+    """Bool mask of the channels read that are alive."""
+    kept_F: Tensor
+    """Bool mask of the channels written that remain."""
+    num_positions: int
+    """Positions at which each channel is written."""
+
+
+def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[LayerUse]:
+    """Every use of a convolution, linear layer or batch norm while one clip passes, in order.
+
+    No convolution is computed, no weight of these layers is copied, and the network is left as it was.
+
+    Args:
+        network: takes a batch ``[B, *input_shape]``.
+        input_shape: of one clip, without the batch axis.
+    """
+    tape = _Tape()
+    stand_ins: dict[int, object] = {
+        id(layer): tape.stand_in(layer) for layer in network.modules() if isinstance(layer, Weighted | Norm)
+    }
+    # deepcopy takes what its memo holds for the copy already made.
+    traced = copy.deepcopy(network, stand_ins).eval()
+    like = next(network.parameters(), torch.empty(0))
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
+        while tape.revive(list(_tensors(traced(clip)))):
+            tape.clear()
+    return tape.uses
+
+
+@dataclass(frozen=True, slots=True)
+class _Tape:
+    """What the stand-ins of the layers have seen of one pass through the network, call by call."""
+
+    uses: list[LayerUse] = field(default_factory=list)
+    written: list[Tensor] = field(default_factory=list)
+    """Values ``[F]`` put into the channels; their gradients say which of them flow into live channels."""
+    ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    """What the weighted layers read, and where that is alive."""
+    revived: list[Tensor] = field(default_factory=list)
+    """For each call a bool mask ``[F]`` of the channels that are alive by what earlier passes found."""
+
+    def clear(self) -> None:
+        """Forget the pass, but not what it revived."""
+        for seen in (self.uses, self.written, self.ends):
+            seen.clear()
+
+    def stand_in(self, layer: Weighted | Norm) -> nn.Module:
+        """A layer that shares the other's parameters but carries liveness instead of activations."""
+        stand_in = copy.copy(layer)
+        forward = partial(self._shift, layer) if isinstance(layer, Norm) else partial(self._convolve, layer)
+        vars(stand_in)["forward"] = forward
+        return stand_in
+
+    def revive(self, outputs: list[Tensor]) -> bool:
+        """Revive the dead channels that flow into live ones; whether there were any."""
+        ends = [*self.ends, *((output, output.isnan()) for output in outputs)]
+        ends = [(end, live.to(end.dtype)) for end, live in ends if end.requires_grad]
+        if not ends:
+            return False
+        values, seeds = zip(*ends, strict=True)
+        slopes = torch.autograd.grad(values, self.written, seeds, materialize_grads=True)
+        alive = [values_F.isnan() for values_F in self.written]
+        self.revived[:] = [alive_F | (slope_F != 0) for alive_F, slope_F in zip(alive, slopes, strict=True)]
+        return any(bool((now_F & ~was_F).any()) for now_F, was_F in zip(self.revived, alive, strict=True))
+
+    def _convolve(self, layer: Weighted, read: Tensor) -> Tensor:
+        """Liveness behind a convolution or a linear layer, in its output's shape."""
+        channel_axis = 1 - layer.weight.ndim
+        read_C = _live_channels(read, channel_axis)
+        num_groups = getattr(layer, "groups", 1)
+        own_F = torch.ones(len(layer.weight), dtype=torch.bool, device=read.device)
+        if not isinstance(layer, nn.Linear):
+            own_F = (layer.weight != 0).flatten(1).any(dim=1)
+        emits_F = own_F & read_C.view(num_groups, -1).any(dim=1).repeat_interleave(len(own_F) // num_groups)
+        if layer.bias is not None:
+            emits_F = emits_F | (layer.bias != 0)
+
+        # A copy of the layer on the meta device gives the output's shape and computes nothing.
+        shadow = copy.deepcopy(layer, {id(each): each.to("meta") for each in layer.parameters()})
+        shape = shadow.forward(read.to("meta")).shape
+        values_F = read.new_full((len(own_F),), _DEAD).masked_fill_(self._revived(emits_F), math.nan)
+        self.uses.append(LayerUse(layer, read_C, own_F | values_F.isnan(), shape.numel() // len(own_F)))
+        self.written.append(values_F.requires_grad_())
+        self.ends.append((read, _along(read_C, channel_axis).expand_as(read)))
+        return _along(values_F, channel_axis).expand(shape).clone()
+
+    def _shift(self, layer: Norm, read: Tensor) -> Tensor:
+        """Liveness behind a batch norm: a channel is dead where it read nothing and shifts nothing."""
+        channel_axis = 1 - read.ndim
+        read_C = _live_channels(read, channel_axis)
+        shifts_F = torch.ones_like(read_C)
+        if layer.affine:
+            shifts_F = (layer.weight != 0) | (layer.bias != 0)
+        values_F = read.new_zeros(len(read_C)).masked_fill_(self._revived(shifts_F), math.nan)
+        self.uses.append(LayerUse(layer, read_C, read_C | values_F.isnan(), read.numel() // len(read_C)))
+        self.written.append(values_F.requires_grad_())
+        return read + _along(values_F, channel_axis)
+
+    def _revived(self, alive_F: Tensor) -> Tensor:
+        return alive_F | self.revived[len(self.uses)] if self.revived else alive_F
+
+
+def _live_channels(values: Tensor, channel_axis: int) -> Tensor:
+    return values.isnan().movedim(channel_axis, 0).flatten(1).any(dim=1)
+
+
+def _along(values_F: Tensor, channel_axis: int) -> Tensor:
+    """A view that broadcasts over all axes but the channels', which is counted from the end."""
+    return values_F.view(-1, *[1] * (-channel_axis - 1))
+
+
+def _tensors(outputs: object) -> Iterator[Tensor]:
+    """The tensors in what a network returns, however nested in tuples, lists and dicts."""
+    if isinstance(outputs, Tensor):
+        yield outputs
+    elif isinstance(outputs, dict):
+        yield from _tensors(list(outputs.values()))
+    elif isinstance(outputs, list | tuple):
+        for each in outputs:
+            yield from _tensors(each)

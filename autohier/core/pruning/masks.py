@@ -1,0 +1,75 @@
+"""Filter masks: which filters are alive, and how the others are held at zero.
+
+Legend: F filters of one convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from autohier.models.recognizer import PrunableFilters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterMasks:
+    """Alive masks by layer name.
+
+    HAC 3.4 zeroes filters and leaves open what keeps them zero. A zero filter alone is not dead: its batch
+    norm still emits beta - gamma * mean / std, and one optimizer step revives it. So gamma and beta are
+    zeroed too, and `apply` is to be called after *every* optimizer step; the optimizer is to be a fresh one
+    per pass, as old momentum revives filters as well.
+    """
+
+    alive: Mapping[str, Tensor]
+    """For each layer name a bool mask ``[F]`` on the CPU."""
+    _dead: dict[tuple[str, torch.device], Tensor] = field(default_factory=dict, init=False, repr=False)
+    """Indices of dead filters, as `apply` has moved them to the device."""
+
+    @classmethod
+    def all_alive(cls, filters: Sequence[PrunableFilters]) -> FilterMasks:
+        """The masks of an unpruned recognizer."""
+        return cls(
+            {each.name: torch.ones(len(each.convolution.weight), dtype=torch.bool) for each in filters}
+        )
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> FilterMasks:
+        """The masks that `to_state` gave."""
+        return cls({name: mask_F.to("cpu", torch.bool) for name, mask_F in state.items()})
+
+    def to_state(self) -> dict[str, Tensor]:
+        """Bool masks by layer name, which safetensors can keep."""
+        return dict(self.alive)
+
+    @property
+    def num_alive(self) -> int:
+        """Filters still alive, over all layers."""
+        return sum(int(mask_F.sum()) for mask_F in self.alive.values())
+
+    @property
+    def num_filters(self) -> int:
+        """Filters alive and dead, over all layers."""
+        return sum(len(mask_F) for mask_F in self.alive.values())
+
+    @torch.no_grad()
+    def apply(self, filters: Sequence[PrunableFilters]) -> None:
+        """Zero dead filters, their gamma and their beta in place; layers without dead ones cost nothing.
+
+        Raises:
+            KeyError: where a layer has no mask.
+        """
+        for each in filters:
+            dead = self._dead_filters(each.name, each.convolution.weight.device)
+            if len(dead):
+                for parameter in (each.convolution.weight, each.norm.weight, each.norm.bias):
+                    parameter.index_fill_(0, dead, 0.0)
+
+    def _dead_filters(self, name: str, device: torch.device) -> Tensor:
+        key = (name, device)
+        if key not in self._dead:
+            self._dead[key] = (~self.alive[name]).nonzero().flatten().to(device)
+        return self._dead[key]

@@ -1,0 +1,90 @@
+"""What each stage reads, as types: a stage can only read its inputs, and its inputs are its key.
+
+Pass 2 is keyed by the assignments, not by the counts or the confusion matrix that led to them, so that
+trials which agree on the superclasses share it. The pass cap and the stop rule are in no key.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from autohier.core.stages.result import StageKind
+from autohier.digest import digest
+from autohier.settings.choice import Scope
+from autohier.settings.frozen import FrozenModel
+from autohier.settings.parts import (
+    ClipSettings,
+    OptimisationSettings,
+    Pass1Settings,
+    Pass2Settings,
+    ProtocolSettings,
+)
+
+_VERSIONS: dict[StageKind, int] = {"pass-1": 1, "pass-2": 1, "prune": 1}
+"""Raised when what a stage computes changes, so that older artifacts are not taken for it."""
+
+
+class NetworkInputs(FrozenModel):
+    """Which network is built, and what it starts from."""
+
+    name: str
+    width: float
+    initialisation: Literal["fan-in", "fan-out"]
+    weights_sha256: str | None
+    """Digest of the 2D weights that are inflated; their path does not matter."""
+    num_classes: int
+    in_channels: int
+
+
+class Basis(FrozenModel):
+    """What all stages of a trial stand on."""
+
+    data: str
+    """The clip store's fingerprint."""
+    protocol: ProtocolSettings
+    clips: ClipSettings
+    network: NetworkInputs
+    numerics: dict[str, str]
+    """Precision, determinism, device kind, torch version: what changes the last bits."""
+    seed: int
+
+
+class Pass1Inputs(FrozenModel):
+    """Pass 1 has no searched setting: all trials of a sweep and seed share it."""
+
+    basis: Basis
+    optimisation: OptimisationSettings
+    pass_1: Pass1Settings
+
+
+class Pass2Inputs(FrozenModel):
+    """Pass 2 depends on the superclasses and the loss weights."""
+
+    basis: Basis
+    optimisation: OptimisationSettings
+    pass_2: Pass2Settings
+    assignments: tuple[tuple[int, ...], ...]
+    weights: tuple[float, ...]
+    parent_key: str | None
+    """The pass 1 whose weights it starts from; None where it starts from the initial ones."""
+
+
+class PruneInputs(FrozenModel):
+    """Prune k depends on prune k-1 (or pass 2), the scope and the ratio."""
+
+    basis: Basis
+    optimisation: OptimisationSettings
+    epochs: int
+    norm: Literal["l2", "layer-mean"]
+    floor: int
+    scope: Scope
+    ratio: float
+    parent_key: str
+
+
+StageInputs = Pass1Inputs | Pass2Inputs | PruneInputs
+
+
+def stage_key(kind: StageKind, inputs: StageInputs) -> str:
+    """The name of a stage: sha256 over its kind, version and inputs."""
+    return digest({"kind": kind, "version": _VERSIONS[kind], "inputs": inputs.model_dump(mode="json")})

@@ -1,0 +1,112 @@
+"""Opening a trial: what its stages stand on and work with, from a setting and the prepared clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autohier.core.stages.inputs import Basis, NetworkInputs
+from autohier.core.stages.reporter import Reporter
+from autohier.core.stages.running import StageContext
+from autohier.core.stages.store import StageStore
+from autohier.core.training.devices import Device, open_device
+from autohier.core.training.feed import Feed
+from autohier.data.splits import default_held_out, split_clips
+from autohier.data.store.reader import ClipStore
+from autohier.digest import digest_file
+from autohier.errors import InputError
+from autohier.settings.space import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrial:
+    """A setting, ready to run."""
+
+    setting: Setting
+    basis: Basis
+    context: StageContext
+
+
+def open_trial(
+    setting: Setting,
+    *,
+    clips: ClipStore,
+    stages: StageStore,
+    reporter: Reporter,
+    device: str = "auto",
+    num_threads: int = 1,
+) -> OpenTrial:
+    """Bring together what a trial works with.
+
+    Args:
+        setting: what will run.
+        clips: the prepared dataset.
+        stages: where finished stages are found and put.
+        reporter: told of every stage and epoch.
+        device: "auto", "cpu", "cuda", ...
+        num_threads: the trial's share of the processor.
+
+    Raises:
+        InputError: where setting and clips do not fit together.
+    """
+    if len(clips.manifest.class_names) != setting.num_classes:
+        raise InputError(
+            f"num_classes must be that of the data, {len(clips.manifest.class_names)}",
+            got=setting.num_classes,
+            remedy="mend num_classes in the space",
+        )
+    weights_path = Path(setting.recognizer.weights) if setting.recognizer.weights else None
+    if weights_path is not None and not weights_path.is_file():
+        raise InputError("recognizer.weights must name a file", got=weights_path, remedy="mend the path")
+    numerics = setting.numerics
+    opened = open_device(
+        device,
+        precision=numerics.precision,
+        deterministic=numerics.deterministic,
+        compile_network=numerics.compile,
+        num_threads=num_threads,
+    )
+    held_out = setting.protocol.held_out or default_held_out(setting.dataset, setting.protocol.name)
+    basis = Basis(
+        data=clips.fingerprint,
+        protocol=setting.protocol.model_copy(update={"held_out": held_out}),
+        clips=setting.clips,
+        network=NetworkInputs(
+            name=setting.recognizer.name,
+            width=setting.recognizer.width,
+            initialisation=setting.recognizer.initialisation,
+            weights_sha256=digest_file(weights_path) if weights_path else None,
+            num_classes=setting.num_classes,
+            in_channels=clips.manifest.channels,
+        ),
+        numerics=opened.numerics_class,
+        seed=setting.seed,
+    )
+    feed = _feed(setting, clips, held_out, opened, num_threads)
+    return OpenTrial(setting, basis, StageContext(stages, feed, opened, reporter, weights_path))
+
+
+def _feed(
+    setting: Setting, clips: ClipStore, held_out: tuple[int, ...], device: Device, num_threads: int
+) -> Feed:
+    split = split_clips(
+        clips.clips,
+        dataset=setting.dataset,
+        protocol=setting.protocol.name,
+        validation=setting.protocol.validation,
+        held_out=held_out,
+        seed=setting.seed,
+    )
+    return Feed(
+        store=clips,
+        split=split,
+        channels=clips.manifest.channels,
+        num_frames=setting.clips.num_frames,
+        resize_px=setting.clips.resize_px,
+        crop_px=setting.clips.crop_px,
+        flip=setting.clips.flip,
+        test_sets=setting.clips.test_sets,
+        batch_size=setting.optimisation.batch_size,
+        device=device.torch_device,
+        num_threads=num_threads,
+    )

@@ -1,0 +1,50 @@
+"""How a running trial tells the outside what happens in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from autohier.core.stages.result import StageKind, StageResult
+from autohier.core.training.metrics import EpochMetrics
+
+
+class Reporter(Protocol):
+    """Called by a trial, in order, in the trial's own process.
+
+    For every stage: ``stage_started`` once, ``epoch_finished`` for each of its epochs from 0 on,
+    ``stage_finished`` once. A stage found in the store is reported in the same way with its recorded
+    epochs, so that curves and schedulers see no difference. A reporter may raise to end the trial;
+    finished stages stay in the store.
+    """
+
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+        """A stage begins to train, or was found."""
+
+    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+        """An epoch and its validation are done."""
+
+    def stage_finished(self, result: StageResult) -> None:
+        """A stage is in the store."""
+
+
+class Reporters:
+    """Tells every one of several reporters, in order; none of them where there are none."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters: Sequence[Reporter] = reporters
+
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+        """See Reporter."""
+        for reporter in self._reporters:
+            reporter.stage_started(kind, pass_index, reused=reused)
+
+    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+        """See Reporter."""
+        for reporter in self._reporters:
+            reporter.epoch_finished(kind, pass_index, metrics)
+
+    def stage_finished(self, result: StageResult) -> None:
+        """See Reporter."""
+        for reporter in self._reporters:
+            reporter.stage_finished(result)

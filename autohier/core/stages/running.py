@@ -1,0 +1,149 @@
+"""Running a stage: found in the store and replayed, or trained, measured and published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from autohier.core.hierarchy.hierarchy import Hierarchy
+from autohier.core.pruning.cost import measure_cost
+from autohier.core.stages.inputs import NetworkInputs, StageInputs, stage_key
+from autohier.core.stages.reporter import Reporter
+from autohier.core.stages.result import StageKind, StageResult
+from autohier.core.stages.store import StageStore
+from autohier.core.training.devices import Device
+from autohier.core.training.evaluation import evaluate
+from autohier.core.training.feed import Feed
+from autohier.core.training.loop import train
+from autohier.core.training.losses import HierarchicalLoss
+from autohier.core.training.metrics import EpochMetrics, Evaluation
+from autohier.models import build_recognizer
+from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.settings.parts import OptimisationSettings
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What stages work with and do not depend on: the store, the clips, the device, the listener."""
+
+    store: StageStore
+    feed: Feed
+    device: Device
+    reporter: Reporter
+    weights_path: Path | None = None
+    """The 2D weights that NetworkInputs.weights_sha256 names."""
+
+    def build(self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int) -> HierarchicalRecognizer:
+        """The recognizer in its initial state, with a head for every assignment of the hierarchy."""
+        return build_recognizer(
+            network.name,
+            num_classes=network.num_classes,
+            superclasses=hierarchy.num_superclasses[:-1],
+            width=network.width,
+            in_channels=network.in_channels,
+            initialisation=network.initialisation,
+            weights=self.weights_path,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a stage is about to train: a network, what it is scored on, and what holds after each step."""
+
+    network: HierarchicalRecognizer
+    hierarchy: Hierarchy
+    weights: tuple[float, ...]
+    optimisation: OptimisationSettings
+    epochs: int
+    seed: int
+    after_step: Callable[[], None] = lambda: None
+    extra_tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    """Kept beside the network's own weights."""
+
+
+def run_stage(
+    kind: StageKind,
+    inputs: StageInputs,
+    context: StageContext,
+    prepare: Callable[[], Lesson],
+    *,
+    parent_key: str | None = None,
+    pass_index: int = 0,
+) -> StageResult:
+    """Give a stage's result: from the store where it is there, otherwise by training it.
+
+    Args:
+        kind: of the stage.
+        inputs: all that the stage depends on; its key follows from them.
+        context: what it works with.
+        prepare: called only where the stage must be trained.
+        parent_key: the stage whose weights it starts from.
+        pass_index: k for the k-th pruning pass.
+
+    Raises:
+        TrialError: where training diverges.
+    """
+    key = stage_key(kind, inputs)
+    found = context.store.find(kind, key)
+    context.reporter.stage_started(kind, pass_index, reused=found is not None)
+    if found is not None:
+        for metrics in found.epochs:
+            context.reporter.epoch_finished(kind, pass_index, metrics)
+        context.reporter.stage_finished(found)
+        return found
+    started = time.perf_counter()
+    lesson = prepare()
+    epochs, evaluation = _teach(
+        lesson, context, lambda metrics: context.reporter.epoch_finished(kind, pass_index, metrics)
+    )
+    result = StageResult(
+        kind=kind,
+        key=key,
+        parent_key=parent_key,
+        pass_index=pass_index,
+        hierarchy=lesson.hierarchy,
+        epochs=epochs,
+        stack_accuracies=evaluation.stack_accuracies,
+        confusion_KK=evaluation.confusion_KK,
+        cost=measure_cost(lesson.network, context.feed.clip_shape),
+        seconds=time.perf_counter() - started,
+        reused=False,
+    )
+    context.store.publish(result, inputs, {**lesson.network.state_dict(), **lesson.extra_tensors})
+    context.reporter.stage_finished(result)
+    return result
+
+
+def _teach(
+    lesson: Lesson, context: StageContext, on_epoch: Callable[[EpochMetrics], None]
+) -> tuple[tuple[EpochMetrics, ...], Evaluation]:
+    network: nn.Module = context.device.prepare(lesson.network)
+    loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
+    epochs = train(
+        network,
+        context.feed,
+        loss,
+        epochs=lesson.epochs,
+        learning_rate=lesson.optimisation.learning_rate,
+        weight_decay=lesson.optimisation.weight_decay,
+        lr_patience=lesson.optimisation.lr_patience,
+        lr_factor=lesson.optimisation.lr_factor,
+        seed=lesson.seed,
+        after_step=lesson.after_step,
+        on_epoch=on_epoch,
+        autocast=context.device.autocast,
+    )
+    evaluation = evaluate(
+        network,
+        context.feed,
+        "validation",
+        loss,
+        num_sets=context.feed.test_sets,
+        autocast=context.device.autocast,
+    )
+    return epochs, evaluation

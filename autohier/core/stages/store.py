@@ -1,0 +1,149 @@
+"""The stage store: finished stages by key, each there whole or not at all.
+
+Layout: ``<store>/<kind>/<key>/`` holds ``stage.json`` (inputs, measurements, sizes and digests of the other
+files), ``model.safetensors``, ``epochs.parquet`` and ``confusion.npy``. A stage whose files are not what was
+published is moved to ``<store>/quarantine/`` and computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from autohier.core.hierarchy.hierarchy import Hierarchy
+from autohier.core.pruning.cost import Cost
+from autohier.core.stages.inputs import StageInputs
+from autohier.core.stages.result import StageKind, StageResult
+from autohier.core.training.metrics import EpochMetrics
+from autohier.digest import digest, digest_file
+from autohier.errors import StageDamagedError
+from autohier.files import publish_folder
+
+_LOG = logging.getLogger(__name__)
+
+_STAGE, _MODEL, _EPOCHS, _CONFUSION = "stage.json", "model.safetensors", "epochs.parquet", "confusion.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class StageStore:
+    """Finished stages below one folder; safe for any number of readers and writers."""
+
+    folder: Path
+
+    def find(self, kind: StageKind, key: str) -> StageResult | None:
+        """A finished stage, or None where it is not there (or was damaged and is now set aside).
+
+        Costs reading all of its files once, for their checksums.
+        """
+        path = self._path(kind, key)
+        if not path.is_dir():
+            return None
+        try:
+            _verify(path)
+            return _read_result(path)
+        except StageDamagedError as error:
+            self._quarantine(path, error)
+            return None
+
+    def publish(self, result: StageResult, inputs: StageInputs, weights: Mapping[str, Tensor]) -> None:
+        """Store a finished stage; where somebody published the same key first, theirs stays.
+
+        Raises:
+            OSError: where the disk is full or the folder cannot be written; nothing is published then.
+        """
+        with publish_folder(self._path(result.kind, result.key)) as folder:
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / _MODEL)
+            pq.write_table(pa.Table.from_pylist([asdict(epoch) for epoch in result.epochs]), folder / _EPOCHS)
+            np.save(folder / _CONFUSION, result.confusion_KK)
+            contents = {name: _content(folder / name) for name in (_MODEL, _EPOCHS, _CONFUSION)}
+            told = _describe(result) | {"inputs": inputs.model_dump(mode="json"), "files": contents}
+            (folder / _STAGE).write_text(json.dumps({"told": told, "sha256": digest(told)}, indent=1))
+
+    def load_weights(self, kind: StageKind, key: str) -> dict[str, Tensor]:
+        """The tensors of a finished stage, on the CPU.
+
+        Raises:
+            StageDamagedError: where the stage is not there or cannot be read.
+        """
+        try:
+            weights: dict[str, Tensor] = load_file(self._path(kind, key) / _MODEL)
+        except (OSError, SafetensorError) as error:
+            raise StageDamagedError(
+                "a stage's weights must be readable", got=error, remedy="run the trial again"
+            ) from error
+        return weights
+
+    def _path(self, kind: StageKind, key: str) -> Path:
+        return self.folder / kind / key
+
+    def _quarantine(self, path: Path, error: StageDamagedError) -> None:
+        aside = self.folder / "quarantine" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside)
+        _LOG.warning("%s; it is kept in %s and will be computed again", error, aside)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": digest_file(path)}
+
+
+def _verify(path: Path) -> None:
+    try:
+        stage = json.loads((path / _STAGE).read_text())
+        contents = stage["told"]["files"] | {_STAGE: stage["sha256"]}
+        found = {name: _content(path / name) for name in stage["told"]["files"]}
+        found[_STAGE] = digest(stage["told"])
+    except (OSError, ValueError, KeyError) as error:
+        raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
+    damaged = [name for name, content in contents.items() if found[name] != content]
+    if damaged:
+        raise StageDamagedError(f"the files of stage {path.name[:12]} must match their digests", got=damaged)
+
+
+def _describe(result: StageResult) -> dict[str, Any]:
+    return {
+        "kind": result.kind,
+        "key": result.key,
+        "parent_key": result.parent_key,
+        "pass_index": result.pass_index,
+        "hierarchy": result.hierarchy.as_lists(),
+        "stack_accuracies": result.stack_accuracies,
+        "cost": asdict(result.cost),
+        "seconds": result.seconds,
+    }
+
+
+def _read_result(path: Path) -> StageResult:
+    told = json.loads((path / _STAGE).read_text())["told"]
+    rows = pq.read_table(path / _EPOCHS).to_pylist()
+    return StageResult(
+        kind=told["kind"],
+        key=told["key"],
+        parent_key=told["parent_key"],
+        pass_index=told["pass_index"],
+        hierarchy=Hierarchy.from_lists(told["hierarchy"]),
+        epochs=tuple(_epoch(row) for row in rows),
+        stack_accuracies=tuple(told["stack_accuracies"]),
+        confusion_KK=np.load(path / _CONFUSION, allow_pickle=False),
+        cost=Cost(**told["cost"]),
+        seconds=told["seconds"],
+        reused=True,
+    )
+
+
+def _epoch(row: dict[str, Any]) -> EpochMetrics:
+    return EpochMetrics(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    )

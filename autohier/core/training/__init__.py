@@ -1,0 +1,1 @@
+"""Training: the loop, its losses and schedule, evaluation, seeding and devices."""

@@ -1,0 +1,118 @@
+"""The training loop: one function for pass 1, pass 2 and the retraining after each pruning pass.
+
+Legend: B clips, C channels, T frames, H W pixels, L headed stacks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from autohier.core.training.evaluation import evaluate
+from autohier.core.training.feed import Feed
+from autohier.core.training.losses import HierarchicalLoss
+from autohier.core.training.metrics import EpochMetrics
+from autohier.digest import derive_seed
+from autohier.errors import TrialError
+
+
+def train(
+    network: nn.Module,
+    feed: Feed,
+    loss: HierarchicalLoss,
+    *,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    lr_patience: int,
+    lr_factor: float,
+    seed: int,
+    after_step: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> tuple[EpochMetrics, ...]:
+    """Train a network in place with Adam, lowering the rate when the validation loss stalls.
+
+    HAC section 4: 1e-4, a tenth of it after two epochs in which the validation loss has not improved.
+    The optimizer is always a fresh one: momentum from before a pruning pass would revive pruned filters.
+
+    Args:
+        network: maps clips to one ``scores_BS`` per headed stack.
+        feed: training and validation clips.
+        loss: what each headed stack is trained to tell apart.
+        epochs: passes over the training clips.
+        learning_rate: at the start.
+        weight_decay: Adam's l2 term.
+        lr_patience: epochs without a lower validation loss before the rate drops.
+        lr_factor: what the rate is multiplied by then.
+        seed: epoch e draws everything from (seed, e) alone.
+        after_step: called after every optimizer step; pruning re-applies its masks here.
+        on_epoch: called after every epoch's validation.
+        autocast: opens the precision to compute in.
+
+    Raises:
+        TrialError: where a training or validation loss is not a finite number.
+    """
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    # torch counts the epochs it tolerates, HAC the epoch at which the rate drops.
+    schedule = ReduceLROnPlateau(optimizer, factor=lr_factor, patience=lr_patience - 1, threshold=0.0)
+    history = []
+    for epoch in range(epochs):
+        started = time.perf_counter()
+        rate = float(optimizer.param_groups[0]["lr"])
+        batches = feed.training_epoch(derive_seed(seed, epoch))
+        mean_L = torch.zeros_like(loss.weights_L)
+        network.train()
+        for clips_BCTHW, labels_B in batches:
+            losses_L = _step(network, optimizer, loss, clips_BCTHW, labels_B, autocast)
+            after_step()
+            # Summed on the device: reading the loss at every step would make an accelerator wait.
+            mean_L += losses_L * (len(labels_B) / feed.num_clips("train"))
+        validation = evaluate(network, feed, "validation", loss, num_sets=1, autocast=autocast)
+        metrics = EpochMetrics(
+            epoch=epoch,
+            learning_rate=rate,
+            loss=float(loss.total(mean_L)),
+            stack_losses=tuple(mean_L.tolist()),
+            validation_loss=validation.loss,
+            stack_accuracies=validation.stack_accuracies,
+            seconds=time.perf_counter() - started,
+            num_clips=feed.num_clips("train"),
+        )
+        _check_finite(metrics)
+        schedule.step(validation.loss)
+        history.append(metrics)
+        on_epoch(metrics)
+    return tuple(history)
+
+
+def _step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: HierarchicalLoss,
+    clips_BCTHW: Tensor,
+    labels_B: Tensor,
+    autocast: Callable[[], AbstractContextManager[object]],
+) -> Tensor:
+    optimizer.zero_grad(set_to_none=True)
+    with autocast():
+        scores = network(clips_BCTHW)
+    losses_L = loss.of_stacks(scores, labels_B)
+    loss.total(losses_L).backward()
+    optimizer.step()
+    return losses_L.detach()
+
+
+def _check_finite(metrics: EpochMetrics) -> None:
+    if not (math.isfinite(metrics.loss) and math.isfinite(metrics.validation_loss)):
+        raise TrialError(
+            f"the losses of epoch {metrics.epoch + 1} must be finite",
+            got=f"{metrics.loss} in training and {metrics.validation_loss} in validation",
+            remedy="lower optimisation.learning_rate",
+        )

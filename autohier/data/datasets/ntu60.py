@@ -1,0 +1,114 @@
+"""NTU RGB+D: RGB videos and .skeleton files; 60 classes, cross-subject and cross-view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autohier.data.datasets.finding import find_named, require_path
+from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.decoding import count_frames, decode_frames
+from autohier.data.protocols import PROTOCOLS, Protocol
+from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
+from autohier.errors import MissingDataError
+
+_CLIP_ID = r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})"
+_CLIP_FILE = re.compile(rf"({_CLIP_ID})(_rgb\.avi|\.skeleton)")
+# NTU's own list of clips whose skeletons are missing or incomplete, heeded where it lies in the source.
+_FLAWED_LIST = re.compile(r"NTU_RGBD(120)?_samples_with_missing_skeletons\.txt")
+
+NTU60_CLASS_NAMES = (
+    *("drink water", "eat meal/snack", "brushing teeth", "brushing hair", "drop", "pickup", "throw"),
+    *("sitting down", "standing up (from sitting position)", "clapping", "reading", "writing"),
+    *("tear up paper", "wear jacket", "take off jacket", "wear a shoe", "take off a shoe", "wear on glasses"),
+    *("take off glasses", "put on a hat/cap", "take off a hat/cap", "cheer up", "hand waving"),
+    *("kicking something", "reach into pocket", "hopping (one foot jumping)", "jump up"),
+    *("make a phone call/answer phone", "playing with phone/tablet", "typing on a keyboard"),
+    *("pointing to something with finger", "taking a selfie", "check time (from watch)"),
+    *("rub two hands together", "nod head/bow", "shake head", "wipe face", "salute"),
+    *("put the palms together", "cross hands in front (say stop)", "sneeze/cough", "staggering", "falling"),
+    *("touch head (headache)", "touch chest (stomachache/heart pain)", "touch back (backache)"),
+    *("touch neck (neckache)", "nausea or vomiting condition"),
+    *("use a fan (with hand or paper)/feeling warm", "punching/slapping other person"),
+    *("kicking other person", "pushing other person", "pat on back of other person"),
+    *("point finger at the other person", "hugging other person", "giving something to other person"),
+    *("touch other person's pocket", "handshaking", "walking towards each other"),
+    "walking apart from each other",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NtuReader:
+    """Reads a dataset in NTU's layout: ``SsssCcccPpppRrrrAaaa_rgb.avi`` and ``.skeleton``.
+
+    Classes beyond ``class_names`` are passed over, so that NTU 120 may lie in the same folder. Where
+    NTU's list of clips with missing skeletons lies there too, those clips count as without skeleton.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
+    modality: str = "rgb"
+    joint_layout: JointLayout = KINECT_V2_25
+    channels: int = 3
+    sided: bool = False
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """See `DatasetReader.find_clips`."""
+        found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
+        for match, path in find_named(source, _CLIP_FILE):
+            clip_id, *numbers, ending = match.groups()
+            if 1 <= int(numbers[-1]) <= len(self.class_names):
+                _, files = found.setdefault(clip_id, (tuple(map(int, numbers)), {}))
+                files.setdefault(ending, path)
+        if not found:
+            raise MissingDataError(
+                f"a source of {self.name} must hold clips named like S001C001P001R001A001_rgb.avi",
+                got=source,
+                remedy="check --source",
+            )
+        flawed = _read_flawed(source)
+        return [
+            ClipSource(
+                clip_id=clip_id,
+                label=action - 1,
+                subject=subject,
+                camera=camera,
+                setup=setup,
+                replication=replication,
+                video_path=files.get("_rgb.avi"),
+                skeleton_path=None if clip_id in flawed else files.get(".skeleton"),
+            )
+            for clip_id, ((setup, camera, subject, replication, action), files) in sorted(found.items())
+        ]
+
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        """See `DatasetReader.read_skeleton`."""
+        return read_ntu_skeleton(require_path(clip.skeleton_path, "skeleton"))
+
+    def count_frames(self, clip: ClipSource) -> int:
+        """See `DatasetReader.count_frames`."""
+        return count_frames(require_path(clip.video_path, "video"))
+
+    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """See `DatasetReader.read_frames`."""
+        return decode_frames(require_path(clip.video_path, "video"), indices)
+
+
+def _read_flawed(source: Path) -> frozenset[str]:
+    """Ids of the clips that NTU's lists under a folder name; one id per line below a header."""
+    ids: set[str] = set()
+    for _, path in find_named(source, _FLAWED_LIST):
+        ids.update(match[0] for match in re.finditer(_CLIP_ID, path.read_text("ascii", errors="replace")))
+    return frozenset(ids)
+
+
+def ntu60_reader() -> NtuReader:
+    """The reader of NTU RGB+D 60."""
+    return NtuReader(name="ntu60", class_names=NTU60_CLASS_NAMES, protocols=PROTOCOLS["ntu60"])

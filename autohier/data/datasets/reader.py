@@ -1,0 +1,107 @@
+"""The contract of a dataset reader, and the clips that it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autohier.data import protocols
+from autohier.data.skeleton import JointLayout, Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSource:
+    """One clip as the dataset's files hold it.
+
+    Attributes:
+        clip_id: unique within the dataset, taken from the file name.
+        label: 0-based class.
+        subject: who acts, as numbered by the dataset.
+        camera: which camera filmed; 1 where the dataset has one.
+        setup: where the cameras stood; 1 where the dataset has one.
+        replication: which repetition by the same subject.
+        video_path: the video or depth file; None where it is missing.
+        skeleton_path: the skeleton file; None where it is missing.
+    """
+
+    clip_id: str
+    label: int
+    subject: int
+    camera: int
+    setup: int
+    replication: int
+    video_path: Path | None
+    skeleton_path: Path | None
+
+
+class DatasetReader(Protocol):
+    """Reads one dataset in the layout in which its authors publish it.
+
+    Preparation calls `find_clips` once in the driver, then the other three per clip in worker
+    processes: a reader is small, immutable and picklable, and keeps no file open between calls.
+
+    >>> reader = open_dataset("utd-mhad", modality="depth")
+    >>> clip = reader.find_clips(Path("UTD-MHAD"))[0]
+    >>> frames = reader.read_frames(clip, range(reader.count_frames(clip)))
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that opens it, e.g. ``ntu60``."""
+
+    @property
+    def modality(self) -> str:
+        """What the frames show: ``rgb`` or ``depth``."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name per label."""
+
+    @property
+    def joint_layout(self) -> JointLayout:
+        """What the V joints of its skeletons are."""
+
+    @property
+    def channels(self) -> int:
+        """C of its frames: 3 or 1."""
+
+    @property
+    def sided(self) -> bool:
+        """Whether classes have a left or right side, so that a mirrored clip may change its class."""
+
+    @property
+    def protocols(self) -> tuple[protocols.Protocol, ...]:
+        """Its protocols with the split sizes published for them, the default first."""
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """All clips under a folder, at any depth, sorted by clip id.
+
+        Raises:
+            MissingDataError: where the folder does not exist or holds no clip of this dataset.
+        """
+
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        """The joints of a clip; at least one is finite.
+
+        Raises:
+            ClipError: where the file is missing, empty, malformed or holds no body.
+        """
+
+    def count_frames(self, clip: ClipSource) -> int:
+        """How many frames the video holds, at least 1; found without decoding where that is possible.
+
+        Raises:
+            ClipError: where the file is missing, cut short or not a video.
+        """
+
+    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Decode in one pass and yield the frames at ascending indices, as [H, W, C] of 0..255.
+
+        Raises:
+            ClipError: where one of them cannot be decoded.
+        """

@@ -1,0 +1,161 @@
+"""UTD-MHAD: depth (or colour) videos and Kinect v1 skeletons; 27 classes, cross-subject.
+
+Shape letters: T frames, V joints, H W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat, whosmat
+from scipy.io.matlab import MatReadError
+
+from autohier.data.datasets.finding import find_named, require_path
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.decoding import count_frames, decode_frames
+from autohier.data.preprocessing.projection import UTD_COLOUR, UTD_DEPTH
+from autohier.data.protocols import PROTOCOLS, Protocol
+from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
+from autohier.errors import ClipError, MissingDataError
+
+ABSENT_CLIPS = ("a8_s1_t4", "a23_s6_t4", "a27_s8_t4")
+"""The three of 27 x 8 x 4 clips that were never published."""
+
+UTD_CLASS_NAMES = (
+    *("swipe left", "swipe right", "wave", "clap", "throw", "arm cross", "basketball shoot", "draw x"),
+    *("draw circle (clockwise)", "draw circle (counter clockwise)", "draw triangle", "bowling", "boxing"),
+    *("baseball swing", "tennis swing", "arm curl", "tennis serve", "push", "knock", "catch"),
+    *("pickup and throw", "jog", "walk", "sit to stand", "stand to sit", "lunge", "squat"),
+)
+
+_FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|color\.avi)", re.IGNORECASE)
+_VIDEO_ENDING = {"depth": "depth.mat", "rgb": "color.avi"}
+_NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
+_ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
+# What scipy lets out on damaged files; the last two come of lengths that damage has made absurd.
+_MAT_ERRORS = (
+    *(MatReadError, OSError, ValueError, TypeError, NameError, LookupError, NotImplementedError, zlib.error),
+    *(OverflowError, MemoryError),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UtdMhadReader:
+    """Reads ``aA_sS_tT_{depth.mat,color.avi,skeleton.mat}``, side by side or in folders per modality."""
+
+    modality: Literal["depth", "rgb"] = "depth"
+    name: str = "utd-mhad"
+    class_names: tuple[str, ...] = UTD_CLASS_NAMES
+    protocols: tuple[Protocol, ...] = PROTOCOLS["utd-mhad"]
+    joint_layout: JointLayout = KINECT_V1_20_UTD
+    sided: bool = True  # swipe left and swipe right, circles clockwise and counter-clockwise
+
+    @property
+    def channels(self) -> int:
+        """Depth is one grey channel."""
+        return 1 if self.modality == "depth" else 3
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """See `DatasetReader.find_clips`."""
+        found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
+        for match, path in find_named(source, _FILE_NAME):
+            clip_id, *numbers, ending = match.groups()
+            if 1 <= int(numbers[0]) <= len(self.class_names):
+                _, files = found.setdefault(clip_id.lower(), (tuple(map(int, numbers)), {}))
+                files.setdefault(ending.lower(), path)
+        if not found:
+            raise MissingDataError(
+                f"a source of {self.name} must hold files named like a1_s1_t1_depth.mat",
+                got=source,
+                remedy="check --source",
+            )
+        return [
+            ClipSource(
+                clip_id=clip_id,
+                label=action - 1,
+                subject=subject,
+                camera=1,
+                setup=1,
+                replication=trial,
+                video_path=files.get(_VIDEO_ENDING[self.modality]),
+                skeleton_path=files.get("skeleton.mat"),
+            )
+            for clip_id, ((action, subject, trial), files) in sorted(found.items())
+        ]
+
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        """See `DatasetReader.read_skeleton`."""
+        path = require_path(clip.skeleton_path, "skeleton")
+        values_V3T = _load_array(path, "d_skel")
+        num_joints = self.joint_layout.num_joints
+        if values_V3T.ndim != 3 or values_V3T.shape[:2] != (num_joints, 3) or values_V3T.shape[2] == 0:
+            raise ClipError(f"a skeleton must have the shape ({num_joints}, 3, frames)", got=values_V3T.shape)
+        joints_MTV3 = values_V3T.transpose(2, 0, 1)[None].clip(-_ABSURD_M, _ABSURD_M).astype(np.float32)
+        is_there_MTV1 = (np.abs(joints_MTV3) < _ABSURD_M).all(axis=-1, keepdims=True)
+        if not is_there_MTV1.any():
+            raise ClipError("a skeleton must hold a body")
+        joints_MTV3 = np.where(is_there_MTV1, joints_MTV3, np.float32(np.nan))
+        camera = UTD_DEPTH if self.modality == "depth" else UTD_COLOUR
+        return Skeleton(
+            joints_MTV3_m=joints_MTV3,
+            pixels_MTV2=camera.project(joints_MTV3),
+            image_width_px=camera.image_width_px,
+            image_height_px=camera.image_height_px,
+            layout=self.joint_layout.name,
+        )
+
+    def count_frames(self, clip: ClipSource) -> int:
+        """See `DatasetReader.count_frames`."""
+        path = require_path(clip.video_path, self.modality)
+        if self.modality == "rgb":
+            return count_frames(path)
+        return _count_depth_frames(path)
+
+    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """See `DatasetReader.read_frames`; depth becomes grey as `depth_to_grey` says."""
+        path = require_path(clip.video_path, self.modality)
+        if self.modality == "rgb":
+            yield from decode_frames(path, indices)
+            return
+        depth_HWT = _load_array(path, "d_depth")
+        for index in indices:
+            yield depth_to_grey(depth_HWT[:, :, index])[:, :, None]
+
+
+def depth_to_grey(depth_HW_mm: NDArray[np.number]) -> NDArray[np.uint8]:
+    """Depth in millimetres to grey levels: 1.7 m or nearer is 1, 4.1 m or farther 255, no reading 0.
+
+    The nearest depth is 1 and not 0, so that a body near the camera differs from the background that
+    the dataset's authors have set to 0.
+    """
+    share_HW = (depth_HW_mm.astype(np.float32) / 1000 - _NEAREST_M) / (_FARTHEST_M - _NEAREST_M)
+    grey_HW = np.rint(1 + 254 * np.clip(share_HW, 0, 1))
+    return np.where(depth_HW_mm > 0, grey_HW, 0).astype(np.uint8)
+
+
+def _count_depth_frames(path: Path) -> int:
+    try:
+        shapes = {name: shape for name, shape, _ in whosmat(str(path))}
+    except _MAT_ERRORS as error:
+        raise ClipError("a .mat file must be readable", got=f"{type(error).__name__}: {error}") from error
+    shape = shapes.get("d_depth", ())
+    if len(shape) != 3 or 0 in shape:
+        raise ClipError("d_depth must have the shape (height, width, frames)", got=shape)
+    return int(shape[2])
+
+
+def _load_array(path: Path, variable: str) -> NDArray[np.number]:
+    try:
+        values = loadmat(str(path), variable_names=[variable])[variable]
+    except _MAT_ERRORS as error:
+        raise ClipError("a .mat file must be readable", got=f"{type(error).__name__}: {error}") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise ClipError(f"{variable} must be an array of numbers")
+    return values

@@ -1,0 +1,271 @@
+"""Preparing a dataset: its clips become a store, shard by shard, in worker processes.
+
+A shard is published when all its clips are done, with a receipt; a run that was killed goes on with the
+shards that have none. Rows are ordered by clip id, whatever the number of workers. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.preparation_pool import prepare_shards
+from autohier.data.splits import check_split_sizes
+from autohier.data.store.manifest import (
+    Manifest,
+    Receipt,
+    Rejection,
+    StoreOptions,
+    check_version,
+    load_record,
+)
+from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, SHARDS, shard_path
+from autohier.data.store.reader import ClipStore, map_shard, tabulate
+from autohier.errors import InputError, MissingDataError
+from autohier.files import write_atomically
+
+SHARD_CLIPS = 64
+_STALE_AFTER_S = 600
+_REJECTED_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("path", pa.string()),
+        ("kind", pa.string()),
+        ("reason", pa.string()),
+        ("kept", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareProgress:
+    """How far a preparation is.
+
+    Attributes:
+        num_done: clips dealt with, those of finished shards included.
+        num_clips: clips in all.
+        num_rejected: clips that cannot be prepared.
+        num_found: clips that an earlier run had finished.
+        elapsed_s: since the start of this run.
+    """
+
+    num_done: int
+    num_clips: int
+    num_rejected: int
+    num_found: int
+    elapsed_s: float
+
+    @property
+    def clips_per_s(self) -> float:
+        """Speed of this run; 0 before its first clip."""
+        num_computed = self.num_done - self.num_found
+        return num_computed / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Time to go at that speed; None while it is unknown."""
+        return (self.num_clips - self.num_done) / self.clips_per_s if self.clips_per_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSummary:
+    """What a preparation has made.
+
+    Attributes:
+        store_folder: where the store is.
+        num_clips: clips in it.
+        num_rejected: clips that were found and are not in it.
+        rejected_by_kind: broken rule and how many files broke it, the most frequent first.
+        split_findings: sentences on split sizes that differ from the published ones.
+        num_bytes: size of its shards.
+        elapsed_s: how long this run took.
+        fingerprint: of the store.
+    """
+
+    store_folder: Path
+    num_clips: int
+    num_rejected: int
+    rejected_by_kind: tuple[tuple[str, int], ...]
+    split_findings: tuple[str, ...]
+    num_bytes: int
+    elapsed_s: float
+    fingerprint: str
+
+
+def prepare_dataset(
+    reader: DatasetReader,
+    source: Path,
+    store_folder: Path,
+    *,
+    size_px: int = 256,
+    max_frames: int = 32,
+    jpeg_quality: int = 90,
+    crop: bool = True,
+    without_skeleton: Literal["reject", "whole-frame"] = "reject",
+    num_workers: int | None = None,
+    progress: Callable[[PrepareProgress], None] | None = None,
+) -> PrepareSummary:
+    """Prepare all clips under a folder into a store, or finish a preparation that was stopped.
+
+    Args:
+        reader: of the dataset.
+        source: folder of the dataset's own files.
+        store_folder: where the store goes.
+        size_px: side of the square frames.
+        max_frames: frames kept per clip, evenly spaced.
+        jpeg_quality: 1..95.
+        crop: whether to cut frames to the skeleton's box; otherwise the whole frame is resized.
+        without_skeleton: whether a clip without a usable skeleton is rejected, or kept uncropped as
+            HAC's clip counts imply.
+        num_workers: processes; None for one per usable core, 1 for none beside this one.
+        progress: called now and then from the calling thread.
+
+    Raises:
+        InputError: where an option is out of range, the folder holds a store of other options, the
+            store cannot be written or a worker was killed; finished shards are kept.
+        MissingDataError: where the source holds no clips, or none that can be prepared.
+    """
+    start_s = time.monotonic()
+    num_workers = _check_workers(num_workers)
+    options = StoreOptions.checked(
+        dataset=reader.name,
+        modality=reader.modality,
+        size_px=size_px,
+        max_frames=max_frames,
+        jpeg_quality=jpeg_quality,
+        cropped=crop,
+        without_skeleton=without_skeleton,
+    )
+    _claim_folder(store_folder, options)
+    clips = reader.find_clips(source)
+    shards = [clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS)]
+
+    def tell(num_done: int, num_rejected: int, num_found: int) -> None:
+        if progress is not None:
+            elapsed_s = time.monotonic() - start_s
+            progress(PrepareProgress(num_done, len(clips), num_rejected, num_found, elapsed_s))
+
+    tell(0, 0, 0)
+    try:
+        receipts = prepare_shards(reader, options, store_folder, shards, num_workers=num_workers, tell=tell)
+        _finish(reader, options, store_folder, shards, receipts)
+    except OSError as error:
+        raise InputError(
+            "a store must be writable", got=error, remedy="mend that and run again: finished shards are kept"
+        ) from error
+    return _summarise(store_folder, receipts, time.monotonic() - start_s)
+
+
+def _check_workers(num_workers: int | None) -> int:
+    if num_workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if num_workers < 1:
+        raise InputError("the number of workers must be at least 1", got=num_workers)
+    return num_workers
+
+
+def _claim_folder(folder: Path, options: StoreOptions) -> None:
+    """Note the options in a new store; refuse a folder that holds a store of other ones.
+
+    Raises:
+        InputError: where it does.
+        MissingDataError: where other code wrote it.
+    """
+    remedy = f"delete {folder} to prepare afresh, or prepare elsewhere with --data"
+    path = folder / OPTIONS
+    if not path.exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise InputError("a new store's folder must be empty", got=folder, remedy="choose another --data")
+        try:
+            options.write(path)
+        except OSError as error:
+            raise InputError("a store must be writable", got=error, remedy="choose another --data") from error
+        return
+    check_version(path, remedy=remedy)
+    earlier = load_record(StoreOptions, path)
+    if earlier is None:
+        raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy)
+    was, now = earlier.model_dump(), options.model_dump()
+    differing = [f"{name} {was[name]}, not {now[name]}" for name in was if was[name] != now[name]]
+    if differing:
+        raise InputError(
+            "a store is prepared with one set of options",
+            got=f"one with {'; '.join(differing)}",
+            remedy=remedy,
+        )
+
+
+def _finish(
+    reader: DatasetReader,
+    options: StoreOptions,
+    folder: Path,
+    shards: Sequence[Sequence[ClipSource]],
+    receipts: Sequence[Receipt],
+) -> None:
+    """Write what is rejected and, last, the manifest that makes the folder a store."""
+    rejections = [rejection for receipt in receipts for rejection in receipt.rejections]
+    _write_rejected(folder / REJECTED, rejections)
+    _remove_leftovers(folder, len(shards))
+    num_clips = sum(receipt.entry.num_rows for receipt in receipts)
+    if num_clips == 0:
+        raise MissingDataError(
+            f"a source must hold a clip that can be prepared, but none of {len(rejections)} can",
+            remedy=f"the first reason is: {rejections[0].reason}; all are in {folder / REJECTED}",
+        )
+    batches = [
+        map_shard(shard_path(folder, receipt.index), receipt.entry.num_bytes, "run again")
+        for receipt in receipts
+    ]
+    manifest = Manifest(
+        **options.model_dump(),
+        class_names=reader.class_names,
+        joint_layout=reader.joint_layout.name,
+        channels=reader.channels,
+        sided=reader.sided,
+        split_findings=tuple(check_split_sizes(tabulate(batches), dataset=reader.name)),
+        num_clips=num_clips,
+        num_rejected=sum(receipt.num_rejected for receipt in receipts),
+        shards=tuple(receipt.entry for receipt in receipts),
+    )
+    if load_record(Manifest, folder / MANIFEST) != manifest:
+        manifest.write(folder / MANIFEST)
+
+
+def _write_rejected(path: Path, rejections: Sequence[Rejection]) -> None:
+    rows = [rejection.model_dump() for rejection in rejections]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=_REJECTED_SCHEMA), sink)
+    write_atomically(path, sink.getvalue().to_pybytes())
+
+
+def _remove_leftovers(folder: Path, num_shards: int) -> None:
+    """Remove shards beyond the last one, from when the source held more clips, and broken-off files."""
+    beyond = (path for path in (folder / SHARDS).glob("[0-9]*") if int(path.stem) >= num_shards)
+    # Written in one go from memory, so a temporary file of that age belongs to a run that was killed.
+    stale = (path for path in folder.rglob(".*.tmp") if time.time() - path.stat().st_mtime > _STALE_AFTER_S)
+    for path in (*beyond, *stale):
+        path.unlink(missing_ok=True)
+
+
+def _summarise(folder: Path, receipts: Iterable[Receipt], elapsed_s: float) -> PrepareSummary:
+    store = ClipStore.open(folder)
+    kinds = Counter(rejection.kind for receipt in receipts for rejection in receipt.rejections)
+    return PrepareSummary(
+        store_folder=folder,
+        num_clips=store.manifest.num_clips,
+        num_rejected=store.manifest.num_rejected,
+        rejected_by_kind=tuple(kinds.most_common()),
+        split_findings=store.manifest.split_findings,
+        num_bytes=sum(entry.num_bytes for entry in store.manifest.shards),
+        elapsed_s=elapsed_s,
+        fingerprint=store.fingerprint,
+    )

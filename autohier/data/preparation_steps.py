@@ -1,0 +1,182 @@
+"""Preparing one clip, and one shard of clips: what a worker process does. Imports no torch.
+
+Shape letters: M persons, T frames, V joints.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.preprocessing.boxes import skeleton_box, whole_frame
+from autohier.data.preprocessing.crop import crop_and_resize
+from autohier.data.skeleton import Skeleton
+from autohier.data.store.manifest import Receipt, Rejection, ShardEntry, StoreOptions, load_record
+from autohier.data.store.paths import MANIFEST, receipt_path, shard_path
+from autohier.data.store.schema import PreparedClip, encode_shard
+from autohier.digest import digest, digest_file
+from autohier.errors import ClipError
+from autohier.files import write_atomically
+
+
+class BadFileError(ClipError):
+    """A clip cannot be prepared because of one of its files."""
+
+    def __init__(self, clip: ClipSource, path: Path | None, error: ClipError) -> None:
+        super().__init__(error.rule, got=error.got, remedy=error.remedy)
+        self.rejection = Rejection(
+            clip_id=clip.clip_id, path=str(path or ""), kind=error.rule, reason=str(error), kept=False
+        )
+
+
+def evenly_spaced(num_frames: int, max_frames: int) -> tuple[int, ...]:
+    """Indices of at most ``max_frames`` frames: the middle of each of as many equal parts of the clip."""
+    num_kept = min(num_frames, max_frames)
+    return tuple((2 * part + 1) * num_frames // (2 * num_kept) for part in range(num_kept))
+
+
+def prepare_clip(
+    reader: DatasetReader, clip: ClipSource, options: StoreOptions
+) -> tuple[PreparedClip, Rejection | None]:
+    """Decode one clip once, cut out the person, keep some frames.
+
+    Returns:
+        The prepared clip, and why its skeleton was not used where the options let it pass without one.
+
+    Raises:
+        BadFileError: where the clip cannot be prepared; it says which file is to blame.
+    """
+    rejection: Rejection | None = None
+    with _blaming(clip, clip.video_path):
+        num_frames = reader.count_frames(clip)
+        indices = evenly_spaced(num_frames, options.max_frames)
+        frames = reader.read_frames(clip, indices)
+        first = next(frames)
+    height_px, width_px = first.shape[:2]
+    box = whole_frame(width_px, height_px)
+    try:
+        with _blaming(clip, clip.skeleton_path):
+            skeleton = reader.read_skeleton(clip)
+            if options.cropped:
+                box = skeleton_box(skeleton, width_px=width_px, height_px=height_px)
+    except BadFileError as error:
+        if options.without_skeleton == "reject":
+            raise
+        rejection = error.rejection.model_copy(update={"kept": True})
+        skeleton = _nobody(reader, num_frames, width_px, height_px)
+    with _blaming(clip, clip.video_path):
+        jpegs = tuple(
+            _encode(crop_and_resize(frame, box, options.size_px), options.jpeg_quality)
+            for frame in chain((first,), frames)
+        )
+    prepared = PreparedClip(clip, num_frames, (width_px, height_px), box, indices, jpegs, skeleton)
+    return prepared, rejection
+
+
+def prepare_shard(
+    reader: DatasetReader,
+    options: StoreOptions,
+    folder: Path,
+    index: int,
+    clips: Sequence[ClipSource],
+    *,
+    tell: Callable[[int, int, int], None],
+) -> Receipt:
+    """Prepare the clips of one shard and publish them; a shard that is whole already is left alone.
+
+    Args:
+        reader: of the clips' dataset.
+        options: how to prepare them.
+        folder: the store.
+        index: which shard.
+        clips: its clips, in order.
+        tell: called after each clip with the clips done, rejected and found whole since the last call;
+            what it raises ends the shard, unpublished.
+
+    Raises:
+        OSError: where the store cannot be written; no part of the shard is there then.
+    """
+    inputs = digest_inputs(options, clips)
+    receipt = load_record(Receipt, receipt_path(folder, index))
+    if receipt is not None and receipt.inputs == inputs and _is_whole(folder, receipt):
+        tell(len(clips), receipt.num_rejected, len(clips))
+        return receipt
+    prepared: list[PreparedClip] = []
+    rejections: list[Rejection] = []
+    for clip in clips:
+        num_before = len(prepared)
+        try:
+            outcome, rejection = prepare_clip(reader, clip, options)
+            prepared.append(outcome)
+        except BadFileError as error:
+            rejection = error.rejection
+        if rejection is not None:
+            rejections.append(rejection)
+        tell(1, 1 - (len(prepared) - num_before), 0)
+    return _publish(folder, index, inputs, prepared, rejections)
+
+
+def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
+    """A digest that changes with the options and with the names, sizes and order of the clips' files."""
+    files = [(clip.clip_id, _num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)) for clip in clips]
+    return digest({"options": options.model_dump(mode="json"), "files": files})
+
+
+def _publish(
+    folder: Path, index: int, inputs: str, prepared: list[PreparedClip], rejections: list[Rejection]
+) -> Receipt:
+    # A finished store stops being one before a shard of it changes, and a shard before its content does.
+    (folder / MANIFEST).unlink(missing_ok=True)
+    receipt_path(folder, index).unlink(missing_ok=True)
+    path = shard_path(folder, index)
+    content = encode_shard(prepared)
+    write_atomically(path, content)
+    entry = ShardEntry(num_rows=len(prepared), num_bytes=len(content), sha256=digest_file(path))
+    receipt = Receipt(index=index, inputs=inputs, entry=entry, rejections=tuple(rejections))
+    receipt.write(receipt_path(folder, index))
+    return receipt
+
+
+def _is_whole(folder: Path, receipt: Receipt) -> bool:
+    path = shard_path(folder, receipt.index)
+    is_sized = path.is_file() and path.stat().st_size == receipt.entry.num_bytes
+    return is_sized and digest_file(path) == receipt.entry.sha256
+
+
+def _num_bytes(path: Path | None) -> int:
+    try:
+        return -1 if path is None else path.stat().st_size
+    except OSError:  # a dangling link: reading it will say so
+        return -1
+
+
+@contextmanager
+def _blaming(clip: ClipSource, path: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except ClipError as error:
+        raise BadFileError(clip, path, error) from error
+
+
+def _encode(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _nobody(reader: DatasetReader, num_frames: int, width_px: int, height_px: int) -> Skeleton:
+    shape_MTV = (0, num_frames, reader.joint_layout.num_joints)
+    return Skeleton(
+        joints_MTV3_m=np.empty((*shape_MTV, 3), dtype=np.float32),
+        pixels_MTV2=np.empty((*shape_MTV, 2), dtype=np.float32),
+        image_width_px=width_px,
+        image_height_px=height_px,
+        layout=reader.joint_layout.name,
+    )

@@ -1,0 +1,31 @@
+"""Frame sampling: one frame from each of T equal segments, with one offset shared by all of them.
+
+HAC section 4.1: a clip is divided into segments, the offset of the first frame is random in the first segment
+and the same in all others. Positions count the frames that the store kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def segment_positions(num_kept: int, num_segments: int, offset_fraction: float) -> NDArray[np.int64]:
+    """Positions of one frame per segment.
+
+    Args:
+        num_kept: frames to choose from, at least 1.
+        num_segments: T; where there are more segments than frames, frames repeat.
+        offset_fraction: where in its segment each frame lies, in [0, 1).
+
+    Returns:
+        int64 [T], never descending, in 0..num_kept-1.
+    """
+    segments = np.arange(num_segments) + offset_fraction
+    positions: NDArray[np.int64] = np.floor(segments * num_kept / num_segments).astype(np.int64)
+    return positions.clip(0, num_kept - 1)
+
+
+def set_offset(set_index: int, num_sets: int) -> float:
+    """The offset fraction of one of several evaluation sets: the middles of equal parts of a segment."""
+    return (set_index + 0.5) / num_sets

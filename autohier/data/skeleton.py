@@ -1,0 +1,99 @@
+"""Skeletons: joints of one clip in camera metres and image pixels, and the layouts they follow.
+
+Shape letters: M persons, T frames, V joints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class JointLayout:
+    """Which joint stands at which index, and which joints a bone connects.
+
+    Attributes:
+        name: what datasets and manifests call it.
+        joint_names: one name per joint, in file order.
+        edges: bones as 0-based (child, parent); a tree over all joints.
+    """
+
+    name: str
+    joint_names: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+
+    @property
+    def num_joints(self) -> int:
+        """V of the arrays in this layout."""
+        return len(self.joint_names)
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """The people of one clip; persons come most prominent first.
+
+    Attributes:
+        joints_MTV3_m: float32 camera coordinates in metres (x right, y up, z away), NaN where absent.
+        pixels_MTV2: float32 image coordinates in pixels (x right, y down), NaN where absent.
+        image_width_px: width of the image that the pixels refer to; a resized video may be smaller.
+        image_height_px: height of that image.
+        layout: name of a `JointLayout` in `LAYOUTS`.
+    """
+
+    joints_MTV3_m: NDArray[np.float32]
+    pixels_MTV2: NDArray[np.float32]
+    image_width_px: int
+    image_height_px: int
+    layout: str
+
+    @property
+    def num_persons(self) -> int:
+        """M of the arrays."""
+        return len(self.joints_MTV3_m)
+
+    @property
+    def num_frames(self) -> int:
+        """T of the arrays."""
+        return int(self.joints_MTV3_m.shape[1])
+
+
+_LIMBS_20: Final = (
+    *("left shoulder", "left elbow", "left wrist", "left hand"),
+    *("right shoulder", "right elbow", "right wrist", "right hand"),
+    *("left hip", "left knee", "left ankle", "left foot"),
+    *("right hip", "right knee", "right ankle", "right foot"),
+)
+
+# Order of the joints in NTU's .skeleton files. The hand tips hang on the hands and the thumbs on the
+# tips, as in CTR-GCN; other toolkits attach both to the hand's end of the wrist.
+KINECT_V2_25: Final = JointLayout(
+    name="kinect-v2-25",
+    joint_names=(
+        *("spine base", "spine mid", "neck", "head"),
+        *_LIMBS_20,
+        *("spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb"),
+    ),
+    edges=(
+        *((0, 1), (1, 20), (2, 20), (3, 2)),
+        *((4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10)),
+        *((12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18)),
+        *((21, 22), (22, 7), (23, 24), (24, 11)),
+    ),
+)
+
+# Order of the joints in UTD-MHAD's d_skel; Kinect v1's own order differs in the first four.
+KINECT_V1_20_UTD: Final = JointLayout(
+    name="kinect-v1-20-utd",
+    joint_names=("head", "shoulder center", "spine", "hip center", *_LIMBS_20),
+    edges=(
+        *((0, 1), (1, 2), (2, 3)),
+        *((4, 1), (5, 4), (6, 5), (7, 6), (8, 1), (9, 8), (10, 9), (11, 10)),
+        *((12, 3), (13, 12), (14, 13), (15, 14), (16, 3), (17, 16), (18, 17), (19, 18)),
+    ),
+)
+
+LAYOUTS: Final = {layout.name: layout for layout in (KINECT_V2_25, KINECT_V1_20_UTD)}

@@ -1,0 +1,1 @@
+"""The store: prepared clips on disk, as Arrow shards under a manifest."""

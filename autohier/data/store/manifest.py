@@ -1,0 +1,135 @@
+"""What a store says about itself: how it was prepared, its shards and its digests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autohier.errors import InputError, MissingDataError
+from autohier.files import write_atomically
+
+STORE_VERSION = 1
+"""Grows when a store of this code cannot be read by older code, or the other way round."""
+
+_Record = TypeVar("_Record", bound="_FrozenRecord")
+
+
+class _FrozenRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, whole or not at all."""
+        write_atomically(path, self.model_dump_json(indent=1).encode())
+
+
+class StoreOptions(_FrozenRecord):
+    """How clips are prepared; a store holds clips of one set of options."""
+
+    version: int = STORE_VERSION
+    dataset: str
+    modality: str
+    size_px: int = Field(ge=8, le=4096)
+    """Side of the square frames."""
+    max_frames: int = Field(ge=1)
+    """Frames kept of each clip, evenly spaced; all where it has fewer."""
+    jpeg_quality: int = Field(ge=1, le=95)
+    cropped: bool
+    """Whether frames are cut to the skeleton's box."""
+    without_skeleton: Literal["reject", "whole-frame"]
+    """What becomes of a clip without a usable skeleton."""
+
+    @classmethod
+    def checked(cls, **values: object) -> StoreOptions:
+        """Options from values that a user gave.
+
+        Raises:
+            InputError: where one is out of range.
+        """
+        try:
+            return StoreOptions.model_validate(values)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise InputError(
+                f"{fault['loc'][0]} of a store: {fault['msg'].lower()}", got=fault["input"]
+            ) from error
+
+
+class ShardEntry(_FrozenRecord):
+    """One shard of a finished store."""
+
+    num_rows: int
+    num_bytes: int
+    sha256: str
+
+
+class Manifest(StoreOptions):
+    """A finished store. It holds nothing of when or where, so that equal clips give equal fingerprints."""
+
+    class_names: tuple[str, ...]
+    joint_layout: str
+    channels: int
+    sided: bool
+    """Whether a mirrored clip may belong to another class."""
+    split_findings: tuple[str, ...]
+    """Sentences on split sizes that differ from the published ones; empty where all agree."""
+    num_clips: int
+    num_rejected: int
+    """Clips that were found and could not be prepared."""
+    shards: tuple[ShardEntry, ...]
+
+
+class Rejection(_FrozenRecord):
+    """A file that could not be used."""
+
+    clip_id: str
+    path: str
+    kind: str
+    """The rule it breaks; equal for all files that break it."""
+    reason: str
+    kept: bool
+    """Whether the clip is in the store all the same, uncropped and without a skeleton."""
+
+
+class Receipt(_FrozenRecord):
+    """Says that a shard is finished, from which files, and what was left out of it."""
+
+    index: int
+    inputs: str
+    """Digest over the options and over the names and sizes of the clips' files."""
+    entry: ShardEntry
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def num_rejected(self) -> int:
+        """Clips that are not in the shard."""
+        return sum(not rejection.kept for rejection in self.rejections)
+
+
+def load_record(kind: type[_Record], path: Path) -> _Record | None:
+    """Read back what `write` wrote; None where there is no file or not a whole one of this kind."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def check_version(path: Path, *, remedy: str) -> None:
+    """Refuse a store that other code wrote.
+
+    Raises:
+        MissingDataError: where the file names another version, or none.
+    """
+
+    class Versioned(BaseModel):
+        version: int
+
+    try:
+        version = Versioned.model_validate_json(path.read_bytes()).version
+    except ValidationError as error:
+        raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy) from error
+    if version != STORE_VERSION:
+        raise MissingDataError(
+            f"the store at {path.parent} must be of version {STORE_VERSION}", got=version, remedy=remedy
+        )

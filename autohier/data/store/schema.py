@@ -1,0 +1,115 @@
+"""The columns of a shard, and writing prepared clips into them.
+
+Frames are JPEG in a list of binaries, joints and pixels float32 bytes with their shape beside them.
+A shard is one Arrow IPC file of one uncompressed record batch: a reader maps it and copies nothing.
+
+Shape letters: M persons, T frames, V joints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.preprocessing.boxes import Box
+from autohier.data.skeleton import Skeleton
+
+SCHEMA: Final = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("label", pa.int32()),
+        ("subject", pa.int32()),
+        ("camera", pa.int32()),
+        ("setup", pa.int32()),
+        ("replication", pa.int32()),
+        ("num_frames", pa.int32()),  # of the source
+        ("video_size_px", pa.list_(pa.int32(), 2)),  # width, height of the source
+        ("box_px", pa.list_(pa.int32(), 4)),  # left, top, right, bottom in the source
+        ("frame_indices", pa.list_(pa.int32())),  # of the kept frames in the source
+        ("frames", pa.list_(pa.large_binary())),
+        ("skeleton_shape", pa.list_(pa.int32(), 3)),  # M, T, V; T counts the skeleton file's frames
+        ("skeleton_image_px", pa.list_(pa.int32(), 2)),  # width, height of the image of the pixels
+        ("joints_MTV3_m", pa.large_binary()),
+        ("pixels_MTV2", pa.large_binary()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClip:
+    """One clip as it goes into the store.
+
+    Attributes:
+        source: what and whose it is.
+        num_frames: frames of the source video.
+        video_size_px: width and height of the source video.
+        box: what was cut out of each frame.
+        frame_indices: where the kept frames stood in the source.
+        jpegs: the kept frames.
+        skeleton: all frames of the skeleton file; of no person where there is none.
+    """
+
+    source: ClipSource
+    num_frames: int
+    video_size_px: tuple[int, int]
+    box: Box
+    frame_indices: tuple[int, ...]
+    jpegs: tuple[bytes, ...]
+    skeleton: Skeleton
+
+
+def encode_shard(clips: Sequence[PreparedClip]) -> bytes:
+    """The content of a shard file; equal clips give equal bytes."""
+    batch = pa.RecordBatch.from_pylist([_row(clip) for clip in clips], schema=SCHEMA)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_batch(batch)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _row(clip: PreparedClip) -> dict[str, object]:
+    source, skeleton = clip.source, clip.skeleton
+    return {
+        "clip_id": source.clip_id,
+        "label": source.label,
+        "subject": source.subject,
+        "camera": source.camera,
+        "setup": source.setup,
+        "replication": source.replication,
+        "num_frames": clip.num_frames,
+        "video_size_px": clip.video_size_px,
+        "box_px": clip.box,
+        "frame_indices": clip.frame_indices,
+        "frames": clip.jpegs,
+        "skeleton_shape": skeleton.joints_MTV3_m.shape[:3],
+        "skeleton_image_px": (skeleton.image_width_px, skeleton.image_height_px),
+        "joints_MTV3_m": skeleton.joints_MTV3_m.astype("<f4", copy=False).tobytes(),
+        "pixels_MTV2": skeleton.pixels_MTV2.astype("<f4", copy=False).tobytes(),
+    }
+
+
+def row_skeleton(batch: pa.RecordBatch, index: int, layout: str) -> Skeleton:
+    """The skeleton in a row; its arrays are read-only views of the shard."""
+    shape_MTV = tuple(batch.column("skeleton_shape")[index].as_py())
+    width_px, height_px = batch.column("skeleton_image_px")[index].as_py()
+    return Skeleton(
+        joints_MTV3_m=_map_floats(batch.column("joints_MTV3_m")[index], (*shape_MTV, 3)),
+        pixels_MTV2=_map_floats(batch.column("pixels_MTV2")[index], (*shape_MTV, 2)),
+        image_width_px=width_px,
+        image_height_px=height_px,
+        layout=layout,
+    )
+
+
+def _map_floats(cell: pa.LargeBinaryScalar, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = np.frombuffer(cell.as_buffer(), dtype="<f4").reshape(shape)
+    # NumPy would let it be written to, and writing to the read-only mapping ends the process.
+    values.flags.writeable = False
+    return values

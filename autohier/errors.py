@@ -1,0 +1,55 @@
+"""What can go wrong, named by what the caller can do about it.
+
+Every error states the rule that must hold, the value that broke it and the remedy, on one line:
+
+>>> raise InputError("the pruning ratio must lie in (0, 1)", got=1.5, remedy="write e.g. 0.1")
+Traceback (most recent call last):
+autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: write e.g. 0.1
+"""
+
+from __future__ import annotations
+
+
+class AutohierError(Exception):
+    """Base of all errors a user can cause; the command line prints it on one line and exits with 2.
+
+    Args:
+        rule: what must hold, as a sentence without its full stop.
+        got: the value that broke the rule; left out of the text where None.
+        remedy: what to do about it; left out of the text where empty.
+    """
+
+    def __init__(self, rule: str, *, got: object = None, remedy: str = "") -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.got = got
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = self.rule if self.got is None else f"{self.rule}, but got {self.got}"
+        text = f"{text}: {self.remedy}" if self.remedy else text
+        return " ".join(text.split())
+
+
+class InputError(AutohierError):
+    """A setting, an option or a file given by the user breaks a rule: mend it and call again."""
+
+
+class MissingDataError(AutohierError):
+    """Data that a command needs are not where it looks: prepare them or say where they are."""
+
+
+class ClipError(AutohierError):
+    """One clip cannot be read: it is set aside with this reason and the rest goes on."""
+
+
+class TrialError(AutohierError):
+    """This trial cannot go on (its loss is not a number, say): drop it, keep the sweep."""
+
+
+class StageDamagedError(AutohierError):
+    """A finished stage's files are not what was published: set it aside and compute it again."""
+
+
+class SweepBusyError(AutohierError):
+    """Another driver holds this sweep: wait for it, or stop it first."""

@@ -1,0 +1,131 @@
+"""TensorBoard's HPARAMS: one table of all trials of a sweep, failed and stopped ones included.
+
+The columns are declared once, in the root folder, and every trial fills them all: TensorBoard takes its
+columns from the first declaration it meets, so that a parameter missing there would be missing for good.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+from autohier.records.event_files import (
+    BEGUN_FILE,
+    ENDED_FILE,
+    event,
+    scalar,
+    write_event_file,
+)
+from autohier.records.schema import State, TrialRow
+from autohier.settings.choice import Choice
+from autohier.settings.space import SearchRanges
+
+METRICS = ("accuracy", "pass_1_accuracy", "pass_2_accuracy", "parameters", "multiply_adds")
+"""Columns of a trial's results; see records.schema.TrialRow for what they mean."""
+
+# A stopped trial ended as the sweep meant it to; TensorBoard has no word of its own for that.
+_STATUS: dict[State, int] = {
+    "RUNNING": api_pb2.STATUS_RUNNING,
+    "COMPLETE": api_pb2.STATUS_SUCCESS,
+    "PRUNED": api_pb2.STATUS_SUCCESS,
+    "FAIL": api_pb2.STATUS_FAILURE,
+}
+
+
+def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
+    """Declare the columns, in the TensorBoard root.
+
+    Args:
+        root_folder: the folder whose sub-folders are the trials' runs.
+        ranges: what the sweep may draw.
+
+    Raises:
+        OSError: where the folder cannot be written; so do the functions below.
+    """
+    columns = [
+        _column("superclasses", "superclass counts of the stacks, front to back", str, shown=True),
+        *(_column(f"M{n}", f"superclasses of stack {n}", float) for n in range(1, ranges.levels + 1)),
+        _column("weight_ratio", "rho of the loss weights rho^(L-l)", float, ranges.weight_ratios, shown=True),
+        _column("scope", "where filters are ranked", str, ranges.scopes, shown=True),
+        _column("ratio", "share of the living filters a pass prunes", float, ranges.ratios, shown=True),
+        _column("passes", "cap of pruning passes", float, range(ranges.max_passes + 1), shown=True),
+        _column("seed", "seed of the trial", float),
+    ]
+    metrics = [
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "))
+        for name in METRICS
+    ]
+    experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=metrics)
+    value = _plugin_value(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
+    write_event_file(root_folder / BEGUN_FILE, [event(0, [value])])
+
+
+def write_trial_started(run_folder: Path, trial: str, choice: Choice, seed: int) -> None:
+    """Enter a trial with what it drew; how an earlier run of it ended is forgotten.
+
+    Args:
+        run_folder: the trial's folder below the TensorBoard root.
+        trial: its name, the row's in the table.
+        choice: what it drew.
+        seed: its seed.
+    """
+    (run_folder / ENDED_FILE).unlink(missing_ok=True)
+    values: dict[str, str | int | float] = {
+        "superclasses": choice.counts_text,
+        **{f"M{n}": count for n, count in enumerate(choice.superclasses, start=1)},
+        "weight_ratio": choice.weight_ratio,
+        "scope": choice.scope,
+        "ratio": choice.ratio,
+        "passes": choice.passes,
+        "seed": seed,
+    }
+    summary = hparams_pb(values, trial_id=trial)
+    write_event_file(run_folder / BEGUN_FILE, [event(0, list(summary.value))])
+
+
+def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, float]) -> None:
+    """Enter how a trial ended.
+
+    Args:
+        run_folder: the trial's folder below the TensorBoard root.
+        state: how it ended; a stopped trial (PRUNED) is shown as a success without an accuracy.
+        metrics: what it reached, of METRICS; a failed trial may have none.
+    """
+    ended = plugin_data_pb2.SessionEndInfo(status=_STATUS[state], end_time_secs=time.time())
+    value = _plugin_value(
+        metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+    )
+    numbers = [scalar(name, number) for name, number in metrics.items()]
+    write_event_file(run_folder / ENDED_FILE, [event(0, [value, *numbers])])
+
+
+def metrics_of(row: TrialRow) -> dict[str, float]:
+    """The metrics that a trial has measured, by column."""
+    measured = {name: getattr(row, name) for name in METRICS}
+    return {name: float(number) for name, number in measured.items() if number is not None}
+
+
+def _column(
+    name: str,
+    description: str,
+    kind: type[str] | type[float],
+    domain: Iterable[str] | Iterable[float] = (),
+    *,
+    shown: bool = False,
+) -> api_pb2.HParamInfo:
+    # TensorBoard opens its table with five columns: those marked to differ come first, then by name.
+    data_type = api_pb2.DATA_TYPE_STRING if kind is str else api_pb2.DATA_TYPE_FLOAT64
+    info = api_pb2.HParamInfo(name=name, description=description, type=data_type, differs=shown)
+    info.domain_discrete.extend(domain)
+    return info
+
+
+def _plugin_value(tag: str, content: plugin_data_pb2.HParamsPluginData) -> Summary.Value:
+    return Summary.Value(
+        tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR
+    )

@@ -1,0 +1,40 @@
+"""How sure an accuracy is: the 95% Wilson score interval."""
+
+from __future__ import annotations
+
+import math
+
+_Z_95 = 1.959963984540054
+
+
+def wilson_interval(accuracy: float, num_clips: int) -> tuple[float, float]:
+    """The 95% interval of an accuracy measured on independent clips.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference" (1927): the rates p
+    for which the measured one lies within z standard errors of p. Unlike the normal approximation it
+    stays in [0, 1] and has a width where all clips or none are right.
+
+    Args:
+        accuracy: share of the clips that are right, in [0, 1].
+        num_clips: clips measured; 0 tells nothing and gives (0, 1).
+
+    Returns:
+        Its low and high end.
+    """
+    if num_clips == 0:
+        return 0.0, 1.0
+    z2_n = _Z_95**2 / num_clips
+    centre = accuracy + z2_n / 2
+    half = math.sqrt(z2_n * (accuracy * (1 - accuracy) + z2_n / 4))
+    return max(0.0, (centre - half) / (1 + z2_n)), min(1.0, (centre + half) / (1 + z2_n))
+
+
+def within_noise(first: float, second: float, num_clips: int) -> bool:
+    """Whether two accuracies on the same number of clips cannot be told apart.
+
+    They cannot where either lies in the other's 95% interval. Both networks see the same clips, so a
+    paired test would tell apart more; the records do not hold what each clip was taken for.
+    """
+    low, high = wilson_interval(first, num_clips)
+    other_low, other_high = wilson_interval(second, num_clips)
+    return low <= second <= high or other_low <= first <= other_high

@@ -1,0 +1,91 @@
+"""Reads records back: as typed rows for reports, as Arrow tables for everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from autohier.errors import InputError
+from autohier.records.schema import ROW_FOLDERS, EpochRow, ReadingRow, Row, StageRow, TrialRow, parquet_schema
+
+RowT = TypeVar("RowT", TrialRow, StageRow, EpochRow, ReadingRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All records of a sweep, in the order of the trials' names."""
+
+    trials: tuple[TrialRow, ...] = ()
+    stages: tuple[StageRow, ...] = ()
+    epochs: tuple[EpochRow, ...] = ()
+    tests: tuple[ReadingRow, ...] = ()
+
+    def ranked(self) -> tuple[TrialRow, ...]:
+        """Complete trials of the study, best first: by validation accuracy, then cost, then name."""
+        complete = [row for row in self.trials if row.state == "COMPLETE" and row.number is not None]
+        return tuple(sorted(complete, key=lambda row: (-(row.accuracy or 0), row.multiply_adds, row.trial)))
+
+    def stages_of(self, trial: str) -> tuple[StageRow, ...]:
+        """The finished stages of a trial, in order."""
+        return tuple(row for row in self.stages if row.trial == trial)
+
+    def tests_of(self, trial: str) -> tuple[ReadingRow, ...]:
+        """The test readings of a trial."""
+        return tuple(row for row in self.tests if row.trial == trial)
+
+
+def read_records(folder: Path) -> Records:
+    """Read all rows below a records folder; where there are none, the records are empty.
+
+    Raises:
+        InputError: where a file is damaged, naming it.
+    """
+    return Records(
+        trials=read_rows(folder, TrialRow),
+        stages=read_rows(folder, StageRow),
+        epochs=read_rows(folder, EpochRow),
+        tests=read_rows(folder, ReadingRow),
+    )
+
+
+def read_rows(folder: Path, row_type: type[RowT]) -> tuple[RowT, ...]:
+    """Read the rows of one kind.
+
+    Raises:
+        InputError: where a file is damaged, naming it.
+    """
+    return tuple(_row(row_type, values) for values in read_table(folder, row_type).to_pylist())
+
+
+def read_table(folder: Path, row_type: type[Row]) -> pa.Table:
+    """Read the rows of one kind as a table with the columns of its schema, be it without rows.
+
+    Raises:
+        InputError: where a file is damaged, naming it.
+    """
+    schema = parquet_schema(row_type)
+    parts = sorted((folder / ROW_FOLDERS[row_type]).glob("*.parquet"))
+    return pa.concat_tables([schema.empty_table(), *(_read_part(part, schema) for part in parts)])
+
+
+def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        return pq.ParquetFile(path).read(columns=schema.names).select(schema.names).cast(schema)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise InputError(
+            "a record file must be whole Parquet with the columns of autohier.records.schema",
+            got=f"{path} ({error})",
+            remedy="move it away and resume the sweep; the stage store keeps what the trial computed",
+        ) from error
+
+
+def _row(row_type: type[RowT], values: dict[str, Any]) -> RowT:
+    plain: dict[str, Any] = {
+        field.name: tuple(value) if isinstance(value := values[field.name], list) else value
+        for field in fields(row_type)
+    }
+    return row_type(**plain)

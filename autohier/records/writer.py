@@ -1,0 +1,64 @@
+"""Writes records: one Parquet part file per kind of row and trial, each there whole or not at all.
+
+::
+
+    records/trials/t0007.parquet    one row
+    records/stages/t0007.parquet    one row per finished stage
+    records/epochs/t0007.parquet    one row per epoch
+    records/tests/t0007.parquet     one row per reading of the test split
+
+A trial's part replaces its earlier one, so a trial that runs again has its rows once, and
+``pandas.read_parquet("records/trials")`` reads the whole sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from autohier.core.stages.result import StageResult
+from autohier.files import write_atomically
+from autohier.records.progress import UnfinishedStage
+from autohier.records.rows import epoch_rows, stage_rows
+from autohier.records.schema import ROW_FOLDERS, EpochRow, ReadingRow, Row, StageRow, TrialRow, parquet_schema
+
+
+class RecordWriter:
+    """Keeps the records of a sweep; processes may share a folder as long as each trial has one writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def trial_started(self, row: TrialRow) -> None:
+        """Write the row of a trial that begins.
+
+        Raises:
+            OSError: where the folder cannot be written; so do the methods below.
+        """
+        self._write(TrialRow, row.trial, [row])
+
+    def trial_ended(
+        self, row: TrialRow, stages: Sequence[StageResult], unfinished: UnfinishedStage | None = None
+    ) -> None:
+        """Write all rows of a trial that is complete, stopped or failed.
+
+        The trial's own row comes last: who reads that it ended finds the rest.
+        """
+        self._write(StageRow, row.trial, stage_rows(row.trial, stages))
+        self._write(EpochRow, row.trial, epoch_rows(row.trial, stages, unfinished))
+        self._write(TrialRow, row.trial, [row])
+
+    def test_read(self, trial: str, readings: Sequence[ReadingRow]) -> None:
+        """Write a trial's readings of the test split, in place of earlier ones."""
+        self._write(ReadingRow, trial, readings)
+
+    def _write(self, row_type: type[Row], trial: str, rows: Sequence[Row]) -> None:
+        table = pa.Table.from_pylist([asdict(row) for row in rows], schema=parquet_schema(row_type))
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd")
+        path = self._folder / ROW_FOLDERS[row_type] / f"{trial}.parquet"
+        write_atomically(path, buffer.getvalue().to_pybytes())

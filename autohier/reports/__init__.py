@@ -1,0 +1,1 @@
+"""Reports: what is drawn from the records."""

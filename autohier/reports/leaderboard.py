@@ -1,0 +1,185 @@
+"""What a sweep found: its trials best first, the best setting, and what each step of the method gave.
+
+Everything here is a pure function of the records. Two accuracies that the number of clips cannot tell
+apart are said to be within noise; see records.interval for the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from autohier.records.interval import wilson_interval, within_noise
+from autohier.records.reader import Records
+from autohier.records.schema import TrialRow
+
+NOTHING_YET = "no trial is complete yet"
+
+_VALIDATION = {
+    "clean": "clean validation (held-out training subjects)",
+    "paper": "paper validation (a tenth of the test split: it leaks into the choice)",
+}
+_STATES = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}
+_COLUMNS = (
+    "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio", "scope",
+    "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nspared",
+)  # fmt: skip
+_TEXT_COLUMNS = {"trial", "state", "super-\nclasses", "scope"}
+
+
+def report(records: Records, *, limit: int | None = None) -> Group:
+    """The leaderboard and, below it, the best setting, its three steps and its test readings."""
+    return Group(
+        leaderboard(records, limit=limit),
+        Text(),
+        Text(best_setting(records)),
+        Text(three_steps(records)),
+        Text(reading_text(records)),
+    )
+
+
+def leaderboard(records: Records, *, limit: int | None = None) -> Table:
+    """Trials of the study: complete ones best first, then those still running, stopped or failed.
+
+    Args:
+        records: of one sweep.
+        limit: rows to show at most; None shows all.
+    """
+    ranked = records.ranked()
+    others = [row for row in records.trials if row.state != "COMPLETE" and row.number is not None]
+    table = Table(title=_title(records), caption=_caption(ranked, len(others), limit), box=SIMPLE_HEAD)
+    table.title_justify = table.caption_justify = "left"
+    table.show_edge, table.pad_edge, table.padding = False, False, (0, 1, 0, 0)
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
+    rows = [_cells(row, _rank(row, place, ranked[0])) for place, row in enumerate(ranked, start=1)]
+    rows += [_cells(row, "") for row in others]
+    for cells in rows[:limit]:
+        table.add_row(*cells)
+    return table
+
+
+def best_setting(records: Records) -> str:
+    """The best trial's drawn values, in one sentence."""
+    ranked = records.ranked()
+    if not ranked:
+        return NOTHING_YET
+    best = ranked[0]
+    return (
+        f"best setting: {best.trial} ({best.source}): superclasses {best.superclasses}, "
+        f"weight ratio {best.weight_ratio:.4g} (stack weights {best.stack_weights}), scope {best.scope}, "
+        f"ratio {best.ratio:.4g}, kept pass {best.kept_pass} of at most {best.passes}, seed {best.seed}"
+    )
+
+
+def three_steps(records: Records) -> str:
+    """What the hierarchy and the pruning of the best trial gave over pass 1, and what pruning took away."""
+    ranked = records.ranked()
+    if not ranked:
+        return NOTHING_YET
+    best = ranked[0]
+    pass_1, pass_2, kept = best.pass_1_accuracy or 0.0, best.pass_2_accuracy or 0.0, best.accuracy or 0.0
+    num_clips = best.num_validation_clips or 0
+    steps = f"validation: pass 1 {_percent(pass_1)} -> pass 2 {_percent(pass_2)} "
+    steps += f"({_difference(pass_1, pass_2, num_clips)}) -> "
+    if best.kept_pass:
+        steps += f"pruned ({_plural(best.kept_pass, 'pass', 'passes')}) {_percent(kept)} "
+        steps += f"({_difference(pass_2, kept, num_clips)})"
+    else:
+        steps += "not pruned, as no pruning pass was better"
+    return (
+        f"{steps}; parameters {_count(best.dense_parameters)} -> {_count(best.parameters)}, "
+        f"multiply-adds {_count(best.dense_multiply_adds)} -> {_count(best.multiply_adds)}"
+    )
+
+
+def reading_text(records: Records) -> str:
+    """What the test split said, every reading; a line for each."""
+    if not records.tests:
+        return "test split: not read yet"
+    return "\n".join(
+        f"test split ({reading.protocol}): {reading.trial} {reading.stage} {_percent(reading.accuracy)}, "
+        f"95% interval {_percent(reading.low)} to {_percent(reading.high)}, {reading.num_clips} clips"
+        for reading in records.tests
+    )
+
+
+def _title(records: Records) -> str:
+    if not records.trials:
+        return "No trials yet"
+    datasets = _distinct([row.dataset for row in records.trials])
+    protocols = _distinct([row.protocol for row in records.trials])
+    validations = _distinct([_VALIDATION.get(row.validation, row.validation) for row in records.trials])
+    return f"Validation accuracy on {datasets}, protocol {protocols}, {validations}"
+
+
+def _caption(ranked: Sequence[TrialRow], num_others: int, limit: int | None) -> str:
+    total = len(ranked) + num_others
+    notes = [f"{limit} of {total} trials are shown."] if limit is not None and limit < total else []
+    noisy = sum(_is_noise(row, ranked[0]) for row in ranked[1:])
+    if noisy:
+        notes.append(f"≈ {_plural(noisy, 'trial is', 'trials are')} within noise of the best.")
+    if len(ranked) > 1:
+        notes.append("The best of several is an optimistic estimate; the test split tells the rest.")
+    return " ".join(notes)
+
+
+def _rank(row: TrialRow, place: int, best: TrialRow) -> str:
+    return f"≈ {place}" if place > 1 and _is_noise(row, best) else str(place)
+
+
+def _is_noise(row: TrialRow, best: TrialRow) -> bool:
+    return within_noise(row.accuracy or 0.0, best.accuracy or 0.0, best.num_validation_clips or 0)
+
+
+def _cells(row: TrialRow, rank: str) -> tuple[str, ...]:
+    accuracy, interval = "", ""
+    if row.accuracy is not None:
+        low, high = wilson_interval(row.accuracy, row.num_validation_clips or 0)
+        accuracy, interval = _percent(row.accuracy), f"{100 * low:.1f}-{100 * high:.1f}"
+    return (
+        rank,
+        row.trial,
+        _STATES[row.state],
+        accuracy,
+        interval,
+        row.superclasses,
+        f"{row.weight_ratio:.4g}",
+        row.scope,
+        f"{row.ratio:.4g}",
+        f"{'?' if row.kept_pass is None else row.kept_pass} of {row.passes}",
+        _count(row.parameters),
+        _count(row.multiply_adds),
+        _count(row.epochs_computed),
+        _count(row.epochs_spared),
+    )
+
+
+def _difference(before: float, after: float, num_clips: int) -> str:
+    noise = ", within noise" if within_noise(before, after, num_clips) else ""
+    return f"{100 * (after - before):+.1f} points{noise}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def _count(number: int | None) -> str:
+    if number is None:
+        return ""
+    for size, unit in ((1_000_000_000, " G"), (1_000_000, " M"), (1_000, " k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
+
+
+def _plural(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _distinct(words: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(words))

@@ -1,0 +1,107 @@
+"""The parts of a setting that a sweep holds fixed: data, recognizer, training recipe, numerics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from autohier.settings.frozen import FrozenModel
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ProtocolSettings(FrozenModel):
+    """Which clips train, validate and test."""
+
+    name: str = "cross-subject"
+    """The dataset's published split: cross-subject, cross-view, ..."""
+    validation: Literal["clean", "paper"] = "clean"
+    """clean: held-out training subjects; paper: a tenth of the test split, as HAC did (it leaks)."""
+    held_out: tuple[int, ...] | None = None
+    """Training subjects (or setups) that validate; the dataset's own choice where not given."""
+
+
+class ClipSettings(FrozenModel):
+    """How a clip becomes a tensor."""
+
+    modality: str | None = None
+    """Which prepared form of the dataset is read (utd-mhad: depth or rgb); None where there is one."""
+    num_frames: PositiveInt = 8
+    """Segments of a clip, one frame from each (HAC: 8)."""
+    resize_px: PositiveInt = 256
+    """Frames are brought to this size before the crop."""
+    crop_px: PositiveInt = 224
+    """Random square in training, the centre at test."""
+    flip: bool = True
+    """Mirror half of the training clips; wrong where classes have a side."""
+    test_sets: PositiveInt = 5
+    """Frame sets of a clip whose probabilities are averaged when a stage is measured."""
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> ClipSettings:
+        if self.crop_px > self.resize_px:
+            raise ValueError(f"crop_px <= resize_px must hold, but got {self.crop_px} > {self.resize_px}")
+        return self
+
+
+class RecognizerSettings(FrozenModel):
+    """Which network."""
+
+    name: str = "inflated-resnet50"
+    """A name that autohier.models.build_recognizer knows."""
+    width: PositiveFloat = 1.0
+    """Multiplies every channel count."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialisation; fan-out makes raw norms incomparable between layers."""
+    weights: str | None = None
+    """A 2D ResNet's .safetensors or .pth to inflate; None starts at random."""
+
+
+class OptimisationSettings(FrozenModel):
+    """Adam and its schedule, shared by all stages."""
+
+    batch_size: PositiveInt = 16
+    learning_rate: PositiveFloat = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    lr_patience: PositiveInt = 2
+    """Epochs without a lower validation loss before the rate drops."""
+    lr_factor: Fraction = 0.1
+    """The rate is multiplied by this when it drops."""
+
+
+class Pass1Settings(FrozenModel):
+    """Pass 1: cross-entropy after the last stack only."""
+
+    epochs: PositiveInt = 20
+
+
+class Pass2Settings(FrozenModel):
+    """Pass 2: a weighted cross-entropy after every headed stack."""
+
+    epochs: PositiveInt = 20
+    start: Literal["pass-1", "initial"] = "pass-1"
+    """Weights it starts from: those of pass 1, or those pass 1 started from (HAC does not say)."""
+
+
+class PruningSettings(FrozenModel):
+    """What pruning passes have in common; scope, ratio and pass count are drawn."""
+
+    epochs: PositiveInt = 10
+    """Retraining after each pass."""
+    norm: Literal["l2", "layer-mean"] = "l2"
+    """Rank filters by their l2 norm (HAC) or by it over their layer's mean norm."""
+    floor: PositiveInt = 1
+    """Filters that every layer keeps."""
+    ties: Literal["drop", "hold"] = "drop"
+    """Reading of the stop rule where an accuracy is equalled."""
+
+
+class NumericsSettings(FrozenModel):
+    """What changes the last bits of a result."""
+
+    precision: Literal["float32", "bf16"] = "float32"
+    """bf16: autocast on accelerators; the CPU always computes in float32."""
+    deterministic: bool = True
+    compile: bool = False
+    """torch.compile on accelerators."""

@@ -1,0 +1,145 @@
+"""A search space: what a sweep holds fixed, what it may draw, and the settings papers are known for."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from autohier.errors import InputError
+from autohier.settings.choice import Choice, Scope
+from autohier.settings.counts import CountRule, allowed_counts
+from autohier.settings.frozen import FrozenModel
+from autohier.settings.parts import (
+    ClipSettings,
+    NumericsSettings,
+    OptimisationSettings,
+    Pass1Settings,
+    Pass2Settings,
+    ProtocolSettings,
+    PruningSettings,
+    RecognizerSettings,
+)
+
+_STEPS_PER_OCTAVE = 4
+_LOWEST_LOG2, _HIGHEST_LOG2 = -2.5, 1.5
+_RATIO_DIGITS = 6
+
+
+def _default_weight_ratios() -> tuple[float, ...]:
+    # A grid, so that trials can share pass 2; a third is in it because HAC's tables use it.
+    steps = int((_HIGHEST_LOG2 - _LOWEST_LOG2) * _STEPS_PER_OCTAVE)
+    grid = {2 ** (_LOWEST_LOG2 + step / _STEPS_PER_OCTAVE) for step in range(steps + 1)} | {1 / 3}
+    return tuple(sorted(round(ratio, _RATIO_DIGITS) for ratio in grid))
+
+
+class SearchRanges(FrozenModel):
+    """What may be drawn."""
+
+    levels: Annotated[int, Field(ge=0)] = 3
+    """Stacks before the last that get superclasses."""
+    counts: CountRule = "auto"
+    """Which superclass counts are allowed: divisors of the classes, every balanced count, or auto."""
+    weight_ratios: tuple[float, ...] = Field(default_factory=_default_weight_ratios, min_length=1)
+    """Table of rho in w_l = rho**(L - l)."""
+    scopes: tuple[Scope, ...] = Field(default=("altogether", "by-layer"), min_length=1)
+    ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
+        default=(0.0, 0.02, 0.03, 0.05, 0.075, 0.10, 0.125, 0.15, 0.20, 0.25, 0.30), min_length=1
+    )
+    """Table of pruning ratios; 0 is the control arm that retrains and prunes nothing."""
+    max_passes: Annotated[int, Field(ge=0)] = 7
+
+
+class KnownChoice(Choice):
+    """A setting from a paper, tried before anything is drawn."""
+
+    source: str
+    """Where it is from."""
+
+    def as_choice(self) -> Choice:
+        """The drawn values without their source."""
+        return Choice(**self.model_dump(exclude={"source"}))
+
+
+class Setting(FrozenModel):
+    """Everything that one trial does: the fixed parts, the drawn choice and the seed."""
+
+    dataset: str
+    num_classes: PositiveInt
+    protocol: ProtocolSettings
+    clips: ClipSettings
+    recognizer: RecognizerSettings
+    optimisation: OptimisationSettings
+    pass_1: Pass1Settings
+    pass_2: Pass2Settings
+    pruning: PruningSettings
+    numerics: NumericsSettings
+    choice: Choice
+    seed: int
+
+
+class Space(FrozenModel):
+    """A search space as its TOML file holds it."""
+
+    name: str
+    description: str = ""
+    dataset: str
+    """What `autohier prepare` calls the data."""
+    num_classes: Annotated[int, Field(ge=2)]
+    protocol: ProtocolSettings = ProtocolSettings()
+    clips: ClipSettings = ClipSettings()
+    recognizer: RecognizerSettings = RecognizerSettings()
+    optimisation: OptimisationSettings = OptimisationSettings()
+    pass_1: Pass1Settings = Pass1Settings()
+    pass_2: Pass2Settings = Pass2Settings()
+    pruning: PruningSettings = PruningSettings()
+    numerics: NumericsSettings = NumericsSettings()
+    search: SearchRanges = SearchRanges()
+    known: tuple[KnownChoice, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_can_be_drawn(self) -> Space:
+        try:
+            allowed = self.allowed_counts
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        for known in self.known:
+            fault = self._why_not(known, allowed)
+            if fault:
+                raise ValueError(f"the known setting of {known.source!r} must lie in the space, but {fault}")
+        return self
+
+    def _why_not(self, choice: Choice, allowed: tuple[int, ...]) -> str:
+        search = self.search
+        faults = {
+            f"it has {len(choice.superclasses)} levels, not {search.levels}": len(choice.superclasses)
+            != search.levels,
+            f"its counts {choice.counts_text} are not among {list(allowed)}": not set(
+                choice.superclasses
+            ).issubset(allowed),
+            f"weight_ratio {choice.weight_ratio} is not in search.weight_ratios": self.weight_index(choice)
+            is None,
+            f"ratio {choice.ratio} is not in search.ratios": choice.ratio not in search.ratios,
+            f"scope {choice.scope!r} is not in search.scopes": choice.scope not in search.scopes,
+            f"passes {choice.passes} is above search.max_passes {search.max_passes}": choice.passes
+            > search.max_passes,
+        }
+        return "; ".join(fault for fault, holds in faults.items() if holds)
+
+    @property
+    def allowed_counts(self) -> tuple[int, ...]:
+        """Superclass counts a trial may draw, ascending."""
+        return allowed_counts(self.num_classes, self.search.levels, self.search.counts)
+
+    def weight_index(self, choice: Choice) -> int | None:
+        """Where a choice's weight ratio stands in the table; None where it does not."""
+        table = self.search.weight_ratios
+        return next(
+            (i for i, r in enumerate(table) if math.isclose(r, choice.weight_ratio, rel_tol=1e-5)), None
+        )
+
+    def setting(self, choice: Choice, *, seed: int) -> Setting:
+        """The whole setting of a trial that drew ``choice``."""
+        fixed = {name: getattr(self, name) for name in Setting.model_fields if name in Space.model_fields}
+        return Setting(**fixed, choice=choice, seed=seed)

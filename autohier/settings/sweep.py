@@ -1,0 +1,51 @@
+"""What a sweep was started with: frozen in its ``sweep.json``, from which everything else follows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from autohier.settings.frozen import FrozenModel
+from autohier.settings.space import Space
+
+SamplerName = Literal["tpe", "gp", "random"]
+
+
+class SweepPlan(FrozenModel):
+    """One sweep: a space, how it is searched, and on what machines."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    space: Space
+    trials: PositiveInt
+    """Total number of settings to run; ``resume --trials`` raises it."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    sampler: SamplerName = "tpe"
+    storage: str | None = None
+    """Optuna storage URL; None keeps the study in the sweep's own journal file."""
+    data_folder: str
+    """Where prepared datasets lie."""
+    stage_folder: str
+    """Where finished stages lie; sweeps beside each other share it."""
+    parallel: PositiveInt | None = None
+    """Trials at a time; None runs as many as the machines hold."""
+    cpus_per_trial: PositiveFloat = 1
+    gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
+    """None takes one where there is any, else none."""
+    ray_address: str | None = None
+    """A running cluster; None starts Ray on this machine."""
+
+
+class Provenance(FrozenModel):
+    """Where the numbers of a sweep come from."""
+
+    autohier: str
+    python: str
+    torch: str
+    ray: str
+    optuna: str
+    git_commit: str | None
+    """Of the folder the command ran in; None outside a checkout, with ``+changes`` where it was not clean."""
+    command: tuple[str, ...]
+    created_at: str
+    """UTC, ISO 8601."""

@@ -1,0 +1,129 @@
+"""What runs inside a trial's Ray actor: the trial itself, its records and its reports to the driver."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from autohier.core.stages.opening import open_trial
+from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.result import StageKind, StageResult, stage_label
+from autohier.core.stages.store import StageStore
+from autohier.core.training.metrics import EpochMetrics
+from autohier.core.trial import TrialOutcome, run_trial
+from autohier.data.store.reader import ClipStore
+from autohier.errors import AutohierError
+from autohier.records.progress import Progress
+from autohier.records.rows import begun_row, complete_row, cut_short_row
+from autohier.records.tensorboard import TensorBoardReporter
+from autohier.records.writer import RecordWriter
+from autohier.settings.space import Setting
+from autohier.sweep.folder import SweepFolder
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """What all trials of a sweep have in common."""
+
+    folder: SweepFolder
+    clip_folder: Path
+    stage_folder: Path
+    device: str
+    num_threads: int
+
+
+def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
+    """Run one trial; Ray Tune calls it with what the searcher suggested.
+
+    Reports one line per epoch, and at the end either ``chain`` (the accuracies) or ``failure``. Its own
+    failures are reported, not raised: what Ray sees as an error is a process that died, and it starts
+    the same trial again.
+    """
+    setting = Setting.model_validate(config["setting"])
+    row = begun_row(
+        setting,
+        trial=config["trial"],
+        number=config["number"],
+        ask=config["ask"],
+        source=config["source"],
+        at=datetime.now(UTC),
+    )
+    records = RecordWriter(job.folder.records)
+    records.trial_started(row)
+    progress = Progress()
+    try:
+        outcome = _run(setting, config["trial"], job, progress)
+    except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
+        reason = _reason(error)
+        row = cut_short_row(row, "FAIL", reason=reason, at=datetime.now(UTC), stages=progress.stages)
+        records.trial_ended(row, progress.stages, progress.unfinished)
+        tune.report({"failure": reason, "traceback": traceback.format_exc()})
+        return
+    row = complete_row(row, outcome, datetime.now(UTC))
+    records.trial_ended(row, outcome.stages)
+    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": _facts(outcome)})
+
+
+def _run(setting: Setting, trial: str, job: TrialJob, progress: Progress) -> TrialOutcome:
+    clips = open_clips(job.clip_folder)
+    board = TensorBoardReporter(job.folder.tensorboard / trial, class_names=clips.manifest.class_names)
+    opened = open_trial(
+        setting,
+        clips=clips,
+        stages=StageStore(job.stage_folder),
+        reporter=Reporters(progress, board, _RayReporter()),
+        device=job.device,
+        num_threads=job.num_threads,
+    )
+    try:
+        return run_trial(opened)
+    finally:
+        board.close()
+
+
+class _RayReporter:
+    """Tells the driver of every stage and epoch."""
+
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+        self._stage = stage_label(kind, pass_index)
+        self._reused = reused
+
+    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:  # noqa: ARG002
+        tune.report(
+            {
+                "stage": self._stage,
+                "reused": self._reused,
+                "epoch": metrics.epoch + 1,
+                "accuracy": metrics.accuracy,
+            }
+        )
+
+    def stage_finished(self, result: StageResult) -> None:
+        tune.report({"stage": self._stage, "reused": self._reused, "stage_accuracy": result.accuracy})
+
+
+@lru_cache(maxsize=2)
+def open_clips(folder: Path) -> ClipStore:
+    """The prepared clips; opened once per process, since actors are reused between trials."""
+    return ClipStore.open(folder)
+
+
+def _facts(outcome: TrialOutcome) -> dict[str, Any]:
+    return {
+        "kept_pass": outcome.kept_pass,
+        "parameters": outcome.kept.cost.parameters,
+        "multiply_adds": outcome.kept.cost.multiply_adds,
+        "stages": [stage.key for stage in outcome.stages],
+        "epochs_spared": outcome.epochs(reused=True),
+        "epochs_computed": outcome.epochs(reused=False),
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,102 @@
+"""Ray, quiet and bounded: starting it, joining a cluster, and whether a trial fits its machines."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from autohier.errors import InputError
+from autohier.settings.sweep import SweepPlan
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+    "RAY_TRAIN_V2_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+_OBJECT_STORE_BYTES = 128 << 20
+"""Trials exchange a few numbers; weights and clips go through files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one trial holds of the machines, and how many trials they hold at a time."""
+
+    cpus: float
+    gpus: float
+    parallel: int
+    node_cpus: float
+    """Of the largest machine: what a stage may use that runs alone."""
+
+    @property
+    def num_threads(self) -> int:
+        """Threads a trial computes with."""
+        return max(1, int(self.cpus))
+
+    def alone(self) -> Share:
+        """The share of a stage that all trials wait for."""
+        return replace(self, cpus=max(self.cpus, self.node_cpus))
+
+
+@contextmanager
+def ray_session(plan: SweepPlan) -> Iterator[Share]:
+    """Start Ray, or join the plan's cluster, for as long as the block runs.
+
+    Yields:
+        A trial's share of it.
+
+    Raises:
+        InputError: where the cluster cannot be reached, or no machine of it holds a trial.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray  # noqa: PLC0415  Ray reads its environment when it is imported
+
+    options = (
+        {"address": plan.ray_address}
+        if plan.ray_address
+        else {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    )
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **options)
+    except ConnectionError as error:
+        raise InputError(
+            "--ray-address must be a cluster that can be reached",
+            got=plan.ray_address,
+            remedy="start it first",
+        ) from error
+    try:
+        yield _share(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    finally:
+        ray.shutdown()
+
+
+def _share(plan: SweepPlan, nodes: list[dict[str, float]]) -> Share:
+    has_gpu = any(node.get("GPU", 0) for node in nodes)
+    gpus = plan.gpus_per_trial if plan.gpus_per_trial is not None else float(has_gpu)
+    cpus = plan.cpus_per_trial
+    fitting = sum(_trials_on(node, cpus, gpus) for node in nodes)
+    if not fitting:
+        sizes = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise InputError(
+            f"a trial of {cpus:g} CPUs and {gpus:g} GPUs must fit one machine",
+            got=f"machines of {sizes}",
+            remedy="lower --cpus-per-trial or --gpus-per-trial",
+        )
+    node_cpus = max(node.get("CPU", 0) for node in nodes)
+    return Share(cpus, gpus, min(plan.parallel or fitting, fitting), node_cpus)
+
+
+def _trials_on(node: dict[str, float], cpus: float, gpus: float) -> int:
+    by_cpus = int(node.get("CPU", 0) / cpus)
+    return min(by_cpus, int(node.get("GPU", 0) / gpus)) if gpus else by_cpus

@@ -1,0 +1,124 @@
+"""The driver of a sweep: pass 1 for all, then trials until the study has its number, then the test split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from autohier.data.store.paths import store_folder
+from autohier.data.store.reader import ClipStore
+from autohier.records.hparams import write_experiment
+from autohier.records.reader import Records, read_records
+from autohier.records.rows import reading_row
+from autohier.records.schema import TrialRow
+from autohier.records.writer import RecordWriter
+from autohier.settings.choice import FLAT_CHOICE
+from autohier.settings.sweep import SweepPlan
+from autohier.sweep.cluster import Share, ray_session
+from autohier.sweep.display import Display
+from autohier.sweep.folder import SweepFolder
+from autohier.sweep.lock import hold_sweep
+from autohier.sweep.study import SweepStudy
+
+_SHARED = "pass 1"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnd:
+    """Where a sweep stands when its driver ends."""
+
+    finished: int
+    target: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every setting was tried."""
+        return self.finished >= self.target
+
+
+def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
+    """Run a sweep, or what is left of it.
+
+    Args:
+        folder: of the sweep; its plan is written already.
+        plan: what to run.
+        console: where progress is shown.
+
+    Raises:
+        SweepBusyError: where another driver holds the sweep.
+        MissingDataError: where the dataset is not prepared.
+        InputError: where plan, data and machines do not fit together.
+    """
+    display = Display(console, target=plan.trials)
+    clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+    ClipStore.open(clip_folder)
+    with hold_sweep(folder.lock_file), _logging_to(folder.log_file):
+        study = SweepStudy(plan, folder)
+        lost = study.reconcile()
+        if lost:
+            display.say(f"taking up {lost} settings that an earlier driver left unfinished")
+        write_experiment(folder.tensorboard, plan.space.search)
+        if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
+            with ray_session(plan) as share:
+                _run(folder, plan, study, clip_folder, share, display)
+        return SweepEnd(study.num_finished(), plan.trials)
+
+
+def _run(
+    folder: SweepFolder, plan: SweepPlan, study: SweepStudy, clip_folder: Path, share: Share, display: Display
+) -> None:
+    # Imported here because these import Ray, which reads its environment when it is imported.
+    from autohier.sweep.actor import TrialJob  # noqa: PLC0415
+    from autohier.sweep.stage_actor import Event, run_beside  # noqa: PLC0415
+    from autohier.sweep.tuning import run_trials  # noqa: PLC0415
+
+    device = "auto" if share.gpus else "cpu"
+    job = TrialJob(folder, clip_folder, Path(plan.stage_folder), device, share.num_threads)
+
+    def show(event: Event) -> None:
+        stage, epoch, accuracy, reused = event
+        display.epoch_finished(_SHARED, stage, epoch, accuracy, reused=reused)
+
+    if study.num_finished() < plan.trials:
+        with display.running(study.num_finished()):
+            display.trial_started(_SHARED, None)
+            pass_1 = run_beside(
+                "pass_1", plan.space.setting(FLAT_CHOICE, seed=plan.seed), job, share.alone(), show
+            )
+            display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
+            run_trials(folder, study, job, share, display)
+    winner = _unread_winner(read_records(folder.records))
+    if winner is None or study.num_finished() < plan.trials:
+        return
+    display.say(f"reading the test split for {winner.trial}")
+    setting = plan.space.setting(study.choices()[winner.ask], seed=winner.seed)
+    readings = run_beside("tests", setting, job, share.alone(), lambda _: None)
+    now = datetime.now(UTC)
+    rows = [reading_row(winner, stage, evaluation, now) for stage, evaluation in readings]
+    RecordWriter(folder.records).test_read(winner.trial, rows)
+
+
+def _unread_winner(records: Records) -> TrialRow | None:
+    """The best complete trial, where its test accuracy is not known yet."""
+    ranked = records.ranked()
+    return ranked[0] if ranked and not records.tests_of(ranked[0].trial) else None
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Keep warnings and failures in the sweep's log."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("autohier")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,59 @@
+"""Passes what Ray Tune hears from trials on to the display and the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ray.tune import Callback
+
+from autohier.settings.choice import Choice
+from autohier.sweep.display import Display
+
+_LOG = logging.getLogger(__name__)
+
+
+class DisplayCallback(Callback):
+    """Called in Ray Tune's loop, so that each event must be cheap."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial got its share of a machine."""
+        self._display.trial_started(
+            trial.config["trial"], Choice.model_validate(trial.config["setting"]["choice"])
+        )
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Any],
+        trial: Any,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """A trial reported an epoch, a stage or its end; see autohier.sweep.actor for the forms."""
+        name = trial.config["trial"]
+        if "failure" in result:
+            _LOG.warning("%s failed: %s\n%s", name, result["failure"], result["traceback"])
+            self._display.trial_failed(name, result["failure"])
+        elif "chain" in result:
+            self._display.trial_finished(name, max(result["chain"]))
+        elif "stage_accuracy" in result:
+            self._display.stage_finished(
+                name, result["stage"], result["stage_accuracy"], reused=result["reused"]
+            )
+        elif "epoch" in result:
+            self._display.epoch_finished(
+                name, result["stage"], result["epoch"], result["accuracy"], reused=result["reused"]
+            )
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial's process died too often."""
+        _LOG.error("%s: its process died; Ray's account is in %s", trial.config["trial"], trial.error_file)
+        self._display.trial_failed(trial.config["trial"], "its process died again and again")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles its callbacks into its own snapshot, which is never read.
+        return {}

@@ -1,0 +1,101 @@
+"""An actor beside the trials: runs the shared pass 1 before them and reads the test split after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from autohier.core.stages.opening import OpenTrial, open_trial
+from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.result import StageKind, StageResult, stage_label
+from autohier.core.stages.store import StageStore
+from autohier.core.training.metrics import EpochMetrics, Evaluation
+from autohier.core.trial import read_test, run_trial, train_flat
+from autohier.errors import AutohierError
+from autohier.settings.space import Setting
+from autohier.sweep.actor import TrialJob, open_clips
+from autohier.sweep.cluster import Share
+
+_POLL_S = 0.3
+
+Event = tuple[str, int, float, bool]
+"""Stage label, epochs done, validation accuracy, found in the store."""
+
+
+class StageActor:
+    """Runs in its own process, with a share of the machines; ``events`` may be called while it works."""
+
+    def __init__(self, setting: dict[str, Any], job: TrialJob) -> None:
+        self._setting = Setting.model_validate(setting)
+        self._job = job
+        self._events: list[Event] = []
+        self._reused = False
+
+    def pass_1(self) -> StageResult:
+        """Train pass 1, or find it."""
+        return train_flat(self._open(Reporters(self)))
+
+    def tests(self) -> list[tuple[str, Evaluation]]:
+        """Test accuracy after pass 1, after pass 2 and after the kept pass of a finished trial."""
+        trial = self._open(Reporters())
+        outcome = run_trial(trial)
+        stages = [outcome.pass_1, outcome.chain[0], *([outcome.kept] if outcome.kept_pass else [])]
+        return [(stage.label, read_test(trial, stage)) for stage in stages]
+
+    def events(self, since: int) -> list[Event]:
+        """What happened after the first ``since`` events."""
+        return self._events[since:]
+
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
+        """See Reporter."""
+        self._reused = reused
+
+    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+        """See Reporter."""
+        label = stage_label(kind, pass_index)
+        self._events.append((label, metrics.epoch + 1, metrics.accuracy, self._reused))
+
+    def stage_finished(self, result: StageResult) -> None:
+        """See Reporter."""
+
+    def _open(self, reporter: Reporters) -> OpenTrial:
+        return open_trial(
+            self._setting,
+            clips=open_clips(self._job.clip_folder),
+            stages=StageStore(self._job.stage_folder),
+            reporter=reporter,
+            device=self._job.device,
+            num_threads=self._job.num_threads,
+        )
+
+
+def run_beside(
+    method: str, setting: Setting, job: TrialJob, share: Share, on_event: Callable[[Event], None]
+) -> Any:  # noqa: ANN401  what the method gives
+    """Run one method of a StageActor and wait for it, passing its events on.
+
+    Raises:
+        AutohierError: what the method raised.
+    """
+    # Two threads of calls: one works, the other answers for its events.
+    actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
+    actor = actor_class.remote(setting.model_dump(mode="json"), job)
+    result = getattr(actor, method).remote()
+    num_events = 0
+    try:
+        done = False
+        while not done:
+            done = bool(ray.wait([result], timeout=_POLL_S)[0])
+            for event in ray.get(actor.events.remote(num_events)):
+                num_events += 1
+                on_event(event)
+        return ray.get(result)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, AutohierError):
+            raise cause from error
+        raise
+    finally:
+        ray.kill(actor)

@@ -1,0 +1,198 @@
+"""The study: the one truth of a sweep. Ray only executes what it asks and tells it what came out.
+
+Every setting of a sweep is an *ask*, numbered from 0; ``t0007`` is ask 7. What an ask draws depends on the
+sweep's seed, its number and the results told so far, never on how often a driver was started: known settings
+come first, then a sampler seeded by (seed, ask). A trial that no living driver owns is told FAIL without a
+reason, and its ask is asked again with the same parameters; so no setting is lost and none counted twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from autohier.digest import derive_seed
+from autohier.errors import InputError
+from autohier.settings.choice import Choice
+from autohier.settings.space import Setting
+from autohier.settings.sweep import SamplerName, SweepPlan
+from autohier.sweep.coding import decode, distributions, encode
+from autohier.sweep.folder import SweepFolder
+
+_ASK, _SOURCE, _REASON = "ask", "source", "reason"
+_STARTUP_TRIALS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A setting that a trial is to run."""
+
+    trial: optuna.Trial
+    ask: int
+    source: str
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        """How people and folders call it."""
+        return trial_name(self.ask)
+
+
+def trial_name(ask: int) -> str:
+    """The name of an ask's trial, e.g. "t0007"."""
+    return f"t{ask:04d}"
+
+
+class SweepStudy:
+    """Asks and tells the Optuna study of one sweep; one driver at a time owns it."""
+
+    def __init__(self, plan: SweepPlan, folder: SweepFolder) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._plan = plan
+        self._study = optuna.create_study(
+            study_name=plan.name,
+            storage=_open_storage(plan, folder),
+            direction="maximize",
+            load_if_exists=True,
+        )
+
+    def reconcile(self) -> int:
+        """Give up the trials of drivers that are gone; how many there were.
+
+        Call it while holding the sweep's lock: then no other driver can own a trial.
+        """
+        for _ in self._trials(TrialState.WAITING):
+            self._study.ask()  # only a trial that began can be told
+        orphans = self._trials(TrialState.RUNNING)
+        for orphan in orphans:
+            self._study.tell(orphan.number, state=TrialState.FAIL)
+        return sum(_was_handed_out(orphan) for orphan in orphans)
+
+    def ask(self) -> Asked | None:
+        """The next setting to run; None where all that the sweep wants are asked."""
+        trials = self._trials()
+        lost = _lost_asks(trials)
+        ask = min(lost) if lost else self._num_asks(trials)
+        if ask >= self._plan.trials:
+            return None
+        if lost:
+            trial = self._enqueued(lost[ask].params, ask, lost[ask].user_attrs[_SOURCE])
+        elif ask < len(self._plan.space.known):
+            known = self._plan.space.known[ask]
+            trial = self._enqueued(encode(self._plan.space, known.as_choice()), ask, known.source)
+        else:
+            trial = self._drawn(ask)
+        choice = decode(self._plan.space, trial.params)
+        trial.set_user_attr("choice", choice.model_dump(mode="json"))
+        setting = self._plan.space.setting(choice, seed=self._plan.seed)
+        return Asked(trial, ask, trial.user_attrs[_SOURCE], setting)
+
+    def tell_accuracy(self, asked: Asked, chain: Sequence[float], facts: Mapping[str, Any]) -> None:
+        """A trial went all its way.
+
+        Args:
+            asked: the setting it ran.
+            chain: validation accuracy of pass 2 and of every pruning pass; the best is the trial's value.
+            facts: kept with the trial.
+        """
+        for pass_index, accuracy in enumerate(chain):
+            asked.trial.report(accuracy, step=pass_index)
+        self._keep(asked, facts)
+        self._study.tell(asked.trial, max(chain))
+
+    def tell_failure(self, asked: Asked, reason: str) -> None:
+        """A trial failed by its own fault: its setting counts as tried."""
+        self._keep(asked, {_REASON: reason})
+        self._study.tell(asked.trial, state=TrialState.FAIL)
+
+    def num_finished(self) -> int:
+        """Settings tried: complete, stopped or failed by their own fault."""
+        return len({trial.user_attrs[_ASK] for trial in self._trials() if _is_tried(trial)})
+
+    def choices(self) -> dict[int, Choice]:
+        """The choice of every ask so far."""
+        return {
+            trial.user_attrs[_ASK]: decode(self._plan.space, trial.params)
+            for trial in self._trials()
+            if _was_handed_out(trial)
+        }
+
+    def best(self) -> FrozenTrial | None:
+        """The complete trial with the best value, the earliest of equals; None where there is none."""
+        complete = self._trials(TrialState.COMPLETE)
+        return max(complete, key=lambda trial: (trial.value, -trial.user_attrs[_ASK]), default=None)
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=states or None)
+
+    def _num_asks(self, trials: Sequence[FrozenTrial]) -> int:
+        return 1 + max((trial.user_attrs[_ASK] for trial in trials if _was_handed_out(trial)), default=-1)
+
+    def _enqueued(self, params: Mapping[str, Any], ask: int, source: str) -> optuna.Trial:
+        self._study.enqueue_trial(dict(params), user_attrs={_ASK: ask, _SOURCE: source})
+        return self._study.ask(distributions(self._plan.space))
+
+    def _drawn(self, ask: int) -> optuna.Trial:
+        startup = max(_STARTUP_TRIALS, len(self._plan.space.known))
+        self._study.sampler = _sampler(self._plan.sampler, derive_seed(self._plan.seed, "ask", ask), startup)
+        trial = self._study.ask(distributions(self._plan.space))
+        trial.set_user_attr(_SOURCE, "drawn")
+        trial.set_user_attr(_ASK, ask)
+        return trial
+
+    def _keep(self, asked: Asked, facts: Mapping[str, Any]) -> None:
+        for name, fact in facts.items():
+            asked.trial.set_user_attr(name, fact)
+
+
+def _was_handed_out(trial: FrozenTrial) -> bool:
+    # A driver may have died after creating a trial and before it knew what to run.
+    return _ASK in trial.user_attrs and bool(trial.params)
+
+
+def _is_tried(trial: FrozenTrial) -> bool:
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _REASON in trial.user_attrs
+
+
+def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Asks that only have trials which were given up, each with the first of them."""
+    asks: dict[int, list[FrozenTrial]] = {}
+    for trial in trials:
+        if _was_handed_out(trial):
+            asks.setdefault(trial.user_attrs[_ASK], []).append(trial)
+    return {
+        ask: tries[0]
+        for ask, tries in asks.items()
+        if all(trial.state is TrialState.FAIL and _REASON not in trial.user_attrs for trial in tries)
+    }
+
+
+def _sampler(name: SamplerName, seed: int, startup: int) -> BaseSampler:
+    if name == "random":
+        return RandomSampler(seed=seed)
+    if name == "gp":
+        return GPSampler(seed=seed, n_startup_trials=startup)
+    return TPESampler(seed=seed, n_startup_trials=startup)
+
+
+def _open_storage(plan: SweepPlan, folder: SweepFolder) -> BaseStorage:
+    if plan.storage is None:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(folder.journal_file)))
+    try:
+        return RDBStorage(plan.storage)
+    except Exception as error:  # every database driver raises errors of its own
+        logging.getLogger(__name__).debug("opening the study failed", exc_info=True)
+        raise InputError(
+            "--storage must be an Optuna storage URL that can be opened",
+            got=f"{type(error).__name__}: {error}",
+            remedy="write e.g. sqlite:///study.db or postgresql://host/name, and install its driver",
+        ) from error

@@ -1,0 +1,55 @@
+import json
+
+import numpy as np
+import pytest
+from autohier.core.hierarchy import Hierarchy, balanced_partition
+from autohier.errors import InputError
+
+
+def test_levels_are_solved_independently_and_the_classes_come_last() -> None:
+    confusion = np.random.default_rng(0).poisson(1.0, (12, 12))
+    hierarchy = Hierarchy.from_confusion(confusion, (2, 3), restarts=5, seed=7)
+    assert hierarchy.num_classes == 12
+    assert hierarchy.num_superclasses == (2, 3, 12)
+    for level, count in enumerate((2, 3)):
+        alone = balanced_partition(confusion, count, restarts=5, seed=7)
+        assert hierarchy.assignments[level] == tuple(alone)
+    assert hierarchy.assignments[2] == tuple(range(12))
+
+
+def test_no_counts_leave_the_classes_alone() -> None:
+    assert Hierarchy.from_confusion(np.ones((4, 4)), ()) == Hierarchy.flat(4)
+    assert Hierarchy.flat(4).assignments == ((0, 1, 2, 3),)
+    assert Hierarchy.flat(4).num_superclasses == (4,)
+
+
+def test_superclasses_may_be_unequal() -> None:
+    assert Hierarchy(((0, 0, 0, 1), (0, 1, 2, 3))).num_superclasses == (2, 4)
+
+
+def test_json_keeps_a_hierarchy() -> None:
+    hierarchy = Hierarchy.from_confusion(np.random.default_rng(0).poisson(1.0, (9, 9)), (2, 4), restarts=2)
+    assert Hierarchy.from_lists(json.loads(json.dumps(hierarchy.as_lists()))) == hierarchy
+
+
+@pytest.mark.parametrize(
+    ("assignments", "fault"),
+    [
+        ((), "last level of a hierarchy must hold each class alone"),
+        (((0, 0, 1),), "last level of a hierarchy must hold each class alone"),
+        (((1, 0),), "last level of a hierarchy must hold each class alone"),
+        (((),), "at least one class"),
+        (((0, 0), (0, 1, 2)), "must assign all 3 classes, but got 2 at level 0"),
+        (((1, 0, 1), (0, 1, 2)), r"numbered 0, 1, .* but got \[1, 0, 1\] at level 0"),
+        (((0, 2, 2), (0, 1, 2)), r"numbered 0, 1, .* but got \[0, 2, 2\] at level 0"),
+        (((-1, 0, 0), (0, 1, 2)), r"numbered 0, 1, .* but got \[-1, 0, 0\] at level 0"),
+    ],
+)
+def test_what_is_no_hierarchy_is_refused(assignments: tuple[tuple[int, ...], ...], fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        Hierarchy(assignments)
+
+
+def test_a_bad_matrix_is_refused_even_without_counts() -> None:
+    with pytest.raises(InputError, match="must be square"):
+        Hierarchy.from_confusion([[1, 2]], ())

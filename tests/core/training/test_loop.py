@@ -1,0 +1,102 @@
+"""The training loop: schedule, seeds, masks and divergence."""
+
+import math
+
+import pytest
+import torch
+from autohier.core.hierarchy import Hierarchy
+from autohier.core.training.loop import train
+from autohier.core.training.losses import HierarchicalLoss
+from autohier.errors import TrialError
+from fake_feed import FakeFeed
+from torch import nn
+
+RECIPE = {"learning_rate": 0.1, "weight_decay": 0.0, "lr_patience": 2, "lr_factor": 0.1, "seed": 5}
+
+
+class OneHead(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 2)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, points):
+        return [self.linear(points)]
+
+
+class Frozen(OneHead):
+    """Never gets better: its validation loss is the same for ever."""
+
+    def forward(self, points):
+        return [self.linear(points) * 0.0]
+
+
+def make_loss(weights=(1.0,)):
+    return HierarchicalLoss(Hierarchy.flat(2), weights, torch.device("cpu"))
+
+
+def make_feed():
+    return FakeFeed([-2.0, -1.0, 1.0, 2.0, 3.0, -3.0], [0, 0, 1, 1, 1, 0], batch_size=2)
+
+
+def test_it_learns_and_tells_every_epoch():
+    network, told = OneHead(), []
+    history = train(network, make_feed(), make_loss(), epochs=5, on_epoch=told.append, **RECIPE)
+    assert tuple(told) == history
+    assert [metrics.epoch for metrics in history] == [0, 1, 2, 3, 4]
+    assert history[-1].loss < history[0].loss < math.log(2)
+    assert history[-1].accuracy == 1.0
+    assert history[0].num_clips == 6
+
+
+def test_the_first_loss_is_that_of_untrained_scores():
+    # With a vanishing rate nothing is learnt: both classes have probability 1/2 throughout.
+    (metrics,) = train(
+        OneHead(), make_feed(), make_loss((0.5,)), epochs=1, **{**RECIPE, "learning_rate": 1e-12}
+    )
+    assert metrics.stack_losses == pytest.approx((math.log(2),))
+    assert metrics.loss == pytest.approx(0.5 * math.log(2))
+    assert metrics.validation_loss == pytest.approx(0.5 * math.log(2))
+
+
+def test_the_rate_drops_after_two_epochs_without_improvement():
+    # Epoch 0 sets the best loss; epochs 1 and 2 do not improve, so epoch 3 has a tenth; 4 does not
+    # improve either, so epoch 5 has a hundredth.
+    history = train(Frozen(), make_feed(), make_loss(), epochs=6, **RECIPE)
+    rates = [metrics.learning_rate for metrics in history]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
+
+
+def test_equal_seeds_give_equal_bits_and_epochs_differ():
+    first, second, feed = OneHead(), OneHead(), make_feed()
+    assert _untimed(train(first, feed, make_loss(), epochs=3, **RECIPE)) == _untimed(
+        train(second, make_feed(), make_loss(), epochs=3, **RECIPE)
+    )
+    assert torch.equal(first.linear.weight, second.linear.weight)
+    assert len(set(feed.seeds)) == 3
+
+
+def test_what_holds_after_each_step_holds_at_the_end():
+    network = OneHead()
+
+    def hold():
+        with torch.no_grad():
+            network.linear.weight[0].zero_()
+
+    train(network, make_feed(), make_loss(), epochs=2, after_step=hold, **RECIPE)
+    assert network.linear.weight[0].item() == 0.0
+    assert network.linear.weight[1].item() != 0.0
+
+
+def test_a_loss_that_is_not_a_number_fails_the_trial():
+    feed = make_feed()
+    feed.points[0] = math.nan
+    with pytest.raises(
+        TrialError, match=r"losses of epoch 1 must be finite, but got nan.*lower"
+    ):
+        train(OneHead(), feed, make_loss(), epochs=3, **RECIPE)
+
+
+def _untimed(history):
+    return [(metrics.loss, metrics.validation_loss, metrics.stack_accuracies) for metrics in history]

@@ -1,0 +1,179 @@
+"""The contract of dataset readers, run over all of them; what is particular to one comes after."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.datasets.registry import READERS, open_dataset
+from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
+from autohier.errors import ClipError, InputError, MissingDataError
+from tiny_datasets import write_ntu_clip, write_utd_clip
+
+
+@dataclass(frozen=True)
+class Case:
+    dataset: str
+    modality: str
+    clip_ids: tuple[str, ...]
+    write: Callable[[Path, str], None]
+
+
+NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
+UTD_IDS = ("a10_s2_t4", "a1_s1_t1", "a27_s8_t1")
+CASES = [
+    Case("ntu60", "rgb", NTU_IDS, write_ntu_clip),
+    Case("demo", "rgb", NTU_IDS, write_ntu_clip),
+    Case("utd-mhad", "depth", UTD_IDS, write_utd_clip),
+    Case("utd-mhad", "rgb", UTD_IDS, write_utd_clip),
+]
+
+
+@dataclass(frozen=True)
+class Opened:
+    case: Case
+    source: Path
+    reader: DatasetReader
+    clips: list[ClipSource]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case.dataset}-{case.modality}")
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    case: Case = request.param
+    source = tmp_path_factory.mktemp(case.dataset)
+    for number, clip_id in enumerate(case.clip_ids):
+        case.write(source / f"part{number % 2}", clip_id)
+    (source / "README.txt").write_text("not a clip")
+    reader = open_dataset(case.dataset, modality=case.modality)
+    return Opened(case, source, reader, reader.find_clips(source))
+
+
+def test_every_registered_reader_is_tested() -> None:
+    assert {(case.dataset, case.modality) for case in CASES} == {
+        (dataset, modality) for dataset, modalities in READERS.items() for modality in modalities
+    }
+
+
+def test_it_is_what_it_was_opened_as(opened: Opened) -> None:
+    assert (opened.reader.name, opened.reader.modality) == (opened.case.dataset, opened.case.modality)
+    assert opened.reader.protocols[0].name == "cross-subject"
+    assert len(set(opened.reader.class_names)) == len(opened.reader.class_names)
+
+
+def test_it_crosses_to_a_worker(opened: Opened) -> None:
+    assert pickle.loads(pickle.dumps(opened.reader)) == opened.reader
+
+
+def test_clips_are_found_at_any_depth_in_the_order_of_their_ids(opened: Opened) -> None:
+    assert [clip.clip_id for clip in opened.clips] == sorted(opened.case.clip_ids)
+    assert all(0 <= clip.label < len(opened.reader.class_names) for clip in opened.clips)
+
+
+def test_frames_come_at_the_indices_and_in_the_shape_it_says(opened: Opened) -> None:
+    clip = opened.clips[0]
+    assert opened.reader.count_frames(clip) == 6
+    frames = list(opened.reader.read_frames(clip, (1, 4)))
+    assert len(frames) == 2
+    assert all(frame.dtype == np.uint8 and frame.ndim == 3 for frame in frames)
+    assert all(frame.shape[2] == opened.reader.channels for frame in frames)
+    assert frames[0].mean() < frames[1].mean()  # all generated clips grow lighter
+
+
+def test_skeletons_follow_the_layout(opened: Opened) -> None:
+    skeleton = opened.reader.read_skeleton(opened.clips[0])
+    assert skeleton.joints_MTV3_m.shape == (1, 6, opened.reader.joint_layout.num_joints, 3)
+    assert skeleton.pixels_MTV2.shape == (1, 6, opened.reader.joint_layout.num_joints, 2)
+    assert skeleton.joints_MTV3_m.dtype == skeleton.pixels_MTV2.dtype == np.float32
+    assert skeleton.layout == opened.reader.joint_layout.name
+    # The generated body is centred before the camera and 1.6 m tall at 3 m.
+    x, y = np.moveaxis(skeleton.pixels_MTV2[0], -1, 0)
+    assert ((x > 0) & (x < skeleton.image_width_px)).all()
+    assert ((y > 0) & (y < skeleton.image_height_px)).all()
+
+
+def test_missing_files_are_named_in_the_reason(opened: Opened) -> None:
+    clip = opened.clips[0]
+    bare = ClipSource(clip.clip_id, clip.label, 1, 1, 1, 1, video_path=None, skeleton_path=None)
+    with pytest.raises(ClipError, match="must have a skeleton file"):
+        opened.reader.read_skeleton(bare)
+    with pytest.raises(ClipError, match=r"must have a (video|depth|rgb) file"):
+        opened.reader.count_frames(bare)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.7])
+def test_files_cut_short_are_refused(opened: Opened, tmp_path: Path, keep: float) -> None:
+    clip = opened.clips[0]
+    assert clip.video_path is not None
+    assert clip.skeleton_path is not None
+    cut = {}
+    for path in (clip.video_path, clip.skeleton_path):
+        content = path.read_bytes()
+        cut[path] = tmp_path / path.name
+        cut[path].write_bytes(content[: int(keep * len(content))])
+    short = ClipSource(clip.clip_id, 0, 1, 1, 1, 1, cut[clip.video_path], cut[clip.skeleton_path])
+    with pytest.raises(ClipError, match="must"):
+        list(opened.reader.read_frames(short, range(opened.reader.count_frames(short))))
+    with pytest.raises(ClipError, match="must"):
+        opened.reader.read_skeleton(short)
+
+
+def test_a_source_without_clips_is_refused(opened: Opened, tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"must hold (clips|files) named like"):
+        opened.reader.find_clips(tmp_path)
+    with pytest.raises(MissingDataError, match="the source must be a folder"):
+        opened.reader.find_clips(tmp_path / "none")
+
+
+def test_ntu_names_are_taken_apart(tmp_path: Path) -> None:
+    write_ntu_clip(tmp_path, "S017C003P040R002A060")
+    (tmp_path / "S018C001P050R001A061_rgb.avi").touch()  # NTU 120's
+    (tmp_path / "S001C001P001R001A002.skeleton").touch()  # without a video
+    first, last = open_dataset("ntu60").find_clips(tmp_path)
+    assert (last.setup, last.camera, last.subject, last.replication, last.label) == (17, 3, 40, 2, 59)
+    assert first.video_path is None
+    assert first.skeleton_path == tmp_path / "S001C001P001R001A002.skeleton"
+
+
+def test_ntus_own_list_of_flawed_skeletons_is_heeded(tmp_path: Path) -> None:
+    write_ntu_clip(tmp_path, "S001C001P001R001A001")
+    write_ntu_clip(tmp_path, "S001C001P001R001A002")
+    listed = "1 of the samples have missing skeletons.\n\n\nS001C001P001R001A002\n"
+    (tmp_path / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text(listed)
+    whole, flawed = open_dataset("ntu60").find_clips(tmp_path)
+    assert whole.skeleton_path is not None
+    assert flawed.skeleton_path is None
+
+
+def test_depth_becomes_grey_between_the_limits() -> None:
+    # 1.7 m -> 1, 4.1 m -> 255, halfway 2.9 m -> 128; beyond them the same, no reading 0.
+    depth = np.array([[0, 500, 1700, 2900, 4100, 9000]], dtype=np.uint16)
+    assert depth_to_grey(depth).tolist() == [[0, 1, 1, 128, 255, 255]]
+
+
+def test_utd_pixels_of_depth_are_half_those_of_colour(tmp_path: Path) -> None:
+    write_utd_clip(tmp_path, "a1_s1_t1")
+    depth, colour = UtdMhadReader("depth"), UtdMhadReader("rgb")
+    small = depth.read_skeleton(depth.find_clips(tmp_path)[0])
+    large = colour.read_skeleton(colour.find_clips(tmp_path)[0])
+    np.testing.assert_allclose(2 * small.pixels_MTV2, large.pixels_MTV2, rtol=1e-5)
+    assert small.pixels_MTV2[0, 0, 0, 1] > small.pixels_MTV2[0, 0, 19, 1]  # the lowest joint comes first
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("UTD_MHAD", "utd-mhad"), ("ntu60", "ntu60"), (" Demo ", "demo")]
+)
+def test_names_are_forgiving(name: str, expected: str) -> None:
+    assert open_dataset(name).name == expected
+
+
+def test_unknown_names_are_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"got 'ntu-6': did you mean 'ntu60'\?"):
+        open_dataset("ntu-6")
+    with pytest.raises(InputError, match="modality of ntu60 must be one of rgb, but got depth"):
+        open_dataset("ntu60", modality="depth")

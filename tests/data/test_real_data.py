@@ -1,0 +1,134 @@
+"""The readers on real files of NTU RGB+D and UTD-MHAD, in the folder that $AUTOHIER_DATA names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autohier.data.datasets.ntu60 import NTU60_CLASS_NAMES
+from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.utd_mhad import ABSENT_CLIPS, UtdMhadReader
+from autohier.data.decoding import count_frames, decode_frames
+from autohier.data.preprocessing.projection import NTU_COLOUR
+from autohier.data.splits import check_split_sizes, default_held_out, split_clips
+from autohier.data.store.reader import ClipTable
+
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.skipif(
+        "AUTOHIER_DATA" not in os.environ, reason="AUTOHIER_DATA names no folder of real data"
+    ),
+]
+
+
+@pytest.fixture
+def data() -> Path:
+    return Path(os.environ["AUTOHIER_DATA"])
+
+
+@pytest.mark.parametrize(
+    ("clip_id", "num_persons"),
+    [
+        ("S001C001P001R001A011", 1),
+        ("S001C003P008R002A058", 2),
+        ("S002C001P003R001A003", 1),
+        ("S003C001P015R001A034", 1),
+        ("S004C002P003R001A017", 1),
+    ],
+)
+def test_real_skeletons_parse_to_their_last_number(data: Path, clip_id: str, num_persons: int) -> None:
+    path = data / "ntu-skeleton" / f"{clip_id}.skeleton"
+    skeleton = read_ntu_skeleton(path)
+    num_frames = int(path.read_text().split(maxsplit=1)[0])
+    assert skeleton.joints_MTV3_m.shape == (num_persons, num_frames, 25, 3)
+    assert np.isfinite(skeleton.pixels_MTV2[0]).all()
+    # Kinect's own mapping and the fit that stands in for it agree within a few pixels of 1920.
+    error_px = np.abs(NTU_COLOUR.project(skeleton.joints_MTV3_m) - skeleton.pixels_MTV2)
+    assert np.nanmedian(error_px) < 20
+
+
+def test_a_real_video_decodes_to_its_end(data: Path) -> None:
+    path = data / "clips" / "S001C001P001R001A001_rgb.avi"
+    assert count_frames(path) == 103
+    first, last = decode_frames(path, (0, 102))
+    assert first.shape == last.shape == (1080, 1920, 3)
+    assert first.std() > 20
+    assert not np.array_equal(first, last)
+
+
+def clip_table(clip_ids: list[str]) -> ClipTable:
+    numbers = np.array([[int(clip_id[at : at + 3]) for at in (1, 5, 9, 17)] for clip_id in clip_ids])
+    setup, camera, subject, action = numbers.T
+    return ClipTable(
+        tuple(clip_ids), action - 1, subject, camera, setup, np.ones(len(numbers), dtype=np.int64)
+    )
+
+
+@pytest.fixture
+def complete_ids(data: Path) -> list[str]:
+    lines = (data / "ntu-statistics" / "ntu" / "statistics" / "skes_available_name.txt").read_text().split()
+    return sorted(lines)
+
+
+def test_ntu_splits_have_the_published_sizes(data: Path, complete_ids: list[str]) -> None:
+    listed = (data / "ntu-statistics" / "NTU_RGBD_samples_with_missing_skeletons.txt").read_text().split()
+    flawed = [word for word in listed if len(word) == 20 and word.startswith("S0")]
+    assert len(flawed) == 302
+    assert check_split_sizes(clip_table(complete_ids), dataset="ntu60") == []
+    assert check_split_sizes(clip_table(sorted(complete_ids + flawed)), dataset="ntu60") == []
+    assert len(check_split_sizes(clip_table(complete_ids[1:]), dataset="ntu60")) == 2
+
+
+@pytest.mark.parametrize("protocol", ["cross-subject", "cross-view"])
+def test_default_validation_of_ntu_holds_every_class(complete_ids: list[str], protocol: str) -> None:
+    clips = clip_table(complete_ids)
+    split = split_clips(
+        clips,
+        dataset="ntu60",
+        protocol=protocol,
+        validation="clean",
+        held_out=default_held_out("ntu60", protocol),
+    )
+    assert set(clips.label[split.validation]) == set(range(len(NTU60_CLASS_NAMES)))
+    share = len(split.validation) / (len(split.train) + len(split.validation))
+    assert 0.05 < share < 0.2
+
+
+@pytest.fixture
+def utd_clips(data: Path) -> list[ClipSource]:
+    return UtdMhadReader().find_clips(data / "utd-mhad")
+
+
+def test_utd_mhad_is_complete_but_for_the_known_three(utd_clips: list[ClipSource]) -> None:
+    everything = {f"a{a}_s{s}_t{t}" for a in range(1, 28) for s in range(1, 9) for t in range(1, 5)}
+    assert everything - {clip.clip_id for clip in utd_clips} == set(ABSENT_CLIPS)
+    is_odd = [clip.subject % 2 == 1 for clip in utd_clips]
+    assert (sum(is_odd), len(is_odd) - sum(is_odd)) == (431, 430)
+
+
+def test_joints_land_on_the_body_with_y_turned_and_not_otherwise(utd_clips: list[ClipSource]) -> None:
+    reader = UtdMhadReader()
+    shares: dict[str, list[bool]] = {"turned": [], "as printed": []}
+    for clip in utd_clips[::86]:
+        assert reader.count_frames(clip) == reader.read_skeleton(clip).num_frames
+        pixels_TV2 = reader.read_skeleton(clip).pixels_MTV2[0]
+        frames = reader.read_frames(clip, range(len(pixels_TV2)))
+        mirrored_TV2 = pixels_TV2 * (1, -1) + (0, 240)  # 120 + (120 - v): HAC's '+'
+        for frame, spots, mirrored in zip(frames, pixels_TV2, mirrored_TV2, strict=True):
+            shares["turned"] += hits(frame, spots)
+            shares["as printed"] += hits(frame, mirrored)
+    assert np.mean(shares["turned"]) >= 0.90
+    assert np.mean(shares["as printed"]) <= 0.60
+
+
+def hits(frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], spots_V2: np.ndarray) -> Iterator[bool]:
+    """Per joint, whether its pixel shows the body, that is anything but background."""
+    height, width, _ = frame.shape
+    for column, row in np.rint(spots_V2).astype(int):
+        inside = 0 <= column < width and 0 <= row < height
+        yield inside and bool(frame[row, column, 0])

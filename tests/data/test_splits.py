@@ -1,0 +1,144 @@
+"""Splits under each protocol, and the check of their sizes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autohier.data.protocols import PROTOCOLS
+from autohier.data.splits import check_split_sizes, default_held_out, split_clips
+from autohier.data.store.reader import ClipTable
+from autohier.errors import InputError
+
+
+def table(subject: list[int], camera: list[int] | None = None, setup: list[int] | None = None) -> ClipTable:
+    ones = [1] * len(subject)
+    return ClipTable(
+        clip_id=tuple(f"{row:06d}" for row in range(len(subject))),
+        label=np.zeros(len(subject), dtype=np.int64),
+        subject=np.array(subject),
+        camera=np.array(camera or ones),
+        setup=np.array(setup or ones),
+        num_frames=np.array(ones),
+    )
+
+
+def test_clean_cross_subject_validates_on_held_out_training_subjects() -> None:
+    clips = table([1, 2, 3, 4, 5, 6, 7, 8, 5, 1])
+    split = split_clips(
+        clips, dataset="utd-mhad", protocol="cross-subject", validation="clean", held_out=(5,)
+    )
+    assert split.train.tolist() == [0, 2, 6, 9]
+    assert split.validation.tolist() == [4, 8]
+    assert split.test.tolist() == [1, 3, 5, 7]
+
+
+def test_clean_cross_view_validates_on_held_out_setups_of_the_training_cameras() -> None:
+    clips = table([1] * 6, camera=[1, 2, 3, 1, 2, 3], setup=[5, 5, 5, 6, 6, 6])
+    split = split_clips(clips, dataset="ntu60", protocol="cross-view", validation="clean", held_out=(5,))
+    assert split.train.tolist() == [4, 5]
+    assert split.validation.tolist() == [1, 2]
+    assert split.test.tolist() == [0, 3]
+
+
+def test_paper_validates_on_a_tenth_of_the_test_clips_and_trains_on_all() -> None:
+    clips = table([1] * 20 + [2] * 40)
+
+    def drawn(seed: int) -> list[int]:
+        split = split_clips(
+            clips, dataset="demo", protocol="cross-subject", validation="paper", held_out=(), seed=seed
+        )
+        assert split.train.tolist() == list(range(20))
+        assert split.test.tolist() == list(range(20, 60))
+        return split.validation.tolist()  # type: ignore[no-any-return]
+
+    assert len(set(drawn(0))) == 4
+    assert set(drawn(0)) < set(range(20, 60))
+    assert drawn(0) == drawn(0) == sorted(drawn(0))
+    assert drawn(0) != drawn(1)
+
+
+@given(
+    subjects=st.lists(st.integers(1, 12), min_size=1, max_size=40),
+    validation=st.sampled_from(("clean", "paper")),
+)
+def test_clean_parts_never_share_a_clip_or_a_subject(
+    subjects: list[int], validation: Literal["clean", "paper"]
+) -> None:
+    try:
+        split = split_clips(
+            table(subjects), dataset="demo", protocol="cross-subject", validation=validation, held_out=(9,)
+        )
+    except InputError:
+        return
+    subject = np.array(subjects)
+    train, valid, test = (set(subject[part]) for part in (split.train, split.validation, split.test))
+    assert not train & test
+    if validation == "clean":
+        assert not train & valid
+        assert not valid & test
+    else:
+        assert set(split.validation) <= set(split.test)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "held_out", "subjects", "reason"),
+    [
+        (
+            "cross-setup",
+            (5,),
+            [1, 2],
+            "protocol of utd-mhad must be one of cross-subject, but got 'cross-setup'",
+        ),
+        (
+            "cross-subject",
+            (2,),
+            [1, 2, 3],
+            r"subjects that train under cross-subject, but got \(2,\): .* 1, 3",
+        ),
+        ("cross-subject", (), [1, 2, 3], r"but got \(\)"),
+        ("cross-subject", (1,), [1, 2], "the train part of utd-mhad cross-subject must hold clips"),
+        ("cross-subject", (1,), [1, 3], "the test part of utd-mhad cross-subject must hold clips"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(
+    protocol: str, held_out: tuple[int, ...], subjects: list[int], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        split_clips(
+            table(subjects), dataset="utd-mhad", protocol=protocol, validation="clean", held_out=held_out
+        )
+
+
+def test_an_unknown_dataset_is_refused() -> None:
+    with pytest.raises(InputError, match="the dataset must be one of"):
+        default_held_out("imagenet", "cross-subject")
+
+
+@pytest.mark.parametrize("dataset", PROTOCOLS)
+def test_defaults_hold_out_what_trains(dataset: str) -> None:
+    for rule in PROTOCOLS[dataset]:
+        assert not rule.train & rule.test
+        assert default_held_out(dataset, rule.name) == rule.default_held_out
+        if rule.held_out_column == rule.column:
+            assert set(rule.default_held_out) < rule.train
+
+
+def test_sizes_that_agree_are_passed_in_silence_and_others_told() -> None:
+    assert check_split_sizes(table([1] * 431 + [2] * 430), dataset="utd-mhad") == []
+    assert check_split_sizes(table([1, 2]), dataset="demo") == []  # nothing is published
+    assert check_split_sizes(table([1] * 430 + [2] * 430), dataset="utd-mhad") == [
+        "utd-mhad cross-subject has 430 train / 430 test clips; published are 431 / 430 (all clips)"
+    ]
+
+
+def test_a_wrong_ntu_split_is_told_with_both_published_sizes() -> None:
+    clips = table([1] * 10 + [3] * 5, camera=[2] * 10 + [1] * 5)
+    subject, view = check_split_sizes(clips, dataset="ntu60")
+    assert "has 10 train / 5 test" in subject
+    assert "40,320 / 16,560 (all clips) or 40,091 / 16,487" in subject
+    assert "37,920 / 18,960 (all clips) or 37,646 / 18,932" in view

@@ -1,0 +1,178 @@
+"""The store: reading frames and skeletons back, and what it says of stores that it cannot read."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.preparation import prepare_dataset
+from autohier.data.store.paths import prepare_command, shard_path, store_folder
+from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError, MissingDataError
+from tiny_datasets import write_ntu_clip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for action in (1, 2):
+        write_ntu_clip(tmp_path / "source", f"S001C001P001R001A00{action}")
+    reader = open_dataset("demo")
+    prepare_dataset(reader, tmp_path / "source", tmp_path / "demo", size_px=64, max_frames=4, num_workers=1)
+    return tmp_path / "demo"
+
+
+def test_the_manifest_tells_what_a_trial_needs(folder: Path) -> None:
+    store = ClipStore.open(folder)
+    manifest = store.manifest
+    assert (manifest.dataset, manifest.modality, manifest.channels) == ("demo", "rgb", 3)
+    assert (manifest.size_px, manifest.max_frames, manifest.num_clips) == (64, 4, 2)
+    assert len(manifest.class_names) == 12
+    assert manifest.joint_layout == "kinect-v2-25"
+    assert not manifest.sided
+
+
+def test_positions_may_come_in_any_order_and_repeat(folder: Path) -> None:
+    store = ClipStore.open(folder)
+    in_order = store.frames(1, [0, 1, 2, 3])
+    np.testing.assert_array_equal(store.frames(1, [2, 0, 2]), in_order[[2, 0, 2]])
+    assert store.frames(1, []).shape == (0, 64, 64, 3)
+    assert in_order.dtype == np.uint8
+
+
+@pytest.mark.parametrize("size_px", [16, 24, 64, 100])
+def test_frames_come_in_the_size_that_is_asked_for(folder: Path, size_px: int) -> None:
+    store = ClipStore.open(folder)
+    resized = store.frames(0, [3], size_px=size_px)
+    assert resized.shape == (1, size_px, size_px, 3)
+    assert resized.mean() == pytest.approx(store.frames(0, [3]).mean(), abs=2)
+
+
+def test_skeletons_are_views_of_the_mapped_shard(folder: Path) -> None:
+    skeleton = ClipStore.open(folder).skeleton(1)
+    expected = open_dataset("demo").read_skeleton(
+        open_dataset("demo").find_clips(folder.parent / "source")[1]
+    )
+    np.testing.assert_array_equal(skeleton.joints_MTV3_m, expected.joints_MTV3_m)
+    np.testing.assert_array_equal(skeleton.pixels_MTV2, expected.pixels_MTV2)
+    assert (skeleton.image_width_px, skeleton.layout) == (1920, "kinect-v2-25")
+    assert not skeleton.joints_MTV3_m.flags.writeable
+    assert not skeleton.joints_MTV3_m.flags.owndata
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_a_row_that_does_not_exist_is_an_error(folder: Path, row: int) -> None:
+    with pytest.raises(IndexError, match=f"clip {row} of 2"):
+        ClipStore.open(folder).num_kept(row)
+
+
+@pytest.mark.parametrize("position", [-1, 4])
+def test_a_position_that_does_not_exist_is_an_error(folder: Path, position: int) -> None:
+    with pytest.raises(IndexError, match=f"position {position} of the 4 kept frames"):
+        ClipStore.open(folder).frames(0, [position])
+
+
+def test_a_store_crosses_to_a_worker(folder: Path) -> None:
+    store = ClipStore.open(folder)
+    there = pickle.loads(pickle.dumps(store))
+    assert there.fingerprint == store.fingerprint
+    np.testing.assert_array_equal(there.frames(0, [1]), store.frames(0, [1]))
+    assert len(pickle.dumps(store)) < 1000
+
+
+def test_the_fingerprint_changes_with_the_clips(folder: Path, tmp_path: Path) -> None:
+    reader = open_dataset("demo")
+    again = prepare_dataset(
+        reader, tmp_path / "source", tmp_path / "again", size_px=64, max_frames=4, num_workers=1
+    )
+    assert again.fingerprint == ClipStore.open(folder).fingerprint
+    write_ntu_clip(tmp_path / "source", "S001C001P001R001A002", num_frames=7)
+    other = prepare_dataset(
+        reader, tmp_path / "source", tmp_path / "other", size_px=64, max_frames=4, num_workers=1
+    )
+    assert other.fingerprint != again.fingerprint
+
+
+def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingDataError,
+        match=r"^ntu60 is not prepared: no store at .*ntu60: run 'autohier prepare ntu60 --source DIR",
+    ):
+        ClipStore.open(tmp_path / "ntu60")
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("data/ntu60", "autohier prepare ntu60 --source DIR"),
+        ("data/demo", "autohier prepare demo"),
+        ("data/utd-mhad-depth", "autohier prepare utd-mhad --modality depth --source DIR"),
+        ("/big/utd-mhad-rgb", "autohier prepare utd-mhad --modality rgb --source DIR --data /big"),
+    ],
+)
+def test_the_command_fits_the_folder(folder: str, command: str) -> None:
+    assert prepare_command(Path(folder)) == command
+
+
+def test_folders_of_stores() -> None:
+    data = Path("data")
+    assert store_folder(data, "ntu60", None) == data / "ntu60"
+    assert store_folder(data, "ntu60", "rgb") == data / "ntu60"
+    assert store_folder(data, "utd_mhad", None) == data / "utd-mhad-depth"
+    assert store_folder(data, "utd-mhad", "rgb") == data / "utd-mhad-rgb"
+
+
+def test_a_store_of_another_version_is_refused(folder: Path) -> None:
+    for name in ("manifest.json", "options.json"):
+        path = folder / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99, "unheard_of": 1}))
+    with pytest.raises(
+        MissingDataError, match=r"must be of version 1, but got 99: delete it and run 'autohier"
+    ):
+        ClipStore.open(folder)
+    reader = open_dataset("demo")
+    with pytest.raises(
+        MissingDataError, match=r"must be of version 1, but got 99: delete .* to prepare afresh"
+    ):
+        prepare_dataset(reader, folder.parent / "source", folder, size_px=64, max_frames=4, num_workers=1)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', '{"version": 1, "dataset": "demo"'])
+def test_a_damaged_manifest_is_refused(folder: Path, content: str) -> None:
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(MissingDataError, match="must be what preparation wrote"):
+        ClipStore.open(folder)
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "scrambled"])
+def test_a_damaged_shard_is_refused(folder: Path, damage: str) -> None:
+    path = shard_path(folder, 0)
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "short":
+        path.write_bytes(content[:-100])
+    elif damage == "scrambled":
+        path.write_bytes(bytes(len(content)))
+    with pytest.raises(
+        MissingDataError, match=r"shard .*00000\.arrow is missing or damaged: run 'autohier prepare demo"
+    ):
+        ClipStore.open(folder)
+
+
+def test_a_frame_that_does_not_decode_names_clip_and_remedy(folder: Path) -> None:
+    path = shard_path(folder, 0)
+    content = path.read_bytes()
+    start = content.index(b"\xff\xd8\xff\xe0")  # the first JPEG's head
+    path.write_bytes(content[:start] + bytes(64) + content[start + 64 :])
+    with pytest.raises(MissingDataError, match=r"frame 0 of S001C001P001R001A001 in .* does not decode: run"):
+        ClipStore.open(folder).frames(0, [0])
+
+
+def test_an_unknown_option_in_the_options_is_refused(folder: Path) -> None:
+    (folder / "options.json").write_text('{"version": 1, "dataset": "demo"}')
+    with pytest.raises((InputError, MissingDataError), match=r"options\.json must be what preparation wrote"):
+        prepare_dataset(open_dataset("demo"), folder.parent / "source", folder, num_workers=1)

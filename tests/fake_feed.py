@@ -1,0 +1,30 @@
+"""A feed of a few numbers in place of clips."""
+
+from __future__ import annotations
+
+import torch
+
+
+class FakeFeed:
+    """Points on a line with their classes; ``sets`` shifts the points of each evaluation set."""
+
+    def __init__(self, points, labels, *, shifts=(0.0,), batch_size=4):
+        self.points = torch.tensor(points, dtype=torch.float32)[:, None]
+        self.labels = torch.tensor(labels)
+        self.shifts = shifts
+        self.batch_size = batch_size
+        self.device = torch.device("cpu")
+        self.seeds = []
+
+    def num_clips(self, part):  # noqa: ARG002
+        return len(self.labels)
+
+    def training_epoch(self, seed):
+        self.seeds.append(seed)
+        order = torch.randperm(len(self.labels), generator=torch.Generator().manual_seed(seed))
+        for chosen in order.split(self.batch_size):
+            yield self.points[chosen], self.labels[chosen]
+
+    def evaluation_set(self, part, set_index, num_sets):  # noqa: ARG002
+        for chosen in torch.arange(len(self.labels)).split(self.batch_size):
+            yield self.points[chosen] + self.shifts[set_index], self.labels[chosen]

@@ -1,0 +1,68 @@
+"""Pictures: decoded again, and read where their colours must differ."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from autohier.records.images import Picture, confusion_picture, hierarchy_picture, superclass_order
+from PIL import Image
+
+from fake_outcomes import FLAT, NESTED, fake_confusion
+
+
+def _pixels(picture: Picture) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(picture.png)))
+
+
+def test_order_puts_superclasses_side_by_side() -> None:
+    # Classes k belong to k % 2 and, within it, to k % 4.
+    assert superclass_order(NESTED.assignments) == [0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11]
+    assert superclass_order(FLAT.assignments) == list(range(12))
+
+
+@pytest.mark.parametrize("assignments", [FLAT.assignments, NESTED.assignments])
+@pytest.mark.parametrize("names", [(), tuple(f"action {k}" for k in range(12))])
+def test_confusion_has_the_size_it_says(assignments: Sequence[Sequence[int]], names: tuple[str, ...]) -> None:
+    picture = confusion_picture(fake_confusion(80), assignments, names)
+    assert _pixels(picture).shape == (picture.height_px, picture.width_px, 4)
+
+
+def test_block_structure_shows() -> None:
+    # All clips of a class go 2 classes on, so all stay in their half: the two other quarters are blank.
+    confusion_KK = np.roll(np.eye(12, dtype=np.int64), 2, axis=1)
+    picture = confusion_picture(confusion_KK, NESTED.assignments[::2])
+    dark = _pixels(picture)[..., 0] < 100
+    # Dark pixels are text, frames and the cells that hold all clips of a class; keep whole cells.
+    cells = [(y, x) for y in range(0, 700, 2) for x in range(0, 700, 2) if dark[y : y + 9, x : x + 9].all()]
+    rows, columns = np.array([cell for cell in cells if cell[1] < 580]).T
+    middle_row, middle_column = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
+    assert ((rows < middle_row) == (columns < middle_column)).all()
+
+
+def test_a_class_without_clips_is_drawn() -> None:
+    confusion_KK = fake_confusion(80)
+    confusion_KK[3] = 0
+    assert confusion_picture(confusion_KK, FLAT.assignments).png
+
+
+@pytest.mark.parametrize("num_classes", [2, 12, 120])
+def test_hierarchy_gives_every_class_a_row(num_classes: int) -> None:
+    assignments = [[k % 2 for k in range(num_classes)], list(range(num_classes))]
+    picture = hierarchy_picture(assignments)
+    assert picture.height_px >= 16 * num_classes
+    assert _pixels(picture).shape[:2] == (picture.height_px, picture.width_px)
+
+
+def test_hierarchy_blocks_differ_in_colour() -> None:
+    pixels = _pixels(hierarchy_picture([[0] * 6 + [1] * 6, list(range(12))]))
+    column = pixels[:, 20]
+    upper, lower = column[len(column) // 3], column[-len(column) // 4]
+    assert not np.array_equal(upper, lower)
+
+
+def test_pictures_are_the_same_every_time() -> None:
+    assert hierarchy_picture(NESTED.assignments) == hierarchy_picture(NESTED.assignments)

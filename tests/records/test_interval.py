@@ -1,0 +1,40 @@
+"""The Wilson interval against the rule it comes from."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from autohier.records.interval import wilson_interval, within_noise
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(num_clips=st.integers(1, 5000), data=st.data())
+def test_ends_are_the_rates_z_standard_errors_away(num_clips: int, data: st.DataObject) -> None:
+    accuracy = data.draw(st.integers(0, num_clips)) / num_clips
+    low, high = wilson_interval(accuracy, num_clips)
+    assert 0 <= low <= accuracy + 1e-12
+    assert accuracy - 1e-12 <= high <= 1
+    for end in (low, high):
+        if 1e-9 < end < 1 - 1e-9:
+            error = math.sqrt(end * (1 - end) / num_clips)
+            assert abs(accuracy - end) == pytest.approx(1.959964 * error, rel=1e-4)
+
+
+def test_none_right_still_has_a_width() -> None:
+    # At 0 of n the upper end is z^2 / (n + z^2) = 3.8415 / 13.8415.
+    low, high = wilson_interval(0.0, 10)
+    assert low == 0.0
+    assert high == pytest.approx(3.8415 / 13.8415, rel=1e-4)
+
+
+def test_no_clips_tell_nothing() -> None:
+    assert wilson_interval(0.5, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("num_clips", "noise"), [(100, True), (10_000, False)])
+def test_five_points_are_noise_on_few_clips_only(num_clips: int, noise: bool) -> None:
+    # Half widths at 80% are about 1.96 * .4 / sqrt(n): 7.8 points on 100 clips, 0.8 on 10000.
+    assert within_noise(0.80, 0.85, num_clips) is noise
+    assert within_noise(0.85, 0.80, num_clips) is noise

@@ -1,0 +1,224 @@
+"""What TensorBoard itself, asked over HTTP, makes of the event files."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from autohier.records.hparams import (
+    METRICS,
+    metrics_of,
+    write_experiment,
+    write_trial_finished,
+    write_trial_started,
+)
+from autohier.records.rows import complete_row
+from autohier.records.tensorboard import TensorBoardReporter
+from autohier.settings.choice import Choice
+from autohier.settings.space import SearchRanges
+from PIL import Image
+from tensorboard import default, program
+from tensorboard.backend import application
+from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
+from werkzeug.test import Client
+
+from fake_outcomes import CHOICE, MINUTE, START, fake_epoch, fake_outcome, fake_row, replay
+
+Ask = Callable[..., Any]
+
+COLUMNS = ["superclasses", "M1", "M2", "weight_ratio", "scope", "ratio", "passes", "seed"]
+FAILING = Choice(superclasses=(3, 6), weight_ratio=2.0, scope="altogether", ratio=0.0, passes=0)
+NAMES = tuple(f"action {k}" for k in range(12))
+SUCCESS, FAILURE = "STATUS_SUCCESS", "STATUS_FAILURE"
+
+
+def open_tensorboard(root: Path) -> Ask:
+    """Load the event files once and answer requests in this process, without a port."""
+    board = program.TensorBoard(default.get_plugins())
+    board.configure(logdir=str(root), load_fast="false", reload_interval=0, reload_task="blocking")
+    ingester = LocalDataIngester(board.flags)
+    ingester.start()
+    app = application.TensorBoardWSGIApp(
+        board.flags, board.plugin_loaders, ingester.data_provider, board.assets_zip_provider
+    )
+    client = Client(app)
+
+    def ask(path: str, body: dict[str, Any] | None = None, **query: str) -> Any:
+        if body is None:
+            answer = client.get(f"/data/plugin/{path}", query_string=query or None)
+        else:
+            answer = client.post(f"/data/plugin/{path}", json=body)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        return json.loads(answer.data) if "json" in answer.content_type else answer.data
+
+    return ask
+
+
+def _write_curves(run_folder: Path, choice: Choice = CHOICE) -> None:
+    reporter = TensorBoardReporter(run_folder, choice, NAMES)
+    replay(fake_outcome(72, (78, 81), choice=choice), reporter)
+    reporter.close()
+
+
+def _write_sweep(root: Path) -> None:
+    # t0000 is complete, t0001 failed before its first epoch, t0002 was stopped in pass 2's first epoch.
+    write_experiment(root, SearchRanges(levels=2))
+    write_trial_started(root / "t0000", "t0000", CHOICE, seed=0)
+    _write_curves(root / "t0000")
+    row = complete_row(fake_row("t0000"), fake_outcome(72, (78, 81)), START + MINUTE)
+    write_trial_finished(root / "t0000", "COMPLETE", metrics_of(row))
+    write_trial_started(root / "t0001", "t0001", FAILING, seed=1)
+    write_trial_finished(root / "t0001", "FAIL", {})
+    write_trial_started(root / "t0002", "t0002", CHOICE, seed=2)
+    reporter = TensorBoardReporter(root / "t0002", CHOICE)
+    replay_start = fake_outcome(72, (78,)).stages[0]
+    for metrics in replay_start.epochs:
+        reporter.epoch_finished("pass-1", 0, metrics)
+    reporter.stage_finished(replay_start)
+    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3))
+    reporter.close()
+    write_trial_finished(root / "t0002", "PRUNED", {"pass_1_accuracy": 0.6})
+
+
+def _session_groups(ask: Ask) -> dict[str, Any]:
+    metric_columns = [{"metric": {"tag": name}} for name in METRICS]
+    body = {
+        "experimentName": "",
+        "allowedStatuses": ["STATUS_UNKNOWN", SUCCESS, FAILURE, "STATUS_RUNNING"],
+        "colParams": [{"hparam": name} for name in COLUMNS] + metric_columns,
+        "startIndex": 0,
+        "sliceSize": 100,
+    }
+    groups = ask("hparams/session_groups", body)["sessionGroups"]
+    return {group["name"]: group for group in groups}
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    root = tmp_path_factory.mktemp("tensorboard")
+    _write_sweep(root)
+    return open_tensorboard(root)
+
+
+def test_the_experiment_declares_every_column(ask: Ask) -> None:
+    experiment = ask("hparams/experiment", {"experimentName": ""})
+    assert sorted(info["name"] for info in experiment["hparamInfos"]) == sorted(COLUMNS)
+    assert [info["name"]["tag"] for info in experiment["metricInfos"]] == list(METRICS)
+    domains = {info["name"]: info.get("domainDiscrete") for info in experiment["hparamInfos"]}
+    assert domains["scope"] == ["altogether", "by-layer"]
+    assert domains["passes"] == list(range(8))
+    assert domains["ratio"] == list(SearchRanges().ratios)
+
+
+def test_every_trial_is_listed_with_decoded_values(ask: Ask) -> None:
+    drawn = {name: group["hparams"] for name, group in _session_groups(ask).items()}
+    shared = {"superclasses": "2/4", "M1": 2, "M2": 4, "weight_ratio": 0.5, "scope": "by-layer"}
+    assert drawn == {
+        "t0000": {**shared, "ratio": 0.1, "passes": 3, "seed": 0},
+        "t0001": {
+            "superclasses": "3/6",
+            "M1": 3,
+            "M2": 6,
+            "weight_ratio": 2.0,
+            "scope": "altogether",
+            "ratio": 0.0,
+            "passes": 0,
+            "seed": 1,
+        },
+        "t0002": {**shared, "ratio": 0.1, "passes": 3, "seed": 2},
+    }
+
+
+def test_every_trial_tells_how_it_ended(ask: Ask) -> None:
+    sessions = {name: group["sessions"] for name, group in _session_groups(ask).items()}
+    assert {name: [session["status"] for session in those] for name, those in sessions.items()} == {
+        "t0000": [SUCCESS],
+        "t0001": [FAILURE],
+        "t0002": [SUCCESS],
+    }
+
+
+def test_metrics_are_there_as_far_as_they_were_measured(ask: Ask) -> None:
+    measured = {
+        name: {metric["name"]["tag"]: metric["value"] for metric in group.get("metricValues", [])}
+        for name, group in _session_groups(ask).items()
+    }
+    assert measured["t0000"] == pytest.approx(
+        {
+            "accuracy": 81 / 120,
+            "pass_1_accuracy": 72 / 120,
+            "pass_2_accuracy": 78 / 120,
+            "parameters": 900_000,
+            "multiply_adds": 1_000_000_000,
+        }
+    )
+    assert measured["t0001"] == {}
+    assert measured["t0002"] == pytest.approx({"pass_1_accuracy": 0.6})
+
+
+def test_curves_step_over_the_whole_chain(ask: Ask) -> None:
+    curve = ask("scalars/scalars", run="t0000", tag="loss/train")
+    # Three stages of two epochs, in which the fake loss is 2 and then 1.
+    assert [(step, value) for _, step, value in curve] == [(n, [2.0, 1.0][(n - 1) % 2]) for n in range(1, 7)]
+    stages = ask("scalars/scalars", run="t0000", tag="stage/parameters")
+    assert [(step, value) for _, step, value in stages] == [(2, 1e6), (4, 1e6), (6, 9e5)]
+
+
+def test_a_stack_has_one_tag_in_every_stage(ask: Ask) -> None:
+    def steps(tag: str) -> list[int]:
+        return [step for _, step, _ in ask("scalars/scalars", run="t0000", tag=tag)]
+
+    # Pass 1 (steps 1 and 2) has the last of the three stacks alone.
+    assert steps("accuracy_stack/3") == steps("loss_stack/3") == [1, 2, 3, 4, 5, 6]
+    assert steps("accuracy_stack/1") == steps("loss_stack/2") == [3, 4, 5, 6]
+
+
+def test_all_scalar_tags_are_there(ask: Ask) -> None:
+    tags = ask("scalars/tags")
+    stacks = {f"{group}/{stack}" for group in ("loss_stack", "accuracy_stack") for stack in (1, 2, 3)}
+    epochs = {"loss/train", "loss/validation", "learning_rate", *stacks}
+    stages = {"stage/accuracy", "stage/parameters", "stage/multiply_adds"}
+    assert set(tags["t0000"]) == epochs | stages | set(METRICS)
+    assert set(tags["t0002"]) == epochs | stages | {"pass_1_accuracy"}
+    assert not tags.get("t0001")
+
+
+def test_pictures_are_there_and_whole(ask: Ask) -> None:
+    tags = ask("images/tags")
+    assert set(tags["t0000"]) == {"confusion", "hierarchy"}
+    assert set(tags["t0002"]) == {"confusion"}
+    confusions = ask("images/images", run="t0000", tag="confusion", sample="0")
+    assert [picture["step"] for picture in confusions] == [2, 4, 6]
+    blob = ask(f"images/individualImage?{confusions[-1]['query']}")
+    with Image.open(io.BytesIO(blob)) as picture:
+        assert picture.size == (700, 700)
+
+
+def test_a_trial_that_runs_again_shows_once_and_without_zigzag(tmp_path: Path) -> None:
+    write_experiment(tmp_path, SearchRanges(levels=2))
+    run = tmp_path / "t0000"
+    write_trial_started(run, "t0000", CHOICE, seed=0)
+    _write_curves(run)
+    write_trial_finished(run, "FAIL", {"pass_1_accuracy": 0.1})
+    write_trial_started(run, "t0000", CHOICE, seed=0)
+    _write_curves(run)
+    write_trial_finished(run, "COMPLETE", {"accuracy": 0.7})
+    write_experiment(tmp_path, SearchRanges(levels=2))
+    ask = open_tensorboard(tmp_path)
+    (group,) = _session_groups(ask).values()
+    assert [session["status"] for session in group["sessions"]] == [SUCCESS]
+    assert [metric["name"]["tag"] for metric in group["metricValues"]] == ["accuracy"]
+    assert [point[1] for point in ask("scalars/scalars", run="t0000", tag="loss/train")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_epoch_can_be_seen_before_the_trial_ends(tmp_path: Path) -> None:
+    write_trial_started(tmp_path / "t0000", "t0000", CHOICE, seed=0)
+    reporter = TensorBoardReporter(tmp_path / "t0000", CHOICE)
+    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1))
+    curve = open_tensorboard(tmp_path)("scalars/scalars", run="t0000", tag="accuracy_stack/3")
+    reporter.close()
+    assert [(step, value) for _, step, value in curve] == [(1, 0.5)]

@@ -1,0 +1,52 @@
+"""The coding of superclass counts: feasible by construction, exact both ways."""
+
+from itertools import combinations, pairwise
+
+import pytest
+from autohier.errors import InputError
+from autohier.settings.counts import allowed_counts, decode_counts, encode_counts
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_divisors_of_60_are_the_proper_ones():
+    assert allowed_counts(60, 3) == (2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
+
+
+def test_27_classes_have_too_few_divisors_so_every_balanced_count_is_allowed():
+    # Proper divisors of 27 are 3 and 9: one pair, so auto takes 2..13.
+    assert allowed_counts(27, 2) == tuple(range(2, 14))
+    assert allowed_counts(27, 2, "divisors") == (3, 9)
+
+
+def test_more_levels_than_counts_is_refused():
+    with pytest.raises(InputError, match="4 ascending superclass counts must fit 6 classes"):
+        allowed_counts(6, 4)
+
+
+@pytest.mark.parametrize("num_classes", [10, 12, 20, 27, 51, 60, 101, 120])
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_every_tuple_survives_the_round_trip(num_classes, levels):
+    allowed = allowed_counts(num_classes, levels)[:14]
+    for counts in combinations(allowed, levels):
+        assert decode_counts(encode_counts(counts, allowed), allowed) == counts
+
+
+@given(
+    fanouts=st.lists(st.floats(0, 1), min_size=1, max_size=4), num_classes=st.sampled_from([12, 27, 60, 120])
+)
+def test_whatever_is_drawn_ascends_and_is_allowed(fanouts, num_classes):
+    allowed = allowed_counts(num_classes, len(fanouts))
+    counts = decode_counts(fanouts, allowed)
+    assert set(counts) <= set(allowed)
+    assert all(low < high for low, high in pairwise(counts))
+
+
+def test_fanouts_are_logarithmic():
+    # Between 2 and 32 the middle of the log scale is 8; from 8 on, half of the way to 32 is 16.
+    assert decode_counts((0.5, 0.5), (2, 4, 8, 16, 32)) == (8, 16)
+
+
+def test_a_count_that_is_not_allowed_cannot_be_encoded():
+    with pytest.raises(InputError, match=r"got \[7\]: allowed are"):
+        encode_counts((2, 7), (2, 3, 4))

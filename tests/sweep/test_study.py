@@ -1,0 +1,140 @@
+"""The study: known settings first, then seeded draws; nothing lost, nothing counted twice."""
+
+import optuna
+import pytest
+from autohier.errors import InputError
+from autohier.settings.loading import load_space
+from autohier.settings.sweep import SweepPlan
+from autohier.sweep.folder import SweepFolder
+from autohier.sweep.study import SweepStudy
+
+
+def make_plan(tmp_path, **changes):
+    values = {
+        "name": "sweep",
+        "space": load_space("demo"),
+        "trials": 6,
+        "sampler": "tpe",
+        "data_folder": str(tmp_path),
+        "stage_folder": str(tmp_path),
+        **changes,
+    }
+    return SweepPlan(**values)
+
+
+def open_study(tmp_path, **changes):
+    return SweepStudy(make_plan(tmp_path, **changes), SweepFolder(tmp_path / "sweep"))
+
+
+def accuracy_of(choice):
+    return choice.ratio + choice.weight_ratio / 10
+
+
+def run(study, number):
+    """Run trials one after the other; what they drew."""
+    drawn = {}
+    for _ in range(number):
+        asked = study.ask()
+        if asked is None:
+            break
+        drawn[asked.name] = asked.setting.choice
+        study.tell_accuracy(asked, [0.1, accuracy_of(asked.setting.choice)], {})
+    return drawn
+
+
+def test_known_settings_come_first_and_then_the_sampler(tmp_path):
+    study = open_study(tmp_path)
+    known = [known.as_choice() for known in load_space("demo").known]
+    drawn = run(study, 99)
+    assert list(drawn) == [f"t{ask:04d}" for ask in range(6)]
+    assert list(drawn.values())[: len(known)] == known
+    assert study.num_finished() == 6
+
+
+def test_the_best_is_the_highest_value_of_a_chain(tmp_path):
+    study = open_study(tmp_path, trials=3)
+    for chain in ([0.5, 0.6, 0.4], [0.9, 0.1], [0.2]):
+        study.tell_accuracy(study.ask(), chain, {})
+    assert study.best().value == 0.9
+    assert study.best().user_attrs["ask"] == 1
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
+def test_draws_do_not_depend_on_how_often_a_driver_started(tmp_path, sampler):
+    whole = run(open_study(tmp_path / "whole", sampler=sampler, trials=14), 99)
+    parts = {}
+    for number in (1, 4, 5, 99):
+        parts |= run(open_study(tmp_path / "parts", sampler=sampler, trials=14), number)
+    assert parts == whole
+
+
+def test_another_seed_draws_other_settings(tmp_path):
+    first = run(open_study(tmp_path / "a"), 99)
+    second = run(open_study(tmp_path / "b", seed=1), 99)
+    assert list(first.values())[:3] == list(second.values())[:3]
+    assert list(first.values())[3:] != list(second.values())[3:]
+
+
+def test_settings_of_a_dead_driver_are_run_once_more_and_counted_once(tmp_path):
+    dead = open_study(tmp_path)
+    run(dead, 3)
+    left = {asked.name: asked.setting for asked in (dead.ask(), dead.ask())}
+
+    study = open_study(tmp_path)
+    assert study.reconcile() == 2
+    assert study.num_finished() == 3
+    again = {asked.name: asked.setting for asked in (study.ask(), study.ask())}
+    assert again == left
+    third = study.ask()
+    assert third.name == "t0005"
+    assert study.ask() is None
+
+
+def test_a_driver_may_die_between_asking_and_noting_what_it_asked(tmp_path):
+    dead = open_study(tmp_path)
+    run(dead, 3)
+    # What the journal holds when the process dies inside of ask(): a running trial without a number.
+    dead._study.ask()
+
+    study = open_study(tmp_path)
+    assert study.reconcile() == 0
+    assert list(run(study, 99)) == ["t0003", "t0004", "t0005"]
+
+
+def test_a_driver_may_die_between_enqueueing_and_asking(tmp_path):
+    dead = open_study(tmp_path)
+    dead._study.enqueue_trial({"passes": 1}, user_attrs={"ask": 0, "source": "x"})
+
+    study = open_study(tmp_path)
+    assert study.reconcile() == 0
+    drawn = run(study, 99)
+    assert drawn["t0000"] == load_space("demo").known[0].as_choice()
+    assert len(drawn) == 6
+
+
+def test_a_setting_that_failed_by_itself_counts_as_tried(tmp_path):
+    study = open_study(tmp_path, trials=2)
+    study.tell_failure(study.ask(), "the loss must be finite")
+    study.tell_accuracy(study.ask(), [0.5], {})
+    assert study.num_finished() == 2
+    assert study.ask() is None
+    states = [trial.state for trial in study._trials()]
+    assert states == [optuna.trial.TrialState.FAIL, optuna.trial.TrialState.COMPLETE]
+
+
+def test_a_finished_study_can_be_extended(tmp_path):
+    first = run(open_study(tmp_path, trials=4), 99)
+    more = run(open_study(tmp_path, trials=7), 99)
+    assert list(more) == ["t0004", "t0005", "t0006"]
+    assert not set(first) & set(more)
+
+
+def test_a_database_holds_the_study_too(tmp_path):
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    assert len(run(open_study(tmp_path, storage=storage), 99)) == 6
+    assert open_study(tmp_path, storage=storage).num_finished() == 6
+
+
+def test_a_storage_that_cannot_be_opened_is_told(tmp_path):
+    with pytest.raises(InputError, match="--storage must be an Optuna storage URL"):
+        open_study(tmp_path, storage="nosuch://host/name")
