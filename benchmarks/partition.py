@@ -16,11 +16,12 @@ from itertools import combinations, islice
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from autohier.core.hierarchy import balanced_partition, class_graph
 from autohier.core.hierarchy.descent import Assignment, Edges
 from autohier.core.hierarchy.partition import lowest_descent, partition_cost
 from autohier.core.hierarchy.starts import random_starts
-from numpy.typing import NDArray
 
 _CASES = ((60, 6), (120, 12))
 _CLIPS_PER_CLASS = 276

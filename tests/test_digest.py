@@ -4,10 +4,11 @@ import hashlib
 import math
 
 import pytest
-from autohier.digest import canonical_json, derive_seed, digest, digest_file
-from autohier.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from autohier.digest import canonical_json, derive_seed, digest, digest_file
+from autohier.errors import InputError
 
 
 def test_order_of_keys_does_not_matter():

@@ -1,6 +1,7 @@
 """Files and folders are there whole or not at all."""
 
 import pytest
+
 from autohier.files import publish_folder, write_atomically
 
 

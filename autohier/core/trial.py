@@ -78,7 +78,7 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
 def train_flat(trial: OpenTrial) -> StageResult:
     """Pass 1: shared by all trials of a sweep, so a sweep runs it before any of them."""
     setting = trial.setting
-    inputs = Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, pass_1=setting.pass_1)
+    inputs = Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, epochs=setting.pass_1.epochs)
     return run_pass_1(inputs, trial.context)
 
 
@@ -107,8 +107,8 @@ def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> 
     setting = trial.setting
     inputs = Pass2Inputs(
         basis=trial.basis,
-        optimisation=setting.optimisation,
-        pass_2=setting.pass_2,
+        optimisation=setting.optimisation.starting_at(setting.pass_2.learning_rate),
+        epochs=setting.pass_2.epochs,
         assignments=hierarchy.assignments,
         weights=setting.choice.stack_weights,
         parent_key=pass_1.key if setting.pass_2.start == "pass-1" else None,
@@ -120,7 +120,7 @@ def _prune_and_retrain(parent: StageResult, trial: OpenTrial) -> StageResult:
     setting = trial.setting
     inputs = PruneInputs(
         basis=trial.basis,
-        optimisation=setting.optimisation,
+        optimisation=setting.optimisation.starting_at(setting.pruning.learning_rate),
         epochs=setting.pruning.epochs,
         norm=setting.pruning.norm,
         floor=setting.pruning.floor,

@@ -9,41 +9,19 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.datasets.reader import DatasetReader
 from autohier.data.preparation_pool import prepare_shards
-from autohier.data.splits import check_split_sizes
-from autohier.data.store.manifest import (
-    Manifest,
-    Receipt,
-    Rejection,
-    StoreOptions,
-    check_version,
-    load_record,
-)
-from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, SHARDS, shard_path
-from autohier.data.store.reader import ClipStore, map_shard, tabulate
-from autohier.errors import InputError, MissingDataError
-from autohier.files import write_atomically
+from autohier.data.store.manifest import Receipt, StoreOptions
+from autohier.data.store.reader import ClipStore
+from autohier.data.store.writer import claim_folder, finish_store
+from autohier.errors import InputError
 
 SHARD_CLIPS = 64
-_STALE_AFTER_S = 600
-_REJECTED_SCHEMA = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("path", pa.string()),
-        ("kind", pa.string()),
-        ("reason", pa.string()),
-        ("kept", pa.bool_()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +123,8 @@ def prepare_dataset(
         cropped=crop,
         without_skeleton=without_skeleton,
     )
-    _claim_folder(store_folder, options)
     clips = reader.find_clips(source)
+    claim_folder(store_folder, options)
     shards = [clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS)]
 
     def tell(num_done: int, num_rejected: int, num_found: int) -> None:
@@ -157,7 +135,7 @@ def prepare_dataset(
     tell(0, 0, 0)
     try:
         receipts = prepare_shards(reader, options, store_folder, shards, num_workers=num_workers, tell=tell)
-        _finish(reader, options, store_folder, shards, receipts)
+        finish_store(reader, options, store_folder, receipts)
     except OSError as error:
         raise InputError(
             "a store must be writable", got=error, remedy="mend that and run again: finished shards are kept"
@@ -171,89 +149,6 @@ def _check_workers(num_workers: int | None) -> int:
     if num_workers < 1:
         raise InputError("the number of workers must be at least 1", got=num_workers)
     return num_workers
-
-
-def _claim_folder(folder: Path, options: StoreOptions) -> None:
-    """Note the options in a new store; refuse a folder that holds a store of other ones.
-
-    Raises:
-        InputError: where it does.
-        MissingDataError: where other code wrote it.
-    """
-    remedy = f"delete {folder} to prepare afresh, or prepare elsewhere with --data"
-    path = folder / OPTIONS
-    if not path.exists():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError("a new store's folder must be empty", got=folder, remedy="choose another --data")
-        try:
-            options.write(path)
-        except OSError as error:
-            raise InputError("a store must be writable", got=error, remedy="choose another --data") from error
-        return
-    check_version(path, remedy=remedy)
-    earlier = load_record(StoreOptions, path)
-    if earlier is None:
-        raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy)
-    was, now = earlier.model_dump(), options.model_dump()
-    differing = [f"{name} {was[name]}, not {now[name]}" for name in was if was[name] != now[name]]
-    if differing:
-        raise InputError(
-            "a store is prepared with one set of options",
-            got=f"one with {'; '.join(differing)}",
-            remedy=remedy,
-        )
-
-
-def _finish(
-    reader: DatasetReader,
-    options: StoreOptions,
-    folder: Path,
-    shards: Sequence[Sequence[ClipSource]],
-    receipts: Sequence[Receipt],
-) -> None:
-    """Write what is rejected and, last, the manifest that makes the folder a store."""
-    rejections = [rejection for receipt in receipts for rejection in receipt.rejections]
-    _write_rejected(folder / REJECTED, rejections)
-    _remove_leftovers(folder, len(shards))
-    num_clips = sum(receipt.entry.num_rows for receipt in receipts)
-    if num_clips == 0:
-        raise MissingDataError(
-            f"a source must hold a clip that can be prepared, but none of {len(rejections)} can",
-            remedy=f"the first reason is: {rejections[0].reason}; all are in {folder / REJECTED}",
-        )
-    batches = [
-        map_shard(shard_path(folder, receipt.index), receipt.entry.num_bytes, "run again")
-        for receipt in receipts
-    ]
-    manifest = Manifest(
-        **options.model_dump(),
-        class_names=reader.class_names,
-        joint_layout=reader.joint_layout.name,
-        channels=reader.channels,
-        sided=reader.sided,
-        split_findings=tuple(check_split_sizes(tabulate(batches), dataset=reader.name)),
-        num_clips=num_clips,
-        num_rejected=sum(receipt.num_rejected for receipt in receipts),
-        shards=tuple(receipt.entry for receipt in receipts),
-    )
-    if load_record(Manifest, folder / MANIFEST) != manifest:
-        manifest.write(folder / MANIFEST)
-
-
-def _write_rejected(path: Path, rejections: Sequence[Rejection]) -> None:
-    rows = [rejection.model_dump() for rejection in rejections]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_REJECTED_SCHEMA), sink)
-    write_atomically(path, sink.getvalue().to_pybytes())
-
-
-def _remove_leftovers(folder: Path, num_shards: int) -> None:
-    """Remove shards beyond the last one, from when the source held more clips, and broken-off files."""
-    beyond = (path for path in (folder / SHARDS).glob("[0-9]*") if int(path.stem) >= num_shards)
-    # Written in one go from memory, so a temporary file of that age belongs to a run that was killed.
-    stale = (path for path in folder.rglob(".*.tmp") if time.time() - path.stat().st_mtime > _STALE_AFTER_S)
-    for path in (*beyond, *stale):
-        path.unlink(missing_ok=True)
 
 
 def _summarise(folder: Path, receipts: Iterable[Receipt], elapsed_s: float) -> PrepareSummary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from autohier.errors import InputError
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.inflated_resnet import DEPTHS, InflatedResNet
+from autohier.models.inflation import load_2d_weights
 from autohier.models.recognizer import Recognizer
 
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
@@ -55,12 +56,10 @@ def build_recognizer(
             torch.manual_seed(seed)
         network = HierarchicalRecognizer(builder(**options), (*superclasses, num_classes))
     if weights is not None:
-        from autohier.models.inflation import load_2d_weights
-
         load_2d_weights(network.recognizer, weights)
     return network
 
 
-def _nearest(word: str, valid: Sequence[str] | dict[str, object]) -> str:
+def _nearest(word: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(valid), n=1)
     return f"did you mean {close[0]!r}?" if close else f"valid are {', '.join(valid)}"

@@ -16,7 +16,6 @@ from typing import ClassVar, Literal
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.errors import InputError
 from autohier.models.recognizer import PrunableFilters, Recognizer
 
 Initialisation = Literal["fan-in", "fan-out"]

@@ -59,15 +59,22 @@ class RecognizerSettings(FrozenModel):
 
 
 class OptimisationSettings(FrozenModel):
-    """Adam and its schedule, shared by all stages."""
+    """Adam and its schedule, shared by all stages; every stage starts both afresh."""
 
     batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-4
+    """At the start of a stage; pass_2 and pruning may have their own."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """plateau: the rate drops when the validation loss stalls (HAC); cosine: it falls to zero in a stage."""
     lr_patience: PositiveInt = 2
-    """Epochs without a lower validation loss before the rate drops."""
+    """plateau: epochs without a lower validation loss before the rate drops."""
     lr_factor: Fraction = 0.1
-    """The rate is multiplied by this when it drops."""
+    """plateau: the rate is multiplied by this when it drops."""
+
+    def starting_at(self, learning_rate: float | None) -> OptimisationSettings:
+        """The same with another rate at the start; None changes nothing."""
+        return self if learning_rate is None else self.model_copy(update={"learning_rate": learning_rate})
 
 
 class Pass1Settings(FrozenModel):
@@ -80,6 +87,8 @@ class Pass2Settings(FrozenModel):
     """Pass 2: a weighted cross-entropy after every headed stack."""
 
     epochs: PositiveInt = 20
+    learning_rate: PositiveFloat | None = None
+    """At its start; optimisation.learning_rate where not given."""
     start: Literal["pass-1", "initial"] = "pass-1"
     """Weights it starts from: those of pass 1, or those pass 1 started from (HAC does not say)."""
 
@@ -89,6 +98,8 @@ class PruningSettings(FrozenModel):
 
     epochs: PositiveInt = 10
     """Retraining after each pass."""
+    learning_rate: PositiveFloat | None = None
+    """At the start of each retraining; optimisation.learning_rate where not given."""
     norm: Literal["l2", "layer-mean"] = "l2"
     """Rank filters by their l2 norm (HAC) or by it over their layer's mean norm."""
     floor: PositiveInt = 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,7 @@ from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
-from autohier.records.progress import Progress
-from autohier.records.rows import begun_row, complete_row, cut_short_row
-from autohier.records.tensorboard import TensorBoardReporter
-from autohier.records.writer import RecordWriter
+from autohier.records.diary import TrialDiary
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
 
@@ -41,50 +38,43 @@ class TrialJob:
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports one line per epoch, and at the end either ``chain`` (the accuracies) or ``failure``. Its own
-    failures are reported, not raised: what Ray sees as an error is a process that died, and it starts
-    the same trial again.
+    Reports one line per epoch, and at the end either ``chain`` (the accuracies) with ``facts`` (JSON, as
+    Ray takes nested results apart), or ``failure``. Its own failures are reported, not raised: what Ray
+    sees as an error is a process that died, and it starts the same trial again.
     """
     setting = Setting.model_validate(config["setting"])
-    row = begun_row(
+    diary = TrialDiary(
+        job.folder.records,
+        job.folder.tensorboard,
         setting,
         trial=config["trial"],
         number=config["number"],
         ask=config["ask"],
         source=config["source"],
-        at=datetime.now(UTC),
     )
-    records = RecordWriter(job.folder.records)
-    records.trial_started(row)
-    progress = Progress()
     try:
-        outcome = _run(setting, config["trial"], job, progress)
+        outcome = _run(setting, job, diary)
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
-        reason = _reason(error)
-        row = cut_short_row(row, "FAIL", reason=reason, at=datetime.now(UTC), stages=progress.stages)
-        records.trial_ended(row, progress.stages, progress.unfinished)
+        reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
+        diary.fail(reason)
         tune.report({"failure": reason, "traceback": traceback.format_exc()})
         return
-    row = complete_row(row, outcome, datetime.now(UTC))
-    records.trial_ended(row, outcome.stages)
-    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": _facts(outcome)})
+    diary.complete(outcome)
+    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": json.dumps(_facts(outcome))})
 
 
-def _run(setting: Setting, trial: str, job: TrialJob, progress: Progress) -> TrialOutcome:
+def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
-    board = TensorBoardReporter(job.folder.tensorboard / trial, class_names=clips.manifest.class_names)
-    opened = open_trial(
-        setting,
-        clips=clips,
-        stages=StageStore(job.stage_folder),
-        reporter=Reporters(progress, board, _RayReporter()),
-        device=job.device,
-        num_threads=job.num_threads,
-    )
-    try:
-        return run_trial(opened)
-    finally:
-        board.close()
+    with diary.curves(clips.manifest.class_names) as curves:
+        trial = open_trial(
+            setting,
+            clips=clips,
+            stages=StageStore(job.stage_folder),
+            reporter=Reporters(diary.progress, curves, _RayReporter()),
+            device=job.device,
+            num_threads=job.num_threads,
+        )
+        return run_trial(trial)
 
 
 class _RayReporter:
@@ -123,7 +113,3 @@ def _facts(outcome: TrialOutcome) -> dict[str, Any]:
         "epochs_spared": outcome.epochs(reused=True),
         "epochs_computed": outcome.epochs(reused=False),
     }
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"

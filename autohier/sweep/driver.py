@@ -94,11 +94,10 @@ def _run(
             display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             run_trials(folder, study, job, share, display)
     winner = _unread_winner(read_records(folder.records))
-    if winner is None or study.num_finished() < plan.trials:
+    if winner is None or winner.number is None or study.num_finished() < plan.trials:
         return
     display.say(f"reading the test split for {winner.trial}")
-    setting = plan.space.setting(study.choices()[winner.ask], seed=winner.seed)
-    readings = run_beside("tests", setting, job, share.alone(), lambda _: None)
+    readings = run_beside("tests", study.setting(winner.number), job, share.alone(), lambda _: None)
     now = datetime.now(UTC)
     rows = [reading_row(winner, stage, evaluation, now) for stage, evaluation in readings]
     RecordWriter(folder.records).test_read(winner.trial, rows)

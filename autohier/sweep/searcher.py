@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -63,7 +64,7 @@ class StudySearcher(Searcher):
         elif "failure" in last:
             self._study.tell_failure(asked, last["failure"])
         elif "chain" in last:
-            self._study.tell_accuracy(asked, last["chain"], last["facts"])
+            self._study.tell_accuracy(asked, last["chain"], json.loads(last["facts"]))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study keeps itself."""

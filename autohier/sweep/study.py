@@ -21,7 +21,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autohier.digest import derive_seed
 from autohier.errors import InputError
-from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
 from autohier.settings.sweep import SamplerName, SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
@@ -117,18 +116,10 @@ class SweepStudy:
         """Settings tried: complete, stopped or failed by their own fault."""
         return len({trial.user_attrs[_ASK] for trial in self._trials() if _is_tried(trial)})
 
-    def choices(self) -> dict[int, Choice]:
-        """The choice of every ask so far."""
-        return {
-            trial.user_attrs[_ASK]: decode(self._plan.space, trial.params)
-            for trial in self._trials()
-            if _was_handed_out(trial)
-        }
-
-    def best(self) -> FrozenTrial | None:
-        """The complete trial with the best value, the earliest of equals; None where there is none."""
-        complete = self._trials(TrialState.COMPLETE)
-        return max(complete, key=lambda trial: (trial.value, -trial.user_attrs[_ASK]), default=None)
+    def setting(self, number: int) -> Setting:
+        """What the trial of that number in the study ran."""
+        choice = decode(self._plan.space, self._trials()[number].params)
+        return self._plan.space.setting(choice, seed=self._plan.seed)
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)

@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 
 from ray import tune
 
-from autohier.records.hparams import write_trial_finished
-from autohier.records.rows import begun_row, cut_short_row
-from autohier.records.writer import RecordWriter
+from autohier.records.diary import TrialDiary
 from autohier.sweep.actor import TrialJob, run_sweep_trial
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
@@ -63,12 +61,16 @@ def _name(trial: tune.experiment.Trial) -> str:
 
 def _record_death(folder: SweepFolder, asked: Asked, reason: str) -> None:
     """Write the record of a trial that could not write it itself."""
-    now = datetime.now(UTC)
-    row = begun_row(
-        asked.setting, trial=asked.name, number=asked.trial.number, ask=asked.ask, source=asked.source, at=now
+    diary = TrialDiary(
+        folder.records,
+        folder.tensorboard,
+        asked.setting,
+        trial=asked.name,
+        number=asked.trial.number,
+        ask=asked.ask,
+        source=asked.source,
     )
-    RecordWriter(folder.records).trial_ended(cut_short_row(row, "FAIL", reason=reason, at=now), ())
-    write_trial_finished(folder.tensorboard / asked.name, "FAIL", {})
+    diary.fail(reason)
 
 
 @contextmanager

@@ -321,3 +321,9 @@ def test_progress_tells_speed_and_time_left() -> None:
 def test_workers_import_no_torch() -> None:
     code = "import sys, autohier.data.demo_preparation; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_wrong_source_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="the source must be a folder"):
+        run(tmp_path / "none", tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-from autohier.records.images import Picture, confusion_picture, hierarchy_picture, superclass_order
 from PIL import Image
 
+from autohier.records.images import Picture, confusion_picture, hierarchy_picture, superclass_order
 from fake_outcomes import FLAT, NESTED, fake_confusion
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from autohier.records.interval import wilson_interval, within_noise
 from hypothesis import given
 from hypothesis import strategies as st
+
+from autohier.records.interval import wilson_interval, within_noise
 
 
 @given(num_clips=st.integers(1, 5000), data=st.data())

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from autohier.core.training.metrics import Evaluation
 from autohier.errors import InputError
 from autohier.records.progress import Progress
@@ -17,7 +18,6 @@ from autohier.records.reader import Records, read_records, read_rows, read_table
 from autohier.records.rows import complete_row, cut_short_row, reading_row, weights_text
 from autohier.records.schema import ROW_FOLDERS, EpochRow, Row, StageRow, TrialRow, parquet_schema
 from autohier.records.writer import RecordWriter
-
 from fake_outcomes import (
     MINUTE,
     NUM_CLIPS,

@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from tensorboard import default, program
+from tensorboard.backend import application
+from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
+from werkzeug.test import Client
+
 from autohier.records.hparams import (
     METRICS,
     metrics_of,
@@ -20,12 +26,6 @@ from autohier.records.rows import complete_row
 from autohier.records.tensorboard import TensorBoardReporter
 from autohier.settings.choice import Choice
 from autohier.settings.space import SearchRanges
-from PIL import Image
-from tensorboard import default, program
-from tensorboard.backend import application
-from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
-from werkzeug.test import Client
-
 from fake_outcomes import CHOICE, MINUTE, START, fake_epoch, fake_outcome, fake_row, replay
 
 Ask = Callable[..., Any]

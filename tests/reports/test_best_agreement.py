@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.rows import complete_row, stage_rows
 from autohier.reports.agreement import best_agreement
-
 from fake_outcomes import MINUTE, START, fake_outcome, fake_row
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console, RenderableType
+
 from autohier.core.training.metrics import Evaluation
 from autohier.records.reader import Records
 from autohier.records.rows import complete_row, cut_short_row, reading_row
@@ -19,8 +21,6 @@ from autohier.reports.leaderboard import (
     report,
     three_steps,
 )
-from rich.console import Console, RenderableType
-
 from fake_outcomes import CHOICE, MINUTE, START, fake_confusion, fake_outcome, fake_row
 
 GOLDEN = Path(__file__).parent / "golden" / "leaderboard.txt"

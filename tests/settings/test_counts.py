@@ -3,10 +3,11 @@
 from itertools import combinations, pairwise
 
 import pytest
-from autohier.errors import InputError
-from autohier.settings.counts import allowed_counts, decode_counts, encode_counts
 from hypothesis import given
 from hypothesis import strategies as st
+
+from autohier.errors import InputError
+from autohier.settings.counts import allowed_counts, decode_counts, encode_counts
 
 
 def test_divisors_of_60_are_the_proper_ones():

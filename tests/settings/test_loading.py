@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from autohier.errors import InputError
 from autohier.settings.loading import load_choice, load_space, parse_override, shipped_spaces
 

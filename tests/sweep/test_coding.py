@@ -1,9 +1,10 @@
 """Every choice of a space survives the way through the study's parameters."""
 
-from autohier.settings.loading import load_space, shipped_spaces
-from autohier.sweep.coding import decode, distributions, encode
 from hypothesis import given
 from hypothesis import strategies as st
+
+from autohier.settings.loading import load_space, shipped_spaces
+from autohier.sweep.coding import decode, distributions, encode
 
 SPACES = {name: load_space(name) for name in shipped_spaces()}
 

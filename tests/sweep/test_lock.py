@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import pytest
+
 from autohier.errors import SweepBusyError
 from autohier.sweep.lock import driver_of, hold_sweep
 

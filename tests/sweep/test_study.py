@@ -2,6 +2,7 @@
 
 import optuna
 import pytest
+
 from autohier.errors import InputError
 from autohier.settings.loading import load_space
 from autohier.settings.sweep import SweepPlan
@@ -51,12 +52,15 @@ def test_known_settings_come_first_and_then_the_sampler(tmp_path):
     assert study.num_finished() == 6
 
 
-def test_the_best_is_the_highest_value_of_a_chain(tmp_path):
-    study = open_study(tmp_path, trials=3)
-    for chain in ([0.5, 0.6, 0.4], [0.9, 0.1], [0.2]):
-        study.tell_accuracy(study.ask(), chain, {})
-    assert study.best().value == 0.9
-    assert study.best().user_attrs["ask"] == 1
+def test_the_value_of_a_trial_is_the_highest_of_its_chain(tmp_path):
+    study = open_study(tmp_path, trials=1)
+    asked = study.ask()
+    study.tell_accuracy(asked, [0.5, 0.6, 0.4], {"kept_pass": 1})
+    (trial,) = study._trials()
+    assert trial.value == 0.6
+    assert trial.intermediate_values == {0: 0.5, 1: 0.6, 2: 0.4}
+    assert trial.user_attrs["kept_pass"] == 1
+    assert study.setting(0) == asked.setting
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])

@@ -12,13 +12,7 @@ from autohier.core.stages.result import StageKind
 from autohier.digest import digest
 from autohier.settings.choice import Scope
 from autohier.settings.frozen import FrozenModel
-from autohier.settings.parts import (
-    ClipSettings,
-    OptimisationSettings,
-    Pass1Settings,
-    Pass2Settings,
-    ProtocolSettings,
-)
+from autohier.settings.parts import ClipSettings, OptimisationSettings, ProtocolSettings
 
 _VERSIONS: dict[StageKind, int] = {"pass-1": 1, "pass-2": 1, "prune": 1}
 """Raised when what a stage computes changes, so that older artifacts are not taken for it."""
@@ -54,7 +48,7 @@ class Pass1Inputs(FrozenModel):
 
     basis: Basis
     optimisation: OptimisationSettings
-    pass_1: Pass1Settings
+    epochs: int
 
 
 class Pass2Inputs(FrozenModel):
@@ -62,7 +56,7 @@ class Pass2Inputs(FrozenModel):
 
     basis: Basis
     optimisation: OptimisationSettings
-    pass_2: Pass2Settings
+    epochs: int
     assignments: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
     parent_key: str | None

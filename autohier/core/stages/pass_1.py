@@ -20,7 +20,7 @@ def run_pass_1(inputs: Pass1Inputs, context: StageContext) -> StageResult:
             hierarchy=hierarchy,
             weights=(1.0,),
             optimisation=inputs.optimisation,
-            epochs=inputs.pass_1.epochs,
+            epochs=inputs.epochs,
             seed=derive_seed(basis.seed, "pass-1"),
         )
 

@@ -24,7 +24,7 @@ def run_pass_2(inputs: Pass2Inputs, context: StageContext) -> StageResult:
             hierarchy=hierarchy,
             weights=inputs.weights,
             optimisation=inputs.optimisation,
-            epochs=inputs.pass_2.epochs,
+            epochs=inputs.epochs,
             seed=derive_seed(basis.seed, "pass-2"),
         )
 

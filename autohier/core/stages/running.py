@@ -131,6 +131,7 @@ def _teach(
         epochs=lesson.epochs,
         learning_rate=lesson.optimisation.learning_rate,
         weight_decay=lesson.optimisation.weight_decay,
+        schedule=lesson.optimisation.schedule,
         lr_patience=lesson.optimisation.lr_patience,
         lr_factor=lesson.optimisation.lr_factor,
         seed=lesson.seed,

@@ -102,8 +102,8 @@ def _content(path: Path) -> dict[str, Any]:
 def _verify(path: Path) -> None:
     try:
         stage = json.loads((path / _STAGE).read_text())
-        contents = stage["told"]["files"] | {_STAGE: stage["sha256"]}
-        found = {name: _content(path / name) for name in stage["told"]["files"]}
+        contents: dict[str, object] = {**stage["told"]["files"], _STAGE: stage["sha256"]}
+        found: dict[str, object] = {name: _content(path / name) for name in stage["told"]["files"]}
         found[_STAGE] = digest(stage["told"])
     except (OSError, ValueError, KeyError) as error:
         raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
@@ -144,6 +144,5 @@ def _read_result(path: Path) -> StageResult:
 
 
 def _epoch(row: dict[str, Any]) -> EpochMetrics:
-    return EpochMetrics(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    )
+    lists = {name: tuple(row[name]) for name in ("stack_losses", "stack_accuracies")}
+    return EpochMetrics(**{**row, **lists})

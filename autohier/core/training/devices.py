@@ -24,7 +24,9 @@ class Device:
     def prepare(self, network: nn.Module) -> nn.Module:
         """Move a network here, in the memory order that its batches have; compiled where asked for."""
         network.to(self.torch_device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        return torch.compile(network) if self.compile_network else network
+        if self.compile_network:
+            network.compile()
+        return network
 
     def autocast(self) -> AbstractContextManager[object]:
         """The precision of a forward pass."""
@@ -76,8 +78,7 @@ def open_device(
 
 def _find(name: str) -> torch.device:
     if name == "auto":
-        accelerator = torch.accelerator.current_accelerator()
-        return accelerator if accelerator is not None and torch.accelerator.is_available() else torch.device("cpu")
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -79,4 +79,3 @@ class Feed:
             device=self.device,
             num_threads=self.num_threads,
         )
-

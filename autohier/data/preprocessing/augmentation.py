@@ -13,9 +13,7 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DEPTH_MEAN, _DEPTH_STD = (0.0,), (0.25,)
 
 
-def random_crop_flip(
-    clips_BTHWC: Tensor, *, crop_px: int, flip: bool, generator: torch.Generator
-) -> Tensor:
+def random_crop_flip(clips_BTHWC: Tensor, *, crop_px: int, flip: bool, generator: torch.Generator) -> Tensor:
     """Cut a random square from every clip, the same in all its frames, and mirror half of the clips.
 
     Args:

@@ -1,10 +1,11 @@
 from itertools import combinations
 
 import pytest
-from autohier.core.hierarchy import adjusted_rand_index
-from autohier.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from autohier.core.hierarchy import adjusted_rand_index
+from autohier.errors import InputError
 
 pairs_of_labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=12)
 

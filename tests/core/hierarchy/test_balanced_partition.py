@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+
 from autohier.core.hierarchy import balanced_partition, class_graph
 from autohier.core.hierarchy.descent import Assignment, Edges, descend
 from autohier.core.hierarchy.partition import partition_cost
 from autohier.core.hierarchy.starts import random_starts, two_level_starts
 from autohier.errors import InputError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import ArrayLike, NDArray
 
 CASES = json.loads(Path(__file__).with_name("partition_cases.json").read_text())
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from autohier.core.hierarchy import class_graph
-from autohier.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import ArrayLike, NDArray
+
+from autohier.core.hierarchy import class_graph
+from autohier.errors import InputError
 
 finite = st.floats(min_value=0, max_value=1e308, allow_nan=False, allow_infinity=False)
 matrices = st.integers(1, 8).flatmap(lambda k: arrays(np.float64, (k, k), elements=finite))

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from autohier.core.hierarchy import Hierarchy, balanced_partition
 from autohier.errors import InputError
 

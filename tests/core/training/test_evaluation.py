@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from fake_feed import FakeFeed
-from torch import nn
 
 
 class TwoHeads(nn.Module):

@@ -4,14 +4,22 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.errors import TrialError
 from fake_feed import FakeFeed
-from torch import nn
 
-RECIPE = {"learning_rate": 0.1, "weight_decay": 0.0, "lr_patience": 2, "lr_factor": 0.1, "seed": 5}
+RECIPE = {
+    "schedule": "plateau",
+    "learning_rate": 0.1,
+    "weight_decay": 0.0,
+    "lr_patience": 2,
+    "lr_factor": 0.1,
+    "seed": 5,
+}
 
 
 class OneHead(nn.Module):
@@ -68,6 +76,13 @@ def test_the_rate_drops_after_two_epochs_without_improvement():
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
 
 
+def test_a_cosine_falls_to_zero_over_the_stage():
+    # lr (1 + cos(pi e / E)) / 2 at the start of epoch e of E = 4.
+    history = train(OneHead(), make_feed(), make_loss(), epochs=4, **{**RECIPE, "schedule": "cosine"})
+    by_hand = [0.1 * (1 + math.cos(math.pi * epoch / 4)) / 2 for epoch in range(4)]
+    assert [metrics.learning_rate for metrics in history] == pytest.approx(by_hand)
+
+
 def test_equal_seeds_give_equal_bits_and_epochs_differ():
     first, second, feed = OneHead(), OneHead(), make_feed()
     assert _untimed(train(first, feed, make_loss(), epochs=3, **RECIPE)) == _untimed(
@@ -92,9 +107,7 @@ def test_what_holds_after_each_step_holds_at_the_end():
 def test_a_loss_that_is_not_a_number_fails_the_trial():
     feed = make_feed()
     feed.points[0] = math.nan
-    with pytest.raises(
-        TrialError, match=r"losses of epoch 1 must be finite, but got nan.*lower"
-    ):
+    with pytest.raises(TrialError, match=r"losses of epoch 1 must be finite, but got nan.*lower"):
         train(OneHead(), feed, make_loss(), epochs=3, **RECIPE)
 
 

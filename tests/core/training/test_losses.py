@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.training.losses import HierarchicalLoss
 
