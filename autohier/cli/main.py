@@ -29,9 +29,12 @@ USER_ERROR = 2
 
 
 def main() -> None:
-    """Run the command line; an error a user can cause is one line on standard error and exit code 2."""
+    """Run the command line; an error a user can cause is one line on standard error and exit code 2.
+
+    So is what the system refuses, e.g. a folder that cannot be written or a full disk.
+    """
     try:
         app()
-    except AutohierError as error:
+    except (AutohierError, OSError) as error:
         sys.stderr.write(f"autohier: {error}\n")
         sys.exit(USER_ERROR)

@@ -68,8 +68,8 @@ class ClipBatches:
     def training_epoch(self, seed: int) -> Iterator[Batch]:
         """Every row once, in an order and with segment offsets that follow from the seed.
 
-        Batches are as equal in size as can be, so that none is of a single clip, which batch norm cannot
-        take, unless there is but one.
+        Batches differ by at most one clip in size: a short last batch would give batch norm poor statistics
+        and its clips more weight than the others have.
         """
         random = np.random.default_rng(seed)
         order = random.permutation(len(self.rows))

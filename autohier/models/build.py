@@ -42,18 +42,24 @@ def build_recognizer(
         options: of the recognizer, e.g. width=0.25, in_channels=1.
 
     Raises:
-        InputError: for an unknown name or option, more heads than stacks, or weights that do not fit.
+        InputError: for an unknown name, an unknown or wrong option, more heads than stacks, or weights that
+            do not fit.
     """
     if name not in RECOGNIZERS:
-        raise InputError("unknown recognizer", got=repr(name), remedy=_nearest(name, RECOGNIZERS))
+        raise InputError(
+            "the recognizer must be a known one", got=repr(name), remedy=_nearest(name, RECOGNIZERS)
+        )
     builder = RECOGNIZERS[name]
     valid = [parameter for parameter in inspect.signature(builder).parameters if parameter != "depth"]
     for option in options:
         if option not in valid:
-            raise InputError(f"unknown option of {name}", got=repr(option), remedy=_nearest(option, valid))
+            raise InputError(
+                f"options must be ones that {name} has", got=repr(option), remedy=_nearest(option, valid)
+            )
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.manual_seed(seed)
+            # torch.manual_seed would also seed the accelerators, whose state is not forked.
+            torch.default_generator.manual_seed(seed)
         network = HierarchicalRecognizer(builder(**options), (*superclasses, num_classes))
     if weights is not None:
         load_2d_weights(network.recognizer, weights)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autohier.errors import InputError
 from autohier.models.recognizer import PrunableFilters, Recognizer
 
 Initialisation = Literal["fan-in", "fan-out"]
@@ -106,6 +107,7 @@ class InflatedResNet(Recognizer):
         initialisation: Initialisation = "fan-in",
     ) -> None:
         super().__init__()
+        _check(depth, width, in_channels, initialisation)
         block, num_blocks = DEPTHS[depth]
         num_stem = scaled_channels(STEM_CHANNELS, width)
         num_inner = [scaled_channels(channels, width) for channels in STACK_CHANNELS]
@@ -150,6 +152,17 @@ class InflatedResNet(Recognizer):
 def scaled_channels(num_channels: int, width: float) -> int:
     """Channels times width to the nearest multiple of 8, which vector units like, and at least 8."""
     return max(_CHANNEL_STEP, _CHANNEL_STEP * round(num_channels * width / _CHANNEL_STEP))
+
+
+def _check(depth: int, width: float, in_channels: int, initialisation: str) -> None:
+    if depth not in DEPTHS:
+        raise InputError(f"depth must be one of {', '.join(map(str, DEPTHS))}", got=depth)
+    if not 0 < width < math.inf:
+        raise InputError("width must be positive and finite", got=width, remedy="write e.g. 0.25")
+    if in_channels < 1:
+        raise InputError("in_channels must be at least 1", got=in_channels)
+    if initialisation not in get_args(Initialisation):
+        raise InputError("initialisation must be fan-in or fan-out", got=repr(initialisation))
 
 
 def _stack(

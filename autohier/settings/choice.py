@@ -27,6 +27,8 @@ class Choice(FrozenModel):
     @field_validator("superclasses", mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
+        if isinstance(value, int):  # how TOML reads superclasses=3
+            return (value,)
         return tuple(part for part in value.split("/") if part) if isinstance(value, str) else value
 
     @model_validator(mode="after")

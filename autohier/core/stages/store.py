@@ -28,7 +28,7 @@ from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.training.metrics import EpochMetrics
 from autohier.digest import digest, digest_file
-from autohier.errors import StageDamagedError
+from autohier.errors import InputError, StageDamagedError
 from autohier.files import publish_folder
 
 _LOG = logging.getLogger(__name__)
@@ -91,7 +91,10 @@ class StageStore:
     def _quarantine(self, path: Path, error: StageDamagedError) -> None:
         aside = self.folder / "quarantine" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
         aside.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(aside)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return  # Another process was faster, and has told of it.
         _LOG.warning("%s; it is kept in %s and will be computed again", error, aside)
 
 
@@ -105,7 +108,7 @@ def _verify(path: Path) -> None:
         contents: dict[str, object] = {**stage["told"]["files"], _STAGE: stage["sha256"]}
         found: dict[str, object] = {name: _content(path / name) for name in stage["told"]["files"]}
         found[_STAGE] = digest(stage["told"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
     damaged = [name for name, content in contents.items() if found[name] != content]
     if damaged:

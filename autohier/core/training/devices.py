@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from autohier.errors import InputError
+
+_PEAK_TFLOPS = {
+    "B200": 2250,
+    "H100 PCIe": 756,
+    "H100 NVL": 835,
+    "H100": 989,
+    "H200": 989,
+    "GH200": 989,
+    "A100": 312,
+    "A40": 150,
+    "A10": 125,
+    "L40S": 362,
+    "L40": 181,
+    "L4": 121,
+}
+"""Dense bfloat16, by a part of the accelerator's name; the first that fits holds. From the makers' sheets."""
+_PROBE_CHANNELS, _PROBE_PX, _PROBE_IMAGES, _PROBE_TRIES = 256, 32, 8, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +107,38 @@ def _find(name: str) -> torch.device:
             "--device must be one that this machine has", got=name, remedy="write auto, cpu or cuda"
         ) from error
     return device
+
+
+def peak_flops(device: torch.device) -> float | None:
+    """What a device can do at best: operations per second, a multiply-add counted as two.
+
+    Returns:
+        Of an accelerator its maker's dense bfloat16 figure, None where it is not known; of the CPU what a
+        large float32 convolution reaches now, on the threads in use: more than a matrix product does on
+        processors for which torch's matrix library has no fast path.
+    """
+    if device.type == "cpu":
+        return _measured_flops()
+    if device.type != "cuda":
+        return None
+    return _listed_flops(torch.cuda.get_device_name(device))
+
+
+def _listed_flops(name: str) -> float | None:
+    for part, tflops in _PEAK_TFLOPS.items():
+        if re.search(rf"\b{part}\b", name):
+            return tflops * 1e12
+    return None
+
+
+@torch.no_grad()
+def _measured_flops() -> float:
+    images = torch.rand(_PROBE_IMAGES, _PROBE_CHANNELS, _PROBE_PX, _PROBE_PX)
+    images = images.to(memory_format=torch.channels_last)
+    kernels = torch.rand(_PROBE_CHANNELS, _PROBE_CHANNELS, 3, 3)
+    seconds = []
+    for _ in range(_PROBE_TRIES):
+        started = time.perf_counter()
+        F.conv2d(images, kernels, padding=1)
+        seconds.append(time.perf_counter() - started)
+    return 2 * kernels.numel() * _PROBE_IMAGES * _PROBE_PX**2 / min(seconds)

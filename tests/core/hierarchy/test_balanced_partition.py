@@ -156,6 +156,12 @@ def test_seeds_start_elsewhere() -> None:
     assert sorted(first) == sorted(other)
 
 
+def test_counts_start_elsewhere() -> None:
+    # From one permutation, six superclasses would be three split in two.
+    three, six = (next(random_starts(60, count, 0)) for count in (3, 6))
+    assert (six % 3).tolist() != three.tolist()
+
+
 def test_two_level_starts_are_balanced_where_nothing_divides() -> None:
     # 37 classes fall into 19, 13, 10 and 7 small groups, none of which is a multiple of 5.
     edges = class_graph(random_confusion(37, 0))

@@ -33,12 +33,13 @@ class Chain(nn.Module):
         self.bn1 = nn.BatchNorm3d(num_first)
         self.conv2 = nn.Conv3d(num_first, num_second, (3, 1, 1), bias=False)
         self.bn2 = nn.BatchNorm3d(num_second)
+        self.dropout = nn.Dropout(0.5)
         self.head = nn.Linear(num_second, 7)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu_(self.bn1(self.conv1(x)))
         x = nn.functional.max_pool3d(self.bn2(self.conv2(x)).relu(), (1, 2, 2))
-        scores: Tensor = self.head(x.mean(dim=(2, 3, 4)))
+        scores: Tensor = self.head(self.dropout(x.mean(dim=(2, 3, 4))))
         return scores
 
 

@@ -1,0 +1,139 @@
+"""How fast a training step is: clips and arithmetic per second, beside a plain step of the same network.
+
+"autohier" is the step as trials run it: channels_last_3d memory, bfloat16 autocast on accelerators, compiled
+where asked for. "plain" is the same network from the same weights in contiguous float32, eager. Their steps
+alternate in one run. Arithmetic is counted as 2 operations a multiply-add and 3 passes (forward, and backward
+to activations and to weights), whatever the device does to get it done.
+
+    python benchmarks/training_step.py
+    python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from statistics import median
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from autohier.core.pruning.cost import measure_cost
+from autohier.core.training.devices import open_device, peak_flops
+from autohier.models import build_recognizer
+
+_NUM_CLASSES = 60
+_OPERATIONS_PER_MULTIPLY_ADD = 2 * 3
+
+
+class Stepper:
+    """A network and its optimizer, stepped on one batch over and over."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        clips_BCTHW: Tensor,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self.network = network.train()
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
+        self.clips_BCTHW = clips_BCTHW
+        self.labels_B = torch.arange(len(clips_BCTHW), device=clips_BCTHW.device) % _NUM_CLASSES
+        self.autocast = autocast
+
+    def seconds(self) -> float:
+        """Wall time of one step, until the device has finished it."""
+        synchronise(self.clips_BCTHW.device)
+        started = time.perf_counter()
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.autocast():
+            scores_BK = self.network(self.clips_BCTHW)[-1]
+        F.cross_entropy(scores_BK.float(), self.labels_B).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        synchronise(self.clips_BCTHW.device)
+        return time.perf_counter() - started
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def time_steps(steppers: dict[str, Stepper], num_steps: int, num_warm_up: int) -> dict[str, float]:
+    """Median seconds of a step of each, taken in turns so that a busy machine slows all alike."""
+    for stepper in steppers.values():
+        for _ in range(num_warm_up):
+            stepper.seconds()
+    rounds = [{name: stepper.seconds() for name, stepper in steppers.items()} for _ in range(num_steps)]
+    return {name: median(each[name] for each in rounds) for name in steppers}
+
+
+def report(seconds: dict[str, float], num_clips: int, multiply_adds: int, peak: float | None) -> list[str]:
+    """One line for each step timed, and their ratio."""
+    lines = []
+    for name, step_s in seconds.items():
+        flops = _OPERATIONS_PER_MULTIPLY_ADD * multiply_adds * num_clips / step_s
+        share = f"{flops / peak:.1%} of the device's {peak / 1e12:.3g}" if peak else "peak not known"
+        lines.append(
+            f"{name:9}{num_clips / step_s:10.1f} clips/s {1e3 * step_s / num_clips:10.3f} ms/clip"
+            f"{flops / 1e12:10.3f} TFLOP/s, {share}"
+        )
+    return [*lines, f"autohier is {seconds['plain'] / seconds['autohier']:.2f} times as fast as plain"]
+
+
+def measure(options: argparse.Namespace) -> list[str]:
+    device = open_device(
+        options.device,
+        precision=options.precision,
+        deterministic=False,
+        compile_network=options.compile,
+        num_threads=options.threads,
+    )
+    on_cpu = device.torch_device.type == "cpu"
+    num_clips = options.batch or (1 if on_cpu else 32)
+    num_steps = options.steps or (2 if on_cpu else 20)
+    clip_shape = (3, options.frames, options.size, options.size)
+    clips_BCTHW = torch.randn((num_clips, *clip_shape), generator=torch.Generator().manual_seed(0))
+    clips_BCTHW = clips_BCTHW.to(device.torch_device)
+
+    def build() -> nn.Module:
+        return build_recognizer(options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0)
+
+    multiply_adds = measure_cost(build(), clip_shape).multiply_adds
+    steppers = {
+        "autohier": Stepper(
+            device.prepare(build()),
+            clips_BCTHW.to(memory_format=torch.channels_last_3d),
+            device.autocast,
+        ),
+        "plain": Stepper(build().to(device.torch_device), clips_BCTHW),
+    }
+    title = (
+        f"{options.recognizer} x {options.width:g} on {device.torch_device}, {num_clips} clips of "
+        f"{options.frames} x {options.size} x {options.size}, {multiply_adds / 1e9:.2f} G multiply-adds "
+        f"a clip, median of {num_steps} steps"
+    )
+    seconds = time_steps(steppers, num_steps, num_warm_up=1 if on_cpu else 5)
+    return [title, *report(seconds, num_clips, multiply_adds, peak_flops(device.torch_device))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--recognizer", default="inflated-resnet50")
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--size", type=int, default=224, help="pixels a side")
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batch", type=int, help="clips a step; 32, on the CPU 1")
+    parser.add_argument("--steps", type=int, help="timed steps; 20, on the CPU 2")
+    parser.add_argument("--precision", choices=("bf16", "float32"), default="bf16")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    print("\n".join(measure(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""``autohier spaces``: the list of what is shipped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from autohier.settings.loading import load_space, shipped_spaces
+from command_line import Autohier
+
+
+def test_it_lists_every_shipped_space_with_its_classes(autohier: Autohier) -> None:
+    ended = autohier("spaces")
+    assert (ended.code, ended.err) == (0, "")
+    lines = [line.split(maxsplit=3) for line in ended.out.splitlines()]
+    assert [(name, int(num), word) for name, num, word, _ in lines] == [
+        (name, load_space(name).num_classes, "classes") for name in shipped_spaces()
+    ]
+    assert {("demo", "12"), ("ntu60", "60"), ("utd_mhad", "27")} <= {(name, num) for name, num, *_ in lines}
+    assert all(description for *_, description in lines)
+
+
+def test_it_takes_no_arguments(autohier: Autohier) -> None:
+    ended = autohier("spaces", "demo")
+    assert ended.code == 2
+    assert "Usage: autohier spaces" in ended.err
+
+
+def test_an_unknown_command_is_told(autohier: Autohier) -> None:
+    ended = autohier("space")
+    assert ended.code == 2
+    assert "No such command 'space'" in ended.err
+
+
+def test_listing_imports_neither_torch_nor_ray() -> None:
+    code = (
+        "import sys; from autohier.cli.main import app; app(['spaces'], standalone_mode=False);"
+        "sys.exit(bool({'torch', 'ray', 'optuna', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

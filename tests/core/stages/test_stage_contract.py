@@ -1,0 +1,225 @@
+"""The contract that every kind of stage keeps: computed once, then found, with the same events and bits."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autohier.core.stages.result import StageResult
+from autohier.core.stages.store import StageStore
+from autohier.core.training.metrics import EpochMetrics
+from autohier.core.trial import TrialOutcome, run_trial
+from autohier.data.store.reader import ClipStore
+from fake_stages import Told
+from tiny_clips import open_tiny_trial, tiny_setting
+
+SETTING = tiny_setting(passes=1)
+STAGES = ("pass 1", "pass 2", "prune 1")
+EPOCHS = (2, 1, 1)
+every_stage = pytest.mark.parametrize("index", range(3), ids=STAGES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trial that was run, what it told, and the store it ran on."""
+
+    outcome: TrialOutcome
+    told: Told
+    folder: Path
+
+    def events(self, index: int) -> list[tuple[Any, ...]]:
+        """What was told of one stage."""
+        result = self.outcome.stages[index]
+        return [event for event in self.told.events if event[1:3] == (result.kind, result.pass_index)]
+
+
+class Witness(Told):
+    """Sees to it that a stage is in the store when its end is told."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def stage_finished(self, result: StageResult) -> None:
+        assert StageStore(self.folder).find(result.kind, result.key) is not None
+        super().stage_finished(result)
+
+
+def run(clips: ClipStore, folder: Path) -> Run:
+    told = Witness(folder)
+    return Run(run_trial(open_tiny_trial(SETTING, clips, folder, told)), told, folder)
+
+
+@pytest.fixture(scope="module")
+def computed(tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(tiny_clips, tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture(scope="module")
+def found(tiny_clips: ClipStore, computed: Run) -> Run:
+    return run(tiny_clips, computed.folder)
+
+
+@pytest.fixture(scope="module")
+def computed_again(tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    # What a process drew before must not matter.
+    torch.manual_seed(99)
+    np.random.default_rng().random(7)
+    return run(tiny_clips, tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture
+def folder(computed: Run, tmp_path: Path) -> Path:
+    """A copy of the store, to be damaged."""
+    return Path(shutil.copytree(computed.folder, tmp_path / "stages"))
+
+
+def untimed(epoch: EpochMetrics) -> EpochMetrics:
+    return dataclasses.replace(epoch, seconds=0.0)
+
+
+def measured(result: StageResult) -> tuple[object, ...]:
+    """All that a stage tells but how long it took and whether it was found."""
+    fields = (result.kind, result.key, result.parent_key, result.pass_index, result.hierarchy, result.cost)
+    epochs = tuple(untimed(epoch) for epoch in result.epochs)
+    return (*fields, epochs, result.stack_accuracies, result.confusion_KK.tolist())
+
+
+@every_stage
+def test_a_stage_is_told_in_order_and_kept_before_its_end_is_told(computed: Run, index: int) -> None:
+    result = computed.outcome.stages[index]
+    first, *epochs, last = computed.events(index)
+    assert first == ("started", result.kind, result.pass_index, False)
+    assert [(name, metrics) for name, _, _, metrics in epochs] == [("epoch", each) for each in result.epochs]
+    assert [metrics.epoch for metrics in result.epochs] == list(range(EPOCHS[index]))
+    assert last[0] == "finished"
+    assert last[3] is result
+    assert not result.reused
+
+
+def test_stages_are_told_one_after_the_other(computed: Run) -> None:
+    assert computed.told.events == [event for index in range(3) for event in computed.events(index)]
+
+
+@every_stage
+def test_a_found_stage_is_the_computed_one(computed: Run, found: Run, index: int) -> None:
+    ours, theirs = computed.outcome.stages[index], found.outcome.stages[index]
+    assert measured(theirs) == measured(ours)
+    assert theirs.seconds == ours.seconds
+    assert theirs.epochs == ours.epochs
+    assert theirs.reused
+
+
+@every_stage
+def test_a_found_stage_is_told_as_if_it_had_run(computed: Run, found: Run, index: int) -> None:
+    (_, *epochs, _), (first, *replayed, last) = computed.events(index), found.events(index)
+    result = found.outcome.stages[index]
+    assert first == ("started", result.kind, result.pass_index, True)
+    assert replayed == epochs
+    assert last[0] == "finished"
+    assert last[3] is result
+
+
+def test_finding_changes_nothing_in_the_store(computed: Run, tiny_clips: ClipStore, folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    run(tiny_clips, folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert len(before) == 4 * len(computed.outcome.stages)
+
+
+@every_stage
+def test_a_fresh_store_ends_in_the_same_bits(computed: Run, computed_again: Run, index: int) -> None:
+    ours, theirs = computed.outcome.stages[index], computed_again.outcome.stages[index]
+    assert measured(theirs) == measured(ours)
+    weights, again = (
+        StageStore(each.folder).load_weights(ours.kind, ours.key) for each in (computed, computed_again)
+    )
+    assert set(weights) == set(again)
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, again[name]), name
+
+
+@every_stage
+def test_training_changes_the_weights(computed: Run, index: int) -> None:
+    if index:
+        store = StageStore(computed.folder)
+        parent, result = computed.outcome.stages[index - 1 : index + 1]
+        assert result.parent_key == parent.key
+        before, after = (store.load_weights(each.kind, each.key) for each in (parent, result))
+        common = [name for name in before if name in after and before[name].is_floating_point()]
+        assert common
+        assert not any(torch.equal(before[name], after[name]) for name in common)
+    else:
+        assert computed.outcome.stages[index].parent_key is None
+
+
+@every_stage
+def test_seconds_and_clips_are_those_of_the_work(computed: Run, index: int) -> None:
+    result = computed.outcome.stages[index]
+    assert 0 < sum(epoch.seconds for epoch in result.epochs) < result.seconds
+    # Three subjects, four replications of six classes.
+    assert {epoch.num_clips for epoch in result.epochs} == {3 * 4 * 6}
+
+
+def test_work_done_and_work_spared_are_accounted_for(computed: Run, found: Run) -> None:
+    trained, spared = computed.outcome, found.outcome
+    assert (trained.epochs(reused=False), trained.epochs(reused=True)) == (sum(EPOCHS), 0)
+    assert (spared.epochs(reused=False), spared.epochs(reused=True)) == (0, sum(EPOCHS))
+    assert trained.seconds(reused=True) == spared.seconds(reused=False) == 0
+    assert spared.seconds(reused=True) == trained.seconds(reused=False) > 0
+
+
+@every_stage
+def test_a_damaged_stage_is_computed_again_and_its_children_are_found(
+    computed: Run, tiny_clips: ClipStore, folder: Path, caplog: pytest.LogCaptureFixture, index: int
+) -> None:
+    result = computed.outcome.stages[index]
+    path = folder / result.kind / result.key / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    again = run(tiny_clips, folder).outcome
+    assert [stage.reused for stage in again.stages] == [other != index for other in range(3)]
+    assert [measured(stage) for stage in again.stages] == [
+        measured(stage) for stage in computed.outcome.stages
+    ]
+    assert "will be computed again" in caplog.text
+    theirs, ours = (
+        StageStore(each).load_weights(result.kind, result.key) for each in (computed.folder, folder)
+    )
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in theirs.items())
+
+
+class StopHereError(Exception):
+    """What a reporter may raise."""
+
+
+class Impatient(Told):
+    """Raises at the end of the first epoch of one stage."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def epoch_finished(self, kind: str, pass_index: int, metrics: object) -> None:  # noqa: ARG002
+        if kind == self.kind:
+            raise StopHereError
+
+
+@pytest.mark.parametrize(("kind", "num_kept"), [("pass-1", 0), ("pass-2", 1), ("prune", 2)])
+def test_a_reporter_may_end_the_trial_and_finished_stages_stay(
+    computed: Run, tiny_clips: ClipStore, folder: Path, kind: str, num_kept: int
+) -> None:
+    for result in computed.outcome.stages[num_kept:]:
+        shutil.rmtree(folder / result.kind / result.key)
+    with pytest.raises(StopHereError):
+        run_trial(open_tiny_trial(SETTING, tiny_clips, folder, Impatient(kind)))
+    kept = {path.parent.name for path in folder.glob("*/*/stage.json")}
+    assert kept == {result.key for result in computed.outcome.stages[:num_kept]}
+    assert not list(folder.rglob("*.tmp"))

@@ -1,0 +1,466 @@
+"""A whole trial, trained on the tiny clips: each step of the method, and what is shared between trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from autohier.core.hierarchy import balanced_partition
+from autohier.core.stages.opening import OpenTrial
+from autohier.core.stages.result import StageResult
+from autohier.core.stages.store import StageStore
+from autohier.core.trial import TrialOutcome, read_test, run_trial, train_flat
+from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError, TrialError
+from autohier.models import build_recognizer
+from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.settings.space import Setting
+from fake_stages import FakeStages
+from tiny_clips import (
+    CLASS_NAMES,
+    CLIPS_PER_SUBJECT,
+    REPLICATIONS,
+    TEST_SUBJECTS,
+    TRAINING_SUBJECTS,
+    VALIDATION_SUBJECTS,
+    open_tiny_trial,
+    tiny_setting,
+)
+
+SETTING = tiny_setting()
+# Convolutions of a ResNet-18 of width 1/8, by the stack they stand in: two blocks of two, and where a stack
+# begins with another shape, a projection.
+LAYERS = {8: 4, 16: 5, 32: 5, 64: 5}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stage store that all tests of this file share: what they have in common is trained once."""
+    return tmp_path_factory.mktemp("stages")
+
+
+@pytest.fixture(scope="module")
+def trial(tiny_clips: ClipStore, folder: Path) -> OpenTrial:
+    return open_tiny_trial(SETTING, tiny_clips, folder)
+
+
+@pytest.fixture(scope="module")
+def outcome(trial: OpenTrial) -> TrialOutcome:
+    return run_trial(trial)
+
+
+def run(setting: Setting, clips: ClipStore, folder: Path) -> TrialOutcome:
+    return run_trial(open_tiny_trial(setting, clips, folder))
+
+
+def weights_of(folder: Path, result: StageResult) -> dict[str, Tensor]:
+    return StageStore(folder).load_weights(result.kind, result.key)
+
+
+def masks_of(folder: Path, result: StageResult) -> dict[str, Tensor]:
+    tensors = weights_of(folder, result)
+    return {name.removeprefix("alive."): mask for name, mask in tensors.items() if name.startswith("alive.")}
+
+
+def rebuilt(result: StageResult, tensors: dict[str, Tensor]) -> HierarchicalRecognizer:
+    """The network of a stored stage."""
+    network = build_recognizer(
+        "inflated-resnet18", num_classes=6, superclasses=result.hierarchy.num_superclasses[:-1], width=0.125
+    )
+    network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+    return network.eval()
+
+
+@torch.no_grad()
+def probabilities_by_hand(
+    network: nn.Module, clips: ClipStore, rows: NDArray[np.int64]
+) -> list[list[NDArray[np.float64]]]:
+    """For every clip, per headed stack, the mean of its two frame sets' probabilities."""
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    found = []
+    for row in rows:
+        sets = []
+        # Four kept frames in two segments: the sets lie a quarter and three quarters into each of them.
+        for positions in ([0, 2], [1, 3]):
+            frames_THWC = clips.frames(int(row), positions)[:, 1:15, 1:15] / 255
+            clip_CTHW = ((frames_THWC - mean) / deviation).transpose(3, 0, 1, 2)
+            scores = network(torch.tensor(clip_CTHW, dtype=torch.float32)[None])
+            sets.append([np.exp(s[0].numpy()) / np.exp(s[0].numpy()).sum() for s in scores])
+        found.append([(one + other) / 2 for one, other in zip(*sets, strict=True)])
+    return found
+
+
+class TestStepsOfTheMethod:
+    def test_they_come_in_order(self, outcome: TrialOutcome) -> None:
+        assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2", "prune 1", "prune 2"]
+        assert outcome.pass_1 is outcome.stages[0]
+        assert outcome.chain == outcome.stages[1:]
+        parents = [None, *(stage.key for stage in outcome.stages)]
+        assert [stage.parent_key for stage in outcome.stages] == parents[:-1]
+
+    def test_pass_1_has_the_classes_alone(self, outcome: TrialOutcome, folder: Path) -> None:
+        assert outcome.pass_1.hierarchy.assignments == (tuple(range(6)),)
+        heads = {name for name in weights_of(folder, outcome.pass_1) if name.startswith("heads.")}
+        assert heads == {"heads.stack4.weight", "heads.stack4.bias"}
+        assert all(len(epoch.stack_losses) == 1 for epoch in outcome.pass_1.epochs)
+
+    def test_its_confusion_is_that_of_the_validation_clips(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        network = rebuilt(outcome.pass_1, weights_of(folder, outcome.pass_1))
+        rows = np.flatnonzero(np.isin(tiny_clips.clips.subject, VALIDATION_SUBJECTS))
+        confusion_KK = np.zeros((6, 6), dtype=int)
+        for row, (probabilities_K,) in zip(
+            rows, probabilities_by_hand(network, tiny_clips, rows), strict=True
+        ):
+            confusion_KK[tiny_clips.clips.label[row], probabilities_K.argmax()] += 1
+        assert outcome.pass_1.confusion_KK.tolist() == confusion_KK.tolist()
+        assert confusion_KK.sum(axis=1).tolist() == [REPLICATIONS] * 6
+        assert outcome.pass_1.accuracy == pytest.approx(np.trace(confusion_KK) / CLIPS_PER_SUBJECT)
+
+    def test_superclasses_are_the_balanced_partition_of_that_confusion(self, outcome: TrialOutcome) -> None:
+        *levels, classes = outcome.chain[0].hierarchy.assignments
+        assert len(levels) == len(SETTING.choice.superclasses) == 2
+        for level, count in zip(levels, SETTING.choice.superclasses, strict=True):
+            expected = balanced_partition(outcome.pass_1.confusion_KK, count, seed=SETTING.seed)
+            assert level == tuple(expected.tolist())
+            assert sorted(level) == sorted([*range(count)] * (6 // count))
+        assert classes == tuple(range(6))
+        assert {stage.hierarchy for stage in outcome.chain} == {outcome.chain[0].hierarchy}
+
+    def test_pass_2_weighs_a_loss_after_every_headed_stack(self, outcome: TrialOutcome, folder: Path) -> None:
+        for stage in outcome.chain:
+            tensors = weights_of(folder, stage)
+            heads = [tensors[f"heads.stack{number}.weight"].shape[0] for number in (2, 3, 4)]
+            assert heads == [2, 3, 6]
+            for epoch in stage.epochs:
+                first, second, last = epoch.stack_losses
+                # w_l = rho^(L - l) with rho 1/2.
+                assert epoch.loss == pytest.approx(first / 4 + second / 2 + last, rel=1e-5)
+
+    def test_the_kept_pass_is_the_best_and_the_earliest_of_equals(self, outcome: TrialOutcome) -> None:
+        accuracies = [stage.accuracy for stage in outcome.chain]
+        assert outcome.accuracy == max(accuracies)
+        assert outcome.kept_pass == accuracies.index(max(accuracies))
+        assert outcome.kept is outcome.chain[outcome.kept_pass]
+
+    def test_a_pruned_network_costs_less(self, outcome: TrialOutcome) -> None:
+        costs = [stage.cost for stage in outcome.chain]
+        assert costs[0].parameters > costs[1].parameters > costs[2].parameters
+        assert costs[0].multiply_adds > costs[1].multiply_adds > costs[2].multiply_adds
+
+
+class TestPruning:
+    def test_by_layer_leaves_the_rounded_share_of_every_layer(
+        self, outcome: TrialOutcome, folder: Path
+    ) -> None:
+        # A quarter goes: 8 -> 6 -> 4 (1.5 is rounded to 2), 16 -> 12 -> 9, 32 -> 24 -> 18, 64 -> 48 -> 36.
+        for stage, left in zip(
+            outcome.chain[1:], ({8: 6, 16: 12, 32: 24, 64: 48}, {8: 4, 16: 9, 32: 18, 64: 36}), strict=True
+        ):
+            counts = sorted((len(mask_F), int(mask_F.sum())) for mask_F in masks_of(folder, stage).values())
+            assert counts == sorted((size, left[size]) for size, num in LAYERS.items() for _ in range(num))
+
+    def test_altogether_leaves_the_rounded_share_of_all(self, tiny_clips: ClipStore, folder: Path) -> None:
+        # 32 + 80 + 160 + 320 = 592 filters; a quarter of them goes twice: 592 - 148 = 444, 444 - 111 = 333.
+        stages = run(tiny_setting(scope="altogether"), tiny_clips, folder).chain
+        assert not masks_of(folder, stages[0])
+        alive = [sum(int(mask_F.sum()) for mask_F in masks_of(folder, each).values()) for each in stages[1:]]
+        assert alive == [444, 333]
+        assert len({int(mask_F.sum()) / len(mask_F) for mask_F in masks_of(folder, stages[1]).values()}) > 1
+
+    def test_dead_filters_are_the_weakest_of_the_parent_and_stay_dead(
+        self, outcome: TrialOutcome, folder: Path
+    ) -> None:
+        for parent, stage in zip(outcome.chain, outcome.chain[1:], strict=False):
+            before, were = weights_of(folder, parent), masks_of(folder, parent)
+            for layer, mask_F in masks_of(folder, stage).items():
+                were_F = were.get(layer, torch.ones_like(mask_F))
+                assert not (mask_F & ~were_F).any()
+                norm_F = before[f"recognizer.{layer}.weight"].flatten(1).norm(dim=1)
+                assert norm_F[mask_F].min() >= norm_F[were_F & ~mask_F].max()
+
+    def test_dead_filters_are_exactly_zero_after_retraining_and_the_others_are_not(
+        self, outcome: TrialOutcome, folder: Path
+    ) -> None:
+        for stage in outcome.chain[1:]:
+            tensors = weights_of(folder, stage)
+            filters = rebuilt(stage, tensors).recognizer.prunable_filters()
+            masks = masks_of(folder, stage)
+            assert {each.name for each in filters} == set(masks)
+            for each in filters:
+                mask_F = masks[each.name]
+                for parameter in (each.convolution.weight, each.norm.weight, each.norm.bias):
+                    assert not parameter[~mask_F].any()
+                assert each.convolution.weight[mask_F].flatten(1).any(dim=1).all()
+                assert each.norm.weight[mask_F].all()
+
+    def test_ratio_0_retrains_and_prunes_nothing(self, tiny_clips: ClipStore, folder: Path) -> None:
+        pass_2, prune_1 = run(tiny_setting(ratio=0.0, passes=1), tiny_clips, folder).chain
+        assert all(mask_F.all() for mask_F in masks_of(folder, prune_1).values())
+        assert prune_1.cost == pass_2.cost
+        before, after = weights_of(folder, pass_2), weights_of(folder, prune_1)
+        assert not torch.equal(before["heads.stack4.weight"], after["heads.stack4.weight"])
+
+    def test_no_passes_end_with_pass_2(self, tiny_clips: ClipStore, folder: Path) -> None:
+        outcome = run(tiny_setting(passes=0), tiny_clips, folder)
+        assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2"]
+        assert outcome.kept_pass == 0
+
+
+class TestStopRule:
+    """On chains of given accuracies; a chain that went on would be asked for what it does not have."""
+
+    @pytest.mark.parametrize(
+        ("accuracies", "passes", "ties", "kept"),
+        [
+            pytest.param((0.8, 0.7, 0.6), 7, "drop", 0, id="two bad passes end it at once"),
+            pytest.param((0.5, 0.7, 0.6, 0.65), 7, "drop", 1, id="the best is kept, not the last"),
+            pytest.param((0.5, 0.4, 0.6, 0.5, 0.7, 0.6, 0.6), 7, "drop", 4, id="a good pass begins anew"),
+            pytest.param((0.8, 0.7, 0.7), 7, "drop", 0, id="a tie below the best is a drop"),
+            pytest.param((0.8, 0.7, 0.7, 0.9, 0.1), 4, "hold", 3, id="or holds"),
+            pytest.param((0.5, 0.6), 1, "drop", 1, id="the cap ends it"),
+            pytest.param((0.5, 0.5, 0.5), 2, "drop", 0, id="the earliest of equals"),
+            pytest.param((0.5,), 0, "drop", 0, id="no passes"),
+        ],
+    )
+    def test_it_ends_the_chain_and_the_best_pass_is_kept(
+        self,
+        tiny_clips: ClipStore,
+        monkeypatch: pytest.MonkeyPatch,
+        accuracies: tuple[float, ...],
+        passes: int,
+        ties: str,
+        kept: int,
+    ) -> None:
+        FakeStages(chain=accuracies).install(monkeypatch)
+        outcome = run(tiny_setting(f"pruning.ties={ties}", passes=passes), tiny_clips, Path("nowhere"))
+        assert tuple(stage.accuracy for stage in outcome.chain) == accuracies
+        assert outcome.kept_pass == kept
+        assert outcome.accuracy == accuracies[kept]
+
+
+class TestSharing:
+    @pytest.mark.parametrize("passes", [0, 1, 2])
+    def test_trials_that_differ_in_their_cap_share_all_they_have_in_common(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, passes: int
+    ) -> None:
+        other = run(tiny_setting("pruning.ties=hold", passes=passes), tiny_clips, folder)
+        assert all(stage.reused for stage in other.stages)
+        assert [stage.key for stage in other.stages] == [stage.key for stage in outcome.stages[: passes + 2]]
+
+    @pytest.mark.usefixtures("outcome")
+    @pytest.mark.parametrize(
+        ("change", "reused"),
+        [
+            pytest.param({"weight_ratio": 1.0}, [True, False, False], id="other loss weights"),
+            pytest.param({"superclasses": (3,)}, [True, False, False], id="other counts"),
+            pytest.param({"ratio": 0.5}, [True, True, False], id="another ratio"),
+        ],
+    )
+    def test_trials_share_what_comes_before_their_first_difference(
+        self, tiny_clips: ClipStore, folder: Path, change: dict[str, Any], reused: list[bool]
+    ) -> None:
+        other = run(tiny_setting(**({"passes": 1} | change)), tiny_clips, folder)
+        assert [stage.reused for stage in other.stages] == reused
+        again = run(tiny_setting(**({"passes": 1} | change)), tiny_clips, folder)
+        assert all(stage.reused for stage in again.stages)
+
+    def test_pass_1_alone_is_the_pass_1_of_every_trial(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        setting = tiny_setting(superclasses=(3,), weight_ratio=1.0, ratio=0.1, scope="altogether")
+        flat = train_flat(open_tiny_trial(setting, tiny_clips, folder))
+        assert flat.reused
+        assert flat.key == outcome.pass_1.key
+
+    def test_another_seed_shares_nothing(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        other = train_flat(open_tiny_trial(tiny_setting(seed=1), tiny_clips, folder))
+        assert not other.reused
+        ours, theirs = weights_of(folder, outcome.pass_1), weights_of(folder, other)
+        assert not torch.equal(ours["recognizer.conv1.weight"], theirs["recognizer.conv1.weight"])
+
+
+class TestStart:
+    """With a rate too small to change a weight, a stage ends with what it started from."""
+
+    @pytest.mark.usefixtures("outcome")
+    @pytest.mark.parametrize("start", ["pass-1", "initial"])
+    def test_pass_2_starts_from(self, tiny_clips: ClipStore, folder: Path, start: str) -> None:
+        setting = tiny_setting(f"pass_2.start={start}", "pass_2.learning_rate=1e-30", passes=0)
+        pass_1, pass_2 = run(setting, tiny_clips, folder).stages
+        initial = build_recognizer(
+            "inflated-resnet18", num_classes=6, superclasses=(2, 3), width=0.125, seed=0
+        ).state_dict()
+        expected = weights_of(folder, pass_1) if start == "pass-1" else initial
+        assert pass_2.parent_key == (pass_1.key if start == "pass-1" else None)
+        after = weights_of(folder, pass_2)
+        for name in ("recognizer.conv1.weight", "recognizer.layer4.1.bn2.weight", "heads.stack4.weight"):
+            assert torch.equal(after[name], expected[name])
+        # The heads of the superclasses are new either way.
+        assert torch.equal(after["heads.stack2.weight"], initial["heads.stack2.weight"])
+        assert not torch.equal(
+            initial["heads.stack4.weight"], weights_of(folder, pass_1)["heads.stack4.weight"]
+        )
+
+    def test_a_pruning_pass_inherits_what_it_does_not_prune(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        _, _, prune_1 = run(tiny_setting("pruning.learning_rate=1e-30", passes=1), tiny_clips, folder).stages
+        before, after = weights_of(folder, outcome.chain[0]), weights_of(folder, prune_1)
+        for layer, mask_F in masks_of(folder, prune_1).items():
+            name = f"recognizer.{layer}.weight"
+            assert torch.equal(after[name], before[name] * mask_F.view(-1, 1, 1, 1, 1))
+        assert torch.equal(after["heads.stack2.weight"], before["heads.stack2.weight"])
+
+    def test_pass_1_starts_from_2d_weights(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        path = write_2d_weights(tmp_path / "2d.safetensors", width=0.125)
+        setting = tiny_setting(f"recognizer.weights={path}", "optimisation.learning_rate=1e-30")
+        pass_1 = train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
+        kernel = weights_of(tmp_path, pass_1)["recognizer.layer1.0.conv1.weight"]
+        assert (kernel[:, :, 1] == 0.5).all()
+        assert kernel[:, :, [0, 2]].abs().max() < 1e-20
+
+
+def write_2d_weights(path: Path, *, width: float) -> Path:
+    """Every kernel 1/2 throughout, as a 2D ResNet-18's file."""
+    state = build_recognizer("inflated-resnet18", num_classes=6, width=width).recognizer.state_dict()
+    flat = {name: tensor[:, :, 0].clone() if tensor.dim() == 5 else tensor for name, tensor in state.items()}
+    save_file({name: torch.full_like(t, 0.5) if t.dim() == 4 else t for name, t in flat.items()}, path)
+    return path
+
+
+class TestDivergence:
+    @pytest.mark.parametrize(
+        ("override", "kept"),
+        [
+            ("optimisation.learning_rate=1e30", 0),
+            ("pass_2.learning_rate=1e30", 1),
+            ("pruning.learning_rate=1e30", 2),
+        ],
+    )
+    def test_it_ends_the_trial_and_finished_stages_stay(
+        self, tiny_clips: ClipStore, tmp_path: Path, override: str, kept: int
+    ) -> None:
+        setting = tiny_setting("pass_1.epochs=1", override)
+        with pytest.raises(
+            TrialError, match=r"^the losses of epoch 1 must be finite, but got .*: lower optimisation"
+        ) as caught:
+            run(setting, tiny_clips, tmp_path)
+        assert "\n" not in str(caught.value)
+        assert sorted(path.parent.parent.name for path in tmp_path.glob("*/*/stage.json")) == sorted(
+            ("pass-1", "pass-2", "prune")[:kept]
+        )
+        assert not list(tmp_path.rglob("*.tmp"))
+
+
+class TestReadingTheTestSplit:
+    def test_it_is_what_the_stored_weights_score_on_it(
+        self, trial: OpenTrial, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        rows = np.flatnonzero(np.isin(tiny_clips.clips.subject, TEST_SUBJECTS))
+        weights = {"pass-1": (1.0,), "pass-2": (1 / 4, 1 / 2, 1.0), "prune": (1 / 4, 1 / 2, 1.0)}
+        for result in (outcome.pass_1, outcome.chain[0], outcome.chain[-1]):
+            network = rebuilt(result, weights_of(folder, result))
+            confusion_KK, loss = np.zeros((6, 6), dtype=int), 0.0
+            num_right = np.zeros(len(result.hierarchy.assignments))
+            for row, stacks in zip(rows, probabilities_by_hand(network, tiny_clips, rows), strict=True):
+                label = tiny_clips.clips.label[row]
+                confusion_KK[label, stacks[-1].argmax()] += 1
+                for stack, assignment_K in enumerate(result.hierarchy.assignments):
+                    num_right[stack] += stacks[stack].argmax() == assignment_K[label]
+                    loss -= weights[result.kind][stack] * np.log(stacks[stack][assignment_K[label]])
+            evaluation = read_test(trial, result)
+            assert evaluation.confusion_KK.tolist() == confusion_KK.tolist()
+            assert evaluation.stack_accuracies == pytest.approx(num_right / len(rows))
+            assert evaluation.loss == pytest.approx(loss / len(rows), rel=1e-3)
+            assert evaluation.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+
+    def test_it_tells_nothing_and_changes_nothing(
+        self, trial: OpenTrial, outcome: TrialOutcome, folder: Path
+    ) -> None:
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        first, second = (read_test(trial, outcome.kept) for _ in range(2))
+        assert (first.loss, first.stack_accuracies) == (second.loss, second.stack_accuracies)
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+class TestProtocols:
+    def test_clean_validates_on_held_out_training_subjects(
+        self, trial: OpenTrial, tiny_clips: ClipStore
+    ) -> None:
+        split, subject = trial.context.feed.split, tiny_clips.clips.subject
+        assert trial.basis.protocol.held_out == VALIDATION_SUBJECTS
+        assert set(subject[split.train]) == set(TRAINING_SUBJECTS)
+        assert set(subject[split.validation]) == set(VALIDATION_SUBJECTS)
+        assert set(subject[split.test]) == set(TEST_SUBJECTS)
+
+    def test_paper_validates_on_a_tenth_of_the_test_clips(
+        self, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        setting = tiny_setting("protocol.validation=paper", "pass_1.epochs=1", passes=0)
+        paper = open_tiny_trial(setting, tiny_clips, tmp_path)
+        split, subject = paper.context.feed.split, tiny_clips.clips.subject
+        assert set(subject[split.train]) == {*TRAINING_SUBJECTS, *VALIDATION_SUBJECTS}
+        assert set(subject[split.test]) == set(TEST_SUBJECTS)
+        assert set(split.validation) <= set(split.test)
+        # A tenth of 48.
+        assert len(split.validation) == 5
+        outcome = run_trial(paper)
+        assert [int(stage.confusion_KK.sum()) for stage in outcome.stages] == [5, 5]
+        assert outcome.pass_1.epochs[0].num_clips == 4 * CLIPS_PER_SUBJECT
+        assert read_test(paper, outcome.kept).num_clips == 48
+
+
+class TestWhatDoesNotFit:
+    @pytest.mark.parametrize(
+        ("override", "told"),
+        [
+            (
+                "num_classes=12",
+                r"^num_classes must be that of the data, 6, but got 12: mend num_classes in the space$",
+            ),
+            (
+                "recognizer.weights=none.pth",
+                r"^recognizer\.weights must name a file, but got none\.pth: mend the path$",
+            ),
+            ("protocol.name=cross-set", r"^the protocol of demo must be one of cross-subject, cross-view"),
+            ("protocol.held_out=[2]", r"^clean validation holds out subjects that train .* but got \(2,\)"),
+        ],
+    )
+    def test_it_is_told_before_anything_runs(
+        self, tiny_clips: ClipStore, tmp_path: Path, override: str, told: str
+    ) -> None:
+        with pytest.raises(InputError, match=told) as caught:
+            open_tiny_trial(tiny_setting(override, "search.levels=2"), tiny_clips, tmp_path)
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.iterdir())
+
+    def test_an_unknown_recognizer_is_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"but got 'resnet18': did you mean 'inflated-resnet18'\?$"):
+            run(tiny_setting("recognizer.name=resnet18"), tiny_clips, tmp_path)
+
+    def test_more_superclass_levels_than_stacks_are_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        setting = tiny_setting("pass_1.epochs=1", superclasses=(1, 2, 3, 4))
+        with pytest.raises(InputError, match="a recognizer of 4 stacks carries 1 to 4 heads, but got 5"):
+            run(setting, tiny_clips, tmp_path)
+
+    def test_weights_of_another_width_are_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        path = write_2d_weights(tmp_path / "wide.safetensors", width=0.25)
+        with pytest.raises(
+            InputError, match=r"^2D weights must fit the recognizer, but got .* mismatches"
+        ) as caught:
+            run(tiny_setting(f"recognizer.weights={path}"), tiny_clips, tmp_path / "stages")
+        assert "\n" not in str(caught.value)
+
+    def test_there_are_as_many_classes_as_the_tests_think(self, tiny_clips: ClipStore) -> None:
+        assert tiny_clips.manifest.class_names == CLASS_NAMES

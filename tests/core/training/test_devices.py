@@ -1,0 +1,106 @@
+"""Devices: what is chosen, what it is set to, and what names its numerics."""
+
+import pytest
+import torch
+from torch import nn
+
+from autohier.core.training.devices import _listed_flops, open_device, peak_flops
+from autohier.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    """What open_device sets for the whole process is put back."""
+    num_threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    benchmark, matmul = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    yield
+    torch.set_num_threads(num_threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = benchmark
+    torch.set_float32_matmul_precision(matmul)
+
+
+def open_cpu(**options):
+    given = {"precision": "float32", "deterministic": True, "compile_network": False, "num_threads": 1}
+    return open_device("cpu", **{**given, **options})
+
+
+def test_auto_is_the_accelerator_or_else_the_cpu():
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    opened = open_device(
+        "auto", precision="float32", deterministic=False, compile_network=False, num_threads=1
+    )
+    assert opened.torch_device == (accelerator or torch.device("cpu"))
+
+
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta:x"])
+def test_a_device_that_is_not_there_is_named(name):
+    with pytest.raises(InputError, match=f"must be one that this machine has, but got {name}"):
+        open_device(name, precision="float32", deterministic=False, compile_network=False, num_threads=1)
+
+
+def test_the_cpu_computes_in_float32_and_compiles_nothing():
+    device = open_cpu(precision="bf16", compile_network=True)
+    linear = nn.Linear(2, 2)
+    with device.autocast():
+        assert linear(torch.ones(1, 2)).dtype == torch.float32
+    assert device.numerics_class["precision"] == "float32"
+    assert device.numerics_class["compiled"] == "False"
+
+
+def test_a_device_sets_up_the_process():
+    open_cpu(num_threads=2, deterministic=True)
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    open_cpu(num_threads=1, deterministic=False)
+    assert torch.get_num_threads() == 1
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.benchmark
+
+
+def test_a_network_is_prepared_in_place_in_the_order_of_its_batches():
+    network = nn.Sequential(nn.Conv3d(3, 8, 3), nn.BatchNorm3d(8))
+    weight = network[0].weight.detach().clone()
+    prepared = open_cpu().prepare(network)
+    assert prepared is network
+    assert network[0].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(network[0].weight, weight)
+
+
+def test_numerics_differ_where_bits_may():
+    numerics = open_cpu().numerics_class
+    assert numerics == {
+        "device": "cpu",
+        "precision": "float32",
+        "deterministic": "True",
+        "compiled": "False",
+        "torch": torch.__version__.split("+")[0],
+    }
+    assert open_cpu(deterministic=False).numerics_class != numerics
+    assert open_cpu(num_threads=2).numerics_class == numerics
+
+
+@pytest.mark.parametrize(
+    ("name", "tflops"),
+    [
+        ("NVIDIA H200", 989),
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA A100-SXM4-80GB", 312),
+        ("NVIDIA L4", 121),
+        ("NVIDIA L40S", 362),
+    ],
+)
+def test_peaks_of_known_accelerators(name, tflops):
+    assert _listed_flops(name) == tflops * 1e12
+
+
+@pytest.mark.parametrize("name", ["NVIDIA A10G", "Tesla T4", "NVIDIA GeForce RTX 4090", ""])
+def test_the_peak_of_another_accelerator_is_not_guessed(name):
+    assert _listed_flops(name) is None
+
+
+def test_the_peak_of_the_cpu_is_measured():
+    # From a slow core to a large server; a wrong unit would be a factor of a thousand off.
+    assert 1e9 < peak_flops(torch.device("cpu")) < 1e14

@@ -1,0 +1,126 @@
+"""The inflated ResNet against published and measured counts."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from autohier.models import build_recognizer
+from autohier.models.inflated_resnet import InflatedResNet, scaled_channels
+
+
+def on_meta(name, **options):
+    """A full-size network that holds no memory."""
+    with torch.device("meta"):
+        return build_recognizer(name, num_classes=options.pop("num_classes", 60), **options)
+
+
+def millions(network):
+    return round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
+
+
+def multiply_adds(network, shape):
+    """Outputs of every convolution and linear layer times the weights each is made from."""
+    counted = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d | nn.Linear):
+            module.register_forward_hook(
+                lambda layer, _, out: counted.append(out.numel() * layer.weight[0].numel())
+            )
+    network(torch.empty(shape, device="meta"))
+    return sum(counted)
+
+
+@pytest.mark.parametrize(
+    ("name", "num_millions", "giga_multiply_adds"),
+    [
+        ("inflated-resnet18", 33.178, 41.3),
+        ("inflated-resnet34", 63.488, 85.7),
+        ("inflated-resnet50", 46.265, 62.3),
+        ("inflated-resnet101", 85.312, 123.4),
+    ],
+)
+def test_counts_of_the_full_size_networks(name, num_millions, giga_multiply_adds):
+    network = on_meta(name)
+    assert millions(network) == num_millions
+    assert round(multiply_adds(network, (1, 3, 8, 224, 224)) / 1e9, 1) == giga_multiply_adds
+
+
+@pytest.mark.parametrize(
+    ("superclasses", "num_classes", "num_millions"), [((2, 6, 20), 60, 46.290), ((4, 12, 40), 120, 46.437)]
+)
+def test_counts_with_the_heads_of_hac(superclasses, num_classes, num_millions):
+    network = on_meta("inflated-resnet50", num_classes=num_classes, superclasses=superclasses)
+    assert millions(network) == num_millions
+
+
+def test_counts_of_resnet18_by_hand():
+    # Stem; stack 1 without a projection; stacks 2 to 4 with one; the head. Norms hold two numbers a channel.
+    stem = 3 * 7 * 7 * 64 + 2 * 64
+    stacks = 4 * (27 * 64 * 64 + 2 * 64)
+    for read, written in ((64, 128), (128, 256), (256, 512)):
+        stacks += 27 * read * written + 3 * 27 * written * written + read * written + 5 * 2 * written
+    head = 512 * 60 + 60
+    assert sum(each.numel() for each in on_meta("inflated-resnet18").parameters()) == stem + stacks + head
+
+
+def test_time_is_kept_and_space_halved_from_stack_to_stack():
+    network = InflatedResNet(50, width=0.125).to("meta")
+    shapes = []
+    for stack in (network.layer1, network.layer2, network.layer3, network.layer4):
+        stack.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape)))
+    network.forward_stacks(torch.empty(1, 3, 5, 64, 96, device="meta"))
+    # An eighth of 256, 512, 1024 and 2048 channels; a quarter of the pixels, then halves.
+    assert shapes == [(1, 32, 5, 16, 24), (1, 64, 5, 8, 12), (1, 128, 5, 4, 6), (1, 256, 5, 2, 3)]
+
+
+@torch.no_grad()
+def test_a_frame_is_seen_as_far_as_the_3x3x3_kernels_reach():
+    # Two per block: through both blocks of stack 1 a frame spreads to at most four frames on either side.
+    network = InflatedResNet(18, width=0.125).eval()
+    clip = torch.randn(1, 3, 12, 32, 32)
+    other = clip.clone()
+    other[:, :, 0] += 1.0
+    seen = []
+    network.layer1.register_forward_hook(lambda _, __, out: seen.append(out))
+    network.forward_stacks(clip)
+    network.forward_stacks(other)
+    changed = (seen[0] != seen[1]).any(dim=(0, 1, 3, 4)).tolist()
+    assert changed == [True] * 5 + [False] * 7
+
+
+@pytest.mark.parametrize(
+    ("width", "channels"),
+    [
+        (1.0, (64, 128, 256, 512)),
+        (0.25, (16, 32, 64, 128)),
+        (0.125, (8, 16, 32, 64)),
+        (0.01, (8, 8, 8, 8)),
+        (0.3, (16, 40, 80, 152)),
+        (2.0, (128, 256, 512, 1024)),
+    ],
+)
+def test_width_gives_multiples_of_eight(width, channels):
+    assert tuple(scaled_channels(full, width) for full in (64, 128, 256, 512)) == channels
+    with torch.device("meta"):
+        assert InflatedResNet(18, width=width).stack_channels == channels
+
+
+@pytest.mark.parametrize(
+    ("initialisation", "variances"),
+    [
+        # Weights that one output is made from: 1*7*7 of 3 channels, 1 of 64, 27 of 64.
+        ("fan-in", {"conv1": 2 / 147, "layer1.1.conv3": 2 / 64, "layer1.1.conv2": 2 / 1728}),
+        # First two kernel sizes times the filters: 1*7*64, 1*1*256, 3*3*64.
+        ("fan-out", {"conv1": 2 / 448, "layer1.1.conv3": 2 / 256, "layer1.1.conv2": 2 / 576}),
+    ],
+)
+def test_convolutions_start_normal_with_the_variance_of_their_fan(initialisation, variances):
+    torch.manual_seed(0)
+    network = InflatedResNet(50, initialisation=initialisation)
+    for name, variance in variances.items():
+        weight = network.get_submodule(name).weight
+        # The variance of n normal numbers strays by sqrt(2 / n) of itself; five times that is allowed.
+        assert weight.var().item() == pytest.approx(variance, rel=5 * math.sqrt(2 / weight.numel()))
+        assert abs(weight.mean().item()) < 5 * math.sqrt(variance / weight.numel())

@@ -1,0 +1,151 @@
+"""What every recognizer must hold to; a new one is one line in CASES.
+
+Legend: B clips, C channels, F filters of one convolution.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from autohier.models import build_recognizer
+from autohier.models.build import RECOGNIZERS
+
+CASES = {
+    "inflated-resnet18": ({"width": 0.125}, (2, 3, 4, 32, 32)),
+    "inflated-resnet34": ({"width": 0.125, "in_channels": 1}, (2, 1, 2, 32, 32)),
+    "inflated-resnet50": ({"width": 0.125, "initialisation": "fan-out"}, (2, 3, 2, 32, 32)),
+    "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
+}
+"""Options and the shape of a batch."""
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    options, shape = CASES[request.param]
+    network = build_recognizer(request.param, num_classes=7, superclasses=(2, 3), seed=3, **options)
+    batch = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    return network, batch
+
+
+def with_lived_in_norms(network):
+    """Give batch norms statistics and affines that are not their starting ones."""
+    generator = torch.Generator().manual_seed(2)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            for tensor in (module.running_mean, module.bias.data):
+                tensor.normal_(0.0, 0.1, generator=generator)
+            for tensor in (module.running_var, module.weight.data):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+    return network
+
+
+def test_every_recognizer_is_under_contract():
+    assert set(CASES) == set(RECOGNIZERS)
+
+
+def test_one_feature_per_stack_with_the_channels_it_says(case):
+    network, batch = case
+    features = network.recognizer.forward_stacks(batch)
+    assert [tuple(feature.shape) for feature in features] == [
+        (len(batch), channels) for channels in network.recognizer.stack_channels
+    ]
+
+
+def test_one_score_per_output_of_every_headed_stack(case):
+    network, batch = case
+    assert network.num_outputs == (2, 3, 7)
+    assert [tuple(scores.shape) for scores in network(batch)] == [(2, 2), (2, 3), (2, 7)]
+
+
+def test_its_modality_is_one_that_batches_come_in(case):
+    assert case[0].recognizer.modality == "frames"
+
+
+def test_prunable_filters_are_named_by_their_paths_each_once(case):
+    recognizer = case[0].recognizer
+    filters = recognizer.prunable_filters()
+    assert len({each.name for each in filters}) == len(filters) > 0
+    for each in filters:
+        assert recognizer.get_submodule(each.name) is each.convolution
+        assert each.norm.num_features == each.convolution.out_channels == len(each.convolution.weight)
+
+
+def test_all_convolutions_but_the_stem_are_prunable_in_the_order_of_the_modules(case):
+    recognizer = case[0].recognizer
+    convolutions = [name for name, module in recognizer.named_modules() if isinstance(module, nn.Conv3d)]
+    assert [each.name for each in recognizer.prunable_filters()] == convolutions[1:]
+
+
+def test_each_norm_reads_what_its_convolution_wrote(case):
+    network, batch = case
+    written, read = {}, {}
+    for each in network.recognizer.prunable_filters():
+        each.convolution.register_forward_hook(lambda _, __, out, name=each.name: written.update({name: out}))
+        each.norm.register_forward_hook(lambda _, args, __, name=each.name: read.update({name: args[0]}))
+    network(batch)
+    assert len(written) == len(network.recognizer.prunable_filters())
+    assert all(read[name] is out for name, out in written.items())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_zeroed_filter_writes_zeros_whatever_its_running_statistics(case, training):
+    network, batch = case
+    with_lived_in_norms(network).train(training)
+    seen = []
+    for each in network.recognizer.prunable_filters():
+        for parameter in (each.convolution.weight, each.norm.weight, each.norm.bias):
+            parameter.data[1] = 0.0
+        # Cloned because activations are computed in place.
+        each.norm.register_forward_hook(lambda _, __, out: seen.append(out.detach().clone()))
+    network(batch)
+    assert all((out[:, 1] == 0).all() and (out[:, 0] != 0).any() for out in seen)
+
+
+def test_gradients_reach_every_parameter(case):
+    network, batch = case
+    sum(scores.square().mean() for scores in network(batch)).backward()
+    without = [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert without == []
+
+
+def test_the_classes_alone_train_all_stacks(case):
+    network, batch = case
+    network(batch)[-1].square().mean().backward()
+    without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert without == ["heads.stack2.weight", "heads.stack2.bias", "heads.stack3.weight", "heads.stack3.bias"]
+
+
+@torch.no_grad()
+def test_evaluation_gives_the_same_bits_again_and_changes_nothing(case):
+    network, batch = case
+    with_lived_in_norms(network).eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    first, second = network(batch), network(batch)
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@torch.no_grad()
+def test_in_evaluation_a_clip_does_not_depend_on_the_others(case):
+    network, batch = case
+    with_lived_in_norms(network).double().eval()
+    batch = batch.double()
+    together, alone = network(batch), network(batch[:1])
+    for scores_BS, scores_1S in zip(together, alone, strict=True):
+        torch.testing.assert_close(scores_BS[:1], scores_1S, rtol=1e-10, atol=1e-10)
+
+
+@torch.no_grad()
+def test_memory_order_does_not_change_the_scores(case):
+    network, batch = case
+    with_lived_in_norms(network).double().eval()
+    contiguous = network(batch.double())
+    moved = network.to(memory_format=torch.channels_last_3d)(
+        batch.double().to(memory_format=torch.channels_last_3d)
+    )
+    for one, other in zip(contiguous, moved, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
