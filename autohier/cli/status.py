@@ -35,7 +35,7 @@ def status(
     )
     console.print(progress_text(records, target=plan.trials))
     console.print(report(records, limit=limit))
-    levels = reference_levels(plan.space.dataset)
+    levels = reference_levels(plan.space.dataset, plan.space.num_classes)
     if levels:
         console.print(agreement_text(records, levels))
     if driver is None:

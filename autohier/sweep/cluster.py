@@ -49,6 +49,12 @@ class Share:
         return replace(self, cpus=max(self.cpus, self.node_cpus))
 
 
+def be_quiet() -> None:
+    """Set this process's environment for Ray; before Ray is imported."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 @contextmanager
 def ray_session(plan: SweepPlan) -> Iterator[Share]:
     """Start Ray, or join the plan's cluster, for as long as the block runs.
@@ -59,8 +65,7 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     Raises:
         InputError: where the cluster cannot be reached, or no machine of it holds a trial.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    be_quiet()
     import ray  # noqa: PLC0415  Ray reads its environment when it is imported
 
     options = (

@@ -56,6 +56,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         InputError: where plan, data and machines do not fit together.
     """
     display = Display(console, target=plan.trials)
+    folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
     clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
     ClipStore.open(clip_folder)
     with hold_sweep(folder.lock_file), _logging_to(folder.log_file):

@@ -16,6 +16,8 @@ from autohier.core.hierarchy import balanced_partition
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.store import StageStore
+from autohier.core.training import loop
+from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, read_test, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, TrialError
@@ -38,6 +40,9 @@ SETTING = tiny_setting()
 # Convolutions of a ResNet-18 of width 1/8, by the stack they stand in: two blocks of two, and where a stack
 # begins with another shape, a projection.
 LAYERS = {8: 4, 16: 5, 32: 5, 64: 5}
+
+# With a rate this small a stage ends with the weights that it started from.
+STANDSTILL = ("optimisation.learning_rate=1e-30",)
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +252,61 @@ class TestStopRule:
         assert outcome.accuracy == accuracies[kept]
 
 
+class TestRecipe:
+    def test_every_stage_is_trained_as_the_setting_says_and_draws_its_own(
+        self, tiny_clips: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[dict[str, Any]] = []
+
+        def train(*arguments: Any, **recipe: Any) -> tuple[EpochMetrics, ...]:
+            given.append(recipe)
+            return loop.train(*arguments, **recipe)
+
+        monkeypatch.setattr("autohier.core.stages.running.train", train)
+        fixed = {"weight_decay": 1e-3, "lr_patience": 3, "lr_factor": 0.3}
+        setting = tiny_setting(
+            *(f"optimisation.{name}={value}" for name, value in fixed.items()),
+            "optimisation.schedule=cosine",
+            *("pass_2.learning_rate=2e-3", "pruning.learning_rate=1e-3"),
+            *("pass_1.epochs=1", "pass_2.epochs=2", "pruning.epochs=1"),
+        )
+        run(setting, tiny_clips, tmp_path)
+        assert [recipe["learning_rate"] for recipe in given] == [3e-3, 2e-3, 1e-3, 1e-3]
+        assert [recipe["epochs"] for recipe in given] == [1, 2, 1, 1]
+        for recipe in given:
+            assert {name: recipe[name] for name in fixed} == fixed
+            assert recipe["schedule"] == "cosine"
+        seeds = [recipe["seed"] for recipe in given]
+        given.clear()
+        train_flat(open_tiny_trial(tiny_setting("pass_1.epochs=1", seed=1), tiny_clips, tmp_path))
+        assert len({*seeds, given[0]["seed"]}) == 5
+
+    def test_the_network_is_the_one_of_the_setting(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        setting = tiny_setting(
+            "recognizer.width=0.25", "recognizer.initialisation=fan-out", *STANDSTILL, seed=4
+        )
+        expected = build_recognizer(
+            "inflated-resnet18", num_classes=6, width=0.25, initialisation="fan-out", seed=4
+        )
+        pass_1 = train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
+        found = weights_of(tmp_path, pass_1)
+        for name, parameter in expected.named_parameters():
+            torch.testing.assert_close(found[name], parameter.detach(), rtol=0, atol=1e-20)
+
+    def test_a_pruning_pass_begins_with_its_filters_dead(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        # All clips in one batch, all their frames, nothing cropped or mirrored, nothing learnt: both epochs
+        # see the same clips, and have the same loss where the network of the first was pruned already.
+        setting = tiny_setting(
+            *("optimisation.batch_size=72", "clips.num_frames=4", "clips.crop_px=16", "clips.flip=false"),
+            *("pass_1.epochs=1", "pruning.epochs=2", "pruning.learning_rate=1e-30"),
+            passes=1,
+            ratio=0.5,
+        )
+        *_, prune_1 = run(setting, tiny_clips, tmp_path).stages
+        first, second = prune_1.epochs
+        assert first.stack_losses == pytest.approx(second.stack_losses, rel=1e-4)
+
+
 class TestSharing:
     @pytest.mark.parametrize("passes", [0, 1, 2])
     def test_trials_that_differ_in_their_cap_share_all_they_have_in_common(
@@ -324,7 +384,7 @@ class TestStart:
 
     def test_pass_1_starts_from_2d_weights(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
         path = write_2d_weights(tmp_path / "2d.safetensors", width=0.125)
-        setting = tiny_setting(f"recognizer.weights={path}", "optimisation.learning_rate=1e-30")
+        setting = tiny_setting(f"recognizer.weights={path}", *STANDSTILL)
         pass_1 = train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
         kernel = weights_of(tmp_path, pass_1)["recognizer.layer1.0.conv1.weight"]
         assert (kernel[:, :, 1] == 0.5).all()

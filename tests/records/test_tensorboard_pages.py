@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from tensorboard import default, program
-from tensorboard.backend import application
-from tensorboard.backend.event_processing.data_ingester import LocalDataIngester
-from werkzeug.test import Client
 
 from autohier.records.hparams import (
     METRICS,
@@ -27,35 +21,12 @@ from autohier.records.tensorboard import TensorBoardReporter
 from autohier.settings.choice import Choice
 from autohier.settings.space import SearchRanges
 from fake_outcomes import CHOICE, MINUTE, START, fake_epoch, fake_outcome, fake_row, replay
-
-Ask = Callable[..., Any]
+from tensorboard_pages import Ask, open_tensorboard
 
 COLUMNS = ["superclasses", "M1", "M2", "weight_ratio", "scope", "ratio", "passes", "seed"]
 FAILING = Choice(superclasses=(3, 6), weight_ratio=2.0, scope="altogether", ratio=0.0, passes=0)
 NAMES = tuple(f"action {k}" for k in range(12))
 SUCCESS, FAILURE = "STATUS_SUCCESS", "STATUS_FAILURE"
-
-
-def open_tensorboard(root: Path) -> Ask:
-    """Load the event files once and answer requests in this process, without a port."""
-    board = program.TensorBoard(default.get_plugins())
-    board.configure(logdir=str(root), load_fast="false", reload_interval=0, reload_task="blocking")
-    ingester = LocalDataIngester(board.flags)
-    ingester.start()
-    app = application.TensorBoardWSGIApp(
-        board.flags, board.plugin_loaders, ingester.data_provider, board.assets_zip_provider
-    )
-    client = Client(app)
-
-    def ask(path: str, body: dict[str, Any] | None = None, **query: str) -> Any:
-        if body is None:
-            answer = client.get(f"/data/plugin/{path}", query_string=query or None)
-        else:
-            answer = client.post(f"/data/plugin/{path}", json=body)
-        assert answer.status_code == 200, answer.get_data(as_text=True)
-        return json.loads(answer.data) if "json" in answer.content_type else answer.data
-
-    return ask
 
 
 def _write_curves(run_folder: Path, choice: Choice = CHOICE) -> None:

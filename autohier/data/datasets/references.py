@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autohier.data.datasets.demo.tree import PLANTED_LEVELS
+from autohier.data.datasets.demo.tree import CLASS_NAMES, PLANTED_LEVELS
 from autohier.data.datasets.registry import dataset_name
 
 
-def reference_levels(dataset: str) -> Mapping[int, tuple[int, ...]]:
+def reference_levels(dataset: str, num_classes: int) -> Mapping[int, tuple[int, ...]]:
     """Known assignments of a dataset's classes, by their number of superclasses; empty where none are."""
-    return PLANTED_LEVELS if dataset_name(dataset) == "demo" else {}
+    is_demo = dataset_name(dataset) == "demo" and num_classes == len(CLASS_NAMES)
+    return PLANTED_LEVELS if is_demo else {}

@@ -99,6 +99,17 @@ def test_equal_seeds_give_equal_bytes_whatever_the_threads() -> None:
     assert len({epoch_bytes(feed, seed) for seed in range(5)}) == 5
 
 
+def test_the_order_and_the_crops_follow_from_the_seed_each() -> None:
+    feed = make_feed(crop_px=4, batch_size=7)
+    orders, crops = set(), set()
+    for seed in range(5):
+        ((clips_BCTHW, _),) = feed.training_epoch(seed)
+        orders.add(tuple(rows_of(clips_BCTHW)))
+        # Where each place of the batch sees the border between the halves.
+        crops.add(tuple(levels(clips_BCTHW)[:, 0, 0, 0].diff(dim=1).argmax(dim=1).tolist()))
+    assert len(orders) == len(crops) == 5
+
+
 def test_what_a_process_drew_before_does_not_matter() -> None:
     feed = make_feed(flip=True)
     before = epoch_bytes(feed, 1)
