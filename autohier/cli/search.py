@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ def search(
     from autohier.settings.frozen import validate
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
+    from autohier.sweep.driver import check_plan
     from autohier.sweep.folder import new_sweep
     from autohier.sweep.provenance import provenance
 
@@ -58,7 +60,20 @@ def search(
         "ray_address": ray_address,
     }
     plan = validate(SweepPlan, values, origin="search")
+    if loaded.dataset == "demo":
+        _prepare_demo(data)
+    check_plan(plan)
     drive_and_tell(new_sweep(plan, provenance(), out), plan)
+
+
+def _prepare_demo(data: Path) -> None:
+    """The demo is generated, so that a first search needs no data; a prepared one is left as it is."""
+    from autohier.cli.prepare import prepare
+    from autohier.data.store.paths import MANIFEST, store_folder
+
+    if not (store_folder(data, "demo", None) / MANIFEST).is_file():
+        typer.echo("demo is not prepared: generating and preparing it first")
+        prepare("demo", data=data)
 
 
 def _now() -> str:

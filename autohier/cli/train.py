@@ -22,7 +22,9 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="All cores by default.")] = None,
-    test: Annotated[bool, typer.Option("--test", help="Read the test split at the end.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Refit on all training clips and read the test split.")
+    ] = False,
     overrides: Overrides = None,
 ) -> None:
     """Run one setting: the space's first known one, changed by --set.
@@ -36,7 +38,7 @@ def train(
     from autohier.core.stages.opening import open_trial
     from autohier.core.stages.reporter import Reporters
     from autohier.core.stages.store import StageStore
-    from autohier.core.trial import read_test, run_trial
+    from autohier.core.trial import read_tests, run_trial
     from autohier.data.store.paths import store_folder
     from autohier.data.store.reader import ClipStore
     from autohier.settings.choice import Choice
@@ -64,10 +66,8 @@ def train(
         f"multiply-adds {dense.multiply_adds:,} -> {kept.cost.multiply_adds:,}"
     )
     if test:
-        for stage in dict.fromkeys((outcome.pass_1.key, outcome.chain[0].key, kept.key)):
-            result = next(result for result in outcome.stages if result.key == stage)
-            evaluation = read_test(trial, result)
-            console.print(f"test, {result.label}: {evaluation.accuracy:.2%} of {evaluation.num_clips} clips")
+        for told, evaluation in read_tests(trial, outcome):
+            console.print(f"test, {told}: {evaluation.accuracy:.2%} of {evaluation.num_clips} clips")
 
 
 class ConsoleReporter:

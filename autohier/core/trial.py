@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autohier.core.hierarchy import Hierarchy
@@ -82,8 +83,43 @@ def train_flat(trial: OpenTrial) -> StageResult:
     return run_pass_1(inputs, trial.context)
 
 
+def refit(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
+    """Run a chosen setting again, on all training clips, those that validated it included.
+
+    Nothing is chosen any more: superclasses and the number of passes are those of the outcome.
+
+    Returns:
+        Pass 1, pass 2 and as many pruning passes as the outcome kept.
+    """
+    everything = trial.with_all_training_clips()
+    pass_1 = train_flat(everything)
+    chain = [_train_with(outcome.chain[0].hierarchy, pass_1, everything)]
+    for _ in range(outcome.kept_pass):
+        chain.append(_prune_and_retrain(chain[-1], everything))
+    return (pass_1, *chain)
+
+
+def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evaluation]]:
+    """Score a chosen trial on the test split; a sweep does so for its winner, and no other.
+
+    Returns:
+        What was read and its score: pass 1, pass 2 and the kept pass, and with clean validation the same
+        three once more, refit on all training clips.
+    """
+    readings = _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
+    if trial.setting.protocol.validation == "clean":
+        readings += _read_chain(trial, refit(trial, outcome), ", refit")
+    return readings
+
+
+def _read_chain(trial: OpenTrial, stages: Sequence[StageResult], note: str) -> list[tuple[str, Evaluation]]:
+    pass_1, pass_2, *pruned = stages
+    told = [pass_1, pass_2, *pruned[-1:]]
+    return [(stage.label + note, read_test(trial, stage)) for stage in told]
+
+
 def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
-    """Score a finished stage on the test split; a sweep does so for its winner, and no other."""
+    """Score a finished stage on the test split."""
     context = trial.context
     flat = result.kind == "pass-1"
     network = context.build(trial.basis.network, result.hierarchy, seed=trial.setting.seed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from autohier.settings.frozen import FrozenModel
 
@@ -33,6 +34,8 @@ class ClipSettings(FrozenModel):
     """Frames are brought to this size before the crop."""
     crop_px: PositiveInt = 224
     """Random square in training, the centre at test."""
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """1: crops of crop_px (HAC); below: random height and width from this share of crop_px to the frame."""
     flip: bool = True
     """Mirror half of the training clips; wrong where classes have a side."""
     test_sets: PositiveInt = 5
@@ -56,6 +59,12 @@ class RecognizerSettings(FrozenModel):
     """He initialisation; fan-out makes raw norms incomparable between layers."""
     weights: str | None = None
     """A 2D ResNet's .safetensors or .pth to inflate; None starts at random."""
+
+    @field_validator("weights")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        # Trials run in other folders, and a sweep may be resumed from another one.
+        return path and str(Path(path).expanduser().resolve())
 
 
 class OptimisationSettings(FrozenModel):

@@ -75,6 +75,8 @@ class Display:
         """A trial trained or replayed an epoch."""
         self._spared += reused
         self._computed += not reused
+        if self._live is None and not reused:
+            self.say(f"{name} {stage}, epoch {epoch}: {accuracy:.2%}")
         if name in self._running:
             self._running[name] = replace(
                 self._running[name], stage=stage, epoch=epoch, accuracy=accuracy, reused=reused

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+from autohier.core.stages.opening import open_trial
+from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.store import StageStore
 from autohier.data.store.paths import store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.records.hparams import write_experiment
@@ -42,6 +46,24 @@ class SweepEnd:
         return self.finished >= self.target
 
 
+def check_plan(plan: SweepPlan) -> Path:
+    """Check that a plan and its clips fit together, before anything is paid; where the clips lie.
+
+    Raises:
+        MissingDataError: where the dataset is not prepared.
+        InputError: where space and clips do not fit together.
+    """
+    clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+    open_trial(
+        plan.space.setting(FLAT_CHOICE, seed=plan.seed),
+        clips=ClipStore.open(clip_folder),
+        stages=StageStore(Path(plan.stage_folder)),
+        reporter=Reporters(),
+        device="cpu",
+    )
+    return clip_folder
+
+
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     """Run a sweep, or what is left of it.
 
@@ -57,8 +79,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     """
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
-    clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
-    ClipStore.open(clip_folder)
+    clip_folder = check_plan(plan)
     with hold_sweep(folder.lock_file), _logging_to(folder.log_file):
         study = SweepStudy(plan, folder)
         lost = study.reconcile()
@@ -82,23 +103,25 @@ def _run(
     device = "auto" if share.gpus else "cpu"
     job = TrialJob(folder, clip_folder, Path(plan.stage_folder), device, share.num_threads)
 
-    def show(event: Event) -> None:
+    def show(name: str, event: Event) -> None:
         stage, epoch, accuracy, reused = event
-        display.epoch_finished(_SHARED, stage, epoch, accuracy, reused=reused)
+        display.epoch_finished(name, stage, epoch, accuracy, reused=reused)
 
     if study.num_finished() < plan.trials:
         with display.running(study.num_finished()):
             display.trial_started(_SHARED, None)
-            pass_1 = run_beside(
-                "pass_1", plan.space.setting(FLAT_CHOICE, seed=plan.seed), job, share.alone(), show
-            )
+            flat = plan.space.setting(FLAT_CHOICE, seed=plan.seed)
+            pass_1 = run_beside("pass_1", flat, job, share.alone(), partial(show, _SHARED))
             display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             run_trials(folder, study, job, share, display)
     winner = _unread_winner(read_records(folder.records))
     if winner is None or winner.number is None or study.num_finished() < plan.trials:
         return
-    display.say(f"reading the test split for {winner.trial}")
-    readings = run_beside("tests", study.setting(winner.number), job, share.alone(), lambda _: None)
+    display.say(f"reading the test split for {winner.trial}, and for its setting refit on all training clips")
+    with display.running(study.num_finished()):
+        setting = study.setting(winner.number)
+        display.trial_started(winner.trial, setting.choice)
+        readings = run_beside("tests", setting, job, share.alone(), partial(show, winner.trial))
     now = datetime.now(UTC)
     rows = [reading_row(winner, stage, evaluation, now) for stage, evaluation in readings]
     RecordWriter(folder.records).test_read(winner.trial, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -12,7 +13,7 @@ from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics, Evaluation
-from autohier.core.trial import read_test, run_trial, train_flat
+from autohier.core.trial import read_tests, run_trial, train_flat
 from autohier.errors import AutohierError
 from autohier.settings.space import Setting
 from autohier.sweep.actor import TrialJob, open_clips
@@ -38,11 +39,9 @@ class StageActor:
         return train_flat(self._open(Reporters(self)))
 
     def tests(self) -> list[tuple[str, Evaluation]]:
-        """Test accuracy after pass 1, after pass 2 and after the kept pass of a finished trial."""
-        trial = self._open(Reporters())
-        outcome = run_trial(trial)
-        stages = [outcome.pass_1, outcome.chain[0], *([outcome.kept] if outcome.kept_pass else [])]
-        return [(stage.label, read_test(trial, stage)) for stage in stages]
+        """The test readings of a finished trial; see core.trial.read_tests."""
+        trial = self._open(Reporters(self))
+        return read_tests(trial, run_trial(trial))
 
     def events(self, since: int) -> list[Event]:
         """What happened after the first ``since`` events."""
@@ -81,7 +80,7 @@ def run_beside(
     """
     # Two threads of calls: one works, the other answers for its events.
     actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
-    actor = actor_class.remote(setting.model_dump(mode="json"), job)
+    actor = actor_class.remote(setting.model_dump(mode="json"), replace(job, num_threads=share.num_threads))
     result = getattr(actor, method).remote()
     num_events = 0
     try:

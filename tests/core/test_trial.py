@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from autohier.core.stages.result import StageResult
 from autohier.core.stages.store import StageStore
 from autohier.core.training import loop
 from autohier.core.training.metrics import EpochMetrics
-from autohier.core.trial import TrialOutcome, read_test, run_trial, train_flat
+from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, TrialError
 from autohier.models import build_recognizer
@@ -281,6 +282,34 @@ class TestRecipe:
         train_flat(open_tiny_trial(tiny_setting("pass_1.epochs=1", seed=1), tiny_clips, tmp_path))
         assert len({*seeds, given[0]["seed"]}) == 5
 
+    def test_clips_are_read_as_the_setting_says(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        clips = {
+            "num_frames": 3,
+            "resize_px": 15,
+            "crop_px": 13,
+            "min_scale": 0.5,
+            "flip": False,
+            "test_sets": 4,
+        }
+        overrides = [f"clips.{name}={str(value).lower()}" for name, value in clips.items()]
+        setting = tiny_setting("optimisation.batch_size=7", *overrides)
+        feed = open_tiny_trial(setting, tiny_clips, tmp_path).context.feed
+        assert {name: getattr(feed, name) for name in clips} == clips
+        assert feed.batch_size == 7
+        assert feed.clip_shape == (3, 3, 13, 13)
+
+    def test_superclasses_of_equal_cost_follow_from_the_seed(
+        self, tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stages = FakeStages()
+        stages.install(monkeypatch)
+        drawn = {}
+        for seed in range(4):
+            outcome = run(tiny_setting(seed=seed, passes=0), tiny_clips, Path("nowhere"))
+            drawn[seed] = outcome.chain[0].hierarchy.assignments[0]
+            assert drawn[seed] == tuple(balanced_partition(stages.confusion_KK, 2, seed=seed).tolist())
+        assert len(set(drawn.values())) > 1
+
     def test_the_network_is_the_one_of_the_setting(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
         setting = tiny_setting(
             "recognizer.width=0.25", "recognizer.initialisation=fan-out", *STANDSTILL, seed=4
@@ -454,6 +483,54 @@ class TestReadingTheTestSplit:
         assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
+@pytest.fixture(scope="module")
+def refitted(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
+    return refit(trial, replace(outcome, kept_pass=1))
+
+
+class TestRefit:
+    def test_it_runs_the_kept_passes_with_the_superclasses_that_were_chosen(
+        self, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        assert [stage.label for stage in refitted] == ["pass 1", "pass 2", "prune 1"]
+        assert {stage.hierarchy for stage in refitted[1:]} == {outcome.chain[0].hierarchy}
+
+    def test_it_trains_on_the_validation_clips_too_and_on_no_test_clip(
+        self, trial: OpenTrial, refitted: tuple[StageResult, ...], tiny_clips: ClipStore
+    ) -> None:
+        split, subject = trial.with_all_training_clips().context.feed.split, tiny_clips.clips.subject
+        assert sorted(set(subject[split.train])) == sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS)
+        assert len(split.train) == len(set(split.train)) == 4 * CLIPS_PER_SUBJECT
+        assert set(subject[split.test]) == set(TEST_SUBJECTS)
+        assert {epoch.num_clips for stage in refitted for epoch in stage.epochs} == {4 * CLIPS_PER_SUBJECT}
+
+    def test_it_is_kept_apart_from_the_trial_s_own_stages(
+        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        assert not {stage.key for stage in refitted} & {stage.key for stage in outcome.stages}
+        assert all(stage.reused for stage in refit(trial, replace(outcome, kept_pass=1)))
+        assert [stage.key for stage in run_trial(trial).stages] == [stage.key for stage in outcome.stages]
+
+    def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
+        stages = refit(trial, replace(outcome, kept_pass=0))
+        assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
+
+    def test_its_stages_are_read_on_the_test_split_beside_the_trial_s_own(
+        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        readings = read_tests(trial, replace(outcome, kept_pass=1))
+        names = [f"{stage}{note}" for note in ("", ", refit") for stage in ("pass 1", "pass 2", "prune 1")]
+        assert [name for name, _ in readings] == names
+        for (_, reading), stage in zip(readings, (*outcome.stages[:3], *refitted), strict=True):
+            assert reading.confusion_KK.tolist() == read_test(trial, stage).confusion_KK.tolist()
+            assert reading.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+
+    def test_of_many_passes_the_kept_one_is_read(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
+        for kept_pass, names in ((0, ["pass 1", "pass 2"]), (2, ["pass 1", "pass 2", "prune 2"])):
+            readings = read_tests(trial, replace(outcome, kept_pass=kept_pass))
+            assert [name for name, _ in readings] == [*names, *(f"{name}, refit" for name in names)]
+
+
 class TestProtocols:
     def test_clean_validates_on_held_out_training_subjects(
         self, trial: OpenTrial, tiny_clips: ClipStore
@@ -475,10 +552,17 @@ class TestProtocols:
         assert set(split.validation) <= set(split.test)
         # A tenth of 48.
         assert len(split.validation) == 5
+        drawn = [
+            tuple(open_tiny_trial(each, tiny_clips, tmp_path).context.feed.split.validation)
+            for each in (setting, tiny_setting("protocol.validation=paper", seed=1))
+        ]
+        assert drawn[0] == tuple(split.validation) != drawn[1]
         outcome = run_trial(paper)
         assert [int(stage.confusion_KK.sum()) for stage in outcome.stages] == [5, 5]
         assert outcome.pass_1.epochs[0].num_clips == 4 * CLIPS_PER_SUBJECT
-        assert read_test(paper, outcome.kept).num_clips == 48
+        # Its validation clips are test clips: there is nothing to refit on.
+        readings = read_tests(paper, outcome)
+        assert [(name, reading.num_clips) for name, reading in readings] == [("pass 1", 48), ("pass 2", 48)]
 
 
 class TestWhatDoesNotFit:

@@ -36,6 +36,8 @@ class Basis(FrozenModel):
     data: str
     """The clip store's fingerprint."""
     protocol: ProtocolSettings
+    all_training_clips: bool = False
+    """True where the validation clips train too."""
     clips: ClipSettings
     network: NetworkInputs
     numerics: dict[str, str]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.reporter import Reporter
@@ -25,6 +27,20 @@ class OpenTrial:
     setting: Setting
     basis: Basis
     context: StageContext
+
+    def with_all_training_clips(self) -> OpenTrial:
+        """The same on training and validation clips together: for a setting that is chosen already.
+
+        Its validation clips are seen in training, so what it measures on them says nothing.
+        """
+        split = self.context.feed.split
+        train = np.sort(np.concatenate([split.train, split.validation]))
+        feed = replace(self.context.feed, split=replace(split, train=train))
+        return OpenTrial(
+            self.setting,
+            self.basis.model_copy(update={"all_training_clips": True}),
+            replace(self.context, feed=feed),
+        )
 
 
 def open_trial(
@@ -104,6 +120,7 @@ def _feed(
         num_frames=setting.clips.num_frames,
         resize_px=setting.clips.resize_px,
         crop_px=setting.clips.crop_px,
+        min_scale=setting.clips.min_scale,
         flip=setting.clips.flip,
         test_sets=setting.clips.test_sets,
         batch_size=setting.optimisation.batch_size,

@@ -35,6 +35,8 @@ class Feed:
     num_frames: int
     resize_px: int
     crop_px: int
+    min_scale: float
+    """Of random crops; see data.preprocessing.augmentation."""
     flip: bool
     test_sets: int
     """Frame sets whose probabilities are averaged when a stage is measured."""
@@ -60,7 +62,11 @@ class Feed:
         generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
         for batch in self._batches("train").training_epoch(derive_seed(seed, "batches")):
             clips_BTHWC = random_crop_flip(
-                batch.clips_BTHWC, crop_px=self.crop_px, flip=self.flip, generator=generator
+                batch.clips_BTHWC,
+                crop_px=self.crop_px,
+                flip=self.flip,
+                generator=generator,
+                min_scale=self.min_scale,
             )
             yield normalise(clips_BTHWC), batch.labels_B
 

@@ -6,6 +6,7 @@ Legend: B clips, T frames, H W pixels as stored, h w pixels after the crop, C ch
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -13,27 +14,52 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DEPTH_MEAN, _DEPTH_STD = (0.0,), (0.25,)
 
 
-def random_crop_flip(clips_BTHWC: Tensor, *, crop_px: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Cut a random square from every clip, the same in all its frames, and mirror half of the clips.
+def random_crop_flip(
+    clips_BTHWC: Tensor, *, crop_px: int, flip: bool, generator: torch.Generator, min_scale: float = 1.0
+) -> Tensor:
+    """Cut a random rectangle from every clip, the same in all its frames, and mirror half of the clips.
 
     Args:
         clips_BTHWC: uint8.
-        crop_px: side of the square.
+        crop_px: side of the result.
         flip: whether to mirror; wrong where classes have a side.
         generator: of the CPU, so that every device draws the same.
+        min_scale: 1 cuts squares of ``crop_px`` (HAC). Below 1 height and width are drawn apart, from
+            ``min_scale * crop_px`` to the whole frame, and brought to ``crop_px``: people of other sizes and
+            proportions, for datasets of few subjects.
 
     Returns:
         uint8 [B, T, h, w, C], contiguous.
     """
     num_clips, num_frames, height, width, channels = clips_BTHWC.shape
-    tops = torch.randint(height - crop_px + 1, (num_clips,), generator=generator).tolist()
-    lefts = torch.randint(width - crop_px + 1, (num_clips,), generator=generator).tolist()
+    heights = _sides(num_clips, crop_px, height, min_scale, generator)
+    widths = _sides(num_clips, crop_px, width, min_scale, generator)
+    tops = ((height - heights + 1) * torch.rand(num_clips, generator=generator)).long()
+    lefts = ((width - widths + 1) * torch.rand(num_clips, generator=generator)).long()
     mirrored = (torch.rand(num_clips, generator=generator) < 0.5).tolist()
+    boxes = torch.stack([tops, tops + heights, lefts, lefts + widths], dim=1).tolist()
     cropped_BThwC = clips_BTHWC.new_empty((num_clips, num_frames, crop_px, crop_px, channels))
-    for index, (top, left) in enumerate(zip(tops, lefts, strict=True)):
-        clip_ThwC = clips_BTHWC[index, :, top : top + crop_px, left : left + crop_px]
+    for index, (top, bottom, left, right) in enumerate(boxes):
+        clip_ThwC = _resized(clips_BTHWC[index, :, top:bottom, left:right], crop_px)
         cropped_BThwC[index] = clip_ThwC.flip(2) if flip and mirrored[index] else clip_ThwC
     return cropped_BThwC
+
+
+def _sides(
+    num_clips: int, crop_px: int, longest_px: int, min_scale: float, generator: torch.Generator
+) -> Tensor:
+    shortest_px = max(1, round(min_scale * crop_px))
+    if min_scale >= 1:
+        longest_px = shortest_px
+    return torch.randint(shortest_px, longest_px + 1, (num_clips,), generator=generator)
+
+
+def _resized(clip_ThwC: Tensor, size_px: int) -> Tensor:
+    if clip_ThwC.shape[1:3] == (size_px, size_px):
+        return clip_ThwC
+    clip_TChw = clip_ThwC.permute(0, 3, 1, 2).float()
+    resized_TChw = F.interpolate(clip_TChw, size=(size_px, size_px), mode="bilinear", antialias=True)
+    return resized_TChw.round().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def centre_crop(clips_BTHWC: Tensor, *, crop_px: int) -> Tensor:

@@ -35,6 +35,7 @@ FROM_PASS_1 = {
     "clips.num_frames": "clips.num_frames=3",
     "clips.resize_px": "clips.resize_px=15",
     "clips.crop_px": "clips.crop_px=13",
+    "clips.min_scale": "clips.min_scale=0.5",
     "clips.flip": "clips.flip=false",
     "clips.test_sets": "clips.test_sets=1",
     "recognizer.name": "recognizer.name=inflated-resnet34",

@@ -44,6 +44,7 @@ def make_feed(**changes: object) -> Feed:
         "num_frames": 2,
         "resize_px": 8,
         "crop_px": 6,
+        "min_scale": 1.0,
         "flip": False,
         "test_sets": 2,
         "batch_size": 3,
