@@ -20,7 +20,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests --no-check-untyped-defs --no-warn-unused-ignores --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
+	$(BIN)/mypy tests --explicit-package-bases --no-check-untyped-defs --no-warn-unused-ignores --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
 		--allow-untyped-decorators
 	$(BIN)/lint-imports
 

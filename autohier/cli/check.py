@@ -37,6 +37,9 @@ def check(space: SpaceName, data: DataFolder = DEFAULT_DATA, overrides: Override
     setting = loaded.setting(FLAT_CHOICE, seed=0)
     clips = ClipStore.open(folder)
     trial = open_trial(setting, clips=clips, stages=StageStore(folder), reporter=Reporters(), device="cpu")
+    typer.echo(
+        f"recognizer: {loaded.recognizer.name}, {trial.check_network(search.levels) / 1e6:.3f} M parameters"
+    )
     split = trial.context.feed.split
     typer.echo(
         f"clips: {len(split.train)} train, {len(split.validation)} validate "

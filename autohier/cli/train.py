@@ -56,6 +56,8 @@ def train(
         device=device,
         num_threads=threads or os.cpu_count() or 1,
     )
+    trial.check_network(len(setting.choice.superclasses))
+    trial.context.store.folder.mkdir(parents=True, exist_ok=True)
     outcome = run_trial(trial)
     kept = outcome.kept
     dense = outcome.chain[0].cost
@@ -66,6 +68,7 @@ def train(
         f"multiply-adds {dense.multiply_adds:,} -> {kept.cost.multiply_adds:,}"
     )
     if test:
+        console.print("reading the test split; with clean validation also refit on all training clips")
         for told, evaluation in read_tests(trial, outcome):
             console.print(f"test, {told}: {evaluation.accuracy:.2%} of {evaluation.num_clips} clips")
 

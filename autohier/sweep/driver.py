@@ -54,13 +54,15 @@ def check_plan(plan: SweepPlan) -> Path:
         InputError: where space and clips do not fit together.
     """
     clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
-    open_trial(
+    trial = open_trial(
         plan.space.setting(FLAT_CHOICE, seed=plan.seed),
         clips=ClipStore.open(clip_folder),
         stages=StageStore(Path(plan.stage_folder)),
         reporter=Reporters(),
         device="cpu",
     )
+    trial.check_network(plan.space.search.levels)
+    Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     return clip_folder
 
 

@@ -13,6 +13,7 @@ from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import Device, open_device
 from autohier.core.training.feed import Feed
+from autohier.data.datasets.registry import dataset_name
 from autohier.data.splits import default_held_out, split_clips
 from autohier.data.store.reader import ClipStore
 from autohier.digest import digest_file
@@ -27,6 +28,16 @@ class OpenTrial:
     setting: Setting
     basis: Basis
     context: StageContext
+
+    def check_network(self, num_levels: int) -> int:
+        """Build the network once, before anything is trained; its parameters.
+
+        Raises:
+            InputError: for an unknown recognizer, more levels than it has stacks before the last, or
+                weights of another architecture.
+        """
+        network = self.context.build_headed(self.basis.network, [2] * num_levels, seed=self.setting.seed)
+        return sum(parameter.numel() for parameter in network.parameters())
 
     def with_all_training_clips(self) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
@@ -65,6 +76,10 @@ def open_trial(
     Raises:
         InputError: where setting and clips do not fit together.
     """
+    if dataset_name(setting.dataset) != clips.manifest.dataset:
+        raise InputError(
+            f"the clips must be of {setting.dataset}", got=clips.manifest.dataset, remedy="mend --data"
+        )
     if len(clips.manifest.class_names) != setting.num_classes:
         raise InputError(
             f"num_classes must be that of the data, {len(clips.manifest.class_names)}",

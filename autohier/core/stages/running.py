@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,10 +39,16 @@ class StageContext:
 
     def build(self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int) -> HierarchicalRecognizer:
         """The recognizer in its initial state, with a head for every assignment of the hierarchy."""
+        return self.build_headed(network, hierarchy.num_superclasses[:-1], seed=seed)
+
+    def build_headed(
+        self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int
+    ) -> HierarchicalRecognizer:
+        """The same for superclass counts alone."""
         return build_recognizer(
             network.name,
             num_classes=network.num_classes,
-            superclasses=hierarchy.num_superclasses[:-1],
+            superclasses=superclasses,
             width=network.width,
             in_channels=network.in_channels,
             initialisation=network.initialisation,

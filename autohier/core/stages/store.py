@@ -53,6 +53,10 @@ class StageStore:
         try:
             _verify(path)
             return _read_result(path)
+        except (KeyError, TypeError) as error:
+            damage = StageDamagedError(f"the stage {path.name[:12]} must have today's form", got=error)
+            self._quarantine(path, damage)
+            return None
         except StageDamagedError as error:
             self._quarantine(path, error)
             return None
