@@ -20,6 +20,8 @@ def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Pa
     # Of 2 and 3, one ascending pair. 18 weight ratios (17 on the grid from 2^-2.5 to 2^1.5 by quarters of an
     # octave, and a third), 2 scopes, 11 ratios and 0 to 7 passes: 18 * 2 * 11 * 8 = 3168.
     # Epochs: 2 in pass 1, 1 in pass 2, 1 in each of 7 passes.
+    # Parameters, stem and stacks of 8, 16, 32, 64 channels with their norms: 1192 + 6976 + 24480 + 97600 +
+    # 389760; heads of 2, 2 and 6 on 16, 32 and 64 channels: 34 + 66 + 390. In all 520498.
     # Clips: 24 of each subject; 1, 3 and 7 train, 9 validates, 2 and 4 test.
     assert ended.out.splitlines() == [
         "tiny: Six colours",
@@ -27,6 +29,7 @@ def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Pa
         "superclass counts: 1 tuples of 2 from [2, 3]",
         "settings in all: 3,168; known ones tried first: 1",
         "epochs of one setting: at most 10, of which 2 are shared by all",
+        "recognizer: inflated-resnet18, 0.520 M parameters",
         "clips: 72 train, 24 validate (held out [9]), 48 test",
     ]
     assert sorted(tiny_data.rglob("*")) == before

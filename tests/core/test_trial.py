@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from autohier.core.hierarchy import balanced_partition
 from autohier.core.stages.opening import OpenTrial
-from autohier.core.stages.result import StageResult
-from autohier.core.stages.store import StageStore
-from autohier.core.training import loop
-from autohier.core.training.metrics import EpochMetrics
-from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial, train_flat
+from autohier.core.trial import TrialOutcome, read_tests, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
-from autohier.errors import InputError, TrialError
-from autohier.models import build_recognizer
-from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.settings.space import Setting
+from autohier.errors import InputError
 from fake_stages import FakeStages
 from tiny_clips import (
     CLASS_NAMES,
@@ -36,71 +25,16 @@ from tiny_clips import (
     open_tiny_trial,
     tiny_setting,
 )
-
-SETTING = tiny_setting()
-# Convolutions of a ResNet-18 of width 1/8, by the stack they stand in: two blocks of two, and where a stack
-# begins with another shape, a projection.
-LAYERS = {8: 4, 16: 5, 32: 5, 64: 5}
-
-# With a rate this small a stage ends with the weights that it started from.
-STANDSTILL = ("optimisation.learning_rate=1e-30",)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stage store that all tests of this file share: what they have in common is trained once."""
-    return tmp_path_factory.mktemp("stages")
-
-
-@pytest.fixture(scope="module")
-def trial(tiny_clips: ClipStore, folder: Path) -> OpenTrial:
-    return open_tiny_trial(SETTING, tiny_clips, folder)
-
-
-@pytest.fixture(scope="module")
-def outcome(trial: OpenTrial) -> TrialOutcome:
-    return run_trial(trial)
-
-
-def run(setting: Setting, clips: ClipStore, folder: Path) -> TrialOutcome:
-    return run_trial(open_tiny_trial(setting, clips, folder))
-
-
-def weights_of(folder: Path, result: StageResult) -> dict[str, Tensor]:
-    return StageStore(folder).load_weights(result.kind, result.key)
-
-
-def masks_of(folder: Path, result: StageResult) -> dict[str, Tensor]:
-    tensors = weights_of(folder, result)
-    return {name.removeprefix("alive."): mask for name, mask in tensors.items() if name.startswith("alive.")}
-
-
-def rebuilt(result: StageResult, tensors: dict[str, Tensor]) -> HierarchicalRecognizer:
-    """The network of a stored stage."""
-    network = build_recognizer(
-        "inflated-resnet18", num_classes=6, superclasses=result.hierarchy.num_superclasses[:-1], width=0.125
-    )
-    network.load_state_dict({name: tensors[name] for name in network.state_dict()})
-    return network.eval()
-
-
-@torch.no_grad()
-def probabilities_by_hand(
-    network: nn.Module, clips: ClipStore, rows: NDArray[np.int64]
-) -> list[list[NDArray[np.float64]]]:
-    """For every clip, per headed stack, the mean of its two frame sets' probabilities."""
-    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    found = []
-    for row in rows:
-        sets = []
-        # Four kept frames in two segments: the sets lie a quarter and three quarters into each of them.
-        for positions in ([0, 2], [1, 3]):
-            frames_THWC = clips.frames(int(row), positions)[:, 1:15, 1:15] / 255
-            clip_CTHW = ((frames_THWC - mean) / deviation).transpose(3, 0, 1, 2)
-            scores = network(torch.tensor(clip_CTHW, dtype=torch.float32)[None])
-            sets.append([np.exp(s[0].numpy()) / np.exp(s[0].numpy()).sum() for s in scores])
-        found.append([(one + other) / 2 for one, other in zip(*sets, strict=True)])
-    return found
+from whole_trials import (
+    LAYERS,
+    SETTING,
+    masks_of,
+    probabilities_by_hand,
+    rebuilt,
+    run,
+    weights_of,
+    write_2d_weights,
+)
 
 
 class TestStepsOfTheMethod:
@@ -253,89 +187,6 @@ class TestStopRule:
         assert outcome.accuracy == accuracies[kept]
 
 
-class TestRecipe:
-    def test_every_stage_is_trained_as_the_setting_says_and_draws_its_own(
-        self, tiny_clips: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        given: list[dict[str, Any]] = []
-
-        def train(*arguments: Any, **recipe: Any) -> tuple[EpochMetrics, ...]:
-            given.append(recipe)
-            return loop.train(*arguments, **recipe)
-
-        monkeypatch.setattr("autohier.core.stages.running.train", train)
-        fixed = {"weight_decay": 1e-3, "lr_patience": 3, "lr_factor": 0.3}
-        setting = tiny_setting(
-            *(f"optimisation.{name}={value}" for name, value in fixed.items()),
-            "optimisation.schedule=cosine",
-            *("pass_2.learning_rate=2e-3", "pruning.learning_rate=1e-3"),
-            *("pass_1.epochs=1", "pass_2.epochs=2", "pruning.epochs=1"),
-        )
-        run(setting, tiny_clips, tmp_path)
-        assert [recipe["learning_rate"] for recipe in given] == [3e-3, 2e-3, 1e-3, 1e-3]
-        assert [recipe["epochs"] for recipe in given] == [1, 2, 1, 1]
-        for recipe in given:
-            assert {name: recipe[name] for name in fixed} == fixed
-            assert recipe["schedule"] == "cosine"
-        seeds = [recipe["seed"] for recipe in given]
-        given.clear()
-        train_flat(open_tiny_trial(tiny_setting("pass_1.epochs=1", seed=1), tiny_clips, tmp_path))
-        assert len({*seeds, given[0]["seed"]}) == 5
-
-    def test_clips_are_read_as_the_setting_says(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        clips = {
-            "num_frames": 3,
-            "resize_px": 15,
-            "crop_px": 13,
-            "min_scale": 0.5,
-            "flip": False,
-            "test_sets": 4,
-        }
-        overrides = [f"clips.{name}={str(value).lower()}" for name, value in clips.items()]
-        setting = tiny_setting("optimisation.batch_size=7", *overrides)
-        feed = open_tiny_trial(setting, tiny_clips, tmp_path).context.feed
-        assert {name: getattr(feed, name) for name in clips} == clips
-        assert feed.batch_size == 7
-        assert feed.clip_shape == (3, 3, 13, 13)
-
-    def test_superclasses_of_equal_cost_follow_from_the_seed(
-        self, tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        stages = FakeStages()
-        stages.install(monkeypatch)
-        drawn = {}
-        for seed in range(4):
-            outcome = run(tiny_setting(seed=seed, passes=0), tiny_clips, Path("nowhere"))
-            drawn[seed] = outcome.chain[0].hierarchy.assignments[0]
-            assert drawn[seed] == tuple(balanced_partition(stages.confusion_KK, 2, seed=seed).tolist())
-        assert len(set(drawn.values())) > 1
-
-    def test_the_network_is_the_one_of_the_setting(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        setting = tiny_setting(
-            "recognizer.width=0.25", "recognizer.initialisation=fan-out", *STANDSTILL, seed=4
-        )
-        expected = build_recognizer(
-            "inflated-resnet18", num_classes=6, width=0.25, initialisation="fan-out", seed=4
-        )
-        pass_1 = train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
-        found = weights_of(tmp_path, pass_1)
-        for name, parameter in expected.named_parameters():
-            torch.testing.assert_close(found[name], parameter.detach(), rtol=0, atol=1e-20)
-
-    def test_a_pruning_pass_begins_with_its_filters_dead(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        # All clips in one batch, all their frames, nothing cropped or mirrored, nothing learnt: both epochs
-        # see the same clips, and have the same loss where the network of the first was pruned already.
-        setting = tiny_setting(
-            *("optimisation.batch_size=72", "clips.num_frames=4", "clips.crop_px=16", "clips.flip=false"),
-            *("pass_1.epochs=1", "pruning.epochs=2", "pruning.learning_rate=1e-30"),
-            passes=1,
-            ratio=0.5,
-        )
-        *_, prune_1 = run(setting, tiny_clips, tmp_path).stages
-        first, second = prune_1.epochs
-        assert first.stack_losses == pytest.approx(second.stack_losses, rel=1e-4)
-
-
 class TestSharing:
     @pytest.mark.parametrize("passes", [0, 1, 2])
     def test_trials_that_differ_in_their_cap_share_all_they_have_in_common(
@@ -377,158 +228,6 @@ class TestSharing:
         assert not other.reused
         ours, theirs = weights_of(folder, outcome.pass_1), weights_of(folder, other)
         assert not torch.equal(ours["recognizer.conv1.weight"], theirs["recognizer.conv1.weight"])
-
-
-class TestStart:
-    """With a rate too small to change a weight, a stage ends with what it started from."""
-
-    @pytest.mark.usefixtures("outcome")
-    @pytest.mark.parametrize("start", ["pass-1", "initial"])
-    def test_pass_2_starts_from(self, tiny_clips: ClipStore, folder: Path, start: str) -> None:
-        setting = tiny_setting(f"pass_2.start={start}", "pass_2.learning_rate=1e-30", passes=0)
-        pass_1, pass_2 = run(setting, tiny_clips, folder).stages
-        initial = build_recognizer(
-            "inflated-resnet18", num_classes=6, superclasses=(2, 3), width=0.125, seed=0
-        ).state_dict()
-        expected = weights_of(folder, pass_1) if start == "pass-1" else initial
-        assert pass_2.parent_key == (pass_1.key if start == "pass-1" else None)
-        after = weights_of(folder, pass_2)
-        for name in ("recognizer.conv1.weight", "recognizer.layer4.1.bn2.weight", "heads.stack4.weight"):
-            assert torch.equal(after[name], expected[name])
-        # The heads of the superclasses are new either way.
-        assert torch.equal(after["heads.stack2.weight"], initial["heads.stack2.weight"])
-        assert not torch.equal(
-            initial["heads.stack4.weight"], weights_of(folder, pass_1)["heads.stack4.weight"]
-        )
-
-    def test_a_pruning_pass_inherits_what_it_does_not_prune(
-        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
-    ) -> None:
-        _, _, prune_1 = run(tiny_setting("pruning.learning_rate=1e-30", passes=1), tiny_clips, folder).stages
-        before, after = weights_of(folder, outcome.chain[0]), weights_of(folder, prune_1)
-        for layer, mask_F in masks_of(folder, prune_1).items():
-            name = f"recognizer.{layer}.weight"
-            assert torch.equal(after[name], before[name] * mask_F.view(-1, 1, 1, 1, 1))
-        assert torch.equal(after["heads.stack2.weight"], before["heads.stack2.weight"])
-
-    def test_pass_1_starts_from_2d_weights(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        path = write_2d_weights(tmp_path / "2d.safetensors", width=0.125)
-        setting = tiny_setting(f"recognizer.weights={path}", *STANDSTILL)
-        pass_1 = train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
-        kernel = weights_of(tmp_path, pass_1)["recognizer.layer1.0.conv1.weight"]
-        assert (kernel[:, :, 1] == 0.5).all()
-        assert kernel[:, :, [0, 2]].abs().max() < 1e-20
-
-
-def write_2d_weights(path: Path, *, width: float) -> Path:
-    """Every kernel 1/2 throughout, as a 2D ResNet-18's file."""
-    state = build_recognizer("inflated-resnet18", num_classes=6, width=width).recognizer.state_dict()
-    flat = {name: tensor[:, :, 0].clone() if tensor.dim() == 5 else tensor for name, tensor in state.items()}
-    save_file({name: torch.full_like(t, 0.5) if t.dim() == 4 else t for name, t in flat.items()}, path)
-    return path
-
-
-class TestDivergence:
-    @pytest.mark.parametrize(
-        ("override", "kept"),
-        [
-            ("optimisation.learning_rate=1e30", 0),
-            ("pass_2.learning_rate=1e30", 1),
-            ("pruning.learning_rate=1e30", 2),
-        ],
-    )
-    def test_it_ends_the_trial_and_finished_stages_stay(
-        self, tiny_clips: ClipStore, tmp_path: Path, override: str, kept: int
-    ) -> None:
-        setting = tiny_setting("pass_1.epochs=1", override)
-        with pytest.raises(
-            TrialError, match=r"^the losses of epoch 1 must be finite, but got .*: lower optimisation"
-        ) as caught:
-            run(setting, tiny_clips, tmp_path)
-        assert "\n" not in str(caught.value)
-        assert sorted(path.parent.parent.name for path in tmp_path.glob("*/*/stage.json")) == sorted(
-            ("pass-1", "pass-2", "prune")[:kept]
-        )
-        assert not list(tmp_path.rglob("*.tmp"))
-
-
-class TestReadingTheTestSplit:
-    def test_it_is_what_the_stored_weights_score_on_it(
-        self, trial: OpenTrial, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
-    ) -> None:
-        rows = np.flatnonzero(np.isin(tiny_clips.clips.subject, TEST_SUBJECTS))
-        weights = {"pass-1": (1.0,), "pass-2": (1 / 4, 1 / 2, 1.0), "prune": (1 / 4, 1 / 2, 1.0)}
-        for result in (outcome.pass_1, outcome.chain[0], outcome.chain[-1]):
-            network = rebuilt(result, weights_of(folder, result))
-            confusion_KK, loss = np.zeros((6, 6), dtype=int), 0.0
-            num_right = np.zeros(len(result.hierarchy.assignments))
-            for row, stacks in zip(rows, probabilities_by_hand(network, tiny_clips, rows), strict=True):
-                label = tiny_clips.clips.label[row]
-                confusion_KK[label, stacks[-1].argmax()] += 1
-                for stack, assignment_K in enumerate(result.hierarchy.assignments):
-                    num_right[stack] += stacks[stack].argmax() == assignment_K[label]
-                    loss -= weights[result.kind][stack] * np.log(stacks[stack][assignment_K[label]])
-            evaluation = read_test(trial, result)
-            assert evaluation.confusion_KK.tolist() == confusion_KK.tolist()
-            assert evaluation.stack_accuracies == pytest.approx(num_right / len(rows))
-            assert evaluation.loss == pytest.approx(loss / len(rows), rel=1e-3)
-            assert evaluation.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
-
-    def test_it_tells_nothing_and_changes_nothing(
-        self, trial: OpenTrial, outcome: TrialOutcome, folder: Path
-    ) -> None:
-        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-        first, second = (read_test(trial, outcome.kept) for _ in range(2))
-        assert (first.loss, first.stack_accuracies) == (second.loss, second.stack_accuracies)
-        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-
-@pytest.fixture(scope="module")
-def refitted(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
-    return refit(trial, replace(outcome, kept_pass=1))
-
-
-class TestRefit:
-    def test_it_runs_the_kept_passes_with_the_superclasses_that_were_chosen(
-        self, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
-    ) -> None:
-        assert [stage.label for stage in refitted] == ["pass 1", "pass 2", "prune 1"]
-        assert {stage.hierarchy for stage in refitted[1:]} == {outcome.chain[0].hierarchy}
-
-    def test_it_trains_on_the_validation_clips_too_and_on_no_test_clip(
-        self, trial: OpenTrial, refitted: tuple[StageResult, ...], tiny_clips: ClipStore
-    ) -> None:
-        split, subject = trial.with_all_training_clips().context.feed.split, tiny_clips.clips.subject
-        assert sorted(set(subject[split.train])) == sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS)
-        assert len(split.train) == len(set(split.train)) == 4 * CLIPS_PER_SUBJECT
-        assert set(subject[split.test]) == set(TEST_SUBJECTS)
-        assert {epoch.num_clips for stage in refitted for epoch in stage.epochs} == {4 * CLIPS_PER_SUBJECT}
-
-    def test_it_is_kept_apart_from_the_trial_s_own_stages(
-        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
-    ) -> None:
-        assert not {stage.key for stage in refitted} & {stage.key for stage in outcome.stages}
-        assert all(stage.reused for stage in refit(trial, replace(outcome, kept_pass=1)))
-        assert [stage.key for stage in run_trial(trial).stages] == [stage.key for stage in outcome.stages]
-
-    def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
-        stages = refit(trial, replace(outcome, kept_pass=0))
-        assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
-
-    def test_its_stages_are_read_on_the_test_split_beside_the_trial_s_own(
-        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
-    ) -> None:
-        readings = read_tests(trial, replace(outcome, kept_pass=1))
-        names = [f"{stage}{note}" for note in ("", ", refit") for stage in ("pass 1", "pass 2", "prune 1")]
-        assert [name for name, _ in readings] == names
-        for (_, reading), stage in zip(readings, (*outcome.stages[:3], *refitted), strict=True):
-            assert reading.confusion_KK.tolist() == read_test(trial, stage).confusion_KK.tolist()
-            assert reading.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
-
-    def test_of_many_passes_the_kept_one_is_read(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
-        for kept_pass, names in ((0, ["pass 1", "pass 2"]), (2, ["pass 1", "pass 2", "prune 2"])):
-            readings = read_tests(trial, replace(outcome, kept_pass=kept_pass))
-            assert [name for name, _ in readings] == [*names, *(f"{name}, refit" for name in names)]
 
 
 class TestProtocols:
@@ -575,7 +274,7 @@ class TestWhatDoesNotFit:
             ),
             (
                 "recognizer.weights=none.pth",
-                r"^recognizer\.weights must name a file, but got none\.pth: mend the path$",
+                r"^recognizer\.weights must name a file, but got /.*/none\.pth: mend the path$",
             ),
             ("protocol.name=cross-set", r"^the protocol of demo must be one of cross-subject, cross-view"),
             ("protocol.held_out=[2]", r"^clean validation holds out subjects that train .* but got \(2,\)"),

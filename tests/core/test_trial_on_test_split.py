@@ -1,0 +1,99 @@
+"""Reading the test split for a chosen trial, as it is and refit on all training clips."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autohier.core.stages.opening import OpenTrial
+from autohier.core.stages.result import StageResult
+from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial
+from autohier.data.store.reader import ClipStore
+from tiny_clips import (
+    CLIPS_PER_SUBJECT,
+    TEST_SUBJECTS,
+    TRAINING_SUBJECTS,
+    VALIDATION_SUBJECTS,
+)
+from whole_trials import (
+    probabilities_by_hand,
+    rebuilt,
+    weights_of,
+)
+
+
+class TestReadingTheTestSplit:
+    def test_it_is_what_the_stored_weights_score_on_it(
+        self, trial: OpenTrial, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        rows = np.flatnonzero(np.isin(tiny_clips.clips.subject, TEST_SUBJECTS))
+        weights = {"pass-1": (1.0,), "pass-2": (1 / 4, 1 / 2, 1.0), "prune": (1 / 4, 1 / 2, 1.0)}
+        for result in (outcome.pass_1, outcome.chain[0], outcome.chain[-1]):
+            network = rebuilt(result, weights_of(folder, result))
+            confusion_KK, loss = np.zeros((6, 6), dtype=int), 0.0
+            num_right = np.zeros(len(result.hierarchy.assignments))
+            for row, stacks in zip(rows, probabilities_by_hand(network, tiny_clips, rows), strict=True):
+                label = tiny_clips.clips.label[row]
+                confusion_KK[label, stacks[-1].argmax()] += 1
+                for stack, assignment_K in enumerate(result.hierarchy.assignments):
+                    num_right[stack] += stacks[stack].argmax() == assignment_K[label]
+                    loss -= weights[result.kind][stack] * np.log(stacks[stack][assignment_K[label]])
+            evaluation = read_test(trial, result)
+            assert evaluation.confusion_KK.tolist() == confusion_KK.tolist()
+            assert evaluation.stack_accuracies == pytest.approx(num_right / len(rows))
+            assert evaluation.loss == pytest.approx(loss / len(rows), rel=1e-3)
+            assert evaluation.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+
+    def test_it_tells_nothing_and_changes_nothing(
+        self, trial: OpenTrial, outcome: TrialOutcome, folder: Path
+    ) -> None:
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        first, second = (read_test(trial, outcome.kept) for _ in range(2))
+        assert (first.loss, first.stack_accuracies) == (second.loss, second.stack_accuracies)
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+class TestRefit:
+    def test_it_runs_the_kept_passes_with_the_superclasses_that_were_chosen(
+        self, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        assert [stage.label for stage in refitted] == ["pass 1", "pass 2", "prune 1"]
+        assert {stage.hierarchy for stage in refitted[1:]} == {outcome.chain[0].hierarchy}
+
+    def test_it_trains_on_the_validation_clips_too_and_on_no_test_clip(
+        self, trial: OpenTrial, refitted: tuple[StageResult, ...], tiny_clips: ClipStore
+    ) -> None:
+        split, subject = trial.with_all_training_clips().context.feed.split, tiny_clips.clips.subject
+        assert sorted(set(subject[split.train])) == sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS)
+        assert len(split.train) == len(set(split.train)) == 4 * CLIPS_PER_SUBJECT
+        assert set(subject[split.test]) == set(TEST_SUBJECTS)
+        assert {epoch.num_clips for stage in refitted for epoch in stage.epochs} == {4 * CLIPS_PER_SUBJECT}
+
+    def test_it_is_kept_apart_from_the_trial_s_own_stages(
+        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        assert not {stage.key for stage in refitted} & {stage.key for stage in outcome.stages}
+        assert all(stage.reused for stage in refit(trial, replace(outcome, kept_pass=1)))
+        assert [stage.key for stage in run_trial(trial).stages] == [stage.key for stage in outcome.stages]
+
+    def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
+        stages = refit(trial, replace(outcome, kept_pass=0))
+        assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
+
+    def test_its_stages_are_read_on_the_test_split_beside_the_trial_s_own(
+        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        readings = read_tests(trial, replace(outcome, kept_pass=1))
+        names = [f"{stage}{note}" for note in ("", ", refit") for stage in ("pass 1", "pass 2", "prune 1")]
+        assert [name for name, _ in readings] == names
+        for (_, reading), stage in zip(readings, (*outcome.stages[:3], *refitted), strict=True):
+            assert reading.confusion_KK.tolist() == read_test(trial, stage).confusion_KK.tolist()
+            assert reading.num_clips == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+
+    def test_of_many_passes_the_kept_one_is_read(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
+        for kept_pass, names in ((0, ["pass 1", "pass 2"]), (2, ["pass 1", "pass 2", "prune 2"])):
+            readings = read_tests(trial, replace(outcome, kept_pass=kept_pass))
+            assert [name for name, _ in readings] == [*names, *(f"{name}, refit" for name in names)]
