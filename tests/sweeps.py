@@ -50,7 +50,7 @@ class Sweeps:
         while not holds():
             assert driver.poll() is None, driver.communicate()
             assert time.monotonic() < deadline, "what was waited for did not come"
-            time.sleep(0.05)
+            time.sleep(0.2)
         os.kill(driver.pid, stop)
         return driver.communicate(timeout=PATIENCE_S)
 

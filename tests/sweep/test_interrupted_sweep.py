@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from sweeps import finish
 
-LONG = ("--parallel", "1", "--set", "pass_2.epochs=25", "--set", "search.max_passes=2")
+LONG = ("--parallel", "1", "--set", "pass_2.epochs=12", "--set", "search.max_passes=2")
 TRIALS = 4
 
 
