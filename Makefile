@@ -14,6 +14,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 install: $(INSTALLED)
 
 demo: install
+	@echo "the commands below are yours after:  . .venv/bin/activate"
 	$(BIN)/autohier search demo --trials 8 --parallel 2 --name demo-$$(date -u +%Y%m%d-%H%M%S)
 
 lint: install

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from autohier.settings.sweep import SweepPlan
     from autohier.sweep.folder import SweepFolder
 
+FAILED = 1
 INTERRUPTED = 130
 _TERMINAL_WIDTH = 160
 
@@ -33,7 +34,11 @@ def drive_and_tell(folder: SweepFolder, plan: SweepPlan) -> None:
         console.print(f"interrupted{finished}; nothing finished is lost. Continue with:")
         console.print(f"  {resume_command(folder)}", soft_wrap=True)
         sys.exit(INTERRUPTED)
-    console.print(report(read_records(folder.records), limit=10))
+    records = read_records(folder.records)
+    console.print(report(records, limit=10))
+    if not records.ranked():
+        console.print(f"no trial is complete; the reasons are in {folder.records} and {folder.log_file}")
+        sys.exit(FAILED)
     console.print("look:     ", f"tensorboard --logdir {folder.tensorboard}", soft_wrap=True)
     console.print("continue: ", f"{resume_command(folder)} --trials {2 * plan.trials}", soft_wrap=True)
 
@@ -45,8 +50,8 @@ def resume_command(folder: SweepFolder) -> str:
 
 def open_console() -> Console:
     """Standard output, wide where it is not a terminal, so that tables in logs are not cut."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_TERMINAL_WIDTH)
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=_TERMINAL_WIDTH)
 
 
 def _short(path: Path) -> Path:

@@ -36,17 +36,21 @@ def search(
     overrides: Overrides = None,
 ) -> None:
     """Search a space for the best setting."""
+    import uuid
+
     from autohier.cli.driving import drive_and_tell
     from autohier.settings.frozen import validate
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
     from autohier.sweep.driver import check_plan
-    from autohier.sweep.folder import new_sweep
+    from autohier.sweep.folder import free_folder
     from autohier.sweep.provenance import provenance
 
     loaded = load_space(space, overrides or ())
+    name = name or f"{loaded.name}-{_now()}"
     values = {
-        "name": name or f"{loaded.name}-{_now()}",
+        "name": name,
+        "study_name": f"{name}-{uuid.uuid4().hex[:8]}" if storage else name,
         "space": loaded,
         "trials": trials,
         "seed": seed,
@@ -60,10 +64,12 @@ def search(
         "ray_address": ray_address,
     }
     plan = validate(SweepPlan, values, origin="search")
+    folder = free_folder(plan.name, out)
     if loaded.dataset == "demo":
         _prepare_demo(data)
     check_plan(plan)
-    drive_and_tell(new_sweep(plan, provenance(), out), plan)
+    folder.write_plan(plan, provenance())
+    drive_and_tell(folder, plan)
 
 
 def _prepare_demo(data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,10 @@ from autohier.core.stages.result import StageResult
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation
+from autohier.errors import TrialError
 from autohier.settings.space import Setting
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
     """
     readings = _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
     if trial.setting.protocol.validation == "clean":
-        readings += _read_chain(trial, refit(trial, outcome), ", refit")
+        try:
+            readings += _read_chain(trial, refit(trial, outcome), ", refit")
+        except TrialError as error:
+            _LOG.warning("the refit diverged, so that only the trial itself is read: %s", error)
     return readings
 
 

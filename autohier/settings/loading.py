@@ -48,7 +48,14 @@ def load_choice(space: Space, overrides: Sequence[str]) -> Choice:
     for override in overrides:
         key, value = parse_override(override)
         values[key] = value
-    return validate(Choice, values, origin=f"{space.name}, one setting")
+    choice = validate(Choice, values, origin=f"{space.name}, one setting")
+    if max(choice.superclasses, default=0) > space.num_classes:
+        raise InputError(
+            f"there cannot be more superclasses than the {space.num_classes} classes of {space.name}",
+            got=choice.counts_text,
+            remedy=f"allowed are {list(space.allowed_counts)}",
+        )
+    return choice
 
 
 def parse_override(text: str) -> tuple[str, object]:

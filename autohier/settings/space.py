@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from autohier.errors import InputError
 from autohier.settings.choice import Choice, Scope
@@ -41,7 +41,7 @@ class SearchRanges(FrozenModel):
     """Stacks before the last that get superclasses."""
     counts: CountRule = "auto"
     """Which superclass counts are allowed: divisors of the classes, every balanced count, or auto."""
-    weight_ratios: tuple[float, ...] = Field(default_factory=_default_weight_ratios, min_length=1)
+    weight_ratios: tuple[PositiveFloat, ...] = Field(default_factory=_default_weight_ratios, min_length=1)
     """Table of rho in w_l = rho**(L - l)."""
     scopes: tuple[Scope, ...] = Field(default=("altogether", "by-layer"), min_length=1)
     ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
@@ -98,6 +98,11 @@ class Space(FrozenModel):
     search: SearchRanges = SearchRanges()
     known: tuple[KnownChoice, ...] = ()
 
+    @field_validator("dataset")
+    @classmethod
+    def _as_registered(cls, name: str) -> str:
+        return name.strip().lower().replace("_", "-")
+
     @model_validator(mode="after")
     def _known_can_be_drawn(self) -> Space:
         try:
@@ -107,7 +112,10 @@ class Space(FrozenModel):
         for known in self.known:
             fault = self._why_not(known, allowed)
             if fault:
-                raise ValueError(f"the known setting of {known.source!r} must lie in the space, but {fault}")
+                raise ValueError(
+                    f"the known setting of {known.source!r} must lie in the space, but {fault}; "
+                    "mend it, or leave known settings out with --set known=[]"
+                )
         return self
 
     def _why_not(self, choice: Choice, allowed: tuple[int, ...]) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.space import Space
 
 SamplerName = Literal["tpe", "gp", "random"]
+
+_SQLITE = "sqlite:///"
 
 
 class SweepPlan(FrozenModel):
@@ -23,6 +26,8 @@ class SweepPlan(FrozenModel):
     sampler: SamplerName = "tpe"
     storage: str | None = None
     """Optuna storage URL; None keeps the study in the sweep's own journal file."""
+    study_name: str
+    """Unique where sweeps share a database."""
     data_folder: str
     """Where prepared datasets lie."""
     stage_folder: str
@@ -34,6 +39,27 @@ class SweepPlan(FrozenModel):
     """None takes one where there is any, else none."""
     ray_address: str | None = None
     """A running cluster; None starts Ray on this machine."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == "stages":
+            raise ValueError("'stages' is where finished stages lie, choose another name")
+        return name
+
+    @field_validator("storage")
+    @classmethod
+    def _absolute(cls, url: str | None) -> str | None:
+        # A sweep may be resumed from another folder.
+        relative = url.removeprefix(_SQLITE) if url and url.startswith(_SQLITE) else ""
+        return f"{_SQLITE}{Path(relative).resolve()}" if relative and relative[0] != "/" else url
+
+    @field_validator("ray_address")
+    @classmethod
+    def _not_a_client(cls, address: str | None) -> str | None:
+        if address and "://" in address:
+            raise ValueError(f"a cluster is joined as host:port from one of its machines, not as {address}")
+        return address
 
 
 class Provenance(FrozenModel):

@@ -37,7 +37,7 @@ class Share:
     gpus: float
     parallel: int
     node_cpus: float
-    """Of the largest machine: what a stage may use that runs alone."""
+    """Of the largest machine that holds a trial: what a stage may use that runs alone."""
 
     @property
     def num_threads(self) -> int:
@@ -71,11 +71,16 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     options = (
         {"address": plan.ray_address}
         if plan.ray_address
-        else {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        # "local", as Ray would join a cluster that it finds by itself.
+        else {
+            "address": "local",
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
     )
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **options)
-    except ConnectionError as error:
+    except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
             "--ray-address must be a cluster that can be reached",
             got=plan.ray_address,
@@ -99,7 +104,7 @@ def _share(plan: SweepPlan, nodes: list[dict[str, float]]) -> Share:
             got=f"machines of {sizes}",
             remedy="lower --cpus-per-trial or --gpus-per-trial",
         )
-    node_cpus = max(node.get("CPU", 0) for node in nodes)
+    node_cpus = max(node.get("CPU", 0) for node in nodes if _trials_on(node, cpus, gpus))
     return Share(cpus, gpus, min(plan.parallel or fitting, fitting), node_cpus)
 
 

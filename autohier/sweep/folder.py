@@ -97,18 +97,17 @@ def find_sweep(name: str, out: Path) -> SweepFolder:
     return SweepFolder(path if path.joinpath("sweep.json").is_file() else out / name)
 
 
-def new_sweep(plan: SweepPlan, provenance: Provenance, out: Path) -> SweepFolder:
-    """Make the folder of a new sweep and write its plan.
+def free_folder(name: str, out: Path) -> SweepFolder:
+    """The folder that a new sweep will have.
 
     Raises:
         InputError: where there is a sweep of that name already.
     """
-    folder = SweepFolder(out / plan.name)
+    folder = SweepFolder(out / name)
     if folder.plan_file.exists():
         raise InputError(
             "a new sweep must have a name of its own",
-            got=f"{plan.name!r}, which is in {folder.path}",
+            got=f"{name!r}, which is in {folder.path}",
             remedy=f"choose another --name, or go on with 'autohier resume {folder.path}'",
         )
-    folder.write_plan(plan, provenance)
     return folder

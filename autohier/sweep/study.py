@@ -57,7 +57,7 @@ class SweepStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._plan = plan
         self._study = optuna.create_study(
-            study_name=plan.name,
+            study_name=plan.study_name,
             storage=_open_storage(plan, folder),
             direction="maximize",
             load_if_exists=True,

@@ -13,6 +13,7 @@ from autohier.sweep.study import SweepStudy
 def make_plan(tmp_path, **changes):
     values = {
         "name": "sweep",
+        "study_name": "sweep",
         "space": load_space("demo"),
         "trials": 6,
         "sampler": "tpe",
