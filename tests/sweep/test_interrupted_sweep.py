@@ -54,15 +54,3 @@ def test_resume_reaches_the_number_with_the_settings_the_study_held(sweeps, stop
     assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING))
     # Only what was unfinished ran: settings told before the stop are not started again.
     assert all(f"{trial} started" not in said for trial, _ in finished)
-
-
-def test_a_second_driver_is_refused(sweeps):
-    driver = sweeps.search("busy", "--trials", "2", *LONG)
-    while not sweeps.states("busy"):
-        assert driver.poll() is None
-    second = sweeps.start("resume", "busy")
-    _, err = second.communicate(timeout=60)
-    assert second.returncode == 2
-    assert "a sweep has one driver at a time, but got one that process" in err
-    driver.send_signal(signal.SIGINT)
-    driver.communicate(timeout=60)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps import Sweeps, finish
+from autohier.sweep.lock import hold_sweep
+from sweeps import PATIENCE_S, Sweeps, finish
 from tensorboard_pages import open_tensorboard
 from tiny_clips import SPACE_FILE
 
@@ -167,6 +168,15 @@ def test_a_second_sweep_of_the_same_settings_trains_nothing(swept):
     assert first["epochs_computed"] == 0
     assert first["epochs_spared"] > 0
     assert first["accuracy"] == read(folder, "trials").set_index("trial").loc["t0000"].accuracy
+
+
+def test_a_second_driver_is_refused(swept):
+    sweeps, folder, _ = swept
+    with hold_sweep(folder / "driver.lock"):
+        second = sweeps.start("resume", "whole", "--trials", "99")
+        _, err = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert "a sweep has one driver at a time, but got one that process" in err
 
 
 @pytest.mark.parametrize(
