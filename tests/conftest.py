@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +15,17 @@ import pytest
 if TYPE_CHECKING:
     from autohier.data.store.reader import ClipStore
     from command_line import Autohier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _heeds_ctrl_c() -> Iterator[None]:
+    """Commands that tests start heed SIGINT, also where a shell runs the tests in the background.
+
+    Such a shell has its children ignore SIGINT, and what is ignored stays so in their children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,10 @@ def search(
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit by default.")
     ] = None,
-    cpus_per_trial: Annotated[float, typer.Option(help="Processor cores of a trial.")] = 1,
+    cpus_per_trial: Annotated[
+        float | None,
+        typer.Option(help="Processor cores of a trial; by default 1, or a GPU's share."),
+    ] = None,
     gpus_per_trial: Annotated[
         float | None, typer.Option(help="Share of a GPU, e.g. 0.5; 1 where there is one.")
     ] = None,
@@ -67,7 +70,7 @@ def search(
     folder = free_folder(plan.name, out)
     if loaded.dataset == "demo":
         _prepare_demo(data)
-    check_plan(plan)
+    plan = check_plan(plan)
     folder.write_plan(plan, provenance())
     drive_and_tell(folder, plan)
 

@@ -30,11 +30,14 @@ class SweepPlan(FrozenModel):
     """Unique where sweeps share a database."""
     data_folder: str
     """Where prepared datasets lie."""
+    clips_fingerprint: str | None = None
+    """Of the clips that the sweep began with."""
     stage_folder: str
     """Where finished stages lie; sweeps beside each other share it."""
     parallel: PositiveInt | None = None
     """Trials at a time; None runs as many as the machines hold."""
-    cpus_per_trial: PositiveFloat = 1
+    cpus_per_trial: PositiveFloat | None = None
+    """None takes one, or where trials hold GPUs as many as the machine has per trial."""
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     """None takes one where there is any, else none."""
     ray_address: str | None = None

@@ -22,6 +22,7 @@ from autohier.errors import AutohierError
 from autohier.records.diary import TrialDiary
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.logs import logging_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
 
 def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
-    with diary.curves(clips.manifest.class_names) as curves:
+    with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
             setting,
             clips=clips,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from autohier.errors import InputError
 from autohier.settings.sweep import SweepPlan
+from autohier.sweep.signals import sigterm_interrupts
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -87,15 +88,25 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
             remedy="start it first",
         ) from error
     try:
-        yield _share(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+        with sigterm_interrupts():
+            yield share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
     finally:
         ray.shutdown()
 
 
-def _share(plan: SweepPlan, nodes: list[dict[str, float]]) -> Share:
+def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
+    """A trial's share of machines.
+
+    Args:
+        plan: what the sweep asks for.
+        nodes: the resources of every machine, by Ray's names.
+
+    Raises:
+        InputError: where no machine holds a trial.
+    """
     has_gpu = any(node.get("GPU", 0) for node in nodes)
     gpus = plan.gpus_per_trial if plan.gpus_per_trial is not None else float(has_gpu)
-    cpus = plan.cpus_per_trial
+    cpus = plan.cpus_per_trial or _cpus_beside(gpus, nodes)
     fitting = sum(_trials_on(node, cpus, gpus) for node in nodes)
     if not fitting:
         sizes = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
@@ -108,6 +119,14 @@ def _share(plan: SweepPlan, nodes: list[dict[str, float]]) -> Share:
     return Share(cpus, gpus, min(plan.parallel or fitting, fitting), node_cpus)
 
 
-def _trials_on(node: dict[str, float], cpus: float, gpus: float) -> int:
+def _cpus_beside(gpus: float, nodes: Sequence[Mapping[str, float]]) -> float:
+    """Cores for a trial that was given no number: clips are decoded on them while the GPU computes."""
+    if not gpus:
+        return 1.0
+    holding = [node for node in nodes if node.get("GPU", 0) >= gpus]
+    return float(max(1, min((node.get("CPU", 0) * gpus // node["GPU"] for node in holding), default=1)))
+
+
+def _trials_on(node: Mapping[str, float], cpus: float, gpus: float) -> int:
     by_cpus = int(node.get("CPU", 0) / cpus)
     return min(by_cpus, int(node.get("GPU", 0) / gpus)) if gpus else by_cpus

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +14,7 @@ from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.store import StageStore
 from autohier.data.store.paths import store_folder
 from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
 from autohier.records.hparams import write_experiment
 from autohier.records.reader import Records, read_records
 from autohier.records.rows import reading_row
@@ -28,6 +26,8 @@ from autohier.sweep.cluster import Share, ray_session
 from autohier.sweep.display import Display
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.lock import hold_sweep
+from autohier.sweep.logs import logging_to
+from autohier.sweep.signals import sigterm_interrupts
 from autohier.sweep.study import SweepStudy
 
 _SHARED = "pass 1"
@@ -46,24 +46,34 @@ class SweepEnd:
         return self.finished >= self.target
 
 
-def check_plan(plan: SweepPlan) -> Path:
-    """Check that a plan and its clips fit together, before anything is paid; where the clips lie.
+def check_plan(plan: SweepPlan) -> SweepPlan:
+    """Check that a plan and its clips fit together, before anything is paid.
+
+    Returns:
+        The plan, which now names the clips it was checked with.
 
     Raises:
         MissingDataError: where the dataset is not prepared.
         InputError: where space and clips do not fit together.
     """
-    clip_folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+    clip_folder = _clip_folder(plan)
+    clips = ClipStore.open(clip_folder)
+    if plan.clips_fingerprint not in (None, clips.fingerprint):
+        raise InputError(
+            f"the clips in {clip_folder} must be those that the sweep began with",
+            got=f"fingerprint {clips.fingerprint[:12]}, not {plan.clips_fingerprint[:12]}",
+            remedy="prepare them as they were, or start a new sweep",
+        )
     trial = open_trial(
         plan.space.setting(FLAT_CHOICE, seed=plan.seed),
-        clips=ClipStore.open(clip_folder),
+        clips=clips,
         stages=StageStore(Path(plan.stage_folder)),
         reporter=Reporters(),
         device="cpu",
     )
     trial.check_network(plan.space.search.levels)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
-    return clip_folder
+    return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})
 
 
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
@@ -81,8 +91,8 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     """
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
-    clip_folder = check_plan(plan)
-    with hold_sweep(folder.lock_file), _logging_to(folder.log_file):
+    plan = check_plan(plan)
+    with hold_sweep(folder.lock_file), logging_to(folder.log_file), sigterm_interrupts():
         study = SweepStudy(plan, folder)
         lost = study.reconcile()
         if lost:
@@ -90,20 +100,18 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         write_experiment(folder.tensorboard, plan.space.search)
         if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
             with ray_session(plan) as share:
-                _run(folder, plan, study, clip_folder, share, display)
+                _run(folder, plan, study, share, display)
         return SweepEnd(study.num_finished(), plan.trials)
 
 
-def _run(
-    folder: SweepFolder, plan: SweepPlan, study: SweepStudy, clip_folder: Path, share: Share, display: Display
-) -> None:
+def _run(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, share: Share, display: Display) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
     from autohier.sweep.actor import TrialJob  # noqa: PLC0415
     from autohier.sweep.stage_actor import Event, run_beside  # noqa: PLC0415
     from autohier.sweep.tuning import run_trials  # noqa: PLC0415
 
     device = "auto" if share.gpus else "cpu"
-    job = TrialJob(folder, clip_folder, Path(plan.stage_folder), device, share.num_threads)
+    job = TrialJob(folder, _clip_folder(plan), Path(plan.stage_folder), device, share.num_threads)
 
     def show(name: str, event: Event) -> None:
         stage, epoch, accuracy, reused = event
@@ -129,21 +137,11 @@ def _run(
     RecordWriter(folder.records).test_read(winner.trial, rows)
 
 
+def _clip_folder(plan: SweepPlan) -> Path:
+    return store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+
+
 def _unread_winner(records: Records) -> TrialRow | None:
     """The best complete trial, where its test accuracy is not known yet."""
     ranked = records.ranked()
     return ranked[0] if ranked and not records.tests_of(ranked[0].trial) else None
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    """Keep warnings and failures in the sweep's log."""
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("autohier")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()

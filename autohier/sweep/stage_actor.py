@@ -14,10 +14,11 @@ from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import read_tests, run_trial, train_flat
-from autohier.errors import AutohierError
+from autohier.errors import AutohierError, TrialError
 from autohier.settings.space import Setting
 from autohier.sweep.actor import TrialJob, open_clips
 from autohier.sweep.cluster import Share
+from autohier.sweep.logs import logging_to
 
 _POLL_S = 0.3
 
@@ -36,12 +37,14 @@ class StageActor:
 
     def pass_1(self) -> StageResult:
         """Train pass 1, or find it."""
-        return train_flat(self._open(Reporters(self)))
+        with logging_to(self._job.folder.log_file):
+            return train_flat(self._open(Reporters(self)))
 
     def tests(self) -> list[tuple[str, Evaluation]]:
         """The test readings of a finished trial; see core.trial.read_tests."""
-        trial = self._open(Reporters(self))
-        return read_tests(trial, run_trial(trial))
+        with logging_to(self._job.folder.log_file):
+            trial = self._open(Reporters(self))
+            return read_tests(trial, run_trial(trial))
 
     def events(self, since: int) -> list[Event]:
         """What happened after the first ``since`` events."""
@@ -76,7 +79,7 @@ def run_beside(
     """Run one method of a StageActor and wait for it, passing its events on.
 
     Raises:
-        AutohierError: what the method raised.
+        AutohierError: what the method raised, or where its process died.
     """
     # Two threads of calls: one works, the other answers for its events.
     actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
@@ -96,5 +99,10 @@ def run_beside(
         if isinstance(cause, AutohierError):
             raise cause from error
         raise
+    except ray.exceptions.RayActorError as error:
+        raise TrialError(
+            "the process that runs " + method.replace("_", " ") + " must live on, and it died",
+            remedy="give it more memory, or resume where the machine was lost",
+        ) from error
     finally:
         ray.kill(actor)

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from ray import tune
@@ -19,6 +14,7 @@ from autohier.sweep.display import Display
 from autohier.sweep.events import DisplayCallback
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.searcher import StudySearcher
+from autohier.sweep.signals import sigterm_ends_tune
 from autohier.sweep.study import Asked, SweepStudy
 
 _DEATHS_FORGIVEN = 3
@@ -51,7 +47,7 @@ def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Sha
             verbose=0,
         ),
     )
-    with _terminate_cleanly():
+    with sigterm_ends_tune():
         tuner.fit()
 
 
@@ -71,16 +67,3 @@ def _record_death(folder: SweepFolder, asked: Asked, reason: str) -> None:
         source=asked.source,
     )
     diary.fail(reason)
-
-
-@contextmanager
-def _terminate_cleanly() -> Iterator[None]:
-    # Tune ends cleanly on SIGUSR1 and SIGINT, while Ray's own handler of SIGTERM loses the last reports.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -154,7 +154,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(tmp_path: Path, how
         process.send_signal(how)
         _, told = process.communicate(timeout=30)
     if how == signal.SIGINT:
-        assert process.returncode == 130
+        assert process.returncode == 130, told
         assert "finished shards are kept: give the same command to go on" in told
         assert "Traceback" not in told
     while group_is_alive(process.pid) and time.monotonic() < deadline_s:

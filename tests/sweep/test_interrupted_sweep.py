@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import optuna
@@ -54,3 +55,29 @@ def test_resume_reaches_the_number_with_the_settings_the_study_held(sweeps, stop
     assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.WAITING))
     # Only what was unfinished ran: settings told before the stop are not started again.
     assert all(f"{trial} started" not in said for trial, _ in finished)
+
+
+def test_sigterm_before_any_trial_says_how_to_go_on(sweeps):
+    driver = sweeps.search("early", "--trials", "1", "--set", "pass_1.epochs=500", "--set", "known=[]")
+    lock = sweeps.folder / "sweeps" / "early" / "driver.lock"
+
+    out, err = sweeps.stop_when(driver, signal.SIGTERM, lock.exists)
+
+    assert driver.returncode == 130, out + err
+    assert "autohier resume sweeps/early" in out
+    assert not err
+
+
+def test_a_sweep_does_not_go_on_with_other_clips(sweeps, autohier, monkeypatch):
+    driver = sweeps.search("moved", "--trials", "1", "--set", "pass_1.epochs=500")
+    journal = sweeps.folder / "sweeps" / "moved" / "study.journal"
+    sweeps.stop_when(driver, signal.SIGINT, journal.exists)
+    plan_file = sweeps.folder / "sweeps" / "moved" / "sweep.json"
+    content = json.loads(plan_file.read_text())
+    content["plan"]["clips_fingerprint"] = "0" * 64
+    plan_file.write_text(json.dumps(content))
+
+    monkeypatch.chdir(sweeps.folder)
+    said = autohier("resume", "moved")
+
+    assert "must be those that the sweep began with" in said.error

@@ -5,23 +5,9 @@ import pytest
 
 from autohier.errors import InputError
 from autohier.settings.loading import load_space
-from autohier.settings.sweep import SweepPlan
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.study import SweepStudy
-
-
-def make_plan(tmp_path, **changes):
-    values = {
-        "name": "sweep",
-        "study_name": "sweep",
-        "space": load_space("demo"),
-        "trials": 6,
-        "sampler": "tpe",
-        "data_folder": str(tmp_path),
-        "stage_folder": str(tmp_path),
-        **changes,
-    }
-    return SweepPlan(**values)
+from plans import make_plan
 
 
 def open_study(tmp_path, **changes):

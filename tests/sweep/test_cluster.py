@@ -1,0 +1,35 @@
+"""A trial's share of the machines."""
+
+import pytest
+
+from autohier.errors import InputError
+from autohier.sweep.cluster import share_of
+from plans import make_plan
+
+LAPTOP = {"CPU": 4.0}
+TWO_GPUS = {"CPU": 16.0, "GPU": 2.0}
+
+
+def test_on_a_laptop_every_core_holds_a_trial(tmp_path):
+    share = share_of(make_plan(tmp_path), [LAPTOP])
+
+    assert (share.cpus, share.gpus, share.parallel) == (1, 0, 4)
+    assert share.alone().num_threads == 4
+
+
+@pytest.mark.parametrize(("gpus", "cpus", "parallel"), [(None, 8, 2), (0.5, 4, 4), (2, 16, 1)])
+def test_beside_a_gpu_a_trial_decodes_on_its_part_of_the_cores(tmp_path, gpus, cpus, parallel):
+    share = share_of(make_plan(tmp_path, gpus_per_trial=gpus), [TWO_GPUS])
+
+    assert (share.cpus, share.parallel) == (cpus, parallel)
+
+
+def test_cores_that_are_asked_for_are_given(tmp_path):
+    share = share_of(make_plan(tmp_path, cpus_per_trial=2, parallel=3), [TWO_GPUS, LAPTOP])
+
+    assert (share.cpus, share.gpus, share.parallel) == (2, 1, 2)
+
+
+def test_a_trial_that_fits_no_machine_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a trial of 1 CPUs and 1 GPUs must fit one machine"):
+        share_of(make_plan(tmp_path, gpus_per_trial=1), [LAPTOP])
