@@ -19,6 +19,10 @@ class FakeFeed:
     def num_clips(self, part):  # noqa: ARG002
         return len(self.labels)
 
+    @property
+    def num_training_batches(self):
+        return -(-len(self.labels) // self.batch_size)
+
     def training_epoch(self, seed):
         self.seeds.append(seed)
         order = torch.randperm(len(self.labels), generator=torch.Generator().manual_seed(seed))

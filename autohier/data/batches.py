@@ -65,6 +65,11 @@ class ClipBatches:
     device: torch.device
     num_threads: int = 1
 
+    @property
+    def num_training_batches(self) -> int:
+        """Batches of an epoch, none larger than ``batch_size``."""
+        return -(-len(self.rows) // self.batch_size)
+
     def training_epoch(self, seed: int) -> Iterator[Batch]:
         """Every row once, in an order and with segment offsets that follow from the seed.
 
@@ -74,8 +79,7 @@ class ClipBatches:
         random = np.random.default_rng(seed)
         order = random.permutation(len(self.rows))
         offsets = random.random(len(self.rows))
-        num_batches = -(-len(self.rows) // self.batch_size)
-        yield from self._read(np.array_split(order, num_batches), offsets)
+        yield from self._read(np.array_split(order, self.num_training_batches), offsets)
 
     def evaluation_set(self, set_index: int, num_sets: int) -> Iterator[Batch]:
         """Every row once, in order, with the frames of one of ``num_sets`` sets."""

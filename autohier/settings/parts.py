@@ -72,10 +72,11 @@ class OptimisationSettings(FrozenModel):
 
     batch_size: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-4
-    """At the start of a stage; pass_2 and pruning may have their own."""
+    """At the start of a stage (one-cycle: its highest); pass_2 and pruning may have their own."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    schedule: Literal["plateau", "cosine"] = "plateau"
-    """plateau: the rate drops when the validation loss stalls (HAC); cosine: it falls to zero in a stage."""
+    schedule: Literal["plateau", "cosine", "one-cycle"] = "plateau"
+    """plateau: the rate drops when the validation loss stalls (HAC); cosine: it falls to zero in a stage;
+    one-cycle: it rises to learning_rate first, for networks that start from random weights."""
     lr_patience: PositiveInt = 2
     """plateau: epochs without a lower validation loss before the rate drops."""
     lr_factor: Fraction = 0.1

@@ -49,6 +49,8 @@ class SearchRanges(FrozenModel):
     )
     """Table of pruning ratios; 0 is the control arm that retrains and prunes nothing."""
     max_passes: Annotated[int, Field(ge=0)] = 7
+    keep_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How often a drawn setting keeps the superclass counts and loss weights of one of the best so far."""
 
 
 class KnownChoice(Choice):

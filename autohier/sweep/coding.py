@@ -63,5 +63,10 @@ def encode(space: Space, choice: Choice) -> dict[str, Any]:
     }
 
 
+def prefix_names(space: Space) -> list[str]:
+    """The parameters that pass 2 follows from."""
+    return [*_fanout_names(space), "weight_ratio"]
+
+
 def _fanout_names(space: Space) -> list[str]:
     return [f"fanout_{level + 1}" for level in range(space.search.levels)]

@@ -2,8 +2,10 @@
 
 Every setting of a sweep is an *ask*, numbered from 0; ``t0007`` is ask 7. What an ask draws depends on the
 sweep's seed, its number and the results told so far, never on how often a driver was started: known settings
-come first, then a sampler seeded by (seed, ask). A trial that no living driver owns is told FAIL without a
-reason, and its ask is asked again with the same parameters; so no setting is lost and none counted twice.
+come first, then a sampler seeded by (seed, ask), which now and then keeps the superclasses and weights of one
+of the best settings. A trained chain of passes also tells of every shorter one, marked as derived. A trial
+that no living driver owns is told FAIL without a reason, and its ask is asked again with the same parameters;
+so no setting is lost and none counted twice.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -25,9 +28,12 @@ from autohier.settings.space import Setting
 from autohier.settings.sweep import SamplerName, SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.reuse import DERIVED_FROM, best_prefixes, shorter_chains
 
 _ASK, _SOURCE, _REASON = "ask", "source", "reason"
+_KEPT = "drawn, prefix kept"
 _STARTUP_TRIALS = 10
+"""Settings tried before the sampler learns from them; until then they are drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class SweepStudy:
         orphans = self._trials(TrialState.RUNNING)
         for orphan in orphans:
             self._study.tell(orphan.number, state=TrialState.FAIL)
+        self._derive()
         return sum(_was_handed_out(orphan) for orphan in orphans)
 
     def ask(self) -> Asked | None:
@@ -88,7 +95,7 @@ class SweepStudy:
             known = self._plan.space.known[ask]
             trial = self._enqueued(encode(self._plan.space, known.as_choice()), ask, known.source)
         else:
-            trial = self._drawn(ask)
+            trial = self._drawn(ask, trials)
         choice = decode(self._plan.space, trial.params)
         trial.set_user_attr("choice", choice.model_dump(mode="json"))
         setting = self._plan.space.setting(choice, seed=self._plan.seed)
@@ -106,6 +113,7 @@ class SweepStudy:
             asked.trial.report(accuracy, step=pass_index)
         self._keep(asked, facts)
         self._study.tell(asked.trial, max(chain))
+        self._derive()
 
     def tell_failure(self, asked: Asked, reason: str) -> None:
         """A trial failed by its own fault: its setting counts as tried."""
@@ -131,13 +139,28 @@ class SweepStudy:
         self._study.enqueue_trial(dict(params), user_attrs={_ASK: ask, _SOURCE: source})
         return self._study.ask(distributions(self._plan.space))
 
-    def _drawn(self, ask: int) -> optuna.Trial:
-        startup = max(_STARTUP_TRIALS, len(self._plan.space.known))
-        self._study.sampler = _sampler(self._plan.sampler, derive_seed(self._plan.seed, "ask", ask), startup)
-        trial = self._study.ask(distributions(self._plan.space))
+    def _drawn(self, ask: int, trials: Sequence[FrozenTrial]) -> optuna.Trial:
+        space, seed = self._plan.space, self._plan.seed
+        starting = sum(map(_is_tried, trials)) < max(_STARTUP_TRIALS, len(space.known))
+        self._study.sampler = _sampler(
+            "random" if starting else self._plan.sampler, derive_seed(seed, "ask", ask)
+        )
+        random = np.random.default_rng(derive_seed(seed, "prefix", ask))
+        prefixes = best_prefixes(space, trials)
+        if prefixes and random.random() < space.search.keep_prefix:
+            return self._enqueued(prefixes[random.integers(len(prefixes))], ask, _KEPT)
+        trial = self._study.ask(distributions(space))
         trial.set_user_attr(_SOURCE, "drawn")
         trial.set_user_attr(_ASK, ask)
         return trial
+
+    def _derive(self) -> None:
+        """Tell what trained chains say of shorter ones, where a driver died before it did."""
+        trials = self._trials(TrialState.COMPLETE)
+        known = {trial.user_attrs.get(DERIVED_FROM) for trial in trials}
+        for trial in trials:
+            if _ASK in trial.user_attrs and trial.number not in known:
+                self._study.add_trials(shorter_chains(trial))
 
     def _keep(self, asked: Asked, facts: Mapping[str, Any]) -> None:
         for name, fact in facts.items():
@@ -150,7 +173,8 @@ def _was_handed_out(trial: FrozenTrial) -> bool:
 
 
 def _is_tried(trial: FrozenTrial) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _REASON in trial.user_attrs
+    ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _REASON in trial.user_attrs
+    return ended and DERIVED_FROM not in trial.user_attrs
 
 
 def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
@@ -166,12 +190,13 @@ def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     }
 
 
-def _sampler(name: SamplerName, seed: int, startup: int) -> BaseSampler:
+def _sampler(name: SamplerName, seed: int) -> BaseSampler:
+    # Optuna's own start-up would count derived observations as trials, so it is left to the study.
     if name == "random":
         return RandomSampler(seed=seed)
     if name == "gp":
-        return GPSampler(seed=seed, n_startup_trials=startup)
-    return TPESampler(seed=seed, n_startup_trials=startup)
+        return GPSampler(seed=seed, n_startup_trials=1)
+    return TPESampler(seed=seed, n_startup_trials=1)
 
 
 def _open_storage(plan: SweepPlan, folder: SweepFolder) -> BaseStorage:

@@ -43,7 +43,7 @@ def test_the_value_of_a_trial_is_the_highest_of_its_chain(tmp_path):
     study = open_study(tmp_path, trials=1)
     asked = study.ask()
     study.tell_accuracy(asked, [0.5, 0.6, 0.4], {"kept_pass": 1})
-    (trial,) = study._trials()
+    trial = study._trials()[0]
     assert trial.value == 0.6
     assert trial.intermediate_values == {0: 0.5, 1: 0.6, 2: 0.4}
     assert trial.user_attrs["kept_pass"] == 1
@@ -109,7 +109,7 @@ def test_a_setting_that_failed_by_itself_counts_as_tried(tmp_path):
     study.tell_accuracy(study.ask(), [0.5], {})
     assert study.num_finished() == 2
     assert study.ask() is None
-    states = [trial.state for trial in study._trials()]
+    states = [trial.state for trial in study._trials() if "ask" in trial.user_attrs]
     assert states == [optuna.trial.TrialState.FAIL, optuna.trial.TrialState.COMPLETE]
 
 
@@ -129,3 +129,54 @@ def test_a_database_holds_the_study_too(tmp_path):
 def test_a_storage_that_cannot_be_opened_is_told(tmp_path):
     with pytest.raises(InputError, match="--storage must be an Optuna storage URL"):
         open_study(tmp_path, storage="nosuch://host/name")
+
+
+def test_a_chain_tells_of_every_shorter_one(tmp_path):
+    study = open_study(tmp_path, trials=2)
+    asked = study.ask()
+    cap = asked.setting.choice.passes
+    assert cap == 3
+    # The stop rule ended the chain after two pruning passes: a cap of 2 would have trained the same.
+    study.tell_accuracy(asked, [0.5, 0.7, 0.6], {})
+
+    derived = [trial for trial in study._trials() if trial.user_attrs.get("derived_from") == 0]
+    assert [trial.params["passes"] for trial in derived] == [0, 1, 2]
+    assert [trial.value for trial in derived] == [0.5, 0.7, 0.7]
+    assert {key: value for key, value in derived[0].params.items() if key != "passes"} == {
+        key: value for key, value in study._trials()[0].params.items() if key != "passes"
+    }
+    assert study.num_finished() == 1
+    assert study.ask().name == "t0001"
+
+
+def test_a_driver_may_die_before_it_told_of_shorter_chains(tmp_path):
+    whole = open_study(tmp_path / "whole")
+    run(whole, 3)
+    dead = open_study(tmp_path / "dead")
+    run(dead, 2)
+    asked = dead.ask()
+    for step, accuracy in enumerate([0.1, accuracy_of(asked.setting.choice)]):
+        asked.trial.report(accuracy, step=step)
+    dead._study.tell(asked.trial, accuracy_of(asked.setting.choice))
+
+    study = open_study(tmp_path / "dead")
+    study.reconcile()
+    assert [trial.params for trial in study._trials()] == [trial.params for trial in whole._trials()]
+    assert run(study, 99) == run(whole, 99)
+
+
+@pytest.mark.parametrize("how_often", [0.0, 1.0])
+def test_drawn_settings_keep_a_good_prefix_as_often_as_the_space_says(tmp_path, how_often):
+    space = load_space("demo")
+    search = space.search.model_copy(update={"keep_prefix": how_often})
+    study = open_study(tmp_path, space=space.model_copy(update={"search": search}), trials=20)
+    drawn = list(run(study, 99).values())
+
+    prefixes = [(choice.superclasses, choice.weight_ratio) for choice in drawn]
+    repeats = [prefix in prefixes[:place] for place, prefix in enumerate(prefixes)]
+    num_known = len(space.known)
+    if how_often:
+        assert all(repeats[num_known:])
+        assert len(set(drawn)) > num_known + 5  # the rest is drawn
+    else:
+        assert sum(repeats[num_known:]) < 8

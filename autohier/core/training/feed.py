@@ -53,6 +53,11 @@ class Feed:
         """Clips of one part of the split."""
         return len(getattr(self.split, part))
 
+    @property
+    def num_training_batches(self) -> int:
+        """Steps of an epoch."""
+        return self._batches("train").num_training_batches
+
     def training_epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Shuffled, augmented training batches; order, frames, crops and flips follow from the seed alone.
 

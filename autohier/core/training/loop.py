@@ -9,16 +9,15 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.feed import Feed
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
+from autohier.core.training.schedules import ScheduleName, open_schedule
 from autohier.digest import derive_seed
 from autohier.errors import TrialError
 
@@ -31,7 +30,7 @@ def train(
     epochs: int,
     learning_rate: float,
     weight_decay: float,
-    schedule: Literal["plateau", "cosine"],
+    schedule: ScheduleName,
     lr_patience: int,
     lr_factor: float,
     seed: int,
@@ -42,8 +41,8 @@ def train(
     """Train a network in place with Adam.
 
     HAC section 4: "plateau", from 1e-4 to a tenth of it after two epochs in which the validation loss has
-    not improved. "cosine" is ours, for short stages: the rate falls to zero over the stage's epochs.
-    The optimizer is always a fresh one: momentum from before a pruning pass would revive pruned filters.
+    not improved. The optimizer is always a fresh one: momentum from before a pruning pass would revive
+    pruned filters.
 
     Args:
         network: maps clips to one ``scores_BS`` per headed stack.
@@ -52,7 +51,7 @@ def train(
         epochs: passes over the training clips.
         learning_rate: at the start.
         weight_decay: Adam's l2 term.
-        schedule: "plateau" or "cosine".
+        schedule: of the rate; see core.training.schedules.
         lr_patience: plateau: epochs without a lower validation loss before the rate drops.
         lr_factor: plateau: what the rate is multiplied by then.
         seed: epoch e draws everything from (seed, e) alone.
@@ -64,7 +63,14 @@ def train(
         TrialError: where a training or validation loss is not a finite number.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    lower_rate = _schedule(optimizer, schedule, epochs, lr_patience, lr_factor)
+    course = open_schedule(
+        schedule,
+        optimizer,
+        epochs=epochs,
+        num_batches=feed.num_training_batches,
+        patience=lr_patience,
+        factor=lr_factor,
+    )
     history = []
     for epoch in range(epochs):
         started = time.perf_counter()
@@ -75,6 +81,7 @@ def train(
         for clips_BCTHW, labels_B in batches:
             losses_L = _step(network, optimizer, loss, clips_BCTHW, labels_B, autocast)
             after_step()
+            course.after_step()
             # Summed on the device: reading the loss at every step would make an accelerator wait.
             mean_L += losses_L * (len(labels_B) / feed.num_clips("train"))
         validation = evaluate(network, feed, "validation", loss, num_sets=1, autocast=autocast)
@@ -89,21 +96,10 @@ def train(
             num_clips=feed.num_clips("train"),
         )
         _check_finite(metrics)
-        lower_rate(validation.loss)
+        course.after_epoch(validation.loss)
         history.append(metrics)
         on_epoch(metrics)
     return tuple(history)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, schedule: str, epochs: int, lr_patience: int, lr_factor: float
-) -> Callable[[float], None]:
-    """What is called with every epoch's validation loss and sets the rate of the next."""
-    if schedule == "cosine":
-        cosine = CosineAnnealingLR(optimizer, T_max=epochs)
-        return lambda _: cosine.step()
-    # torch counts the epochs it tolerates, HAC the epoch at which the rate drops.
-    return ReduceLROnPlateau(optimizer, factor=lr_factor, patience=lr_patience - 1, threshold=0.0).step
 
 
 def _step(

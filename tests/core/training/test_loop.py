@@ -83,6 +83,23 @@ def test_a_cosine_falls_to_zero_over_the_stage():
     assert [metrics.learning_rate for metrics in history] == pytest.approx(by_hand)
 
 
+def test_one_cycle_rises_and_falls_within_the_stage():
+    # 4 epochs of 3 steps: from 0.1/25 up to 0.1 over the first three tenths of the 12 steps, which is
+    # step 0.3 * 12 - 1 = 2.6, then down to 0.1/25/1e4 at step 11, both along half a cosine. Epochs start
+    # at steps 0, 3, 6 and 9.
+    def between(start, end, share):
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    history = train(OneHead(), make_feed(), make_loss(), epochs=4, **{**RECIPE, "schedule": "one-cycle"})
+    falling = [between(0.1, 0.1 / 25 / 1e4, (step - 2.6) / (11 - 2.6)) for step in (3, 6, 9)]
+    assert [metrics.learning_rate for metrics in history] == pytest.approx([0.1 / 25, *falling])
+
+
+def test_one_cycle_fits_the_shortest_stage():
+    feed = FakeFeed([-1.0, 1.0], [0, 1], batch_size=2)
+    train(OneHead(), feed, make_loss(), epochs=1, **{**RECIPE, "schedule": "one-cycle"})
+
+
 def test_equal_seeds_give_equal_bits_and_epochs_differ():
     first, second, feed = OneHead(), OneHead(), make_feed()
     assert _untimed(train(first, feed, make_loss(), epochs=3, **RECIPE)) == _untimed(
