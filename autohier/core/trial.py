@@ -54,8 +54,9 @@ class TrialOutcome:
         return self.kept.accuracy
 
     def epochs(self, *, reused: bool) -> int:
-        """Epochs found in the stage store (True) or trained (False)."""
-        return sum(len(stage.epochs) for stage in self.stages if stage.reused is reused)
+        """Epochs found in the stage store (True), finished or from a run cut short, or trained (False)."""
+        found = sum(len(stage.epochs) if stage.reused else stage.num_restored for stage in self.stages)
+        return found if reused else sum(len(stage.epochs) for stage in self.stages) - found
 
     def seconds(self, *, reused: bool) -> float:
         """Seconds that the store spared (True) or that stages took (False)."""

@@ -37,6 +37,8 @@ class StageResult:
     """What computing it took, on whoever computed it."""
     reused: bool
     """True where it was found in the stage store."""
+    num_restored: int = 0
+    """Epochs that an earlier process had trained before it was cut short."""
 
     @property
     def accuracy(self) -> float:

@@ -1,4 +1,4 @@
-"""Running a stage: found in the store and replayed, or trained, measured and published."""
+"""Running a stage: found in the store and replayed, or trained (on), measured and published."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from autohier.core.stages.inputs import NetworkInputs, StageInputs, stage_key
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.stages.store import StageStore
+from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.devices import Device
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.feed import Feed
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
-from autohier.core.training.metrics import EpochMetrics, Evaluation
+from autohier.core.training.metrics import EpochMetrics
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.parts import OptimisationSettings
@@ -102,10 +103,25 @@ def run_stage(
             context.reporter.epoch_finished(kind, pass_index, metrics)
         context.reporter.stage_finished(found)
         return found
+    lesson, checkpoint = prepare(), context.store.partial(kind, key)
+    network = context.device.prepare(lesson.network)
+    loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
+    epochs = _train(
+        lesson,
+        network,
+        loss,
+        context,
+        checkpoint,
+        lambda metrics: context.reporter.epoch_finished(kind, pass_index, metrics),
+    )
     started = time.perf_counter()
-    lesson = prepare()
-    epochs, evaluation = _teach(
-        lesson, context, lambda metrics: context.reporter.epoch_finished(kind, pass_index, metrics)
+    evaluation = evaluate(
+        network,
+        context.feed,
+        "validation",
+        loss,
+        num_sets=context.feed.test_sets,
+        autocast=context.device.autocast,
     )
     result = StageResult(
         kind=kind,
@@ -117,20 +133,25 @@ def run_stage(
         stack_accuracies=evaluation.stack_accuracies,
         confusion_KK=evaluation.confusion_KK,
         cost=measure_cost(lesson.network, context.feed.clip_shape),
-        seconds=time.perf_counter() - started,
+        seconds=sum(metrics.seconds for metrics in epochs) + time.perf_counter() - started,
         reused=False,
+        num_restored=checkpoint.num_restored,
     )
     context.store.publish(result, inputs, {**lesson.network.state_dict(), **lesson.extra_tensors})
+    checkpoint.remove()
     context.reporter.stage_finished(result)
     return result
 
 
-def _teach(
-    lesson: Lesson, context: StageContext, on_epoch: Callable[[EpochMetrics], None]
-) -> tuple[tuple[EpochMetrics, ...], Evaluation]:
-    network: nn.Module = context.device.prepare(lesson.network)
-    loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
-    epochs = train(
+def _train(
+    lesson: Lesson,
+    network: nn.Module,
+    loss: HierarchicalLoss,
+    context: StageContext,
+    checkpoint: EpochCheckpoint,
+    on_epoch: Callable[[EpochMetrics], None],
+) -> tuple[EpochMetrics, ...]:
+    return train(
         network,
         context.feed,
         loss,
@@ -144,13 +165,5 @@ def _teach(
         after_step=lesson.after_step,
         on_epoch=on_epoch,
         autocast=context.device.autocast,
+        checkpoint=checkpoint,
     )
-    evaluation = evaluate(
-        network,
-        context.feed,
-        "validation",
-        loss,
-        num_sets=context.feed.test_sets,
-        autocast=context.device.autocast,
-    )
-    return epochs, evaluation

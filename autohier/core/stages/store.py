@@ -2,7 +2,8 @@
 
 Layout: ``<store>/<kind>/<key>/`` holds ``stage.json`` (inputs, measurements, sizes and digests of the other
 files), ``model.safetensors``, ``epochs.parquet`` and ``confusion.npy``. A stage whose files are not what was
-published is moved to ``<store>/quarantine/`` and computed again.
+published is moved to ``<store>/quarantine/`` and computed again. ``<store>/partial/`` holds the epoch
+checkpoints of stages that are not finished.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
 from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.result import StageKind, StageResult
+from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.metrics import EpochMetrics
 from autohier.digest import digest, digest_file
 from autohier.errors import InputError, StageDamagedError
@@ -89,6 +91,10 @@ class StageStore:
             ) from error
         return weights
 
+    def partial(self, kind: StageKind, key: str) -> EpochCheckpoint:
+        """Where an unfinished stage keeps its epochs."""
+        return EpochCheckpoint(self.folder / "partial" / f"{kind}-{key}")
+
     def _path(self, kind: StageKind, key: str) -> Path:
         return self.folder / kind / key
 
@@ -141,15 +147,10 @@ def _read_result(path: Path) -> StageResult:
         parent_key=told["parent_key"],
         pass_index=told["pass_index"],
         hierarchy=Hierarchy.from_lists(told["hierarchy"]),
-        epochs=tuple(_epoch(row) for row in rows),
+        epochs=tuple(EpochMetrics.from_row(row) for row in rows),
         stack_accuracies=tuple(told["stack_accuracies"]),
         confusion_KK=np.load(path / _CONFUSION, allow_pickle=False),
         cost=Cost(**told["cost"]),
         seconds=told["seconds"],
         reused=True,
     )
-
-
-def _epoch(row: dict[str, Any]) -> EpochMetrics:
-    lists = {name: tuple(row[name]) for name in ("stack_losses", "stack_accuracies")}
-    return EpochMetrics(**{**row, **lists})

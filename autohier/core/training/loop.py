@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.feed import Feed
 from autohier.core.training.losses import HierarchicalLoss
@@ -37,6 +38,7 @@ def train(
     after_step: Callable[[], None] = lambda: None,
     on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    checkpoint: EpochCheckpoint | None = None,
 ) -> tuple[EpochMetrics, ...]:
     """Train a network in place with Adam.
 
@@ -56,8 +58,9 @@ def train(
         lr_factor: plateau: what the rate is multiplied by then.
         seed: epoch e draws everything from (seed, e) alone.
         after_step: called after every optimizer step; pruning re-applies its masks here.
-        on_epoch: called after every epoch's validation.
+        on_epoch: called after every epoch's validation, and at once for epochs that the checkpoint holds.
         autocast: opens the precision to compute in.
+        checkpoint: written after every epoch; training goes on after the last epoch that it holds.
 
     Raises:
         TrialError: where a training or validation loss is not a finite number.
@@ -71,8 +74,10 @@ def train(
         patience=lr_patience,
         factor=lr_factor,
     )
-    history = []
-    for epoch in range(epochs):
+    history = checkpoint.restore(network, optimizer, course) if checkpoint else []
+    for metrics in history:
+        on_epoch(metrics)
+    for epoch in range(len(history), epochs):
         started = time.perf_counter()
         rate = float(optimizer.param_groups[0]["lr"])
         batches = feed.training_epoch(derive_seed(seed, epoch))
@@ -98,6 +103,8 @@ def train(
         _check_finite(metrics)
         course.after_epoch(validation.loss)
         history.append(metrics)
+        if checkpoint:
+            checkpoint.save(network, optimizer, course, history)
         on_epoch(metrics)
     return tuple(history)
 

@@ -5,7 +5,9 @@ Legend: K classes; stacks are listed front to back, the last one holds the class
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,12 @@ class EpochMetrics:
     def accuracy(self) -> float:
         """Validation accuracy in the original classes."""
         return self.stack_accuracies[-1]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> EpochMetrics:
+        """From its fields as a file holds them, where tuples are lists."""
+        lists = {name: tuple(row[name]) for name in ("stack_losses", "stack_accuracies")}
+        return cls(**{**row, **lists})
 
 
 @dataclass(frozen=True, slots=True)

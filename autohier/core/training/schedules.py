@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
@@ -16,9 +15,29 @@ ScheduleName = Literal["plateau", "cosine", "one-cycle"]
 class Schedule:
     """A learning rate's course."""
 
-    after_step: Callable[[], None] = lambda: None
-    after_epoch: Callable[[float], None] = lambda _: None
-    """Called with the epoch's validation loss."""
+    scheduler: CosineAnnealingLR | OneCycleLR | ReduceLROnPlateau
+
+    def after_step(self) -> None:
+        """To be called after every optimizer step."""
+        # The last step of a cycle has no rate after it, and torch refuses to be asked for one.
+        cycle = self.scheduler
+        if isinstance(cycle, OneCycleLR) and cycle.last_epoch + 1 < cycle.total_steps:
+            cycle.step()
+
+    def after_epoch(self, validation_loss: float) -> None:
+        """To be called after every epoch."""
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(validation_loss)
+        elif isinstance(self.scheduler, CosineAnnealingLR):
+            self.scheduler.step()
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands, in plain numbers and words."""
+        return self.scheduler.state_dict()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from where another stood; its optimizer is brought there apart from it."""
+        self.scheduler.load_state_dict(state)
 
 
 def open_schedule(
@@ -42,12 +61,8 @@ def open_schedule(
     """
     if name == "one-cycle":
         highest = float(optimizer.param_groups[0]["lr"])
-        cycle = OneCycleLR(optimizer, highest, total_steps=epochs * num_batches)
-        # The last step has no rate after it, and torch refuses to be asked for one.
-        return Schedule(after_step=lambda: cycle.step() if cycle.last_epoch + 1 < cycle.total_steps else None)
+        return Schedule(OneCycleLR(optimizer, highest, total_steps=epochs * num_batches))
     if name == "cosine":
-        cosine = CosineAnnealingLR(optimizer, T_max=epochs)
-        return Schedule(after_epoch=lambda _: cosine.step())
+        return Schedule(CosineAnnealingLR(optimizer, T_max=epochs))
     # torch counts the epochs it tolerates, HAC the epoch at which the rate drops.
-    plateau = ReduceLROnPlateau(optimizer, factor=factor, patience=patience - 1, threshold=0.0)
-    return Schedule(after_epoch=plateau.step)
+    return Schedule(ReduceLROnPlateau(optimizer, factor=factor, patience=patience - 1, threshold=0.0))

@@ -1,0 +1,106 @@
+"""A trial that is cut short and continued ends in the same bits as one that was left alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from autohier.core.trial import run_trial
+from tiny_clips import open_tiny_trial, tiny_setting
+from whole_trials import run, weights_of
+
+EPOCHS = ("pass_1.epochs=4", "pass_2.epochs=4", "pruning.epochs=4")
+
+
+class CutShortError(Exception):
+    """Stands for a process that dies."""
+
+
+class CutsShort:
+    """Ends the trial after a number of epochs of one kind of stage."""
+
+    def __init__(self, kind, after):
+        self._kind, self._left = kind, after
+
+    def stage_started(self, kind, pass_index, *, reused):
+        pass
+
+    def epoch_finished(self, kind, pass_index, metrics):  # noqa: ARG002
+        self._left -= kind == self._kind
+        if self._left == 0:
+            raise CutShortError("cut short")
+
+    def stage_finished(self, result):
+        pass
+
+
+class Counts(CutsShort):
+    """Counts the epochs that are told."""
+
+    def __init__(self):
+        self.told = []
+
+    def epoch_finished(self, kind, pass_index, metrics):
+        self.told.append((kind, pass_index, metrics.epoch))
+
+
+def untimed(result):
+    return [{**asdict(metrics), "seconds": 0} for metrics in result.epochs]
+
+
+def cut(setting, clips, folder, kind, after):
+    with pytest.raises(CutShortError, match="cut short"):
+        run_trial(open_tiny_trial(setting, clips, folder, CutsShort(kind, after)))
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "cosine", "one-cycle"])
+def test_in_every_kind_of_stage_and_with_every_schedule(tiny_clips, tmp_path, schedule):
+    setting = tiny_setting(*EPOCHS, f"optimisation.schedule={schedule}")
+    whole = run(setting, tiny_clips, tmp_path / "whole")
+    for kind in ("pass-1", "pass-2", "prune"):
+        cut(setting, tiny_clips, tmp_path / "cut", kind, 2)
+    counts = Counts()
+
+    continued = run_trial(open_tiny_trial(setting, tiny_clips, tmp_path / "cut", counts))
+
+    assert [stage.key for stage in continued.stages] == [stage.key for stage in whole.stages]
+    for stage, undisturbed in zip(continued.stages, whole.stages, strict=True):
+        assert untimed(stage) == untimed(undisturbed)
+        np.testing.assert_array_equal(stage.confusion_KK, undisturbed.confusion_KK)
+        expected = weights_of(tmp_path / "whole", undisturbed)
+        found = weights_of(tmp_path / "cut", stage)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert len(counts.told) == len(set(counts.told)) == 4 * len(whole.stages)
+    assert not list((tmp_path / "cut" / "partial").iterdir())
+
+
+def test_no_finished_epoch_is_trained_again(tiny_clips, tmp_path):
+    setting = tiny_setting(*EPOCHS)
+    cut(setting, tiny_clips, tmp_path, "pass-2", 3)
+
+    continued = run(setting, tiny_clips, tmp_path)
+
+    num_pruned = 4 * (len(continued.chain) - 1)
+    assert [stage.num_restored for stage in continued.chain[:2]] == [3, 0]
+    assert continued.epochs(reused=True) == 4 + 3
+    assert continued.epochs(reused=False) == 1 + num_pruned
+
+
+def test_a_damaged_checkpoint_is_told_of_and_its_stage_begins_anew(tiny_clips, tmp_path, caplog):
+    setting = tiny_setting(*EPOCHS)
+    whole = run(setting, tiny_clips, tmp_path / "whole")
+    cut(setting, tiny_clips, tmp_path / "cut", "pass-1", 2)
+    (path,) = (tmp_path / "cut" / "partial").iterdir()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    continued = run(setting, tiny_clips, tmp_path / "cut")
+
+    assert continued.pass_1.num_restored == 0
+    assert untimed(continued.pass_1) == untimed(whole.pass_1)
+    assert "must match its digest; its stage begins anew" in caplog.text
