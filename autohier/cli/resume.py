@@ -25,6 +25,7 @@ def resume(
     from autohier.errors import InputError
     from autohier.settings.frozen import validate
     from autohier.settings.sweep import SweepPlan
+    from autohier.sweep.driver import check_plan
     from autohier.sweep.folder import find_sweep
     from autohier.sweep.lock import hold_sweep
 
@@ -44,7 +45,7 @@ def resume(
         "ray_address": ray_address,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    changed = validate(SweepPlan, plan.model_dump() | given, origin="resume")
+    changed = check_plan(validate(SweepPlan, plan.model_dump() | given, origin="resume"))
     with hold_sweep(folder.lock_file):
         folder.write_plan(changed, provenance)
     drive_and_tell(folder, changed)

@@ -55,12 +55,13 @@ class TrialOutcome:
 
     def epochs(self, *, reused: bool) -> int:
         """Epochs found in the stage store (True), finished or from a run cut short, or trained (False)."""
-        found = sum(len(stage.epochs) if stage.reused else stage.num_restored for stage in self.stages)
-        return found if reused else sum(len(stage.epochs) for stage in self.stages) - found
+        spared = sum(stage.epochs_spared for stage in self.stages)
+        return spared if reused else sum(len(stage.epochs) for stage in self.stages) - spared
 
     def seconds(self, *, reused: bool) -> float:
         """Seconds that the store spared (True) or that stages took (False)."""
-        return sum(stage.seconds for stage in self.stages if stage.reused is reused)
+        spared = sum(stage.seconds_spared for stage in self.stages)
+        return spared if reused else sum(stage.seconds for stage in self.stages) - spared
 
 
 def run_trial(trial: OpenTrial) -> TrialOutcome:

@@ -190,15 +190,21 @@ class _Effort(TypedDict):
 
 
 def _effort(stages: Sequence[StageResult], unfinished: UnfinishedStage | None) -> _Effort:
-    spent = [(stage.reused, len(stage.epochs), stage.seconds) for stage in stages]
+    epochs = sum(len(stage.epochs) for stage in stages)
+    seconds = float(sum(stage.seconds for stage in stages))
+    epochs_spared = sum(stage.epochs_spared for stage in stages)
+    seconds_spared = float(sum(stage.seconds_spared for stage in stages))
     if unfinished:
-        seconds = sum(metrics.seconds for metrics in unfinished.epochs)
-        spent.append((unfinished.reused, len(unfinished.epochs), seconds))
+        its_seconds = sum(metrics.seconds for metrics in unfinished.epochs)
+        epochs += len(unfinished.epochs)
+        seconds += its_seconds
+        epochs_spared += len(unfinished.epochs) * unfinished.reused
+        seconds_spared += its_seconds * unfinished.reused
     return _Effort(
-        epochs_computed=sum(epochs for reused, epochs, _ in spent if not reused),
-        epochs_spared=sum(epochs for reused, epochs, _ in spent if reused),
-        seconds_computed=float(sum(seconds for reused, _, seconds in spent if not reused)),
-        seconds_spared=float(sum(seconds for reused, _, seconds in spent if reused)),
+        epochs_computed=epochs - epochs_spared,
+        epochs_spared=epochs_spared,
+        seconds_computed=seconds - seconds_spared,
+        seconds_spared=seconds_spared,
     )
 
 

@@ -53,9 +53,9 @@ class TrialRow:
     dense_parameters: Annotated[int | None, "of pass 2"] = None
     dense_multiply_adds: Annotated[int | None, "of pass 2"] = None
     epochs_computed: Annotated[int | None, "epochs the trial trained itself"] = None
-    epochs_spared: Annotated[int | None, "epochs it found in the stage store"] = None
+    epochs_spared: Annotated[int | None, "epochs it found in the stage store, finished stages or not"] = None
     seconds_computed: Annotated[float | None, "seconds its own epochs and stages took"] = None
-    seconds_spared: Annotated[float | None, "seconds the found stages once took"] = None
+    seconds_spared: Annotated[float | None, "seconds the found stages and epochs once took"] = None
     stage_keys: Annotated[tuple[str, ...], "stage store keys of the finished stages, in order"] = ()
 
 

@@ -87,11 +87,11 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
             got=plan.ray_address,
             remedy="start it first",
         ) from error
-    try:
-        with sigterm_interrupts():
+    with sigterm_interrupts():
+        try:
             yield share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:

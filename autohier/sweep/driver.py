@@ -92,7 +92,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
     plan = check_plan(plan)
-    with hold_sweep(folder.lock_file), logging_to(folder.log_file), sigterm_interrupts():
+    with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):
         study = SweepStudy(plan, folder)
         lost = study.reconcile()
         if lost:

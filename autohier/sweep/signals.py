@@ -21,8 +21,11 @@ def sigterm_interrupts() -> Iterator[None]:
 
 @contextmanager
 def sigterm_ends_tune() -> Iterator[None]:
-    """SIGTERM has Ray Tune end what runs while the block runs: it finishes its step and returns."""
-    with _on_sigterm(_end_tune):
+    """SIGTERM has Ray Tune end what runs while the block runs: it finishes its step and returns.
+
+    Tune leaves its own handlers behind; they are taken away when the block ends.
+    """
+    with _kept(signal.SIGINT), _kept(signal.SIGUSR1), _on_sigterm(_end_tune):
         yield
 
 
@@ -31,16 +34,29 @@ def _interrupt(*_: object) -> None:
 
 
 def _end_tune(*_: object) -> None:
+    if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        raise KeyboardInterrupt  # Tune does not listen yet
     os.kill(os.getpid(), signal.SIGUSR1)
 
 
 @contextmanager
 def _on_sigterm(handler: Callable[..., None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    before = signal.signal(signal.SIGTERM, handler)
+    with _kept(signal.SIGTERM):
+        if _may_set_handlers():
+            signal.signal(signal.SIGTERM, handler)
+        yield
+
+
+@contextmanager
+def _kept(number: signal.Signals) -> Iterator[None]:
+    """Put a signal's handler back when the block ends."""
+    before = signal.getsignal(number)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if _may_set_handlers():
+            signal.signal(number, before)
+
+
+def _may_set_handlers() -> bool:
+    return threading.current_thread() is threading.main_thread()

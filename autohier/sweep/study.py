@@ -30,7 +30,7 @@ from autohier.sweep.coding import decode, distributions, encode
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.reuse import DERIVED_FROM, best_prefixes, shorter_chains
 
-_ASK, _SOURCE, _REASON = "ask", "source", "reason"
+_ASK, _SOURCE, _REASON, _CHOICE = "ask", "source", "reason", "choice"
 _KEPT = "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
@@ -97,7 +97,7 @@ class SweepStudy:
         else:
             trial = self._drawn(ask, trials)
         choice = decode(self._plan.space, trial.params)
-        trial.set_user_attr("choice", choice.model_dump(mode="json"))
+        trial.set_user_attr(_CHOICE, choice.model_dump(mode="json"))
         setting = self._plan.space.setting(choice, seed=self._plan.seed)
         return Asked(trial, ask, trial.user_attrs[_SOURCE], setting)
 
@@ -157,10 +157,13 @@ class SweepStudy:
     def _derive(self) -> None:
         """Tell what trained chains say of shorter ones, where a driver died before it did."""
         trials = self._trials(TrialState.COMPLETE)
-        known = {trial.user_attrs.get(DERIVED_FROM) for trial in trials}
+        known = {(trial.user_attrs.get(DERIVED_FROM), trial.params["passes"]) for trial in trials}
         for trial in trials:
-            if _ASK in trial.user_attrs and trial.number not in known:
-                self._study.add_trials(shorter_chains(trial))
+            if _ASK in trial.user_attrs:
+                shorter = shorter_chains(trial)
+                self._study.add_trials(
+                    [t for t in shorter if (trial.number, t.params["passes"]) not in known]
+                )
 
     def _keep(self, asked: Asked, facts: Mapping[str, Any]) -> None:
         for name, fact in facts.items():
@@ -169,7 +172,7 @@ class SweepStudy:
 
 def _was_handed_out(trial: FrozenTrial) -> bool:
     # A driver may have died after creating a trial and before it knew what to run.
-    return _ASK in trial.user_attrs and bool(trial.params)
+    return _CHOICE in trial.user_attrs
 
 
 def _is_tried(trial: FrozenTrial) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import torch
 
+from autohier.core.training import checkpoint
 from autohier.core.trial import run_trial
+from autohier.records.rows import begun_row, complete_row
 from tiny_clips import open_tiny_trial, tiny_setting
 from whole_trials import run, weights_of
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EPOCHS = ("pass_1.epochs=4", "pass_2.epochs=4", "pruning.epochs=4")
 
 
@@ -88,6 +93,14 @@ def test_no_finished_epoch_is_trained_again(tiny_clips, tmp_path):
     assert [stage.num_restored for stage in continued.chain[:2]] == [3, 0]
     assert continued.epochs(reused=True) == 4 + 3
     assert continued.epochs(reused=False) == 1 + num_pruned
+    assert continued.seconds(reused=True) == pytest.approx(
+        continued.pass_1.seconds + sum(metrics.seconds for metrics in continued.chain[0].epochs[:3])
+    )
+    row = begun_row(setting, trial="t", number=0, ask=0, source="test", at=NOON)
+    told = complete_row(row, continued, NOON)
+    assert (told.epochs_spared, told.epochs_computed) == (7, 1 + num_pruned)
+    assert told.seconds_spared == pytest.approx(continued.seconds(reused=True))
+    assert told.seconds_computed == pytest.approx(continued.seconds(reused=False))
 
 
 def test_a_damaged_checkpoint_is_told_of_and_its_stage_begins_anew(tiny_clips, tmp_path, caplog):
@@ -104,3 +117,39 @@ def test_a_damaged_checkpoint_is_told_of_and_its_stage_begins_anew(tiny_clips, t
     assert continued.pass_1.num_restored == 0
     assert untimed(continued.pass_1) == untimed(whole.pass_1)
     assert "must match its digest; its stage begins anew" in caplog.text
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tiny_clips, tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_atomically", refuse)
+    outcome = run(tiny_setting(passes=0), tiny_clips, tmp_path)
+
+    assert len(outcome.pass_1.epochs) == 2
+    assert "epoch 1 could not be kept" in caplog.text
+    assert "No space left on device" in caplog.text
+
+
+def test_a_checkpoint_of_another_network_is_told_of_and_not_used(tiny_clips, tmp_path, caplog):
+    setting = tiny_setting(*EPOCHS)
+    cut(setting, tiny_clips, tmp_path / "cut", "pass-1", 2)
+    cut(tiny_setting(*EPOCHS, "recognizer.width=0.25"), tiny_clips, tmp_path / "wide", "pass-1", 2)
+    (path,) = (tmp_path / "cut" / "partial").iterdir()
+    (other,) = (tmp_path / "wide" / "partial").iterdir()
+    path.write_bytes(other.read_bytes())
+
+    assert run(setting, tiny_clips, tmp_path / "cut").pass_1.num_restored == 0
+    assert "has another form; its stage begins anew" in caplog.text
+
+
+def test_a_slower_process_leaves_no_checkpoint_behind(tiny_clips, tmp_path):
+    setting = tiny_setting(*EPOCHS, passes=0)
+    cut(setting, tiny_clips, tmp_path, "pass-1", 2)
+    (path,) = (tmp_path / "partial").iterdir()
+    left = path.read_bytes()
+    run(setting, tiny_clips, tmp_path)
+    path.write_bytes(left)
+
+    run(setting, tiny_clips, tmp_path)
+    assert not path.exists()

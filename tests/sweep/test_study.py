@@ -6,6 +6,7 @@ import pytest
 from autohier.errors import InputError
 from autohier.settings.loading import load_space
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.reuse import shorter_chains
 from autohier.sweep.study import SweepStudy
 from plans import make_plan
 
@@ -92,6 +93,17 @@ def test_a_driver_may_die_between_asking_and_noting_what_it_asked(tmp_path):
     assert list(run(study, 99)) == ["t0003", "t0004", "t0005"]
 
 
+def test_a_driver_may_die_while_it_asks(tmp_path):
+    dead = open_study(tmp_path / "dead")
+    dead._study.enqueue_trial({"passes": 1, "fanout_1": 0.5}, user_attrs={"ask": 0, "source": "a paper"})
+    trial = dead._study.ask()
+    trial.suggest_float("fanout_1", 0, 1)  # the first of several, each written by itself
+
+    study = open_study(tmp_path / "dead")
+    study.reconcile()
+    assert run(study, 99) == run(open_study(tmp_path / "whole"), 99)
+
+
 def test_a_driver_may_die_between_enqueueing_and_asking(tmp_path):
     dead = open_study(tmp_path)
     dead._study.enqueue_trial({"passes": 1}, user_attrs={"ask": 0, "source": "x"})
@@ -149,7 +161,8 @@ def test_a_chain_tells_of_every_shorter_one(tmp_path):
     assert study.ask().name == "t0001"
 
 
-def test_a_driver_may_die_before_it_told_of_shorter_chains(tmp_path):
+@pytest.mark.parametrize("num_told", [0, 1])
+def test_a_driver_may_die_before_it_told_of_all_shorter_chains(tmp_path, num_told):
     whole = open_study(tmp_path / "whole")
     run(whole, 3)
     dead = open_study(tmp_path / "dead")
@@ -158,6 +171,7 @@ def test_a_driver_may_die_before_it_told_of_shorter_chains(tmp_path):
     for step, accuracy in enumerate([0.1, accuracy_of(asked.setting.choice)]):
         asked.trial.report(accuracy, step=step)
     dead._study.tell(asked.trial, accuracy_of(asked.setting.choice))
+    dead._study.add_trials(shorter_chains(dead._trials()[asked.trial.number])[:num_told])
 
     study = open_study(tmp_path / "dead")
     study.reconcile()

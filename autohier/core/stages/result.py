@@ -38,12 +38,23 @@ class StageResult:
     reused: bool
     """True where it was found in the stage store."""
     num_restored: int = 0
-    """Epochs that an earlier process had trained before it was cut short."""
+    """Epochs that were found in its checkpoint, trained by another process."""
 
     @property
     def accuracy(self) -> float:
         """Validation accuracy in the original classes."""
         return self.stack_accuracies[-1]
+
+    @property
+    def epochs_spared(self) -> int:
+        """Epochs that whoever asked for the stage did not train."""
+        return len(self.epochs) if self.reused else self.num_restored
+
+    @property
+    def seconds_spared(self) -> float:
+        """What they had taken."""
+        found = self.epochs[: self.num_restored]
+        return self.seconds if self.reused else sum(metrics.seconds for metrics in found)
 
     @property
     def label(self) -> str:

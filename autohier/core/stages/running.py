@@ -98,12 +98,14 @@ def run_stage(
     key = stage_key(kind, inputs)
     found = context.store.find(kind, key)
     context.reporter.stage_started(kind, pass_index, reused=found is not None)
+    checkpoint = context.store.partial(kind, key)
     if found is not None:
+        checkpoint.remove()  # left by a process that trained the same stage and was slower
         for metrics in found.epochs:
             context.reporter.epoch_finished(kind, pass_index, metrics)
         context.reporter.stage_finished(found)
         return found
-    lesson, checkpoint = prepare(), context.store.partial(kind, key)
+    lesson = prepare()
     network = context.device.prepare(lesson.network)
     loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
     epochs = _train(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from autohier.files import write_atomically
 _LOG = logging.getLogger(__name__)
 
 _TOLD, _NETWORK, _OPTIMIZER = "told", "network.", "optimizer."
+_VERSION = 1
+"""Raised when what is told of the training takes another form."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -45,11 +47,11 @@ class EpochCheckpoint:
     ) -> None:
         """Replace what was kept; costs writing the network's weights three times over.
 
-        Raises:
-            OSError: where the disk is full; what was kept before stays.
+        Where the disk is full, that is told, what was kept before stays, and training goes on.
         """
         state = optimizer.state_dict()
         told = {
+            "version": _VERSION,
             "epochs": [asdict(metrics) for metrics in history],
             "groups": state["param_groups"],
             "schedule": schedule.state(),
@@ -59,12 +61,15 @@ class EpochCheckpoint:
             tensors |= {f"{_OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
         tensors[_TOLD] = torch.from_numpy(np.frombuffer(json.dumps(told).encode(), dtype=np.uint8).copy())
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        write_atomically(self.path, hashlib.sha256(content).digest() + content)
+        try:
+            write_atomically(self.path, hashlib.sha256(content).digest() + content)
+        except OSError as error:
+            _LOG.warning("epoch %d could not be kept in %s: %s", len(history), self.path, error)
 
     def restore(self, network: nn.Module, optimizer: Optimizer, schedule: Schedule) -> list[EpochMetrics]:
         """Bring training back to where it was kept; the epochs that are done, none where nothing is kept.
 
-        A damaged file is told of and not used: training begins anew.
+        A damaged file, or one of another form, is told of and not used: training begins anew.
         """
         try:
             tensors = _read(self.path)
@@ -74,13 +79,15 @@ class EpochCheckpoint:
             _LOG.warning("%s; its stage begins anew", error)
             return []
         told = json.loads(tensors.pop(_TOLD).numpy().tobytes())
-        network.load_state_dict(
-            {
-                name.removeprefix(_NETWORK): tensor
-                for name, tensor in tensors.items()
-                if name.startswith(_NETWORK)
-            }
-        )
+        weights = {
+            name.removeprefix(_NETWORK): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(_NETWORK)
+        }
+        if told["version"] != _VERSION or _shapes(weights) != _shapes(network.state_dict()):
+            _LOG.warning("the epoch checkpoint %s has another form; its stage begins anew", self.path.name)
+            return []
+        network.load_state_dict(weights)
         optimizer.load_state_dict({"state": _moments(tensors, optimizer), "param_groups": told["groups"]})
         schedule.load_state(told["schedule"])
         self.num_restored = len(told["epochs"])
@@ -89,6 +96,10 @@ class EpochCheckpoint:
     def remove(self) -> None:
         """The stage is finished: nothing needs to be kept."""
         self.path.unlink(missing_ok=True)
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _moments(tensors: dict[str, Tensor], optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
