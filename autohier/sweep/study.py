@@ -147,7 +147,7 @@ class SweepStudy:
         )
         random = np.random.default_rng(derive_seed(seed, "prefix", ask))
         prefixes = best_prefixes(space, trials)
-        if prefixes and random.random() < space.search.keep_prefix:
+        if not starting and prefixes and random.random() < space.search.keep_prefix:
             return self._enqueued(prefixes[random.integers(len(prefixes))], ask, _KEPT)
         trial = self._study.ask(distributions(space))
         trial.set_user_attr(_SOURCE, "drawn")
