@@ -16,14 +16,14 @@ def handlers():
 
 def test_it_interrupts_and_the_old_handlers_come_back():
     before = handlers()
-    with pytest.raises(KeyboardInterrupt, match="^$"), sigterm_interrupts():
+    with pytest.raises(KeyboardInterrupt, match=r"^$"), sigterm_interrupts():
         os.kill(os.getpid(), signal.SIGTERM)
     assert handlers() == before
 
 
 def test_before_tune_listens_it_interrupts():
     before = handlers()
-    with pytest.raises(KeyboardInterrupt, match="^$"), sigterm_ends_tune():
+    with pytest.raises(KeyboardInterrupt, match=r"^$"), sigterm_ends_tune():
         os.kill(os.getpid(), signal.SIGTERM)
     assert handlers() == before
 
