@@ -81,17 +81,15 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
 
     Args:
         folder: of the sweep; its plan is written already.
-        plan: what to run.
+        plan: what to run, as check_plan gave it back.
         console: where progress is shown.
 
     Raises:
         SweepBusyError: where another driver holds the sweep.
-        MissingDataError: where the dataset is not prepared.
-        InputError: where plan, data and machines do not fit together.
+        InputError: where plan and machines do not fit together.
     """
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
-    plan = check_plan(plan)
     with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):
         study = SweepStudy(plan, folder)
         lost = study.reconcile()

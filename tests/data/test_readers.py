@@ -177,3 +177,17 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         open_dataset("ntu-6")
     with pytest.raises(InputError, match="modality of ntu60 must be one of rgb, but got depth"):
         open_dataset("ntu60", modality="depth")
+
+
+def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
+    # The header of MATLAB's level 5 and 7.3 files: 116 bytes of text, 8 of offset, version, byte order.
+    header = b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + (0x0200).to_bytes(2, "little") + b"IM"
+    write_utd_clip(tmp_path, "a1_s1_t1")
+    for path in tmp_path.rglob("*.mat"):
+        path.write_bytes(header + bytes(512))
+    reader = UtdMhadReader("depth")
+    (clip,) = reader.find_clips(tmp_path)
+
+    for read in (reader.read_skeleton, reader.count_frames):
+        with pytest.raises(ClipError, match=r"\.mat file must be readable, but got NotImplementedError"):
+            read(clip)

@@ -39,7 +39,8 @@ _FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|col
 _VIDEO_ENDING = {"depth": "depth.mat", "rgb": "color.avi"}
 _NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
 _ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
-# What scipy lets out on damaged files; the last two come of lengths that damage has made absurd.
+# What scipy lets out on files it cannot read: NotImplementedError on those of MATLAB 7.3, which are HDF5; the
+# others on damaged ones, the last two where damage has made a length absurd.
 _MAT_ERRORS = (
     *(MatReadError, OSError, ValueError, TypeError, NameError, LookupError, NotImplementedError, zlib.error),
     *(OverflowError, MemoryError),
