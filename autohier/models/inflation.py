@@ -6,12 +6,10 @@ inflated network sees every frame as the 2D network does, until training makes i
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -87,9 +85,9 @@ def _read(path: Path) -> dict[str, Tensor]:
             state: object = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # torch's unpickler lets out any error on foreign bytes
         raise InputError(
-            f"{path} must be a .safetensors or .pth file of tensors alone", got=error, remedy=_REMEDY
+            f"{path} must be a .safetensors or .pth file of tensors alone", got=repr(error), remedy=_REMEDY
         ) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise InputError(f"{path} must hold a state dict", got=type(state).__name__, remedy=_REMEDY)

@@ -165,7 +165,7 @@ def test_tensors_without_a_place_are_refused():
 
 
 @pytest.mark.parametrize("name", ["noise.safetensors", "noise.pth", "noise.bin"])
-@pytest.mark.parametrize("content", [b"", b"no weights at all", bytes(range(256)) * 9])
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"root:x:0:0:root", bytes(range(256)) * 9])
 def test_files_that_hold_no_weights_are_named(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
