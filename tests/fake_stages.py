@@ -58,6 +58,7 @@ INPUTS: dict[StageKind, StageInputs] = {
         floor=1,
         scope="by-layer",
         ratio=0.1,
+        weights=(1 / 3, 1.0),
         parent_key="2" * 64,
     ),
 }
@@ -90,10 +91,9 @@ class FakeStages:
         context: StageContext,  # noqa: ARG002
         *,
         parent: StageResult,
-        weights: tuple[float, ...],
     ) -> StageResult:
         assert inputs.parent_key == parent.key
-        assert len(weights) == len(parent.hierarchy.assignments)
+        assert len(inputs.weights) == len(parent.hierarchy.assignments)
         index = parent.pass_index + 1
         return self._result("prune", inputs, index, parent.hierarchy, self.chain[index])
 

@@ -40,7 +40,7 @@ def check(space: SpaceName, data: DataFolder = DEFAULT_DATA, overrides: Override
     typer.echo(
         f"recognizer: {loaded.recognizer.name}, {trial.check_network(search.levels) / 1e6:.3f} M parameters"
     )
-    split = trial.context.feed.split
+    split = trial.feed.split
     typer.echo(
         f"clips: {len(split.train)} train, {len(split.validation)} validate "
         f"(held out {list(trial.basis.protocol.held_out or ())}), {len(split.test)} test"

@@ -129,21 +129,21 @@ def _read_chain(trial: OpenTrial, stages: Sequence[StageResult], note: str) -> l
 
 def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
     """Score a finished stage on the test split."""
-    context = trial.context
+    context, feed = trial.context, trial.feed
     flat = result.kind == "pass-1"
     network = context.build(trial.basis.network, result.hierarchy, seed=trial.setting.seed)
     tensors = context.store.load_weights(result.kind, result.key)
     network.load_state_dict({name: tensors[name] for name in network.state_dict()})
     return evaluate(
         context.device.prepare(network),
-        context.feed,
+        feed,
         "test",
         HierarchicalLoss(
             result.hierarchy,
             (1.0,) if flat else trial.setting.choice.stack_weights,
             context.device.torch_device,
         ),
-        num_sets=context.feed.test_sets,
+        num_sets=feed.test_sets,
         autocast=context.device.autocast,
     )
 
@@ -171,6 +171,7 @@ def _prune_and_retrain(parent: StageResult, trial: OpenTrial) -> StageResult:
         floor=setting.pruning.floor,
         scope=setting.choice.scope,
         ratio=setting.choice.ratio,
+        weights=setting.choice.stack_weights,
         parent_key=parent.key,
     )
-    return run_prune(inputs, trial.context, parent=parent, weights=setting.choice.stack_weights)
+    return run_prune(inputs, trial.context, parent=parent)

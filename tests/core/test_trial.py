@@ -234,7 +234,7 @@ class TestProtocols:
     def test_clean_validates_on_held_out_training_subjects(
         self, trial: OpenTrial, tiny_clips: ClipStore
     ) -> None:
-        split, subject = trial.context.feed.split, tiny_clips.clips.subject
+        split, subject = trial.feed.split, tiny_clips.clips.subject
         assert trial.basis.protocol.held_out == VALIDATION_SUBJECTS
         assert set(subject[split.train]) == set(TRAINING_SUBJECTS)
         assert set(subject[split.validation]) == set(VALIDATION_SUBJECTS)
@@ -245,14 +245,14 @@ class TestProtocols:
     ) -> None:
         setting = tiny_setting("protocol.validation=paper", "pass_1.epochs=1", passes=0)
         paper = open_tiny_trial(setting, tiny_clips, tmp_path)
-        split, subject = paper.context.feed.split, tiny_clips.clips.subject
+        split, subject = paper.feed.split, tiny_clips.clips.subject
         assert set(subject[split.train]) == {*TRAINING_SUBJECTS, *VALIDATION_SUBJECTS}
         assert set(subject[split.test]) == set(TEST_SUBJECTS)
         assert set(split.validation) <= set(split.test)
         # A tenth of 48.
         assert len(split.validation) == 5
         drawn = [
-            tuple(open_tiny_trial(each, tiny_clips, tmp_path).context.feed.split.validation)
+            tuple(open_tiny_trial(each, tiny_clips, tmp_path).feed.split.validation)
             for each in (setting, tiny_setting("protocol.validation=paper", seed=1))
         ]
         assert drawn[0] == tuple(split.validation) != drawn[1]

@@ -66,7 +66,7 @@ class TestRefit:
     def test_it_trains_on_the_validation_clips_too_and_on_no_test_clip(
         self, trial: OpenTrial, refitted: tuple[StageResult, ...], tiny_clips: ClipStore
     ) -> None:
-        split, subject = trial.with_all_training_clips().context.feed.split, tiny_clips.clips.subject
+        split, subject = trial.with_all_training_clips().feed.split, tiny_clips.clips.subject
         assert sorted(set(subject[split.train])) == sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS)
         assert len(split.train) == len(set(split.train)) == 4 * CLIPS_PER_SUBJECT
         assert set(subject[split.test]) == set(TEST_SUBJECTS)

@@ -69,7 +69,7 @@ class TestRecipe:
         }
         overrides = [f"clips.{name}={str(value).lower()}" for name, value in clips.items()]
         setting = tiny_setting("optimisation.batch_size=7", *overrides)
-        feed = open_tiny_trial(setting, tiny_clips, tmp_path).context.feed
+        feed = open_tiny_trial(setting, tiny_clips, tmp_path).feed
         assert {name: getattr(feed, name) for name in clips} == clips
         assert feed.batch_size == 7
         assert feed.clip_shape == (3, 3, 13, 13)

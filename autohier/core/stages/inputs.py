@@ -75,6 +75,8 @@ class PruneInputs(FrozenModel):
     floor: int
     scope: Scope
     ratio: float
+    weights: tuple[float, ...]
+    """Loss weight of every headed stack, as in pass 2."""
     parent_key: str
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
-from autohier.core.training.devices import Device, open_device
+from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
 from autohier.data.datasets.registry import dataset_name
-from autohier.data.splits import default_held_out, split_clips
+from autohier.data.splits import default_held_out
 from autohier.data.store.reader import ClipStore
 from autohier.digest import digest_file
 from autohier.errors import InputError
@@ -28,6 +26,11 @@ class OpenTrial:
     setting: Setting
     basis: Basis
     context: StageContext
+
+    @property
+    def feed(self) -> Feed:
+        """The clips that its stages read."""
+        return self.context.feed(self.basis, self.setting.optimisation.batch_size)
 
     def check_network(self, num_levels: int) -> int:
         """Build the network once, before anything is trained; its parameters.
@@ -44,14 +47,7 @@ class OpenTrial:
 
         Its validation clips are seen in training, so what it measures on them says nothing.
         """
-        split = self.context.feed.split
-        train = np.sort(np.concatenate([split.train, split.validation]))
-        feed = replace(self.context.feed, split=replace(split, train=train))
-        return OpenTrial(
-            self.setting,
-            self.basis.model_copy(update={"all_training_clips": True}),
-            replace(self.context, feed=feed),
-        )
+        return replace(self, basis=self.basis.model_copy(update={"all_training_clips": True}))
 
 
 def open_trial(
@@ -113,32 +109,6 @@ def open_trial(
         numerics=opened.numerics_class,
         seed=setting.seed,
     )
-    feed = _feed(setting, clips, held_out, opened, num_threads)
-    return OpenTrial(setting, basis, StageContext(stages, feed, opened, reporter, weights_path))
-
-
-def _feed(
-    setting: Setting, clips: ClipStore, held_out: tuple[int, ...], device: Device, num_threads: int
-) -> Feed:
-    split = split_clips(
-        clips.clips,
-        dataset=setting.dataset,
-        protocol=setting.protocol.name,
-        validation=setting.protocol.validation,
-        held_out=held_out,
-        seed=setting.seed,
-    )
-    return Feed(
-        store=clips,
-        split=split,
-        channels=clips.manifest.channels,
-        num_frames=setting.clips.num_frames,
-        resize_px=setting.clips.resize_px,
-        crop_px=setting.clips.crop_px,
-        min_scale=setting.clips.min_scale,
-        flip=setting.clips.flip,
-        test_sets=setting.clips.test_sets,
-        batch_size=setting.optimisation.batch_size,
-        device=device.torch_device,
-        num_threads=num_threads,
-    )
+    context = StageContext(stages, clips, opened, reporter, num_threads, weights_path)
+    context.feed(basis, setting.optimisation.batch_size)  # an impossible split is told of now
+    return OpenTrial(setting, basis, context)

@@ -14,16 +14,13 @@ _MASK = "alive."
 """Prefix of the masks among a pruned stage's tensors."""
 
 
-def run_prune(
-    inputs: PruneInputs, context: StageContext, *, parent: StageResult, weights: tuple[float, ...]
-) -> StageResult:
+def run_prune(inputs: PruneInputs, context: StageContext, *, parent: StageResult) -> StageResult:
     """Prune what is left of the parent's filters and retrain.
 
     Args:
         inputs: what the pass depends on.
         context: what it works with.
         parent: pass 2, or the pruning pass before this one; named by ``inputs.parent_key``.
-        weights: loss weight of every headed stack, as in pass 2.
     """
     pass_index = parent.pass_index + 1
 
@@ -47,7 +44,7 @@ def run_prune(
         return Lesson(
             network=network,
             hierarchy=parent.hierarchy,
-            weights=weights,
+            weights=inputs.weights,
             optimisation=inputs.optimisation,
             epochs=inputs.epochs,
             seed=derive_seed(inputs.basis.seed, "prune", pass_index),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import measure_cost
-from autohier.core.stages.inputs import NetworkInputs, StageInputs, stage_key
+from autohier.core.stages.inputs import Basis, NetworkInputs, StageInputs, stage_key
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.stages.store import StageStore
@@ -22,6 +22,8 @@ from autohier.core.training.feed import Feed
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
+from autohier.data.splits import split_clips
+from autohier.data.store.reader import ClipStore
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.parts import OptimisationSettings
@@ -29,14 +31,45 @@ from autohier.settings.parts import OptimisationSettings
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What stages work with and do not depend on: the store, the clips, the device, the listener."""
+    """What stages work with: the stage store, the clips, the device, the listener; it holds no settings.
+
+    A stage reads its settings from its inputs alone, so that what it depends on is in its key.
+    """
 
     store: StageStore
-    feed: Feed
+    clips: ClipStore
+    """The clips whose fingerprint is Basis.data."""
     device: Device
+    """The device whose numerics are Basis.numerics."""
     reporter: Reporter
+    num_threads: int = 1
     weights_path: Path | None = None
     """The 2D weights that NetworkInputs.weights_sha256 names."""
+
+    def feed(self, basis: Basis, batch_size: int) -> Feed:
+        """The clips of a stage, split and sampled as its inputs say."""
+        split = split_clips(
+            self.clips.clips,
+            dataset=self.clips.manifest.dataset,
+            protocol=basis.protocol.name,
+            validation=basis.protocol.validation,
+            held_out=basis.protocol.held_out or (),
+            seed=basis.seed,
+        )
+        return Feed(
+            store=self.clips,
+            split=split.training_on_all() if basis.all_training_clips else split,
+            channels=basis.network.in_channels,
+            num_frames=basis.clips.num_frames,
+            resize_px=basis.clips.resize_px,
+            crop_px=basis.clips.crop_px,
+            min_scale=basis.clips.min_scale,
+            flip=basis.clips.flip,
+            test_sets=basis.clips.test_sets,
+            batch_size=batch_size,
+            device=self.device.torch_device,
+            num_threads=self.num_threads,
+        )
 
     def build(self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int) -> HierarchicalRecognizer:
         """The recognizer in its initial state, with a head for every assignment of the hierarchy."""
@@ -106,23 +139,25 @@ def run_stage(
         context.reporter.stage_finished(found)
         return found
     lesson = prepare()
+    feed = context.feed(inputs.basis, inputs.optimisation.batch_size)
     network = context.device.prepare(lesson.network)
     loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
     epochs = _train(
         lesson,
         network,
+        feed,
         loss,
-        context,
+        context.device,
         checkpoint,
         lambda metrics: context.reporter.epoch_finished(kind, pass_index, metrics),
     )
     started = time.perf_counter()
     evaluation = evaluate(
         network,
-        context.feed,
+        feed,
         "validation",
         loss,
-        num_sets=context.feed.test_sets,
+        num_sets=feed.test_sets,
         autocast=context.device.autocast,
     )
     result = StageResult(
@@ -134,7 +169,7 @@ def run_stage(
         epochs=epochs,
         stack_accuracies=evaluation.stack_accuracies,
         confusion_KK=evaluation.confusion_KK,
-        cost=measure_cost(lesson.network, context.feed.clip_shape),
+        cost=measure_cost(lesson.network, feed.clip_shape),
         seconds=sum(metrics.seconds for metrics in epochs) + time.perf_counter() - started,
         reused=False,
         num_restored=checkpoint.num_restored,
@@ -148,14 +183,15 @@ def run_stage(
 def _train(
     lesson: Lesson,
     network: nn.Module,
+    feed: Feed,
     loss: HierarchicalLoss,
-    context: StageContext,
+    device: Device,
     checkpoint: EpochCheckpoint,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> tuple[EpochMetrics, ...]:
     return train(
         network,
-        context.feed,
+        feed,
         loss,
         epochs=lesson.epochs,
         learning_rate=lesson.optimisation.learning_rate,
@@ -166,6 +202,6 @@ def _train(
         seed=lesson.seed,
         after_step=lesson.after_step,
         on_epoch=on_epoch,
-        autocast=context.device.autocast,
+        autocast=device.autocast,
         checkpoint=checkpoint,
     )

@@ -176,7 +176,7 @@ def test_every_part_is_its_own(part: Part, num: int) -> None:
 
 
 def test_real_clips_are_normalised_by_colour_and_covered_once(tiny_clips: ClipStore, tmp_path) -> None:
-    feed = open_tiny_trial(tiny_setting("clips.crop_px=16"), tiny_clips, tmp_path).context.feed
+    feed = open_tiny_trial(tiny_setting("clips.crop_px=16"), tiny_clips, tmp_path).feed
     labels = torch.cat([labels_B for _, labels_B in feed.training_epoch(derive_seed(0, 1))])
     assert labels.bincount().tolist() == [len(TRAINING_SUBJECTS) * 4] * 6
     clips_BCTHW, _ = next(feed.evaluation_set("test", 0, 1))
