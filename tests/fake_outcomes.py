@@ -117,5 +117,5 @@ def replay(outcome: TrialOutcome, reporter: Reporter) -> None:
     for stage in outcome.stages:
         reporter.stage_started(stage.kind, stage.pass_index, reused=stage.reused)
         for metrics in stage.epochs:
-            reporter.epoch_finished(stage.kind, stage.pass_index, metrics)
+            reporter.epoch_finished(stage.kind, stage.pass_index, metrics, reused=stage.reused)
         reporter.stage_finished(stage)

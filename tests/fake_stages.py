@@ -125,8 +125,8 @@ class Told:
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self.events.append(("started", kind, pass_index, reused))
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: object) -> None:
-        self.events.append(("epoch", kind, pass_index, metrics))
+    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: object, *, reused: bool) -> None:
+        self.events.append(("epoch", kind, pass_index, metrics, reused))
 
     def stage_finished(self, result: StageResult) -> None:
         self.events.append(("finished", result.kind, result.pass_index, result))

@@ -79,15 +79,16 @@ class ConsoleReporter:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
-        self._reused = reused
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+    def epoch_finished(
+        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
+    ) -> None:
         """See Reporter."""
         from autohier.core.stages.result import stage_label
 
-        if not self._reused:
+        if not reused:
             self._console.print(
                 f"{stage_label(kind, pass_index)}, epoch {metrics.epoch + 1}: loss {metrics.loss:.3f}, "
                 f"validation {metrics.accuracy:.2%}, {metrics.num_clips / metrics.seconds:.0f} clips/s"

@@ -14,9 +14,9 @@ class UnfinishedStage:
 
     kind: StageKind
     pass_index: int
-    reused: bool
-    """True where it was being replayed from the stage store."""
     epochs: tuple[EpochMetrics, ...] = ()
+    num_reused: int = 0
+    """How many of them were found, in the stage store or in a checkpoint; they are the first."""
 
 
 class Progress:
@@ -26,14 +26,25 @@ class Progress:
         self.stages: tuple[StageResult, ...] = ()
         self.unfinished: UnfinishedStage | None = None
 
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See Reporter."""
-        self.unfinished = UnfinishedStage(kind, pass_index, reused)
+        self.unfinished = UnfinishedStage(kind, pass_index)
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:  # noqa: ARG002
+    def epoch_finished(
+        self,
+        kind: StageKind,  # noqa: ARG002
+        pass_index: int,  # noqa: ARG002
+        metrics: EpochMetrics,
+        *,
+        reused: bool,
+    ) -> None:
         """See Reporter."""
         if self.unfinished is not None:
-            self.unfinished = replace(self.unfinished, epochs=(*self.unfinished.epochs, metrics))
+            self.unfinished = replace(
+                self.unfinished,
+                epochs=(*self.unfinished.epochs, metrics),
+                num_reused=self.unfinished.num_reused + reused,
+            )
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""

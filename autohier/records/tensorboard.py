@@ -50,7 +50,14 @@ class TensorBoardReporter:
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:  # noqa: ARG002
+    def epoch_finished(
+        self,
+        kind: StageKind,  # noqa: ARG002
+        pass_index: int,  # noqa: ARG002
+        metrics: EpochMetrics,
+        *,
+        reused: bool,  # noqa: ARG002
+    ) -> None:
         """See Reporter."""
         self._step += 1
         self._write(

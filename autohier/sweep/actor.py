@@ -85,11 +85,18 @@ class _RayReporter:
         self._stage = stage_label(kind, pass_index)
         self._reused = reused
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:  # noqa: ARG002
+    def epoch_finished(
+        self,
+        kind: StageKind,  # noqa: ARG002
+        pass_index: int,  # noqa: ARG002
+        metrics: EpochMetrics,
+        *,
+        reused: bool,
+    ) -> None:
         tune.report(
             {
                 "stage": self._stage,
-                "reused": self._reused,
+                "reused": reused,
                 "epoch": metrics.epoch + 1,
                 "accuracy": metrics.accuracy,
             }

@@ -33,7 +33,6 @@ class StageActor:
         self._setting = Setting.model_validate(setting)
         self._job = job
         self._events: list[Event] = []
-        self._reused = False
 
     def pass_1(self) -> StageResult:
         """Train pass 1, or find it."""
@@ -50,14 +49,14 @@ class StageActor:
         """What happened after the first ``since`` events."""
         return self._events[since:]
 
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
-        self._reused = reused
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+    def epoch_finished(
+        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
+    ) -> None:
         """See Reporter."""
-        label = stage_label(kind, pass_index)
-        self._events.append((label, metrics.epoch + 1, metrics.accuracy, self._reused))
+        self._events.append((stage_label(kind, pass_index), metrics.epoch + 1, metrics.accuracy, reused))
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""

@@ -33,7 +33,7 @@ class CutsShort:
     def stage_started(self, kind, pass_index, *, reused):
         pass
 
-    def epoch_finished(self, kind, pass_index, metrics):  # noqa: ARG002
+    def epoch_finished(self, kind, pass_index, metrics, *, reused):  # noqa: ARG002
         self._left -= kind == self._kind
         if self._left == 0:
             raise CutShortError("cut short")
@@ -48,8 +48,8 @@ class Counts(CutsShort):
     def __init__(self):
         self.told = []
 
-    def epoch_finished(self, kind, pass_index, metrics):
-        self.told.append((kind, pass_index, metrics.epoch))
+    def epoch_finished(self, kind, pass_index, metrics, *, reused):
+        self.told.append((kind, pass_index, metrics.epoch, reused))
 
 
 def untimed(result):
@@ -101,6 +101,19 @@ def test_no_finished_epoch_is_trained_again(tiny_clips, tmp_path):
     assert (told.epochs_spared, told.epochs_computed) == (7, 1 + num_pruned)
     assert told.seconds_spared == pytest.approx(continued.seconds(reused=True))
     assert told.seconds_computed == pytest.approx(continued.seconds(reused=False))
+
+
+def test_epochs_say_whether_they_were_found(tiny_clips, tmp_path):
+    setting = tiny_setting(*EPOCHS, passes=0)
+    cut(setting, tiny_clips, tmp_path, "pass-2", 3)
+    counts = Counts()
+
+    run_trial(open_tiny_trial(setting, tiny_clips, tmp_path, counts))
+
+    assert counts.told == [
+        *(("pass-1", 0, epoch, True) for epoch in range(4)),
+        *(("pass-2", 0, epoch, epoch < 3) for epoch in range(4)),
+    ]
 
 
 def test_a_damaged_checkpoint_is_told_of_and_its_stage_begins_anew(tiny_clips, tmp_path, caplog):

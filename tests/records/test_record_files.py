@@ -110,7 +110,8 @@ def test_progress_keeps_what_a_stopped_trial_had_done(tmp_path: Path) -> None:
     progress = Progress()
     replay(outcome, progress)
     progress.stage_started("prune", 1, reused=False)
-    progress.epoch_finished("prune", 1, fake_epoch(0, 60, 3))
+    progress.epoch_finished("prune", 1, fake_epoch(0, 50, 3), reused=True)
+    progress.epoch_finished("prune", 1, fake_epoch(1, 60, 3), reused=False)
     row = cut_short_row(
         fake_row(),
         "PRUNED",
@@ -121,11 +122,11 @@ def test_progress_keeps_what_a_stopped_trial_had_done(tmp_path: Path) -> None:
     )
     RecordWriter(tmp_path).trial_ended(row, progress.stages, progress.unfinished)
     assert progress.stages == outcome.stages
-    # Pass 2 computed 2 epochs in 3 s, the open stage 1 epoch in 1 s; pass 1 was found.
-    assert (row.epochs_computed, row.seconds_computed, row.epochs_spared) == (3, 4.0, 2)
+    # Pass 2 computed 2 epochs in 3 s, the open stage 1 epoch in 1 s and found 1.
+    assert (row.epochs_computed, row.seconds_computed, row.epochs_spared) == (3, 4.0, 3)
     assert (row.pass_2_accuracy, row.passes_trained, row.kept_pass) == (78 / 120, 0, None)
     last = read_rows(tmp_path, EpochRow)[-1]
-    assert (last.kind, last.pass_index, last.step) == ("prune", 1, 5)
+    assert (last.kind, last.pass_index, last.step) == ("prune", 1, 6)
     assert len(read_rows(tmp_path, StageRow)) == 2
 
 

@@ -48,9 +48,9 @@ def _write_sweep(root: Path) -> None:
     reporter = TensorBoardReporter(root / "t0002", CHOICE)
     replay_start = fake_outcome(72, (78,)).stages[0]
     for metrics in replay_start.epochs:
-        reporter.epoch_finished("pass-1", 0, metrics)
+        reporter.epoch_finished("pass-1", 0, metrics, reused=False)
     reporter.stage_finished(replay_start)
-    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3))
+    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3), reused=False)
     reporter.close()
     write_trial_finished(root / "t0002", "PRUNED", {"pass_1_accuracy": 0.6})
 
@@ -189,7 +189,7 @@ def test_a_trial_that_runs_again_shows_once_and_without_zigzag(tmp_path: Path) -
 def test_an_epoch_can_be_seen_before_the_trial_ends(tmp_path: Path) -> None:
     write_trial_started(tmp_path / "t0000", "t0000", CHOICE, seed=0)
     reporter = TensorBoardReporter(tmp_path / "t0000", CHOICE)
-    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1))
+    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1), reused=False)
     curve = open_tensorboard(tmp_path)("scalars/scalars", run="t0000", tag="accuracy_stack/3")
     reporter.close()
     assert [(step, value) for _, step, value in curve] == [(1, 0.5)]

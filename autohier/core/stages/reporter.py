@@ -21,8 +21,10 @@ class Reporter(Protocol):
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """A stage begins to train, or was found."""
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
-        """An epoch and its validation are done."""
+    def epoch_finished(
+        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
+    ) -> None:
+        """An epoch and its validation are done; reused where it was found, in a finished stage or not."""
 
     def stage_finished(self, result: StageResult) -> None:
         """A stage is in the store."""
@@ -39,10 +41,12 @@ class Reporters:
         for reporter in self._reporters:
             reporter.stage_started(kind, pass_index, reused=reused)
 
-    def epoch_finished(self, kind: StageKind, pass_index: int, metrics: EpochMetrics) -> None:
+    def epoch_finished(
+        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
+    ) -> None:
         """See Reporter."""
         for reporter in self._reporters:
-            reporter.epoch_finished(kind, pass_index, metrics)
+            reporter.epoch_finished(kind, pass_index, metrics, reused=reused)
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""

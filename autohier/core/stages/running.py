@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.devices import Device
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.feed import Feed
-from autohier.core.training.loop import train
+from autohier.core.training.loop import EpochListener, train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
 from autohier.data.splits import split_clips
@@ -135,7 +136,7 @@ def run_stage(
     if found is not None:
         checkpoint.remove()  # left by a process that trained the same stage and was slower
         for metrics in found.epochs:
-            context.reporter.epoch_finished(kind, pass_index, metrics)
+            context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
         context.reporter.stage_finished(found)
         return found
     lesson = prepare()
@@ -149,7 +150,7 @@ def run_stage(
         loss,
         context.device,
         checkpoint,
-        lambda metrics: context.reporter.epoch_finished(kind, pass_index, metrics),
+        partial(context.reporter.epoch_finished, kind, pass_index),
     )
     started = time.perf_counter()
     evaluation = evaluate(
@@ -187,7 +188,7 @@ def _train(
     loss: HierarchicalLoss,
     device: Device,
     checkpoint: EpochCheckpoint,
-    on_epoch: Callable[[EpochMetrics], None],
+    on_epoch: EpochListener,
 ) -> tuple[EpochMetrics, ...]:
     return train(
         network,

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,13 @@ from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.schedules import ScheduleName, open_schedule
 from autohier.digest import derive_seed
 from autohier.errors import TrialError
+
+
+class EpochListener(Protocol):
+    """Hears of every epoch; reused says that it was found in a checkpoint."""
+
+    def __call__(self, metrics: EpochMetrics, *, reused: bool) -> None:
+        """An epoch and its validation are done."""
 
 
 def train(
@@ -36,7 +44,7 @@ def train(
     lr_factor: float,
     seed: int,
     after_step: Callable[[], None] = lambda: None,
-    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    on_epoch: EpochListener | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     checkpoint: EpochCheckpoint | None = None,
 ) -> tuple[EpochMetrics, ...]:
@@ -74,9 +82,10 @@ def train(
         patience=lr_patience,
         factor=lr_factor,
     )
+    told = on_epoch or _nobody
     history = checkpoint.restore(network, optimizer, course) if checkpoint else []
     for metrics in history:
-        on_epoch(metrics)
+        told(metrics, reused=True)
     for epoch in range(len(history), epochs):
         started = time.perf_counter()
         rate = float(optimizer.param_groups[0]["lr"])
@@ -105,8 +114,12 @@ def train(
         history.append(metrics)
         if checkpoint:
             checkpoint.save(network, optimizer, course, history)
-        on_epoch(metrics)
+        told(metrics, reused=False)
     return tuple(history)
+
+
+def _nobody(metrics: EpochMetrics, *, reused: bool) -> None:
+    """Stands in for a listener."""
 
 
 def _step(

@@ -114,7 +114,7 @@ def test_a_trial_that_ends_within_a_stage_is_heard_up_to_there(make: Maker, tmp_
     reporter, heard = make(tmp_path)
     replay(outcome, reporter)
     reporter.stage_started("prune", 1, reused=False)
-    reporter.epoch_finished("prune", 1, fake_epoch(0, 60, 3))
+    reporter.epoch_finished("prune", 1, fake_epoch(0, 60, 3), reused=False)
     assert heard() == accuracies(outcome)
 
 

@@ -96,7 +96,8 @@ def test_a_stage_is_told_in_order_and_kept_before_its_end_is_told(computed: Run,
     result = computed.outcome.stages[index]
     first, *epochs, last = computed.events(index)
     assert first == ("started", result.kind, result.pass_index, False)
-    assert [(name, metrics) for name, _, _, metrics in epochs] == [("epoch", each) for each in result.epochs]
+    assert [event[3:] for event in epochs] == [(each, False) for each in result.epochs]
+    assert {event[:3] for event in epochs} == {("epoch", result.kind, result.pass_index)}
     assert [metrics.epoch for metrics in result.epochs] == list(range(EPOCHS[index]))
     assert last[0] == "finished"
     assert last[3] is result
@@ -121,7 +122,7 @@ def test_a_found_stage_is_told_as_if_it_had_run(computed: Run, found: Run, index
     (_, *epochs, _), (first, *replayed, last) = computed.events(index), found.events(index)
     result = found.outcome.stages[index]
     assert first == ("started", result.kind, result.pass_index, True)
-    assert replayed == epochs
+    assert replayed == [(*event[:-1], True) for event in epochs]
     assert last[0] == "finished"
     assert last[3] is result
 
@@ -207,7 +208,7 @@ class Impatient(Told):
         super().__init__()
         self.kind = kind
 
-    def epoch_finished(self, kind: str, pass_index: int, metrics: object) -> None:  # noqa: ARG002
+    def epoch_finished(self, kind: str, pass_index: int, metrics: object, *, reused: bool) -> None:  # noqa: ARG002
         if kind == self.kind:
             raise StopHereError
 

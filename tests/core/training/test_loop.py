@@ -50,8 +50,15 @@ def make_feed():
 
 def test_it_learns_and_tells_every_epoch():
     network, told = OneHead(), []
-    history = train(network, make_feed(), make_loss(), epochs=5, on_epoch=told.append, **RECIPE)
-    assert tuple(told) == history
+    history = train(
+        network,
+        make_feed(),
+        make_loss(),
+        epochs=5,
+        on_epoch=lambda metrics, *, reused: told.append((metrics, reused)),
+        **RECIPE,
+    )
+    assert told == [(metrics, False) for metrics in history]
     assert [metrics.epoch for metrics in history] == [0, 1, 2, 3, 4]
     assert history[-1].loss < history[0].loss < math.log(2)
     assert history[-1].accuracy == 1.0
