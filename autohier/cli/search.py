@@ -19,6 +19,13 @@ def search(
     data: DataFolder = DEFAULT_DATA,
     out: OutFolder = DEFAULT_OUT,
     sampler: Annotated[str, typer.Option(help="tpe, gp or random.")] = "tpe",
+    stopping: Annotated[
+        str, typer.Option(help="halving stops weak trials at rungs; none lets all go on.")
+    ] = "halving",
+    warm_from: Annotated[
+        list[str] | None,
+        typer.Option(help="A sweep of the same data whose results the new one is told; may be repeated."),
+    ] = None,
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit by default.")
     ] = None,
@@ -46,8 +53,9 @@ def search(
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
     from autohier.sweep.driver import check_plan
-    from autohier.sweep.folder import free_folder
+    from autohier.sweep.folder import find_sweep, free_folder
     from autohier.sweep.provenance import provenance
+    from autohier.sweep.warming import check_comparable
 
     loaded = load_space(space, overrides or ())
     name = name or f"{loaded.name}-{_now()}"
@@ -58,6 +66,8 @@ def search(
         "trials": trials,
         "seed": seed,
         "sampler": sampler,
+        "stopping": stopping,
+        "warm_from": tuple(str(find_sweep(name, out).path.resolve()) for name in warm_from or ()),
         "storage": storage,
         "data_folder": str(data.resolve()),
         "stage_folder": str((out / "stages").resolve()),
@@ -68,6 +78,8 @@ def search(
     }
     plan = validate(SweepPlan, values, origin="search")
     folder = free_folder(plan.name, out)
+    for path in plan.warm_from:
+        check_comparable(Path(path), plan.space)
     if loaded.dataset == "demo":
         _prepare_demo(data)
     plan = check_plan(plan)

@@ -163,14 +163,15 @@ def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> 
 
 def _prune_and_retrain(parent: StageResult, trial: OpenTrial) -> StageResult:
     setting = trial.setting
+    scope, ratio = setting.choice.pruning
     inputs = PruneInputs(
         basis=trial.basis,
         optimisation=setting.optimisation.starting_at(setting.pruning.learning_rate),
         epochs=setting.pruning.epochs,
         norm=setting.pruning.norm,
         floor=setting.pruning.floor,
-        scope=setting.choice.scope,
-        ratio=setting.choice.ratio,
+        scope=scope,
+        ratio=ratio,
         weights=setting.choice.stack_weights,
         parent_key=parent.key,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from autohier.core.trial import TrialOutcome
 from autohier.records.hparams import metrics_of, write_trial_finished, write_trial_started
@@ -67,13 +68,20 @@ class TrialDiary:
         """The trial went all its way."""
         self._end(complete_row(self._row, outcome, datetime.now(UTC)))
 
+    def stop(self, reason: str) -> None:
+        """The trial was stopped as too weak; what ``progress`` heard of it is kept."""
+        self._cut_short("PRUNED", reason)
+
     def fail(self, reason: str) -> None:
         """The trial failed; what ``progress`` heard of it is kept."""
+        self._cut_short("FAIL", reason)
+
+    def _cut_short(self, state: Literal["PRUNED", "FAIL"], reason: str) -> None:
         now = datetime.now(UTC)
         self._end(
             cut_short_row(
                 self._row,
-                "FAIL",
+                state,
                 reason=reason,
                 at=now,
                 stages=self.progress.stages,

@@ -44,6 +44,17 @@ class Choice(FrozenModel):
         return "/".join(str(count) for count in self.superclasses)
 
     @property
+    def pruning(self) -> tuple[Scope, float]:
+        """Scope and ratio, where the scope makes no difference always the same one."""
+        return (self.scope if self.ratio else "by-layer", self.ratio)
+
+    @property
+    def effect(self) -> tuple[object, ...]:
+        """What the choice makes a trial do: equal for choices that differ in nothing that matters."""
+        kept = (self.superclasses, self.weight_ratio, self.passes)
+        return (*kept, *self.pruning) if self.passes else kept
+
+    @property
     def stack_weights(self) -> tuple[float, ...]:
         """Loss weight of every headed stack, front to back; the last is 1 (HAC section 3.3)."""
         last = len(self.superclasses)

@@ -49,6 +49,10 @@ class SearchRanges(FrozenModel):
     )
     """Table of pruning ratios; 0 is the control arm that retrains and prunes nothing."""
     max_passes: Annotated[int, Field(ge=0)] = 7
+    max_seeds: PositiveInt = 2
+    """Seeds of a setting: one of the best that is drawn again is run again, with another seed."""
+    reduction_factor: Annotated[float, Field(gt=1)] = 4
+    """With halving: one in so many settings goes on at a rung within pass 2."""
     keep_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How often a drawn setting keeps the superclass counts and loss weights of one of the best so far."""
 
@@ -108,11 +112,11 @@ class Space(FrozenModel):
     @model_validator(mode="after")
     def _known_can_be_drawn(self) -> Space:
         try:
-            allowed = self.allowed_counts
+            self.allowed_counts  # noqa: B018  counts that do not fit are told of first
         except InputError as error:
             raise ValueError(str(error)) from error
         for known in self.known:
-            fault = self._why_not(known, allowed)
+            fault = self.why_not(known)
             if fault:
                 raise ValueError(
                     f"the known setting of {known.source!r} must lie in the space, but {fault}; "
@@ -120,8 +124,9 @@ class Space(FrozenModel):
                 )
         return self
 
-    def _why_not(self, choice: Choice, allowed: tuple[int, ...]) -> str:
-        search = self.search
+    def why_not(self, choice: Choice) -> str:
+        """Why a choice cannot be drawn from this space; empty where it can."""
+        search, allowed = self.search, self.allowed_counts
         faults = {
             f"it has {len(choice.superclasses)} levels, not {search.levels}": len(choice.superclasses)
             != search.levels,

@@ -11,6 +11,7 @@ from autohier.settings.frozen import FrozenModel
 from autohier.settings.space import Space
 
 SamplerName = Literal["tpe", "gp", "random"]
+Stopping = Literal["none", "halving"]
 
 _SQLITE = "sqlite:///"
 
@@ -24,6 +25,10 @@ class SweepPlan(FrozenModel):
     """Total number of settings to run; ``resume --trials`` raises it."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     sampler: SamplerName = "tpe"
+    stopping: Stopping = "halving"
+    """Whether weak trials are stopped at rungs."""
+    warm_from: tuple[str, ...] = ()
+    """Folders of sweeps whose results the study was told when it began."""
     storage: str | None = None
     """Optuna storage URL; None keeps the study in the sweep's own journal file."""
     study_name: str

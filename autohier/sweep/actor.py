@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 
 from autohier.core.stages.opening import open_trial
@@ -20,9 +21,12 @@ from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
 from autohier.records.diary import TrialDiary
+from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.halving import Ladder
 from autohier.sweep.logs import logging_to
+from autohier.sweep.rungs import Climb, Judge, TrialStoppedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,29 @@ class TrialJob:
     stage_folder: Path
     device: str
     num_threads: int
+    ladder: Ladder
+    seed: int
+    """Of the sweep: its settings are judged, those that are run again with other seeds are not."""
+    halving: Any = None
+    """Handle of the actor that holds a sweep.halving.Halving; None where nothing is stopped."""
+
+    def judge_of(self, setting: Setting) -> Judge:
+        """Who says whether a trial goes on."""
+        if self.halving is None or setting.seed != self.seed:
+            return lambda *_: None
+        return self._ask
+
+    def _ask(self, choice: Choice, step: int, value: float) -> str | None:
+        reason: str | None = ray.get(self.halving.judge.remote(choice, step, value))
+        return reason
 
 
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports one line per epoch, and at the end either ``chain`` (the accuracies) with ``facts`` (JSON, as
-    Ray takes nested results apart), or ``failure``. Its own failures are reported, not raised: what Ray
-    sees as an error is a process that died, and it starts the same trial again.
+    Reports one line per epoch, and at the end ``failure``, or ``chain`` (the accuracies) and ``rungs`` with
+    either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures are reported,
+    not raised: what Ray sees as an error is a process that died, and it starts the same trial again.
     """
     setting = Setting.model_validate(config["setting"])
     diary = TrialDiary(
@@ -53,25 +72,30 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         ask=config["ask"],
         source=config["source"],
     )
+    climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
     try:
-        outcome = _run(setting, job, diary)
+        outcome = _run(setting, job, diary, climb)
+    except TrialStoppedError as stop:
+        diary.stop(str(stop))
+        tune.report({"stopped": str(stop), **_measured(climb)})
+        return
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
         reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
         diary.fail(reason)
         tune.report({"failure": reason, "traceback": traceback.format_exc()})
         return
     diary.complete(outcome)
-    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": json.dumps(_facts(outcome))})
+    tune.report({"facts": json.dumps(_facts(outcome)), **_measured(climb)})
 
 
-def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:
+def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
     with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
             setting,
             clips=clips,
             stages=StageStore(job.stage_folder),
-            reporter=Reporters(diary.progress, curves, _RayReporter()),
+            reporter=Reporters(diary.progress, curves, _RayReporter(), climb),
             device=job.device,
             num_threads=job.num_threads,
         )
@@ -110,6 +134,10 @@ class _RayReporter:
 def open_clips(folder: Path) -> ClipStore:
     """The prepared clips; opened once per process, since actors are reused between trials."""
     return ClipStore.open(folder)
+
+
+def _measured(climb: Climb) -> dict[str, Any]:
+    return {"chain": climb.chain, "rungs": json.dumps(climb.reached)}
 
 
 def _facts(outcome: TrialOutcome) -> dict[str, Any]:

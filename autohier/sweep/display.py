@@ -101,6 +101,13 @@ class Display:
         if self._live is None:
             self.say(f"{name} finished: {accuracy:.2%} ({self._headline()})")
 
+    def trial_stopped(self, name: str, reason: str) -> None:
+        """A trial was too weak to go on."""
+        self._running.pop(name, None)
+        self._finished += 1
+        if self._live is None:
+            self.say(f"{name} stopped: {reason} ({self._headline()})")
+
     def trial_failed(self, name: str, reason: str) -> None:
         """A trial failed by its own fault."""
         self._running.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,9 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.lock import hold_sweep
 from autohier.sweep.logs import logging_to
 from autohier.sweep.signals import sigterm_interrupts
+from autohier.sweep.storage import open_storage
 from autohier.sweep.study import SweepStudy
+from autohier.sweep.warming import results_of
 
 _SHARED = "pass 1"
 
@@ -91,10 +93,13 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
     with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):
-        study = SweepStudy(plan, folder)
+        study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file))
         lost = study.reconcile()
         if lost:
             display.say(f"taking up {lost} settings that an earlier driver left unfinished")
+        if not study.num_asks():
+            for path in plan.warm_from:
+                study.warm(results_of(Path(path), plan.space))
         write_experiment(folder.tensorboard, plan.space.search)
         if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
             with ray_session(plan) as share:
@@ -106,10 +111,18 @@ def _run(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, share: Share, 
     # Imported here because these import Ray, which reads its environment when it is imported.
     from autohier.sweep.actor import TrialJob  # noqa: PLC0415
     from autohier.sweep.stage_actor import Event, run_beside  # noqa: PLC0415
-    from autohier.sweep.tuning import run_trials  # noqa: PLC0415
+    from autohier.sweep.tuning import run_trials, start_halving  # noqa: PLC0415
 
     device = "auto" if share.gpus else "cpu"
-    job = TrialJob(folder, _clip_folder(plan), Path(plan.stage_folder), device, share.num_threads)
+    job = TrialJob(
+        folder=folder,
+        clip_folder=_clip_folder(plan),
+        stage_folder=Path(plan.stage_folder),
+        device=device,
+        num_threads=share.num_threads,
+        ladder=study.ladder,
+        seed=plan.seed,
+    )
 
     def show(name: str, event: Event) -> None:
         stage, epoch, accuracy, reused = event
@@ -121,7 +134,8 @@ def _run(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, share: Share, 
             flat = plan.space.setting(FLAT_CHOICE, seed=plan.seed)
             pass_1 = run_beside("pass_1", flat, job, share.alone(), partial(show, _SHARED))
             display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
-            run_trials(folder, study, job, share, display)
+            halving = start_halving(study) if plan.stopping == "halving" else None
+            run_trials(folder, study, replace(job, halving=halving), share, display)
     winner = _unread_winner(read_records(folder.records))
     if winner is None or winner.number is None or study.num_finished() < plan.trials:
         return

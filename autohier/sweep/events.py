@@ -38,6 +38,8 @@ class DisplayCallback(Callback):
         if "failure" in result:
             _LOG.warning("%s failed: %s\n%s", name, result["failure"], result["traceback"])
             self._display.trial_failed(name, result["failure"])
+        elif "stopped" in result:
+            self._display.trial_stopped(name, result["stopped"])
         elif "chain" in result:
             self._display.trial_finished(name, max(result["chain"]))
         elif "stage_accuracy" in result:

@@ -2,62 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from autohier.settings.choice import Choice
 from autohier.settings.space import Space
-from autohier.sweep.coding import decode, prefix_names
+from autohier.sweep.coding import prefix_names
 
-DERIVED_FROM = "derived_from"
-"""Marks, with the number of a trained trial, what was not trained for itself."""
 _NUM_PREFIXES = 6
 
 
-def shorter_chains(trial: FrozenTrial) -> list[FrozenTrial]:
-    """What a trained trial has also measured: its setting under every lower pass cap.
+def shorter_chains(trial: FrozenTrial) -> Iterator[tuple[int, float]]:
+    """What a trained chain says of its setting under lower caps of passes.
 
     A cap only cuts a chain off, so that a cap of k trains the first k passes of the same chain, and no
     other. Each is worth the best of what is left.
 
     Args:
-        trial: complete, its intermediate values the accuracies of its passes.
+        trial: complete, or stopped at a rung.
+
+    Yields:
+        Every lower cap whose chain is measured, and its value: all of them where the trial is complete, be it
+        by the stop rule; up to the last pass that was trained where it was stopped.
     """
-    chain = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
-    return [
-        create_trial(
-            state=TrialState.COMPLETE,
-            value=max(chain[: cap + 1]),
-            params={**trial.params, "passes": cap},
-            distributions=trial.distributions,
-            user_attrs={DERIVED_FROM: trial.number},
-            intermediate_values=dict(enumerate(chain[: cap + 1])),
-        )
-        for cap in range(trial.params["passes"])
-    ]
+    chain, caps = trial.user_attrs["chain"], trial.params["passes"]
+    if trial.state is TrialState.PRUNED:
+        caps = min(caps, len(chain))
+    for cap in range(caps):
+        yield cap, max(chain[: cap + 1])
 
 
-def best_prefixes(space: Space, trials: Sequence[FrozenTrial]) -> list[Mapping[str, Any]]:
-    """The superclass counts and loss weights of the best finished settings, as the study's parameters.
+class Prefixes:
+    """Superclass counts and loss weights with the best value that any setting of them reached.
 
     Trials that agree on them share pass 2, the dearest stage of a trial after pass 1.
-
-    Returns:
-        At most six, each once, best first, the earlier of equals first.
     """
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    found: dict[tuple[object, ...], Mapping[str, Any]] = {}
-    for trial in sorted(complete, key=lambda trial: (-_value(trial), trial.number)):
-        prefix = {name: trial.params[name] for name in prefix_names(space)}
-        found.setdefault(_identity(decode(space, trial.params)), prefix)
-    return list(found.values())[:_NUM_PREFIXES]
 
+    def __init__(self, space: Space) -> None:
+        self._names = prefix_names(space)
+        self._found: dict[tuple[object, ...], tuple[float, int, Mapping[str, Any]]] = {}
 
-def _identity(choice: Choice) -> tuple[object, ...]:
-    return (choice.superclasses, choice.weight_ratio)
+    def add(self, choice: Choice, params: Mapping[str, Any], value: float) -> None:
+        """A setting was measured."""
+        identity = (choice.superclasses, choice.weight_ratio)
+        before = self._found.get(identity)
+        if before is None:
+            prefix = {name: params[name] for name in self._names}
+            self._found[identity] = (value, -len(self._found), prefix)
+        elif value > before[0]:
+            self._found[identity] = (value, *before[1:])
 
-
-def _value(trial: FrozenTrial) -> float:
-    return trial.value if trial.value is not None else float("-inf")
+    def best(self) -> list[Mapping[str, Any]]:
+        """The study's parameters of at most six prefixes, best first, the earlier of equals first."""
+        best = heapq.nlargest(_NUM_PREFIXES, self._found.values(), key=lambda found: found[:2])
+        return [prefix for _, _, prefix in best]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from autohier.sweep.study import Asked, SweepStudy
+from autohier.sweep.study import Asked, Measured, SweepStudy
 
 _DIED = "its process died again and again"
 
@@ -64,7 +64,15 @@ class StudySearcher(Searcher):
         elif "failure" in last:
             self._study.tell_failure(asked, last["failure"])
         elif "chain" in last:
-            self._study.tell_accuracy(asked, last["chain"], json.loads(last["facts"]))
+            self._tell(asked, last)
+
+    def _tell(self, asked: Asked, last: dict[str, Any]) -> None:
+        rungs = {int(step): value for step, value in json.loads(last["rungs"]).items()}
+        measured = Measured(last["chain"], rungs)
+        if "stopped" in last:
+            self._study.tell_stopped(asked, measured, last["stopped"])
+        else:
+            self._study.tell_complete(asked, measured, json.loads(last["facts"]))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study keeps itself."""

@@ -3,37 +3,51 @@
 Every setting of a sweep is an *ask*, numbered from 0; ``t0007`` is ask 7. What an ask draws depends on the
 sweep's seed, its number and the results told so far, never on how often a driver was started: known settings
 come first, then a sampler seeded by (seed, ask), which now and then keeps the superclasses and weights of one
-of the best settings. A trained chain of passes also tells of every shorter one, marked as derived. A trial
-that no living driver owns is told FAIL without a reason, and its ask is asked again with the same parameters;
-so no setting is lost and none counted twice.
+of the best settings. A finished setting that is drawn again is run with another seed; one whose value is
+known without that (a shorter chain, or stopped where this one would be) is not run, another is drawn. A
+trained chain of passes also tells of every shorter one, marked as derived. A trial that no living driver owns
+is told FAIL without a reason, and its ask is asked again with the same parameters; so no setting is lost and
+none counted twice.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autohier.digest import derive_seed
-from autohier.errors import InputError
+from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
-from autohier.settings.sweep import SamplerName, SweepPlan
+from autohier.settings.sweep import SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
-from autohier.sweep.folder import SweepFolder
-from autohier.sweep.reuse import DERIVED_FROM, best_prefixes, shorter_chains
+from autohier.sweep.draws import draw
+from autohier.sweep.halving import Arm, open_ladder
+from autohier.sweep.ledger import (
+    ASK,
+    CHAIN,
+    DERIVED_FROM,
+    MEASURED,
+    REASON,
+    SEED,
+    SOURCE,
+    WARM_FROM,
+    Ledger,
+)
+from autohier.sweep.reuse import shorter_chains
 
-_ASK, _SOURCE, _REASON, _CHOICE = "ask", "source", "reason", "choice"
-_KEPT = "drawn, prefix kept"
+_CHOICE = "choice"
+_DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
+_MOST_DRAWS = 20
+"""Draws for one ask before one is taken that tells nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,167 +65,200 @@ class Asked:
         return trial_name(self.ask)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial has measured, be it stopped on the way."""
+
+    chain: Sequence[float]
+    """Validation accuracy of pass 2 and of the pruning passes."""
+    rungs: Mapping[int, float]
+    """What it reached at the steps of the sweep's ladder, in order."""
+
+
 def trial_name(ask: int) -> str:
     """The name of an ask's trial, e.g. "t0007"."""
     return f"t{ask:04d}"
 
 
 class SweepStudy:
-    """Asks and tells the Optuna study of one sweep; one driver at a time owns it."""
+    """Asks and tells the Optuna study of one sweep; one driver at a time owns it.
 
-    def __init__(self, plan: SweepPlan, folder: SweepFolder) -> None:
+    Args:
+        plan: of the sweep.
+        storage: where the study lies; see sweep.storage.
+    """
+
+    def __init__(self, plan: SweepPlan, storage: BaseStorage) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._plan = plan
+        self._plan, self._storage = plan, storage
+        # Trials are added whole, so that a driver may die at any moment; no sampler of the study's is asked.
         self._study = optuna.create_study(
             study_name=plan.study_name,
-            storage=_open_storage(plan, folder),
+            storage=storage,
             direction="maximize",
+            sampler=RandomSampler(seed=0),
             load_if_exists=True,
         )
+        self._id = storage.get_study_id_from_name(plan.study_name)
+        self._distributions = distributions(plan.space)
+        self.ladder = open_ladder(plan.space, stopping=plan.stopping == "halving")
+        self._ledger = Ledger(plan.space, self.ladder, self._trials())
 
     def reconcile(self) -> int:
         """Give up the trials of drivers that are gone; how many there were.
 
         Call it while holding the sweep's lock: then no other driver can own a trial.
         """
-        for _ in self._trials(TrialState.WAITING):
-            self._study.ask()  # only a trial that began can be told
-        orphans = self._trials(TrialState.RUNNING)
+        orphans = list(self._ledger.running.values())
         for orphan in orphans:
             self._study.tell(orphan.number, state=TrialState.FAIL)
-        self._derive()
-        return sum(_was_handed_out(orphan) for orphan in orphans)
+        trials = self._trials()
+        derived = {(trial.user_attrs.get(DERIVED_FROM), trial.params["passes"]) for trial in trials}
+        for trial in trials:
+            if trial.state in MEASURED and CHAIN in trial.user_attrs:
+                self._derive(trial, told=derived)  # where a driver died before it did
+        self._ledger = Ledger(self._plan.space, self.ladder, self._trials())
+        return len(orphans)
 
     def ask(self) -> Asked | None:
         """The next setting to run; None where all that the sweep wants are asked."""
-        trials = self._trials()
-        lost = _lost_asks(trials)
-        ask = min(lost) if lost else self._num_asks(trials)
+        ledger, known = self._ledger, self._plan.space.known
+        if ledger.lost:
+            lost = ledger.lost[min(ledger.lost)]
+            return self._begin(min(ledger.lost), lost.params, lost.user_attrs[SOURCE], lost.user_attrs[SEED])
+        ask = ledger.num_asks
         if ask >= self._plan.trials:
             return None
-        if lost:
-            trial = self._enqueued(lost[ask].params, ask, lost[ask].user_attrs[_SOURCE])
-        elif ask < len(self._plan.space.known):
-            known = self._plan.space.known[ask]
-            trial = self._enqueued(encode(self._plan.space, known.as_choice()), ask, known.source)
+        params: Mapping[str, Any]
+        if ask < len(known):
+            params, source = encode(self._plan.space, known[ask].as_choice()), known[ask].source
         else:
-            trial = self._drawn(ask, trials)
-        choice = decode(self._plan.space, trial.params)
-        trial.set_user_attr(_CHOICE, choice.model_dump(mode="json"))
-        setting = self._plan.space.setting(choice, seed=self._plan.seed)
-        return Asked(trial, ask, trial.user_attrs[_SOURCE], setting)
+            params, source = self._drawn(ask)
+        num_seeds = ledger.num_seeds(decode(self._plan.space, params))
+        return self._begin(ask, params, source, self._plan.seed + num_seeds)
 
-    def tell_accuracy(self, asked: Asked, chain: Sequence[float], facts: Mapping[str, Any]) -> None:
-        """A trial went all its way.
+    def tell_complete(self, asked: Asked, measured: Measured, facts: Mapping[str, Any]) -> None:
+        """A trial went all its way; its value is the best of its chain.
 
         Args:
             asked: the setting it ran.
-            chain: validation accuracy of pass 2 and of every pruning pass; the best is the trial's value.
+            measured: what it measured.
             facts: kept with the trial.
         """
-        for pass_index, accuracy in enumerate(chain):
-            asked.trial.report(accuracy, step=pass_index)
-        self._keep(asked, facts)
-        self._study.tell(asked.trial, max(chain))
-        self._derive()
+        self._tell(asked, TrialState.COMPLETE, measured, facts)
+
+    def tell_stopped(self, asked: Asked, measured: Measured, reason: str) -> None:
+        """A trial was stopped at a rung: what it reached there is its value; its setting counts as tried."""
+        self._tell(asked, TrialState.PRUNED, measured, {REASON: reason})
 
     def tell_failure(self, asked: Asked, reason: str) -> None:
         """A trial failed by its own fault: its setting counts as tried."""
-        self._keep(asked, {_REASON: reason})
-        self._study.tell(asked.trial, state=TrialState.FAIL)
+        self._tell(asked, TrialState.FAIL, Measured((), {}), {REASON: reason})
 
     def num_finished(self) -> int:
         """Settings tried: complete, stopped or failed by their own fault."""
-        return len({trial.user_attrs[_ASK] for trial in self._trials() if _is_tried(trial)})
+        return self._ledger.num_tried
+
+    def num_asks(self) -> int:
+        """Settings asked so far, finished or not."""
+        return self._ledger.num_asks
 
     def setting(self, number: int) -> Setting:
         """What the trial of that number in the study ran."""
-        choice = decode(self._plan.space, self._trials()[number].params)
-        return self._plan.space.setting(choice, seed=self._plan.seed)
+        trial = self._trials()[number]
+        return self._plan.space.setting(self._choice(trial), seed=trial.user_attrs[SEED])
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False, states=states or None)
+    def reached(self) -> dict[tuple[int, Arm], float]:
+        """What settings of the sweep's own seed reached at the rungs, by step and arm; see sweep.halving."""
+        return {
+            (step, self.ladder.arm(self._choice(trial), step)): value
+            for trial in self._ledger.tries.values()
+            if trial.user_attrs[SEED] == self._plan.seed and trial.state in MEASURED
+            for step, value in trial.intermediate_values.items()
+        }
 
-    def _num_asks(self, trials: Sequence[FrozenTrial]) -> int:
-        return 1 + max((trial.user_attrs[_ASK] for trial in trials if _was_handed_out(trial)), default=-1)
+    def warm(self, results: Sequence[FrozenTrial]) -> None:
+        """Tell what another sweep found; a result that is told already is left out."""
+        told = {trial.user_attrs.get(WARM_FROM) for trial in self._trials()}
+        for result in results:
+            if result.user_attrs[WARM_FROM] not in told:
+                self._add(result)
 
-    def _enqueued(self, params: Mapping[str, Any], ask: int, source: str) -> optuna.Trial:
-        self._study.enqueue_trial(dict(params), user_attrs={_ASK: ask, _SOURCE: source})
-        return self._study.ask(distributions(self._plan.space))
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
 
-    def _drawn(self, ask: int, trials: Sequence[FrozenTrial]) -> optuna.Trial:
-        space, seed = self._plan.space, self._plan.seed
-        starting = sum(map(_is_tried, trials)) < max(_STARTUP_TRIALS, len(space.known))
-        self._study.sampler = _sampler(
-            "random" if starting else self._plan.sampler, derive_seed(seed, "ask", ask)
+    def _choice(self, trial: FrozenTrial) -> Choice:
+        return decode(self._plan.space, trial.params)
+
+    def _drawn(self, ask: int) -> tuple[Mapping[str, Any], str]:
+        space, seed, ledger = self._plan.space, self._plan.seed, self._ledger
+        starting = ledger.num_tried < max(_STARTUP_TRIALS, len(space.known))
+        prefixes = [] if starting else ledger.prefixes.best()
+        for attempt in range(_MOST_DRAWS):
+            random = np.random.default_rng(derive_seed(seed, "prefix", ask, attempt))
+            keeps = bool(prefixes) and random.random() < space.search.keep_prefix
+            params = draw(
+                space,
+                ledger.observed,
+                list(ledger.running.values()),
+                sampler="random" if starting or attempt > _MOST_DRAWS // 2 else self._plan.sampler,
+                seed=derive_seed(seed, "ask", ask, attempt),
+                fixed=prefixes[random.integers(len(prefixes))] if keeps else {},
+            )
+            choice = decode(space, params)
+            if self._is_worth_running(choice):
+                break
+        return params, _KEPT if keeps else _DRAWN
+
+    def _is_worth_running(self, choice: Choice) -> bool:
+        ledger = self._ledger
+        num_seeds = ledger.num_seeds(choice)
+        if not num_seeds:
+            return not ledger.is_known(choice)
+        return num_seeds < self._plan.space.search.max_seeds and ledger.is_among_best(choice)
+
+    def _begin(self, ask: int, params: Mapping[str, Any], source: str, seed: int) -> Asked:
+        choice = decode(self._plan.space, params)
+        attrs = {ASK: ask, SOURCE: source, SEED: seed, _CHOICE: choice.model_dump(mode="json")}
+        trial_id = self._add(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=dict(params),
+                distributions=self._distributions,
+                user_attrs=attrs,
+            )
         )
-        random = np.random.default_rng(derive_seed(seed, "prefix", ask))
-        prefixes = best_prefixes(space, trials)
-        if not starting and prefixes and random.random() < space.search.keep_prefix:
-            return self._enqueued(prefixes[random.integers(len(prefixes))], ask, _KEPT)
-        trial = self._study.ask(distributions(space))
-        trial.set_user_attr(_SOURCE, "drawn")
-        trial.set_user_attr(_ASK, ask)
-        return trial
+        setting = self._plan.space.setting(choice, seed=seed)
+        return Asked(optuna.Trial(self._study, trial_id), ask, source, setting)
 
-    def _derive(self) -> None:
-        """Tell what trained chains say of shorter ones, where a driver died before it did."""
-        trials = self._trials(TrialState.COMPLETE)
-        known = {(trial.user_attrs.get(DERIVED_FROM), trial.params["passes"]) for trial in trials}
-        for trial in trials:
-            if _ASK in trial.user_attrs:
-                shorter = shorter_chains(trial)
-                self._study.add_trials(
-                    [t for t in shorter if (trial.number, t.params["passes"]) not in known]
+    def _tell(self, asked: Asked, state: TrialState, measured: Measured, facts: Mapping[str, Any]) -> None:
+        """All that is known of a trial is written before its state: what is half told is asked again."""
+        trial = asked.trial
+        for step, value in measured.rungs.items():
+            trial.report(value, step)
+        for name, fact in {CHAIN: list(measured.chain), **facts}.items():
+            trial.set_user_attr(name, fact)
+        best = max(measured.chain) if state is TrialState.COMPLETE else None
+        ended = self._study.tell(trial, best, state)
+        self._ledger.enter(ended)
+        if state in MEASURED:
+            self._derive(ended)
+
+    def _derive(self, trial: FrozenTrial, told: Container[tuple[int | None, int]] = ()) -> None:
+        """Tell what a trained chain says of shorter ones."""
+        for cap, value in shorter_chains(trial):
+            if (trial.number, cap) not in told:
+                shorter = create_trial(
+                    value=value,
+                    params={**trial.params, "passes": cap},
+                    distributions=self._distributions,
+                    user_attrs={DERIVED_FROM: trial.number},
                 )
+                self._add(shorter)
 
-    def _keep(self, asked: Asked, facts: Mapping[str, Any]) -> None:
-        for name, fact in facts.items():
-            asked.trial.set_user_attr(name, fact)
-
-
-def _was_handed_out(trial: FrozenTrial) -> bool:
-    # A driver may have died after creating a trial and before it knew what to run.
-    return _CHOICE in trial.user_attrs
-
-
-def _is_tried(trial: FrozenTrial) -> bool:
-    ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _REASON in trial.user_attrs
-    return ended and DERIVED_FROM not in trial.user_attrs
-
-
-def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
-    """Asks that only have trials which were given up, each with the first of them."""
-    asks: dict[int, list[FrozenTrial]] = {}
-    for trial in trials:
-        if _was_handed_out(trial):
-            asks.setdefault(trial.user_attrs[_ASK], []).append(trial)
-    return {
-        ask: tries[0]
-        for ask, tries in asks.items()
-        if all(trial.state is TrialState.FAIL and _REASON not in trial.user_attrs for trial in tries)
-    }
-
-
-def _sampler(name: SamplerName, seed: int) -> BaseSampler:
-    # Optuna's own start-up would count derived observations as trials, so it is left to the study.
-    if name == "random":
-        return RandomSampler(seed=seed)
-    if name == "gp":
-        return GPSampler(seed=seed, n_startup_trials=1)
-    return TPESampler(seed=seed, n_startup_trials=1)
-
-
-def _open_storage(plan: SweepPlan, folder: SweepFolder) -> BaseStorage:
-    if plan.storage is None:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(folder.journal_file)))
-    try:
-        return RDBStorage(plan.storage)
-    except Exception as error:  # every database driver raises errors of its own
-        logging.getLogger(__name__).debug("opening the study failed", exc_info=True)
-        raise InputError(
-            "--storage must be an Optuna storage URL that can be opened",
-            got=f"{type(error).__name__}: {error}",
-            remedy="write e.g. sqlite:///study.db or postgresql://host/name, and install its driver",
-        ) from error
+    def _add(self, trial: FrozenTrial) -> int:
+        """Put a whole trial into the study and the ledger; its id in the storage."""
+        trial_id = self._storage.create_new_trial(self._id, template_trial=trial)
+        trial.number = self._storage.get_trial_number_from_id(trial_id)
+        self._ledger.enter(trial)
+        return trial_id

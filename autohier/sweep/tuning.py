@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
+import ray
 from ray import tune
 
 from autohier.records.diary import TrialDiary
@@ -13,6 +14,7 @@ from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
 from autohier.sweep.events import DisplayCallback
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.halving import Halving
 from autohier.sweep.searcher import StudySearcher
 from autohier.sweep.signals import sigterm_ends_tune
 from autohier.sweep.study import Asked, SweepStudy
@@ -49,6 +51,15 @@ def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Sha
     )
     with sigterm_ends_tune():
         tuner.fit()
+
+
+def start_halving(study: SweepStudy) -> ray.actor.ActorHandle:
+    """Start the process that judges the trials of a driver, with what earlier drivers' trials reached.
+
+    Where its machine is lost it starts anew and goes on with what it was started with.
+    """
+    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Halving)
+    return actor_class.remote(study.ladder, study.reached())
 
 
 def _name(trial: tune.experiment.Trial) -> str:

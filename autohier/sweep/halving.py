@@ -1,0 +1,94 @@
+"""Successive halving between trials: whether a trial is good enough, so far, to go on.
+
+Asynchronous, after ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020, algorithm
+2): a trial that reaches a rung goes on where it is among the best that have reached it. Two things differ.
+Rungs compare like with like: epochs within pass 2, then the best of the passes so far, each among settings of
+one seed, and a stage that several trials share counts once. And the share that goes on is that of the
+rungs' costs, so that all rungs cost the same together: 1/reduction_factor within pass 2, where epochs are
+multiplied, and more from pass to pass, where a few epochs are added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from autohier.settings.choice import Choice
+from autohier.settings.space import Space
+
+_FEWEST_EPOCHS = 2
+"""Below these a recognizer has not yet learnt what its superclasses are worth."""
+
+Arm = tuple[object, ...]
+"""What a setting's value at a rung depends on: settings that agree on it share the stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The rungs of a sweep: steps 0, 1, ... of a trial's intermediate values."""
+
+    epochs: tuple[int, ...]
+    """Epochs of pass 2 after which a trial is judged, ascending; step i is after epochs[i]."""
+    shares: tuple[float, ...]
+    """Share of the settings that go on after each step; after the last one there is nothing left to spare."""
+
+    def pass_step(self, pass_index: int) -> int:
+        """The step of pass 2 (0) or of the k-th pruning pass."""
+        return len(self.epochs) + pass_index
+
+    def arm(self, choice: Choice, step: int) -> Arm:
+        """What of a choice its value at a step depends on."""
+        prefix = (choice.superclasses, choice.weight_ratio)
+        return prefix if step <= len(self.epochs) else (*prefix, *choice.pruning)
+
+
+def open_ladder(space: Space, *, stopping: bool) -> Ladder:
+    """The rungs that the training recipe of a space makes; without stopping, only what is measured anyway."""
+    factor, epochs = space.search.reduction_factor, space.pass_2.epochs
+    rungs: list[int] = []
+    while stopping and (rung := round(epochs / factor ** (len(rungs) + 1))) >= _FEWEST_EPOCHS:
+        rungs.append(rung)
+    rungs.reverse()
+    passes = [epochs + k * space.pruning.epochs for k in range(space.search.max_passes + 1)]
+    costs = [*rungs, *passes]
+    shares = [here / further for here, further in pairwise(costs)]
+    return Ladder(tuple(rungs), (*(shares if stopping else [1.0] * len(shares)), 1.0))
+
+
+class Halving:
+    """Keeps what was reached at every rung and judges who goes on.
+
+    Args:
+        ladder: the rungs.
+        reached: what earlier trials of the sweep reached, by step and arm.
+    """
+
+    def __init__(self, ladder: Ladder, reached: Mapping[tuple[int, Arm], float]) -> None:
+        self._ladder = ladder
+        self._reached: list[dict[Arm, float]] = [{} for _ in ladder.shares]
+        for (step, arm), value in reached.items():
+            self._reached[step][arm] = value
+
+    def judge(self, choice: Choice, step: int, value: float) -> str | None:
+        """Enter what a trial reached; why it should stop, or None where it goes on.
+
+        Costs sorting the settings that have reached the step.
+        """
+        here = self._reached[step]
+        here[self._ladder.arm(choice, step)] = value
+        share = self._ladder.shares[step]
+        cut = _cut(list(here.values()), share)
+        if value >= cut:
+            return None
+        return (
+            f"{value:.2%} at rung {step + 1} is below {cut:.2%}, "
+            f"which the best {share:.0%} of {len(here)} settings reached"
+        )
+
+
+def _cut(values: Sequence[float], share: float) -> float:
+    """The lowest value that goes on: that of the last of the best share, at least one."""
+    num_kept = max(1, math.ceil(share * len(values) - 1e-9))
+    return sorted(values, reverse=True)[num_kept - 1]
