@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
+from statistics import mean
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ from autohier.records.schema import ROW_FOLDERS, EpochRow, ReadingRow, Row, Stag
 RowT = TypeVar("RowT", TrialRow, StageRow, EpochRow, ReadingRow)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Records:
     """All records of a sweep, in the order of the trials' names."""
 
@@ -25,9 +27,29 @@ class Records:
     tests: tuple[ReadingRow, ...] = ()
 
     def ranked(self) -> tuple[TrialRow, ...]:
-        """Complete trials of the study, best first: by validation accuracy, then cost, then name."""
+        """Complete trials of the study, best first.
+
+        By the mean validation accuracy of their setting over its seeds, then by their own, cost and name.
+        """
         complete = [row for row in self.trials if row.state == "COMPLETE" and row.number is not None]
-        return tuple(sorted(complete, key=lambda row: (-(row.accuracy or 0), row.multiply_adds, row.trial)))
+        means = {row.trial: mean(self.seeds_of(row)) for row in complete}
+
+        def place(row: TrialRow) -> tuple[float, float, int, str]:
+            return (-means[row.trial], -(row.accuracy or 0.0), row.multiply_adds or 0, row.trial)
+
+        return tuple(sorted(complete, key=place))
+
+    def seeds_of(self, trial: TrialRow) -> tuple[float, ...]:
+        """Validation accuracies of a trial's setting, one for every seed it was run to its end with."""
+        return self._accuracies[_setting(trial)]
+
+    @cached_property
+    def _accuracies(self) -> dict[tuple[object, ...], tuple[float, ...]]:
+        found: dict[tuple[object, ...], tuple[float, ...]] = {}
+        for row in self.trials:
+            if row.state == "COMPLETE" and row.number is not None and row.accuracy is not None:
+                found[_setting(row)] = (*found.get(_setting(row), ()), row.accuracy)
+        return found
 
     def stages_of(self, trial: str) -> tuple[StageRow, ...]:
         """The finished stages of a trial, in order."""
@@ -36,6 +58,10 @@ class Records:
     def tests_of(self, trial: str) -> tuple[ReadingRow, ...]:
         """The test readings of a trial."""
         return tuple(row for row in self.tests if row.trial == trial)
+
+
+def _setting(row: TrialRow) -> tuple[object, ...]:
+    return (row.superclasses, row.weight_ratio, row.scope, row.ratio, row.passes)
 
 
 def read_records(folder: Path) -> Records:

@@ -7,6 +7,7 @@ apart are said to be within noise; see records.interval for the rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -54,9 +55,15 @@ def leaderboard(records: Records, *, limit: int | None = None) -> Table:
     table = Table(title=_title(records), caption=_caption(ranked, len(others), limit), box=SIMPLE_HEAD)
     table.title_justify = table.caption_justify = "left"
     table.show_edge, table.pad_edge, table.padding = False, False, (0, 1, 0, 0)
+    rows: list[tuple[str, ...]] = []
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
-    rows = [_cells(row, _rank(row, place, ranked[0])) for place, row in enumerate(ranked, start=1)]
+    several = any(len(records.seeds_of(row)) > 1 for row in ranked)
+    if several:
+        table.add_column("mean of\nits seeds", justify="right")
+    for place, row in enumerate(ranked, start=1):
+        means = [_mean_text(records.seeds_of(row))] if several else []
+        rows.append((*_cells(row, _rank(row, place, ranked[0])), *means))
     rows += [_cells(row, "") for row in others]
     for cells in rows[:limit]:
         table.add_row(*cells)
@@ -157,6 +164,10 @@ def _cells(row: TrialRow, rank: str) -> tuple[str, ...]:
         _count(row.epochs_computed),
         _count(row.epochs_spared),
     )
+
+
+def _mean_text(accuracies: Sequence[float]) -> str:
+    return f"{_percent(mean(accuracies))} of {len(accuracies)}" if len(accuracies) > 1 else ""
 
 
 def _difference(before: float, after: float, num_clips: int) -> str:

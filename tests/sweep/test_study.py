@@ -1,18 +1,27 @@
 """The study: known settings first, then seeded draws; nothing lost, nothing counted twice."""
 
+from collections import Counter
+
 import optuna
 import pytest
 
 from autohier.errors import InputError
+from autohier.settings.choice import Choice
 from autohier.settings.loading import load_space
-from autohier.sweep.folder import SweepFolder
-from autohier.sweep.reuse import shorter_chains
-from autohier.sweep.study import SweepStudy
+from autohier.sweep.storage import open_storage
+from autohier.sweep.study import Measured, SweepStudy
 from plans import make_plan
 
 
 def open_study(tmp_path, **changes):
-    return SweepStudy(make_plan(tmp_path, **changes), SweepFolder(tmp_path / "sweep"))
+    plan = make_plan(tmp_path, **changes)
+    return SweepStudy(plan, open_storage(plan.storage, tmp_path / "sweep" / "study.journal"))
+
+
+def tell(study, asked, chain, facts=None):
+    """A trial that went all its way, with the rungs it met."""
+    steps = {study.ladder.pass_step(k): max(chain[: k + 1]) for k in range(len(chain))}
+    study.tell_complete(asked, Measured(chain, steps), facts or {})
 
 
 def accuracy_of(choice):
@@ -27,7 +36,7 @@ def run(study, number):
         if asked is None:
             break
         drawn[asked.name] = asked.setting.choice
-        study.tell_accuracy(asked, [0.1, accuracy_of(asked.setting.choice)], {})
+        tell(study, asked, [0.1, accuracy_of(asked.setting.choice)])
     return drawn
 
 
@@ -43,20 +52,22 @@ def test_known_settings_come_first_and_then_the_sampler(tmp_path):
 def test_the_value_of_a_trial_is_the_highest_of_its_chain(tmp_path):
     study = open_study(tmp_path, trials=1)
     asked = study.ask()
-    study.tell_accuracy(asked, [0.5, 0.6, 0.4], {"kept_pass": 1})
+    tell(study, asked, [0.5, 0.6, 0.4], {"kept_pass": 1})
     trial = study._trials()[0]
     assert trial.value == 0.6
-    assert trial.intermediate_values == {0: 0.5, 1: 0.6, 2: 0.4}
+    # Step 0 is within pass 2, which nobody told of here; passes count with the best so far.
+    assert trial.intermediate_values == {1: 0.5, 2: 0.6, 3: 0.6}
+    assert trial.user_attrs["chain"] == [0.5, 0.6, 0.4]
     assert trial.user_attrs["kept_pass"] == 1
     assert study.setting(0) == asked.setting
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
-def test_draws_do_not_depend_on_how_often_a_driver_started(tmp_path, sampler):
-    whole = run(open_study(tmp_path / "whole", sampler=sampler, trials=14), 99)
+@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 14), ("gp", 12), ("random", 14)])
+def test_draws_do_not_depend_on_how_often_a_driver_started(tmp_path, sampler, trials):
+    whole = run(open_study(tmp_path / "whole", sampler=sampler, trials=trials), 99)
     parts = {}
     for number in (1, 4, 5, 99):
-        parts |= run(open_study(tmp_path / "parts", sampler=sampler, trials=14), number)
+        parts |= run(open_study(tmp_path / "parts", sampler=sampler, trials=trials), number)
     assert parts == whole
 
 
@@ -82,43 +93,40 @@ def test_settings_of_a_dead_driver_are_run_once_more_and_counted_once(tmp_path):
     assert study.ask() is None
 
 
-def test_a_driver_may_die_between_asking_and_noting_what_it_asked(tmp_path):
-    dead = open_study(tmp_path)
-    run(dead, 3)
-    # What the journal holds when the process dies inside of ask(): a running trial without a number.
-    dead._study.ask()
-
-    study = open_study(tmp_path)
-    assert study.reconcile() == 0
-    assert list(run(study, 99)) == ["t0003", "t0004", "t0005"]
-
-
-def test_a_driver_may_die_while_it_asks(tmp_path):
-    dead = open_study(tmp_path / "dead")
-    dead._study.enqueue_trial({"passes": 1, "fanout_1": 0.5}, user_attrs={"ask": 0, "source": "a paper"})
-    trial = dead._study.ask()
-    trial.suggest_float("fanout_1", 0, 1)  # the first of several, each written by itself
-
-    study = open_study(tmp_path / "dead")
-    study.reconcile()
-    assert run(study, 99) == run(open_study(tmp_path / "whole"), 99)
+def told(study):
+    """Every ask with what it drew and reached, and what was derived, whoever told it."""
+    valued = [trial for trial in study._trials() if trial.value is not None]
+    tries = [trial for trial in valued if "ask" in trial.user_attrs]
+    derived = [trial for trial in valued if "derived_from" in trial.user_attrs]
+    return (
+        {trial.user_attrs["ask"]: (trial.params, trial.user_attrs["seed"], trial.value) for trial in tries},
+        Counter((tuple(trial.params.items()), trial.value) for trial in derived),
+    )
 
 
-def test_a_driver_may_die_between_enqueueing_and_asking(tmp_path):
-    dead = open_study(tmp_path)
-    dead._study.enqueue_trial({"passes": 1}, user_attrs={"ask": 0, "source": "x"})
+def test_a_driver_may_die_at_any_byte_of_the_journal(tmp_path):
+    whole = open_study(tmp_path / "whole", trials=13)
+    run(whole, 99)
+    journal = (tmp_path / "whole" / "sweep" / "study.journal").read_bytes()
+    lines = [place + 1 for place, byte in enumerate(journal) if byte == ord("\n")]
+    cuts = [*lines[2:-1:5], *(place - 4 for place in lines[5:-1:19])]
+    assert len(cuts) > 20
 
-    study = open_study(tmp_path)
-    assert study.reconcile() == 0
-    drawn = run(study, 99)
-    assert drawn["t0000"] == load_space("demo").known[0].as_choice()
-    assert len(drawn) == 6
+    for cut in cuts:
+        folder = tmp_path / f"cut-{cut}"
+        (folder / "sweep").mkdir(parents=True)
+        (folder / "sweep" / "study.journal").write_bytes(journal[:cut])
+        study = open_study(folder, trials=13)
+        study.reconcile()
+        run(study, 99)
+        assert told(study) == told(whole)
+        assert study.num_finished() == 13
 
 
 def test_a_setting_that_failed_by_itself_counts_as_tried(tmp_path):
     study = open_study(tmp_path, trials=2)
     study.tell_failure(study.ask(), "the loss must be finite")
-    study.tell_accuracy(study.ask(), [0.5], {})
+    tell(study, study.ask(), [0.5])
     assert study.num_finished() == 2
     assert study.ask() is None
     states = [trial.state for trial in study._trials() if "ask" in trial.user_attrs]
@@ -149,7 +157,7 @@ def test_a_chain_tells_of_every_shorter_one(tmp_path):
     cap = asked.setting.choice.passes
     assert cap == 3
     # The stop rule ended the chain after two pruning passes: a cap of 2 would have trained the same.
-    study.tell_accuracy(asked, [0.5, 0.7, 0.6], {})
+    tell(study, asked, [0.5, 0.7, 0.6])
 
     derived = [trial for trial in study._trials() if trial.user_attrs.get("derived_from") == 0]
     assert [trial.params["passes"] for trial in derived] == [0, 1, 2]
@@ -161,22 +169,117 @@ def test_a_chain_tells_of_every_shorter_one(tmp_path):
     assert study.ask().name == "t0001"
 
 
-@pytest.mark.parametrize("num_told", [0, 1])
-def test_a_driver_may_die_before_it_told_of_all_shorter_chains(tmp_path, num_told):
-    whole = open_study(tmp_path / "whole")
-    run(whole, 3)
-    dead = open_study(tmp_path / "dead")
-    run(dead, 2)
-    asked = dead.ask()
-    for step, accuracy in enumerate([0.1, accuracy_of(asked.setting.choice)]):
-        asked.trial.report(accuracy, step=step)
-    dead._study.tell(asked.trial, accuracy_of(asked.setting.choice))
-    dead._study.add_trials(shorter_chains(dead._trials()[asked.trial.number])[:num_told])
+def test_a_stopped_chain_tells_of_the_passes_that_it_trained(tmp_path):
+    study = open_study(tmp_path, trials=1)
+    asked = study.ask()
+    assert asked.setting.choice.passes == 3
+    first = study.ladder.pass_step(0)
+    study.tell_stopped(asked, Measured([0.5, 0.6], {0: 0.3, first: 0.5, first + 1: 0.6}), "too weak")
 
-    study = open_study(tmp_path / "dead")
+    stopped, *derived = study._trials()
+    assert stopped.state is optuna.trial.TrialState.PRUNED
+    assert (stopped.value, stopped.user_attrs["reason"]) == (0.6, "too weak")
+    # A cap of 1 is what it trained; of a cap of 2 nobody knows.
+    assert [(trial.params["passes"], trial.value) for trial in derived] == [(0, 0.5), (1, 0.6)]
+    assert study.num_finished() == 1
+    assert study.ask() is None
+
+
+def narrow(**search):
+    """A space of one drawn setting: what is drawn must repeat."""
+    ranges = {
+        "levels": 1,
+        "counts": "divisors",
+        "weight_ratios": [0.5],
+        "scopes": ["by-layer"],
+        "ratios": [0.1],
+        "max_passes": 0,
+        **search,
+    }
+    space = load_space("demo").model_dump() | {"num_classes": 4, "known": [], "search": ranges}
+    return type(load_space("demo"))(**space)
+
+
+def test_a_repeat_of_a_finished_setting_is_another_seed_of_it(tmp_path):
+    study = open_study(tmp_path, space=narrow(), trials=3, seed=5)
+    seeds = []
+    for _ in range(3):
+        asked = study.ask()
+        seeds.append(asked.setting.seed)
+        assert asked.setting.choice == Choice(
+            superclasses=(2,), weight_ratio=0.5, scope="by-layer", ratio=0.1, passes=0
+        )
+        tell(study, asked, [0.5])
+    assert seeds == [5, 6, 7]
+    assert [study.setting(number).seed for number in range(3)] == [5, 6, 7]
+
+
+def test_settings_that_run_at_the_same_time_do_not_repeat_either(tmp_path):
+    study = open_study(tmp_path, space=narrow(), trials=3)
+    assert [study.ask().setting.seed for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_seed_survives_the_death_of_its_driver(tmp_path):
+    dead = open_study(tmp_path, space=narrow(), trials=2)
+    tell(dead, dead.ask(), [0.5])
+    left = dead.ask()
+    study = open_study(tmp_path, space=narrow(), trials=2)
     study.reconcile()
-    assert [trial.params for trial in study._trials()] == [trial.params for trial in whole._trials()]
-    assert run(study, 99) == run(whole, 99)
+    assert study.ask().setting == left.setting
+
+
+def test_what_a_longer_chain_has_told_is_not_drawn(tmp_path):
+    # Two settings, of which the longer tells the shorter.
+    study = open_study(tmp_path, space=narrow(max_passes=1, max_seeds=1), trials=8)
+    seen = set()
+    for _ in range(4):
+        asked = study.ask()
+        tell(study, asked, [0.5, 0.6][: 1 + asked.setting.choice.passes])
+        seen.add((asked.setting.choice.passes, asked.setting.seed))
+        if asked.setting.choice.passes:
+            break
+    assert (0, 1) not in seen
+
+
+def test_settings_that_differ_in_nothing_that_matters_are_repeats(tmp_path):
+    known = [
+        {"source": scope, "superclasses": [2], "weight_ratio": 0.5, "scope": scope, "ratio": 0.0, "passes": 0}
+        for scope in ("by-layer", "altogether")
+    ]
+    space = narrow(ratios=[0.0], scopes=["by-layer", "altogether"])
+    study = open_study(tmp_path, space=type(space)(**(space.model_dump() | {"known": known})), trials=2)
+    assert [study.ask().setting.seed for _ in range(2)] == [0, 1]
+
+
+def test_no_setting_is_drawn_whose_stage_was_stopped_at_in_another(tmp_path):
+    study = open_study(tmp_path, trials=40, seed=3)
+    stopped = set()
+    while asked := study.ask():
+        prefix = (asked.setting.choice.superclasses, asked.setting.choice.weight_ratio)
+        if asked.source == "drawn":
+            assert prefix not in stopped
+            study.tell_stopped(asked, Measured([], {0: 0.2}), "too weak")
+            stopped.add(prefix)
+        else:
+            tell(study, asked, [0.6])
+    assert len(stopped) > 10
+
+
+def test_rungs_are_remembered_for_the_next_driver(tmp_path):
+    study = open_study(tmp_path, trials=3)
+    tell(study, study.ask(), [0.5, 0.4, 0.6])
+    asked = study.ask()
+    study.tell_stopped(asked, Measured([], {0: 0.2}), "too weak")
+    assert study.ladder.epochs == (2,)
+
+    reached = open_study(tmp_path, trials=3).reached()
+    first, second = load_space("demo").known[:2]
+    assert reached == {
+        (1, study.ladder.arm(first, 1)): 0.5,
+        (2, study.ladder.arm(first, 2)): 0.5,
+        (3, study.ladder.arm(first, 3)): 0.6,
+        (0, study.ladder.arm(second, 0)): 0.2,
+    }
 
 
 @pytest.mark.parametrize("how_often", [0.0, 1.0])
