@@ -1,0 +1,172 @@
+"""Any process may die at any moment: every fault ends in the records of a sweep that was left alone.
+
+One sweep is run undisturbed, one trial at a time. Under each fault the same sweep is disturbed in the middle of a
+stage and resumed where its driver ended; then what it found must be the same to the last bit, no setting lost
+or counted twice, and no epoch trained again that an epoch checkpoint held.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load
+
+from sweeps import PATIENCE_S, Sweeps, finish
+
+TRIALS = 4
+OPTIONS = (
+    *("--trials", str(TRIALS), "--parallel", "1"),
+    *("--set", "pass_1.epochs=6", "--set", "pass_2.epochs=8", "--set", "pruning.epochs=6"),
+    *("--set", "search.max_passes=2", "--set", "search.counts=divisors", "--set", "search.levels=1"),
+    *("--set", "known=[]"),
+)
+UNTIMED = ["number", "started_at", "finished_at", "seconds_computed", "seconds_spared"]
+EFFORT = ["epochs_computed", "epochs_spared"]
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """A sweep in the middle of a stage."""
+
+    sweeps: Sweeps
+    driver: subprocess.Popen[str]
+    kind: str
+    """Of the stage: pass-1, pass-2 or prune."""
+
+    @property
+    def folder(self) -> Path:
+        return self.sweeps.folder / "sweeps" / "faulty"
+
+    @property
+    def stages(self) -> Path:
+        return self.sweeps.folder / "sweeps" / "stages"
+
+    def wait_for(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert self.driver.poll() is None, self.driver.communicate()
+            assert time.monotonic() < deadline, "what was waited for did not come"
+            time.sleep(0.02)
+
+    def in_the_middle(self) -> bool:
+        return any(num_kept(path) >= 2 for path in self.stages.glob(f"partial/{self.kind}-*"))
+
+    def worker(self) -> int:
+        """The process that trains."""
+        title = "ray::StageActor" if self.kind == "pass-1" else "ray::ImplicitFunc"
+        listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+        (line,) = [line for line in listed.splitlines() if title in line]
+        return int(line.split()[0])
+
+
+def num_kept(path: Path) -> int:
+    """Epochs that an epoch checkpoint holds."""
+    try:
+        content = path.read_bytes()[32:]
+    except FileNotFoundError:
+        return 0
+    told = bytes(load(content)["told"].numpy())
+    return told.count(b'"validation_loss"')
+
+
+def stop_driver(number: signal.Signals) -> Callable[[Disturbed], None]:
+    def act(sweep: Disturbed) -> None:
+        os.kill(sweep.driver.pid, number)
+        sweep.driver.communicate(timeout=PATIENCE_S)
+
+    return act
+
+
+def kill_worker(sweep: Disturbed) -> None:
+    os.kill(sweep.worker(), signal.SIGKILL)
+
+
+def cut_journal(sweep: Disturbed) -> None:
+    stop_driver(signal.SIGKILL)(sweep)
+    journal = sweep.folder / "study.journal"
+    journal.write_bytes(journal.read_bytes()[:-9])
+
+
+def flip_a_bit(sweep: Disturbed) -> None:
+    stop_driver(signal.SIGKILL)(sweep)
+    for file in sorted(sweep.stages.glob("pass-*/*/model.safetensors")):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+
+
+def fill_the_disk(sweep: Disturbed) -> None:
+    """From now on the worker can write no more than a few kilobytes into a file, until its driver ends."""
+    resource.prlimit(sweep.worker(), resource.RLIMIT_FSIZE, (20_000, 20_000))
+    out, err = sweep.driver.communicate(timeout=PATIENCE_S)
+    assert sweep.driver.returncode == 2, out + err
+    assert "disk full" in out + err
+
+
+FAULTS = {
+    "Ctrl-C": (stop_driver(signal.SIGINT), "pass-2"),
+    "SIGTERM": (stop_driver(signal.SIGTERM), "prune"),
+    "driver killed": (stop_driver(signal.SIGKILL), "pass-2"),
+    "driver killed in pass 1": (stop_driver(signal.SIGKILL), "pass-1"),
+    "worker killed in pass 1": (kill_worker, "pass-1"),
+    "worker killed in pass 2": (kill_worker, "pass-2"),
+    "worker killed in pruning": (kill_worker, "prune"),
+    "journal cut in its last line": (cut_journal, "pass-2"),
+    "stages flipped by a bit": (flip_a_bit, "prune"),
+    "disk full in pass 2": (fill_the_disk, "pass-2"),
+    "disk full in pruning": (fill_the_disk, "prune"),
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path, ray_address: str) -> Path:
+    sweeps = Sweeps(tmp_path_factory.mktemp("undisturbed"), tiny_data, ray_address)
+    finish(sweeps.search("faulty", *OPTIONS))
+    return sweeps.folder / "sweeps" / "faulty"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_sweep_ends_as_if_nothing_had_happened(sweeps: Sweeps, undisturbed: Path, fault: str) -> None:
+    act, kind = FAULTS[fault]
+    sweep = Disturbed(sweeps, sweeps.search("faulty", *OPTIONS), kind)
+    sweep.wait_for(sweep.in_the_middle)
+
+    act(sweep)
+    left = {path.name: num_kept(path) for path in sweep.stages.glob("partial/*")}
+    if sweep.driver.poll() is None:
+        sweep.driver.communicate(timeout=2 * PATIENCE_S)
+    if sweep.driver.returncode:
+        finish(sweeps.start("resume", "faulty"))
+
+    same(undisturbed, sweep.folder)
+    trials, expected = (
+        pd.read_parquet(folder / "records" / "trials") for folder in (sweep.folder, undisturbed)
+    )
+    assert set(trials.state) <= {"COMPLETE", "PRUNED"}
+    # What the unfinished stage had in its checkpoint was not trained again.
+    if "bit" not in fault:
+        spared = expected.epochs_computed.sum() - trials.epochs_computed.sum()
+        assert spared == (0 if kind == "pass-1" else sum(left.values()))
+
+
+def same(undisturbed: Path, folder: Path) -> None:
+    """All records of two sweeps are equal, but for times and for who trained what."""
+    for rows, ignored in (
+        ("trials", [*UNTIMED, *EFFORT]),
+        ("stages", ["seconds", "reused"]),
+        ("epochs", ["seconds"]),
+        ("tests", ["read_at"]),
+    ):
+        expected, found = (
+            pd.read_parquet(each / "records" / rows).drop(columns=ignored) for each in (undisturbed, folder)
+        )
+        pd.testing.assert_frame_equal(found, expected)
