@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from autohier.core.stages import store as store_module
-from autohier.core.stages.inventory import StoredStage, choose_evicted, evict, list_store
+from autohier.core.stages.inventory import Place, StoredStage, choose_evicted, evict, list_store
 from autohier.core.stages.result import StageKind
 from autohier.core.stages.store import StageStore
 from autohier.errors import MissingDataError
@@ -147,7 +147,7 @@ class TestWhatGoes:
 
     @staticmethod
     def entries() -> list[StoredStage]:
-        places = ("finished", "partial", "quarantine", "finished", "partial", "quarantine")
+        places: tuple[Place, ...] = ("finished", "partial", "quarantine", "finished", "partial", "quarantine")
         return [
             StoredStage(place, Path(str(hour)), "prune", str(hour), 10, NOON + hour * HOUR)
             for hour, place in enumerate(places)
