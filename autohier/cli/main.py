@@ -12,6 +12,7 @@ from autohier.cli.resume import resume
 from autohier.cli.search import search
 from autohier.cli.spaces import spaces
 from autohier.cli.status import status
+from autohier.cli.store import store_app
 from autohier.cli.train import train
 from autohier.errors import AutohierError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 for command in (prepare, search, resume, status, train, spaces, check):
     app.command()(command)
+app.add_typer(store_app, name="store")
 
 USER_ERROR = 2
 

@@ -1,10 +1,16 @@
-"""One trial: pass 1, hierarchy, pass 2, pruning passes until the stop rule; the best pass is kept."""
+"""One trial: pass 1, hierarchy, pass 2, pruning passes until the stop rule; the best pass is kept.
+
+A stage may be evicted from the store while a trial that has found it is still running. Where its weights are
+needed then, it is computed again.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
@@ -13,14 +19,17 @@ from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.pass_1 import run_pass_1
 from autohier.core.stages.pass_2 import run_pass_2
 from autohier.core.stages.prune import run_prune
+from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageResult
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation
-from autohier.errors import TrialError
+from autohier.errors import StageDamagedError, TrialError
 from autohier.settings.space import Setting
 
 _LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,10 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
     choice = trial.setting.choice
     pass_1 = train_flat(trial)
     hierarchy = Hierarchy.from_confusion(pass_1.confusion_KK, choice.superclasses, seed=trial.setting.seed)
-    pass_2 = _train_with(hierarchy, pass_1, trial)
-    chain = [pass_2]
+    chain = [_follow([pass_1], hierarchy, trial)]
     rule = StopRule(ties=trial.setting.pruning.ties)
     while len(chain) <= choice.passes and not rule.should_stop([stage.accuracy for stage in chain]):
-        chain.append(_prune_and_retrain(chain[-1], trial))
+        chain.append(_follow([pass_1, *chain], hierarchy, trial))
     kept_pass = rule.best_pass([stage.accuracy for stage in chain])
     return TrialOutcome(trial.setting, (pass_1, *chain), kept_pass)
 
@@ -98,11 +106,10 @@ def refit(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
         Pass 1, pass 2 and as many pruning passes as the outcome kept.
     """
     everything = trial.with_all_training_clips()
-    pass_1 = train_flat(everything)
-    chain = [_train_with(outcome.chain[0].hierarchy, pass_1, everything)]
-    for _ in range(outcome.kept_pass):
-        chain.append(_prune_and_retrain(chain[-1], everything))
-    return (pass_1, *chain)
+    stages = [train_flat(everything)]
+    for _ in range(outcome.kept_pass + 1):
+        stages.append(_follow(stages, outcome.chain[0].hierarchy, everything))
+    return tuple(stages)
 
 
 def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evaluation]]:
@@ -115,20 +122,27 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
     readings = _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
     if trial.setting.protocol.validation == "clean":
         try:
-            readings += _read_chain(trial, refit(trial, outcome), ", refit")
+            readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome), ", refit")
         except TrialError as error:
             _LOG.warning("the refit diverged, so that only the trial itself is read: %s", error)
     return readings
 
 
 def _read_chain(trial: OpenTrial, stages: Sequence[StageResult], note: str) -> list[tuple[str, Evaluation]]:
-    pass_1, pass_2, *pruned = stages
-    told = [pass_1, pass_2, *pruned[-1:]]
-    return [(stage.label + note, read_test(trial, stage)) for stage in told]
+    readings = []
+    for end in sorted({1, 2, len(stages)}):
+        *_, stage = stages[:end]
+        evaluation = _with_weights_of(stages[:end], trial, partial(read_test, trial, stage))
+        readings.append((stage.label + note, evaluation))
+    return readings
 
 
 def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
-    """Score a finished stage on the test split."""
+    """Score a finished stage on the test split.
+
+    Raises:
+        StageDamagedError: where its weights are gone or damaged.
+    """
     context, feed = trial.context, trial.feed
     flat = result.kind == "pass-1"
     network = context.build(trial.basis.network, result.hierarchy, seed=trial.setting.seed)
@@ -146,6 +160,34 @@ def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
         num_sets=feed.test_sets,
         autocast=context.device.autocast,
     )
+
+
+def _follow(done: Sequence[StageResult], hierarchy: Hierarchy, trial: OpenTrial) -> StageResult:
+    """The stage that comes after those that are done: pass 2 after pass 1, then pruning passes."""
+    run = (
+        partial(_train_with, hierarchy, done[0], trial)
+        if len(done) == 1
+        else partial(_prune_and_retrain, done[-1], trial)
+    )
+    return _with_weights_of(done, trial, run)
+
+
+def _with_weights_of(done: Sequence[StageResult], trial: OpenTrial, use: Callable[[], _T]) -> _T:
+    """Do what needs the weights of the last of these stages; where they are gone, compute them again.
+
+    That is logged and not reported, as the trial has reported the stage before.
+    """
+    try:
+        return use()
+    except StageDamagedError as error:
+        _LOG.warning("the weights of %s are gone, and it is computed again: %s", done[-1].label, error)
+    *before, gone = done
+    unheard = replace(trial, context=replace(trial.context, reporter=Reporters()))
+    if before:
+        _follow(before, gone.hierarchy, unheard)
+    else:
+        train_flat(unheard)
+    return use()
 
 
 def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> StageResult:

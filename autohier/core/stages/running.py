@@ -128,19 +128,22 @@ def run_stage(
 
     Raises:
         TrialError: where training diverges.
+        StageDamagedError: where the stage it starts from is gone or damaged; nothing is reported then.
     """
     key = stage_key(kind, inputs)
     found = context.store.find(kind, key)
-    context.reporter.stage_started(kind, pass_index, reused=found is not None)
     checkpoint = context.store.partial(kind, key)
     if found is not None:
+        context.reporter.stage_started(kind, pass_index, reused=True)
         checkpoint.remove()  # left by a process that trained the same stage and was slower
         for metrics in found.epochs:
             context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
         context.reporter.stage_finished(found)
         return found
+    # Told after it is prepared: a stage whose parent is gone has not begun.
     lesson = prepare()
     feed = context.feed(inputs.basis, inputs.optimisation.batch_size)
+    context.reporter.stage_started(kind, pass_index, reused=False)
     network = context.device.prepare(lesson.network)
     loss = HierarchicalLoss(lesson.hierarchy, lesson.weights, context.device.torch_device)
     epochs = _train(

@@ -1,17 +1,19 @@
 """The stage store: finished stages by key, each there whole or not at all.
 
 Layout: ``<store>/<kind>/<key>/`` holds ``stage.json`` (inputs, measurements, sizes and digests of the other
-files), ``model.safetensors``, ``epochs.parquet`` and ``confusion.npy``. A stage whose files are not what was
-published is moved to ``<store>/quarantine/`` and computed again. ``<store>/partial/`` holds the epoch
-checkpoints of stages that are not finished.
+files; its time of change is when the stage was last used), ``model.safetensors``, ``epochs.parquet`` and
+``confusion.npy``. A stage whose files are not what was published is moved to ``<store>/quarantine/`` and
+computed again. ``<store>/partial/`` holds the epoch checkpoints of stages that are not finished.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ from autohier.files import publish_folder
 
 _LOG = logging.getLogger(__name__)
 
-_STAGE, _MODEL, _EPOCHS, _CONFUSION = "stage.json", "model.safetensors", "epochs.parquet", "confusion.npy"
+STAGE_FILE, PARTIAL, QUARANTINE = "stage.json", "partial", "quarantine"
+_MODEL, _EPOCHS, _CONFUSION = "model.safetensors", "epochs.parquet", "confusion.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,15 @@ class StageStore:
     def find(self, kind: StageKind, key: str) -> StageResult | None:
         """A finished stage, or None where it is not there (or was damaged and is now set aside).
 
-        Costs reading all of its files once, for their checksums.
+        Costs reading all of its files once, for their checksums. A stage that is found counts as used now.
         """
         path = self._path(kind, key)
         if not path.is_dir():
             return None
         try:
-            _verify(path)
-            return _read_result(path)
+            found = _read_result(path, _verify(path))
+        except FileNotFoundError:
+            return None  # Evicted while it was read.
         except (KeyError, TypeError) as error:
             damage = StageDamagedError(f"the stage {path.name[:12]} must have today's form", got=error)
             self._quarantine(path, damage)
@@ -62,6 +66,10 @@ class StageStore:
         except StageDamagedError as error:
             self._quarantine(path, error)
             return None
+        # Whoever cannot note it, in a store that is read-only for them, may use the stage all the same.
+        with suppress(OSError):
+            os.utime(path / STAGE_FILE)
+        return found
 
     def publish(self, result: StageResult, inputs: StageInputs, weights: Mapping[str, Tensor]) -> None:
         """Store a finished stage; where somebody published the same key first, theirs stays.
@@ -75,7 +83,7 @@ class StageStore:
             np.save(folder / _CONFUSION, result.confusion_KK)
             contents = {name: _content(folder / name) for name in (_MODEL, _EPOCHS, _CONFUSION)}
             told = _describe(result) | {"inputs": inputs.model_dump(mode="json"), "files": contents}
-            (folder / _STAGE).write_text(json.dumps({"told": told, "sha256": digest(told)}, indent=1))
+            (folder / STAGE_FILE).write_text(json.dumps({"told": told, "sha256": digest(told)}, indent=1))
 
     def load_weights(self, kind: StageKind, key: str) -> dict[str, Tensor]:
         """The tensors of a finished stage, on the CPU.
@@ -93,13 +101,13 @@ class StageStore:
 
     def partial(self, kind: StageKind, key: str) -> EpochCheckpoint:
         """Where an unfinished stage keeps its epochs."""
-        return EpochCheckpoint(self.folder / "partial" / f"{kind}-{key}")
+        return EpochCheckpoint(self.folder / PARTIAL / f"{kind}-{key}")
 
     def _path(self, kind: StageKind, key: str) -> Path:
         return self.folder / kind / key
 
     def _quarantine(self, path: Path, error: StageDamagedError) -> None:
-        aside = self.folder / "quarantine" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
+        aside = self.folder / QUARANTINE / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.rename(aside)
@@ -112,17 +120,33 @@ def _content(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest_file(path)}
 
 
-def _verify(path: Path) -> None:
+def read_description(path: Path) -> dict[str, Any]:
+    """What the ``stage.json`` of a finished stage tells of it.
+
+    Raises:
+        StageDamagedError: where it cannot be read or is not what was published.
+    """
     try:
-        stage = json.loads((path / _STAGE).read_text())
-        contents: dict[str, object] = {**stage["told"]["files"], _STAGE: stage["sha256"]}
-        found: dict[str, object] = {name: _content(path / name) for name in stage["told"]["files"]}
-        found[_STAGE] = digest(stage["told"])
+        stage = json.loads((path / STAGE_FILE).read_text())
+        description: dict[str, Any] = stage["told"]
+        whole = stage["sha256"] == digest(description)
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
-    damaged = [name for name, content in contents.items() if found[name] != content]
+    if not whole:
+        raise StageDamagedError(f"the {STAGE_FILE} of stage {path.name[:12]} must match its digest")
+    return description
+
+
+def _verify(path: Path) -> dict[str, Any]:
+    description = read_description(path)
+    try:
+        contents = dict(description["files"])
+        damaged = [name for name in contents if _content(path / name) != contents[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
     if damaged:
         raise StageDamagedError(f"the files of stage {path.name[:12]} must match their digests", got=damaged)
+    return description
 
 
 def _describe(result: StageResult) -> dict[str, Any]:
@@ -138,8 +162,7 @@ def _describe(result: StageResult) -> dict[str, Any]:
     }
 
 
-def _read_result(path: Path) -> StageResult:
-    told = json.loads((path / _STAGE).read_text())["told"]
+def _read_result(path: Path, told: Mapping[str, Any]) -> StageResult:
     rows = pq.read_table(path / _EPOCHS).to_pylist()
     return StageResult(
         kind=told["kind"],

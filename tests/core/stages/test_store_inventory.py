@@ -1,0 +1,239 @@
+"""The inventory of a stage store: what lies there, what goes first, and who reads it meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import torch
+
+from autohier.core.stages import store as store_module
+from autohier.core.stages.inventory import Place, StoredStage, choose_evicted, evict, list_store
+from autohier.core.stages.result import StageKind
+from autohier.core.stages.store import StageStore
+from autohier.errors import MissingDataError
+from fake_outcomes import EPOCHS_PER_STAGE, SECONDS_PER_STAGE, fake_stage
+from fake_stages import INPUTS
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def publish(store: StageStore, kind: StageKind, num_right: int, used: datetime = NOON) -> Path:
+    """A stage of 60, 61, ... right clips that was last used at a time."""
+    stage = fake_stage(kind, 3 if kind == "prune" else 0, num_right)
+    store.publish(stage, INPUTS[kind], {"conv.weight": torch.zeros(100)})
+    folder = store.folder / kind / stage.key
+    return at(folder / "stage.json", used).parent
+
+
+def at(path: Path, used: datetime) -> Path:
+    os.utime(path, (used.timestamp(), used.timestamp()))
+    return path
+
+
+def write(path: Path, num_bytes: int, used: datetime = NOON) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(num_bytes))
+    return at(path, used)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StageStore:
+    return StageStore(tmp_path / "stages")
+
+
+class TestListing:
+    def test_a_finished_stage_tells_what_it_is_and_what_it_cost(self, store: StageStore) -> None:
+        folder = publish(store, "prune", 90)
+        (stage,) = list_store(store.folder)
+        assert (stage.place, stage.path, stage.kind, stage.key) == ("finished", folder, "prune", folder.name)
+        assert stage.last_used == NOON
+        assert stage.num_bytes == sum(file.stat().st_size for file in folder.iterdir())
+        assert stage.summary is not None
+        # 90 of 120 clips; classes by k % 2 and k % 4. Its inputs ask for one epoch.
+        assert (stage.summary.label, stage.summary.superclasses) == ("prune 3", "2/4")
+        assert stage.summary.accuracy == 0.75
+        assert (stage.summary.seconds, stage.summary.epochs) == (SECONDS_PER_STAGE, 1)
+        assert not stage.summary.refit
+
+    def test_pass_1_has_no_superclasses(self, store: StageStore) -> None:
+        publish(store, "pass-1", 60)
+        (stage,) = list_store(store.folder)
+        assert stage.summary is not None
+        assert (stage.summary.label, stage.summary.superclasses) == ("pass 1", "")
+        assert stage.summary.epochs == EPOCHS_PER_STAGE
+
+    def test_it_reads_no_weights(self, store: StageStore) -> None:
+        folder = publish(store, "pass-2", 90)
+        for name in ("model.safetensors", "epochs.parquet", "confusion.npy"):
+            (folder / name).write_bytes(b"")
+        (stage,) = list_store(store.folder)
+        assert stage.summary is not None
+
+    def test_unfinished_and_damaged_ones_are_listed_by_their_names(self, store: StageStore) -> None:
+        partial = write(store.folder / "partial" / "pass-1-abc", 10, NOON)
+        half_written = write(store.folder / "partial" / ".prune-abd.host.7.ff.tmp", 20, NOON + HOUR)
+        half_published = write(store.folder / "pass-2" / ".abe.host.7.ff.tmp" / "model", 30).parent
+        at(half_published, NOON + 2 * HOUR)
+        aside = write(store.folder / "quarantine" / "pass-2-abf-01234567" / "stage.json", 40, NOON + 3 * HOUR)
+        foreign = write(store.folder / "quarantine" / "notes", 50, NOON + 4 * HOUR)
+        write(store.folder / "notes", 60)
+        assert list_store(store.folder) == (
+            StoredStage("partial", partial, "pass-1", "abc", 10, NOON),
+            StoredStage("partial", half_written, "prune", "abd", 20, NOON + HOUR),
+            StoredStage("partial", half_published, "pass-2", "abe", 30, NOON + 2 * HOUR),
+            StoredStage("quarantine", aside.parent, "pass-2", "abf", 40, NOON + 3 * HOUR),
+            StoredStage("quarantine", foreign, "notes", "", 50, NOON + 4 * HOUR),
+        )
+
+    @pytest.mark.parametrize("content", ["", "null", "[]", '{"told": {}, "sha256": ""}', b"\xff\xfe", None])
+    def test_a_damaged_description_does_not_break_it(
+        self, store: StageStore, content: str | bytes | None
+    ) -> None:
+        whole, damaged = publish(store, "pass-2", 90), publish(store, "pass-2", 91)
+        if content is None:
+            (damaged / "stage.json").unlink()
+        else:
+            (damaged / "stage.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+        listed = {stage.path: stage for stage in list_store(store.folder)}
+        assert listed[whole].summary is not None
+        assert listed[damaged].summary is None
+        assert listed[damaged].num_bytes > 0
+
+    def test_a_changed_description_is_damaged(self, store: StageStore) -> None:
+        path = publish(store, "pass-2", 90) / "stage.json"
+        stage = json.loads(path.read_text())
+        stage["told"]["stack_accuracies"][-1] = 0.99
+        path.write_text(json.dumps(stage))
+        assert [stage.summary for stage in list_store(store.folder)] == [None]
+
+    def test_without_a_store_the_remedy_is_told(self, store: StageStore) -> None:
+        with pytest.raises(MissingDataError, match=r"a stage store must exist, but got .*: say with --out"):
+            list_store(store.folder)
+
+
+class TestLastUse:
+    def test_finding_a_stage_uses_it(self, store: StageStore) -> None:
+        first, second = (publish(store, "pass-2", right, NOON + right * HOUR) for right in (60, 61))
+        assert [stage.path for stage in list_store(store.folder)] == [first, second]
+        assert store.find("pass-2", first.name) is not None
+        assert [stage.path for stage in list_store(store.folder)] == [second, first]
+
+    def test_a_stage_that_is_set_aside_is_not_used(self, store: StageStore) -> None:
+        folder = publish(store, "pass-2", 60)
+        (folder / "confusion.npy").write_bytes(b"")
+        assert store.find("pass-2", folder.name) is None
+        (aside,) = list_store(store.folder)
+        assert (aside.place, aside.key, aside.last_used) == ("quarantine", folder.name, NOON)
+
+    def test_a_store_that_is_read_only_is_still_read(
+        self, store: StageStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError("read-only file system")
+
+        folder = publish(store, "pass-2", 60)
+        monkeypatch.setattr("autohier.core.stages.store.os.utime", refuse)
+        assert store.find("pass-2", folder.name) is not None
+
+
+class TestWhatGoes:
+    """Six entries of 10 bytes each, written in the order of their last use."""
+
+    @staticmethod
+    def entries() -> list[StoredStage]:
+        places: tuple[Place, ...] = ("finished", "partial", "quarantine", "finished", "partial", "quarantine")
+        return [
+            StoredStage(place, Path(str(hour)), "prune", str(hour), 10, NOON + hour * HOUR)
+            for hour, place in enumerate(places)
+        ]
+
+    @pytest.mark.parametrize(
+        ("keep", "gone"),
+        [
+            pytest.param(60, "", id="it is small enough"),
+            pytest.param(59, "2", id="the quarantine goes first"),
+            pytest.param(41, "25", id="all of it"),
+            pytest.param(35, "251", id="then what is not finished"),
+            pytest.param(20, "2514", id="no more than must"),
+            pytest.param(19, "25140", id="then finished stages, not used for longest first"),
+            pytest.param(0, "251403", id="all"),
+        ],
+    )
+    def test_the_order(self, keep: int, gone: str) -> None:
+        chosen = choose_evicted(self.entries()[::-1], keep_bytes=keep, needed=())
+        assert "".join(stage.key for stage in chosen) == gone
+
+    def test_what_is_needed_stays_and_others_go_in_its_place(self) -> None:
+        chosen = choose_evicted(self.entries(), keep_bytes=15, needed={Path("0"), Path("1")})
+        assert [stage.key for stage in chosen] == ["2", "5", "4", "3"]
+
+
+class TestEviction:
+    def test_the_stage_is_gone_and_its_neighbours_are_not(self, store: StageStore) -> None:
+        first, second = publish(store, "pass-2", 60), publish(store, "pass-2", 61, NOON + HOUR)
+        partial = write(store.folder / "partial" / "pass-1-abc", 10)
+        for stage in list_store(store.folder):
+            if stage.path != second:
+                assert evict(store.folder, stage)
+        assert not first.exists()
+        assert not partial.exists()
+        assert store.find("pass-2", first.name) is None
+        assert store.find("pass-2", second.name) is not None
+        assert not list((store.folder / "quarantine").iterdir())
+
+    def test_what_was_used_since_it_was_listed_stays(self, store: StageStore) -> None:
+        folder = publish(store, "pass-2", 60)
+        (stage,) = list_store(store.folder)
+        assert store.find("pass-2", folder.name) is not None
+        assert not evict(store.folder, stage)
+        assert store.find("pass-2", folder.name) is not None
+
+    def test_what_is_gone_already_is_not_removed_again(self, store: StageStore) -> None:
+        publish(store, "pass-2", 60)
+        (stage,) = list_store(store.folder)
+        assert evict(store.folder, stage)
+        assert not evict(store.folder, stage)
+
+    def test_it_is_out_of_sight_before_it_is_deleted(
+        self, store: StageStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is left by a process that was killed while deleting goes first the next time."""
+
+        def die(path: Path) -> None:
+            (path / "stage.json").unlink()
+            raise KeyboardInterrupt
+
+        folder = publish(store, "pass-2", 60)
+        (stage,) = list_store(store.folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", die)
+            with pytest.raises(KeyboardInterrupt):
+                evict(store.folder, stage)
+        assert store.find("pass-2", folder.name) is None
+        (left,) = list_store(store.folder)
+        assert (left.place, left.kind, left.key) == ("quarantine", "pass-2", folder.name)
+        assert evict(store.folder, left)
+        assert list_store(store.folder) == ()
+
+    @pytest.mark.parametrize("step", ["_verify", "_read_result"])
+    def test_a_reader_finds_a_stage_that_goes_meanwhile_whole_or_not_at_all(
+        self, store: StageStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+    ) -> None:
+        folder = publish(store, "pass-2", 60)
+        (stage,) = list_store(store.folder)
+        read = getattr(store_module, step)
+
+        def after_eviction(*arguments: object) -> object:
+            assert evict(store.folder, stage)
+            return read(*arguments)
+
+        monkeypatch.setattr(store_module, step, after_eviction)
+        assert store.find("pass-2", folder.name) is None
+        assert caplog.text == ""
+        assert list_store(store.folder) == ()
