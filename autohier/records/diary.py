@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autohier.core.trial import TrialOutcome
+from autohier.errors import FailureClass
 from autohier.records.hparams import metrics_of, write_trial_finished, write_trial_started
 from autohier.records.progress import Progress
 from autohier.records.rows import begun_row, complete_row, cut_short_row
@@ -67,7 +68,7 @@ class TrialDiary:
         """The trial went all its way."""
         self._end(complete_row(self._row, outcome, datetime.now(UTC)))
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, failure: FailureClass) -> None:
         """The trial failed; what ``progress`` heard of it is kept."""
         now = datetime.now(UTC)
         self._end(
@@ -75,6 +76,7 @@ class TrialDiary:
                 self._row,
                 "FAIL",
                 reason=reason,
+                failure=failure,
                 at=now,
                 stages=self.progress.stages,
                 unfinished=self.progress.unfinished,

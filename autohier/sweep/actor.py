@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Any
 
 from ray import tune
 
+from autohier.core.failures import breaks_device, failure_class
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
@@ -23,6 +28,9 @@ from autohier.records.diary import TrialDiary
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.logs import logging_to
+
+_DEVICE_BROKEN = threading.Event()
+"""Set once this process cannot compute on its accelerator any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,30 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
     Reports one line per epoch, and at the end either ``chain`` (the accuracies) with ``facts`` (JSON, as
-    Ray takes nested results apart), or ``failure``. Its own failures are reported, not raised: what Ray
-    sees as an error is a process that died, and it starts the same trial again.
+    Ray takes nested results apart), or ``failure`` with its class. Its own failures are reported, not raised:
+    what Ray sees as an error is a process that died, and it starts the same trial again.
     """
+    if _DEVICE_BROKEN.is_set():
+        # Ray starts the trial again in another process. One that ends while it waits for a trial would take
+        # the driver down with it, so it ends here.
+        os._exit(1)
     setting = Setting.model_validate(config["setting"])
+    try:
+        with _diary(config, setting, job) as diary:
+            outcome = _run(setting, job, diary)
+            diary.complete(outcome)
+    except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
+        if breaks_device(error):
+            _DEVICE_BROKEN.set()
+        report = {"failure": _reason(error), "failure_class": failure_class(error)}
+        tune.report(report | {"traceback": traceback.format_exc()})
+        return
+    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": json.dumps(_facts(outcome))})
+
+
+@contextmanager
+def _diary(config: dict[str, Any], setting: Setting, job: TrialJob) -> Iterator[TrialDiary]:
+    """The trial's diary; an error that ends the block is recorded."""
     diary = TrialDiary(
         job.folder.records,
         job.folder.tensorboard,
@@ -54,14 +82,14 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         source=config["source"],
     )
     try:
-        outcome = _run(setting, job, diary)
-    except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
-        reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
-        diary.fail(reason)
-        tune.report({"failure": reason, "traceback": traceback.format_exc()})
-        return
-    diary.complete(outcome)
-    tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": json.dumps(_facts(outcome))})
+        yield diary
+    except Exception as error:
+        diary.fail(_reason(error), failure_class(error))
+        raise
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
 
 
 def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:

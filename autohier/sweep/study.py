@@ -4,14 +4,14 @@ Every setting of a sweep is an *ask*, numbered from 0; ``t0007`` is ask 7. What 
 sweep's seed, its number and the results told so far, never on how often a driver was started: known settings
 come first, then a sampler seeded by (seed, ask), which now and then keeps the superclasses and weights of one
 of the best settings. A trained chain of passes also tells of every shorter one, marked as derived. A trial
-that no living driver owns is told FAIL without a reason, and its ask is asked again with the same parameters;
-so no setting is lost and none counted twice.
+that no living driver owns is told FAIL without a reason, and its ask is asked again with the same parameters,
+as are those whose failures had one cause that is not theirs; so no setting is lost and none counted twice.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from autohier.digest import derive_seed
-from autohier.errors import InputError
+from autohier.errors import FailureClass, InputError
 from autohier.settings.space import Setting
 from autohier.settings.sweep import SamplerName, SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
@@ -31,6 +31,7 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.reuse import DERIVED_FROM, best_prefixes, shorter_chains
 
 _ASK, _SOURCE, _REASON, _CHOICE = "ask", "source", "reason", "choice"
+_FAILURE, _TAKEN_BACK = "failure", "taken_back"
 _KEPT = "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
@@ -70,7 +71,7 @@ class SweepStudy:
         )
 
     def reconcile(self) -> int:
-        """Give up the trials of drivers that are gone; how many there were.
+        """Give up the trials of drivers that are gone; how many settings are to be asked again.
 
         Call it while holding the sweep's lock: then no other driver can own a trial.
         """
@@ -80,12 +81,12 @@ class SweepStudy:
         for orphan in orphans:
             self._study.tell(orphan.number, state=TrialState.FAIL)
         self._derive()
-        return sum(_was_handed_out(orphan) for orphan in orphans)
+        return len(_lost_asks(self._trials(), self._taken_back()))
 
     def ask(self) -> Asked | None:
         """The next setting to run; None where all that the sweep wants are asked."""
         trials = self._trials()
-        lost = _lost_asks(trials)
+        lost = _lost_asks(trials, self._taken_back())
         ask = min(lost) if lost else self._num_asks(trials)
         if ask >= self._plan.trials:
             return None
@@ -115,14 +116,25 @@ class SweepStudy:
         self._study.tell(asked.trial, max(chain))
         self._derive()
 
-    def tell_failure(self, asked: Asked, reason: str) -> None:
-        """A trial failed by its own fault: its setting counts as tried."""
-        self._keep(asked, {_REASON: reason})
+    def tell_failure(self, asked: Asked, reason: str, failure: FailureClass) -> None:
+        """A trial failed by its own fault: its setting counts as tried, unless it is taken back."""
+        self._keep(asked, {_REASON: reason, _FAILURE: failure})
         self._study.tell(asked.trial, state=TrialState.FAIL)
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """Let the settings of some trials count as untried, so that they are asked again.
+
+        What a trial was told cannot be changed, so that the study itself keeps the list.
+
+        Args:
+            numbers: of trials that were told as failed, or are about to be.
+        """
+        self._study.set_user_attr(_TAKEN_BACK, sorted(self._taken_back() | set(numbers)))
 
     def num_finished(self) -> int:
         """Settings tried: complete, stopped or failed by their own fault."""
-        return len({trial.user_attrs[_ASK] for trial in self._trials() if _is_tried(trial)})
+        taken_back = self._taken_back()
+        return len({t.user_attrs[_ASK] for t in self._trials() if _is_tried(t, taken_back)})
 
     def setting(self, number: int) -> Setting:
         """What the trial of that number in the study ran."""
@@ -131,6 +143,9 @@ class SweepStudy:
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
+
+    def _taken_back(self) -> frozenset[int]:
+        return frozenset(self._study.user_attrs.get(_TAKEN_BACK, ()))
 
     def _num_asks(self, trials: Sequence[FrozenTrial]) -> int:
         return 1 + max((trial.user_attrs[_ASK] for trial in trials if _was_handed_out(trial)), default=-1)
@@ -141,7 +156,9 @@ class SweepStudy:
 
     def _drawn(self, ask: int, trials: Sequence[FrozenTrial]) -> optuna.Trial:
         space, seed = self._plan.space, self._plan.seed
-        starting = sum(map(_is_tried, trials)) < max(_STARTUP_TRIALS, len(space.known))
+        taken_back = self._taken_back()
+        num_tried = sum(_is_tried(trial, taken_back) for trial in trials)
+        starting = num_tried < max(_STARTUP_TRIALS, len(space.known))
         self._study.sampler = _sampler(
             "random" if starting else self._plan.sampler, derive_seed(seed, "ask", ask)
         )
@@ -175,13 +192,13 @@ def _was_handed_out(trial: FrozenTrial) -> bool:
     return _CHOICE in trial.user_attrs
 
 
-def _is_tried(trial: FrozenTrial) -> bool:
+def _is_tried(trial: FrozenTrial, taken_back: Collection[int]) -> bool:
     ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or _REASON in trial.user_attrs
-    return ended and DERIVED_FROM not in trial.user_attrs
+    return ended and DERIVED_FROM not in trial.user_attrs and trial.number not in taken_back
 
 
-def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
-    """Asks that only have trials which were given up, each with the first of them."""
+def _lost_asks(trials: Sequence[FrozenTrial], taken_back: Collection[int]) -> dict[int, FrozenTrial]:
+    """Asks that only have trials which were given up or taken back, each with the first of them."""
     asks: dict[int, list[FrozenTrial]] = {}
     for trial in trials:
         if _was_handed_out(trial):
@@ -189,7 +206,7 @@ def _lost_asks(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     return {
         ask: tries[0]
         for ask, tries in asks.items()
-        if all(trial.state is TrialState.FAIL and _REASON not in trial.user_attrs for trial in tries)
+        if all(t.state is TrialState.FAIL and not _is_tried(t, taken_back) for t in tries)
     }
 
 
