@@ -38,7 +38,8 @@ def drive_and_tell(folder: SweepFolder, plan: SweepPlan) -> None:
         raise RepeatedFailureError(
             "trials must not fail one after the other in the same way",
             got=f"{len(end.halt.numbers)} in a row ({end.halt.failure}), the last with '{end.halt.reason}'",
-            remedy=f"mend the cause, then run their settings again with '{resume_command(folder)}'",
+            remedy="mend the cause, or allow more with --failures-in-a-row; "
+            f"'{resume_command(folder)}' runs their settings again",
         )
     if end is None or not end.complete:
         finished = "" if end is None else f" after {end.finished} of {end.target} settings"

@@ -52,8 +52,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     what Ray sees as an error is a process that died, and it starts the same trial again.
     """
     if _DEVICE_BROKEN.is_set():
-        # Ray starts the trial again in another process. One that ends while it waits for a trial would take
-        # the driver down with it, so it ends here.
+        # Ray starts the trial again in another process. It does not expect one to end between two trials.
         os._exit(1)
     setting = Setting.model_validate(config["setting"])
     try:

@@ -36,6 +36,6 @@ def test_failures_are_counted_by_class_the_commonest_first() -> None:
 def test_what_was_taken_back_is_not_tried() -> None:
     taken_back = replace(_failed("t0001", "disk full"), state="TAKEN BACK")
     assert progress_text(Records(trials=(_COMPLETE, taken_back, fake_row("t0002"))), target=9) == (
-        "1 of 9 settings tried: 1 complete, 0 stopped, 0 failed; 1 begun and not ended, 1 taken back to run again; "
-        "trials trained 2 epochs and were spared 2 by finished stages"
+        "1 of 9 settings tried: 1 complete, 0 stopped, 0 failed; 1 begun and not ended, "
+        "1 taken back to run again; trials trained 2 epochs and were spared 2 by finished stages"
     )

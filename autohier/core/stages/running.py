@@ -154,12 +154,12 @@ def run_stage(
         except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            clips_at_a_time = -(-batch_size // num_micro_batches(way))
-            told = f"with {clips_at_a_time} clips at a time, {type(error).__name__}: {error}"
-        # Not before the error is gone does nothing hold the tensors of the calls that it came through.
+            part = -(-batch_size // num_micro_batches(way))
+            told = f"{type(error).__name__}: {error} ({part} of {batch_size} clips at a time)"
+        # The error is gone here, and with it the calls that it came through, which held the tensors.
         context.device.free_memory()
         context.store.partial(kind, stage_key(kind, way)).remove()
-        _LOG.warning("%s ran out of memory %s", stage_label(kind, pass_index), told)
+        _LOG.warning("%s ran out of memory: %s", stage_label(kind, pass_index), told)
     raise OutOfMemoryError(
         f"{stage_label(kind, pass_index)} must fit the memory",
         got=told,

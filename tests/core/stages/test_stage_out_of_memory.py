@@ -74,7 +74,8 @@ def test_every_stage_is_run_once_more_under_another_key(tiny_clips, tmp_path, mo
         numerics = numerics_of(tmp_path / "whole", ours)
         assert "micro_batches" not in numerics
         assert numerics_of(tmp_path / "halved", halved) == numerics | {"micro_batches": "2"}
-    assert "pass 1 ran out of memory with 12 clips at a time, OutOfMemoryError: CUDA out" in caplog.text
+    assert "pass 1 ran out of memory: OutOfMemoryError: CUDA out of memory" in caplog.text
+    assert caplog.text.count("(12 of 12 clips at a time)") == 3
     assert caplog.text.count("ran out of memory") == 3
 
 
@@ -121,8 +122,8 @@ def test_epochs_of_the_first_try_are_told_anew_and_not_continued(tiny_clips, tmp
 def test_a_second_time_out_of_memory_is_told_with_its_remedy(tiny_clips, tmp_path, monkeypatch):
     memory = Memory(monkeypatch, 5)
     rule = (
-        "pass 1 must fit the memory, but got with 6 clips at a time, OutOfMemoryError: CUDA out of memory.*"
-        "lower optimisation.batch_size"
+        r"pass 1 must fit the memory, but got OutOfMemoryError: CUDA out of memory.*\(6 of 12 clips at a time\)"
+        r": lower optimisation\.batch_size"
     )
     with pytest.raises(OutOfMemoryError, match=rule) as told:
         train_flat(open_tiny_trial(SETTING, tiny_clips, tmp_path))
@@ -134,7 +135,7 @@ def test_a_second_time_out_of_memory_is_told_with_its_remedy(tiny_clips, tmp_pat
 def test_a_batch_of_one_clip_cannot_be_halved(tiny_clips, tmp_path, monkeypatch):
     memory = Memory(monkeypatch, 0)
     setting = tiny_setting("optimisation.batch_size=1", passes=0)
-    with pytest.raises(OutOfMemoryError, match="with 1 clips at a time"):
+    with pytest.raises(OutOfMemoryError, match="1 of 1 clips at a time"):
         train_flat(open_tiny_trial(setting, tiny_clips, tmp_path))
     assert memory.refused == [1]
 
