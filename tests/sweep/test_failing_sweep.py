@@ -10,10 +10,21 @@ import pytest
 
 from autohier.data.store.paths import shard_path
 from sweeps import PATIENCE_S, finish
+from tiny_clips import SPACE_FILE
 
 JPEG_BEGINS = b"\xff\xd8\xff"
-TRIALS = 4
-SHORT = ("--set", "known=[]", "--set", "search.max_passes=0")
+RATIOS = (0.25, 1.0, 2.0)
+TRIALS = 1 + len(RATIOS)
+# None of them finds a pass 2 in the store, so that all must read clips.
+KNOWN = """
+[[known]]
+source = "a ratio of its own"
+superclasses = [2, 3]
+weight_ratio = {}
+scope = "by-layer"
+ratio = 0.25
+passes = 0
+"""
 
 
 def failed(driver):
@@ -34,7 +45,10 @@ def breaking(sweeps, tmp_path):
 def test_it_stops_with_the_reason_and_goes_on_when_the_cause_is_mended(breaking):
     sweeps, shard = breaking
     folder = sweeps.folder / "sweeps" / "breaks"
-    finish(sweeps.search("breaks", "--trials", "1", "--parallel", "2", *SHORT))
+    space = sweeps.folder / "tiny.toml"
+    space.write_text("".join((SPACE_FILE.read_text(), *(KNOWN.format(ratio) for ratio in RATIOS))))
+    ranges = ("--set", "search.max_passes=2", "--set", f"search.weight_ratios={[0.5, *RATIOS]}")
+    finish(sweeps.search("breaks", "--trials", "1", "--parallel", "2", *ranges, space=space))
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(JPEG_BEGINS, b"\0\0\0"))
 

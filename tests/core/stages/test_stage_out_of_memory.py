@@ -122,8 +122,8 @@ def test_epochs_of_the_first_try_are_told_anew_and_not_continued(tiny_clips, tmp
 def test_a_second_time_out_of_memory_is_told_with_its_remedy(tiny_clips, tmp_path, monkeypatch):
     memory = Memory(monkeypatch, 5)
     rule = (
-        r"pass 1 must fit the memory, but got OutOfMemoryError: CUDA out of memory.*\(6 of 12 clips at a time\)"
-        r": lower optimisation\.batch_size"
+        r"pass 1 must fit the memory, but got OutOfMemoryError: CUDA out of memory.* "
+        r"\(6 of 12 clips at a time\): lower optimisation\.batch_size"
     )
     with pytest.raises(OutOfMemoryError, match=rule) as told:
         train_flat(open_tiny_trial(SETTING, tiny_clips, tmp_path))
