@@ -9,6 +9,11 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 
 from __future__ import annotations
 
+from typing import Literal
+
+FailureClass = Literal["out of memory", "not a number", "bad data", "disk full", "lost process", "bug"]
+"""How a trial can fail; core.failures says which errors belong to which."""
+
 
 class AutohierError(Exception):
     """Base of all errors a user can cause; the command line prints it on one line and exits with 2.
@@ -44,7 +49,23 @@ class ClipError(AutohierError):
 
 
 class TrialError(AutohierError):
-    """This trial cannot go on (its loss is not a number, say): drop it, keep the sweep."""
+    """This trial cannot go on: drop it, keep the sweep."""
+
+
+class DivergedError(TrialError):
+    """A loss or a weight is not a finite number: the setting is to blame."""
+
+
+class OutOfMemoryError(TrialError):
+    """A stage does not fit the memory: make it smaller, or give it more."""
+
+
+class LostProcessError(TrialError):
+    """The process that worked on it died: give it more memory, or a machine that stays."""
+
+
+class RepeatedFailureError(AutohierError):
+    """Trial after trial of a sweep fails in the same way: mend the cause and resume."""
 
 
 class StageDamagedError(AutohierError):

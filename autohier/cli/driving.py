@@ -18,7 +18,12 @@ _TERMINAL_WIDTH = 160
 
 
 def drive_and_tell(folder: SweepFolder, plan: SweepPlan) -> None:
-    """Run what is left of a sweep and print its leaderboard; exits with 130 where it was interrupted."""
+    """Run what is left of a sweep and print its leaderboard; exits with 130 where it was interrupted.
+
+    Raises:
+        RepeatedFailureError: where the sweep stopped by itself.
+    """
+    from autohier.errors import RepeatedFailureError
     from autohier.records.reader import read_records
     from autohier.reports.leaderboard import report
     from autohier.sweep.driver import drive
@@ -29,6 +34,13 @@ def drive_and_tell(folder: SweepFolder, plan: SweepPlan) -> None:
         end = drive(folder, plan, console)
     except KeyboardInterrupt:
         end = None
+    if end is not None and end.halt is not None:
+        raise RepeatedFailureError(
+            "trials must not fail one after the other in the same way",
+            got=f"{len(end.halt.numbers)} in a row ({end.halt.failure}), the last with '{end.halt.reason}'",
+            remedy="mend the cause, or allow more with --failures-in-a-row; "
+            f"'{resume_command(folder)}' runs their settings again",
+        )
     if end is None or not end.complete:
         finished = "" if end is None else f" after {end.finished} of {end.target} settings"
         console.print(f"interrupted{finished}; nothing finished is lost. Continue with:")

@@ -18,5 +18,7 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
 ]
 
+FAILURES_IN_A_ROW = "Failures of one kind in a row that stop the sweep."
+
 DEFAULT_DATA = Path("data")
 DEFAULT_OUT = Path("sweeps")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_OUT, OutFolder, SweepName
+from autohier.cli.options import DEFAULT_OUT, FAILURES_IN_A_ROW, OutFolder, SweepName
 
 
 def resume(
@@ -18,6 +18,7 @@ def resume(
         float | None, typer.Option(help="Processor cores of a trial from now on.")
     ] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="Share of a GPU from now on.")] = None,
+    failures_in_a_row: Annotated[int | None, typer.Option(min=1, help=FAILURES_IN_A_ROW)] = None,
     ray_address: Annotated[str | None, typer.Option(help="Where the cluster is now.")] = None,
 ) -> None:
     """Continue a sweep after any interruption, or extend a finished one."""
@@ -42,6 +43,7 @@ def resume(
         "parallel": parallel,
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
+        "failures_in_a_row": failures_in_a_row,
         "ray_address": ray_address,
     }
     given = {name: value for name, value in changes.items() if value is not None}

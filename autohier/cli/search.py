@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataFolder, OutFolder, Overrides, SpaceName
+from autohier.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    FAILURES_IN_A_ROW,
+    DataFolder,
+    OutFolder,
+    Overrides,
+    SpaceName,
+)
 
 
 def search(
@@ -36,6 +44,7 @@ def search(
     gpus_per_trial: Annotated[
         float | None, typer.Option(help="Share of a GPU, e.g. 0.5; 1 where there is one.")
     ] = None,
+    failures_in_a_row: Annotated[int, typer.Option(min=1, help=FAILURES_IN_A_ROW)] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of the search and of every trial.")] = 0,
     storage: Annotated[
         str | None, typer.Option(help="Optuna storage URL; a journal file by default.")
@@ -74,6 +83,7 @@ def search(
         "parallel": parallel,
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
+        "failures_in_a_row": failures_in_a_row,
         "ray_address": ray_address,
     }
     plan = validate(SweepPlan, values, origin="search")

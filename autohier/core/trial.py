@@ -77,7 +77,8 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
     """Run HAC's whole method for one setting.
 
     Raises:
-        TrialError: where training diverges; finished stages stay in the store.
+        DivergedError: where training diverges; finished stages stay in the store.
+        OutOfMemoryError: where a stage does not fit the memory; so too.
     """
     choice = trial.setting.choice
     pass_1 = train_flat(trial)
@@ -124,7 +125,7 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
         try:
             readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome), ", refit")
         except TrialError as error:
-            _LOG.warning("the refit diverged, so that only the trial itself is read: %s", error)
+            _LOG.warning("the refit failed, so that only the trial itself is read: %s", error)
     return readings
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from autohier.core.trial import TrialOutcome
+from autohier.errors import FailureClass
 from autohier.records.hparams import metrics_of, write_trial_finished, write_trial_started
 from autohier.records.progress import Progress
 from autohier.records.rows import begun_row, complete_row, cut_short_row
@@ -70,19 +71,20 @@ class TrialDiary:
 
     def stop(self, reason: str) -> None:
         """The trial was stopped as too weak; what ``progress`` heard of it is kept."""
-        self._cut_short("PRUNED", reason)
+        self._cut_short("PRUNED", reason, None)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, failure: FailureClass) -> None:
         """The trial failed; what ``progress`` heard of it is kept."""
-        self._cut_short("FAIL", reason)
+        self._cut_short("FAIL", reason, failure)
 
-    def _cut_short(self, state: Literal["PRUNED", "FAIL"], reason: str) -> None:
+    def _cut_short(self, state: Literal["PRUNED", "FAIL"], reason: str, failure: FailureClass | None) -> None:
         now = datetime.now(UTC)
         self._end(
             cut_short_row(
                 self._row,
                 state,
                 reason=reason,
+                failure=failure,
                 at=now,
                 stages=self.progress.stages,
                 unfinished=self.progress.unfinished,

@@ -49,13 +49,13 @@ def event(step: int, values: list[Summary.Value]) -> Event:
     return Event(wall_time=time.time(), step=step, summary=Summary(value=values))
 
 
-def begin_anew() -> Event:
-    """The mark that what comes next replaces earlier points from step 1 on.
+def begin_anew(step: int = 1) -> Event:
+    """The mark that what comes next replaces earlier points from a step on.
 
     TensorBoard's Python loader needs it; its default loader drops points that are stepped back over anyway.
     Step 0 is left out: the hyperparameters stand there.
     """
-    return Event(wall_time=time.time(), step=1, session_log=SessionLog(status=SessionLog.START))
+    return Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START))
 
 
 def write_event_file(path: Path, events: list[Event]) -> None:

@@ -34,6 +34,7 @@ _STATUS: dict[State, int] = {
     "COMPLETE": api_pb2.STATUS_SUCCESS,
     "PRUNED": api_pb2.STATUS_SUCCESS,
     "FAIL": api_pb2.STATUS_FAILURE,
+    "TAKEN BACK": api_pb2.STATUS_FAILURE,
 }
 
 

@@ -11,6 +11,7 @@ from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import TrialOutcome
 from autohier.digest import canonical_json
+from autohier.errors import FailureClass
 from autohier.records.interval import wilson_interval
 from autohier.records.progress import UnfinishedStage
 from autohier.records.schema import EpochRow, ReadingRow, StageRow, TrialRow
@@ -39,6 +40,7 @@ def begun_row(
         ask=ask,
         state="RUNNING",
         reason=None,
+        failure=None,
         source=source,
         dataset=setting.dataset,
         protocol=setting.protocol.name,
@@ -72,12 +74,13 @@ def cut_short_row(
     state: Literal["PRUNED", "FAIL"],
     *,
     reason: str,
+    failure: FailureClass | None = None,
     at: datetime,
     stages: Sequence[StageResult] = (),
     unfinished: UnfinishedStage | None = None,
 ) -> TrialRow:
     """The row of a trial that was stopped (PRUNED) or failed: it tells its finished stages, keeps no pass."""
-    return replace(_measured(row, stages, unfinished, at), state=state, reason=reason)
+    return replace(_measured(row, stages, unfinished, at), state=state, reason=reason, failure=failure)
 
 
 def stage_rows(trial: str, stages: Sequence[StageResult]) -> tuple[StageRow, ...]:

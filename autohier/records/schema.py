@@ -15,7 +15,9 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 import pyarrow as pa
 
-State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+from autohier.errors import FailureClass
+
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL", "TAKEN BACK"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class TrialRow:
         int | None, "number in the study; none where the study did not draw it (a confirmation)"
     ]
     ask: Annotated[int | None, "place among the study's asks, from 0; free observations have numbers, no ask"]
-    state: Annotated[State, "RUNNING, COMPLETE, PRUNED (stopped early) or FAIL"]
+    state: Annotated[State, "RUNNING, COMPLETE, PRUNED (stopped early), FAIL or TAKEN BACK (to run again)"]
     reason: Annotated[str | None, "why it was stopped or failed"]
+    failure: Annotated[FailureClass | None, "class of its failure, e.g. out of memory; none unless it failed"]
     source: Annotated[str, "the paper of a known setting, or what else proposed it, e.g. drawn"]
     dataset: Annotated[str, "dataset the clips are from"]
     protocol: Annotated[str, "the dataset's split, e.g. cross-subject"]

@@ -29,7 +29,8 @@ class TensorBoardReporter:
     """Writes the curves of one trial, in the trial's own process. Implements core.stages.reporter.Reporter.
 
     A trial that runs again begins its curves anew, in a file of its own. The earlier file stays, as a
-    TensorBoard that is reading it would lose the run; its points are not shown any more.
+    TensorBoard that is reading it would lose the run; its points are not shown any more. Nor are those of a
+    stage that began anew.
 
     Args:
         run_folder: the trial's folder below the TensorBoard root; its name is the run's.
@@ -43,12 +44,15 @@ class TensorBoardReporter:
     def __init__(self, run_folder: Path, choice: Choice, class_names: Sequence[str] = ()) -> None:
         self._num_stacks = len(choice.superclasses) + 1
         self._class_names = tuple(class_names)
-        self._step = 0
+        self._step = self._steps_finished = 0
         self._writer = EventFileWriter(str(run_folder), filename_suffix=CURVES_SUFFIX)
         self._writer.add_event(begin_anew())
 
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See Reporter."""
+        if self._step > self._steps_finished:
+            self._step = self._steps_finished
+            self._writer.add_event(begin_anew(self._step + 1))
 
     def epoch_finished(
         self,
@@ -72,6 +76,7 @@ class TensorBoardReporter:
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""
+        self._steps_finished = self._step
         assignments = result.hierarchy.assignments
         values = [
             scalar("stage/accuracy", result.accuracy),

@@ -14,7 +14,7 @@ A trial's part replaces its earlier one, so a trial that runs again has its rows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,6 +51,10 @@ class RecordWriter:
         self._write(StageRow, row.trial, stage_rows(row.trial, stages))
         self._write(EpochRow, row.trial, epoch_rows(row.trial, stages, unfinished))
         self._write(TrialRow, row.trial, [row])
+
+    def trial_taken_back(self, row: TrialRow) -> None:
+        """Write that a failed trial counts as untried; the rest of its rows stays until it runs again."""
+        self._write(TrialRow, row.trial, [replace(row, state="TAKEN BACK")])
 
     def test_read(self, trial: str, readings: Sequence[ReadingRow]) -> None:
         """Write a trial's readings of the test split, in place of earlier ones."""

@@ -24,7 +24,13 @@ _VALIDATION = {
     "clean": "clean validation (held-out training subjects)",
     "paper": "paper validation (a tenth of the test split: it leaks into the choice)",
 }
-_STATES = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed"}
+_STATES = {
+    "RUNNING": "running",
+    "COMPLETE": "complete",
+    "PRUNED": "stopped",
+    "FAIL": "failed",
+    "TAKEN BACK": "taken back",
+}
 _COLUMNS = (
     "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio", "scope",
     "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nspared",

@@ -45,6 +45,8 @@ class SweepPlan(FrozenModel):
     """None takes one, or where trials hold GPUs as many as the machine has per trial."""
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     """None takes one where there is any, else none."""
+    failures_in_a_row: PositiveInt = 5
+    """Of one class: so many stop the sweep, for their cause is not in the settings."""
     ray_address: str | None = None
     """A running cluster; None starts Ray on this machine."""
 

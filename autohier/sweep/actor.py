@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import Any
 import ray
 from ray import tune
 
+from autohier.core.failures import breaks_device, failure_class
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
@@ -27,6 +32,9 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import Ladder
 from autohier.sweep.logs import logging_to
 from autohier.sweep.rungs import Climb, Judge, TrialStoppedError
+
+_DEVICE_BROKEN = threading.Event()
+"""Set once this process cannot compute on its accelerator any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,31 @@ class TrialJob:
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports one line per epoch, and at the end ``failure``, or ``chain`` (the accuracies) and ``rungs`` with
-    either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures are reported,
-    not raised: what Ray sees as an error is a process that died, and it starts the same trial again.
+    Reports one line per epoch, and at the end ``failure`` with its class, or ``chain`` (the accuracies) and
+    ``rungs`` with either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures
+    are reported, not raised: what Ray sees as an error is a process that died, and it starts the same trial
+    again.
     """
+    if _DEVICE_BROKEN.is_set():
+        # Ray starts the trial again in another process. It does not expect one to end between two trials.
+        os._exit(1)
     setting = Setting.model_validate(config["setting"])
+    climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
+    try:
+        with _diary(config, setting, job) as diary:
+            end = _end(setting, job, diary, climb)
+    except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
+        if breaks_device(error):
+            _DEVICE_BROKEN.set()
+        report = {"failure": _reason(error), "failure_class": failure_class(error)}
+        tune.report(report | {"traceback": traceback.format_exc()})
+        return
+    tune.report({**end, "chain": climb.chain, "rungs": json.dumps(climb.reached)})
+
+
+@contextmanager
+def _diary(config: dict[str, Any], setting: Setting, job: TrialJob) -> Iterator[TrialDiary]:
+    """The trial's diary; an error that ends the block is recorded."""
     diary = TrialDiary(
         job.folder.records,
         job.folder.tensorboard,
@@ -72,20 +100,25 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         ask=config["ask"],
         source=config["source"],
     )
-    climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
+    try:
+        yield diary
+    except Exception as error:
+        diary.fail(_reason(error), failure_class(error))
+        raise
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
+
+
+def _end(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> dict[str, str]:
     try:
         outcome = _run(setting, job, diary, climb)
     except TrialStoppedError as stop:
         diary.stop(str(stop))
-        tune.report({"stopped": str(stop), **_measured(climb)})
-        return
-    except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
-        reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
-        diary.fail(reason)
-        tune.report({"failure": reason, "traceback": traceback.format_exc()})
-        return
+        return {"stopped": str(stop)}
     diary.complete(outcome)
-    tune.report({"facts": json.dumps(_facts(outcome)), **_measured(climb)})
+    return {"facts": json.dumps(_facts(outcome))}
 
 
 def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> TrialOutcome:
@@ -134,10 +167,6 @@ class _RayReporter:
 def open_clips(folder: Path) -> ClipStore:
     """The prepared clips; opened once per process, since actors are reused between trials."""
     return ClipStore.open(folder)
-
-
-def _measured(climb: Climb) -> dict[str, Any]:
-    return {"chain": climb.chain, "rungs": json.dumps(climb.reached)}
 
 
 def _facts(outcome: TrialOutcome) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from autohier.errors import FailureClass
 from autohier.settings.choice import Choice
 
 
@@ -108,11 +109,11 @@ class Display:
         if self._live is None:
             self.say(f"{name} stopped: {reason} ({self._headline()})")
 
-    def trial_failed(self, name: str, reason: str) -> None:
+    def trial_failed(self, name: str, reason: str, failure: FailureClass) -> None:
         """A trial failed by its own fault."""
         self._running.pop(name, None)
         self._finished += 1
-        self.say(f"{name} failed: {reason}")
+        self.say(f"{name} failed ({failure}): {reason}")
 
     def _headline(self) -> str:
         best = f", best {self._best[1]:.2%} in {self._best[0]}" if self._best else ""

@@ -22,6 +22,7 @@ from autohier.records.schema import TrialRow
 from autohier.records.writer import RecordWriter
 from autohier.settings.choice import FLAT_CHOICE
 from autohier.settings.sweep import SweepPlan
+from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share, ray_session
 from autohier.sweep.display import Display
 from autohier.sweep.folder import SweepFolder
@@ -41,6 +42,8 @@ class SweepEnd:
 
     finished: int
     target: int
+    halt: Halt | None = None
+    """Why it stopped by itself."""
 
     @property
     def complete(self) -> bool:
@@ -94,6 +97,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
     with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):
         study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file))
+        breaker = Breaker(plan.failures_in_a_row)
         lost = study.reconcile()
         if lost:
             display.say(f"taking up {lost} settings that an earlier driver left unfinished")
@@ -103,11 +107,18 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         write_experiment(folder.tensorboard, plan.space.search)
         if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
             with ray_session(plan) as share:
-                _run(folder, plan, study, share, display)
-        return SweepEnd(study.num_finished(), plan.trials)
+                _run(folder, plan, study, share, display, breaker)
+        return SweepEnd(study.num_finished(), plan.trials, breaker.halt)
 
 
-def _run(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, share: Share, display: Display) -> None:
+def _run(
+    folder: SweepFolder,
+    plan: SweepPlan,
+    study: SweepStudy,
+    share: Share,
+    display: Display,
+    breaker: Breaker,
+) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
     from autohier.sweep.actor import TrialJob  # noqa: PLC0415
     from autohier.sweep.stage_actor import Event, run_beside  # noqa: PLC0415
@@ -135,7 +146,7 @@ def _run(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, share: Share, 
             pass_1 = run_beside("pass_1", flat, job, share.alone(), partial(show, _SHARED))
             display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             halving = start_halving(study) if plan.stopping == "halving" else None
-            run_trials(folder, study, replace(job, halving=halving), share, display)
+            run_trials(folder, study, replace(job, halving=halving), share, display, breaker)
     winner = _unread_winner(read_records(folder.records))
     if winner is None or winner.number is None or study.num_finished() < plan.trials:
         return

@@ -36,8 +36,9 @@ class DisplayCallback(Callback):
         """A trial reported an epoch, a stage or its end; see autohier.sweep.actor for the forms."""
         name = trial.config["trial"]
         if "failure" in result:
-            _LOG.warning("%s failed: %s\n%s", name, result["failure"], result["traceback"])
-            self._display.trial_failed(name, result["failure"])
+            failure, reason = result["failure_class"], result["failure"]
+            _LOG.warning("%s failed (%s): %s\n%s", name, failure, reason, result["traceback"])
+            self._display.trial_failed(name, result["failure"], result["failure_class"])
         elif "stopped" in result:
             self._display.trial_stopped(name, result["stopped"])
         elif "chain" in result:
@@ -54,7 +55,7 @@ class DisplayCallback(Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial's process died too often."""
         _LOG.error("%s: its process died; Ray's account is in %s", trial.config["trial"], trial.error_file)
-        self._display.trial_failed(trial.config["trial"], "its process died again and again")
+        self._display.trial_failed(trial.config["trial"], "its process died again and again", "lost process")
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles its callbacks into its own snapshot, which is never read.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from statistics import mean
 
 from optuna.trial import FrozenTrial, TrialState
@@ -37,10 +37,13 @@ class Ledger:
         space: of the sweep.
         ladder: its rungs.
         trials: those that the study holds.
+        taken_back: numbers of failed trials whose settings are to be asked again.
     """
 
-    def __init__(self, space: Space, ladder: Ladder, trials: Iterable[FrozenTrial]) -> None:
-        self._space, self._ladder = space, ladder
+    def __init__(
+        self, space: Space, ladder: Ladder, trials: Iterable[FrozenTrial], taken_back: Container[int] = ()
+    ) -> None:
+        self._space, self._ladder, self._taken_back = space, ladder, taken_back
         self.tries: dict[int, FrozenTrial] = {}
         """The latest try of every ask."""
         self.lost: dict[int, FrozenTrial] = {}
@@ -90,7 +93,7 @@ class Ledger:
             self._count(self.tries.get(ask), choice, -1)
             self._count(trial, choice, 1)
             self.tries[ask] = trial
-            _keep(self.lost, ask, trial, holds=_is_lost(trial))
+            _keep(self.lost, ask, trial, holds=self._is_lost(trial))
             _keep(self.running, ask, trial, holds=trial.state is TrialState.RUNNING)
         if trial.state in MEASURED:
             self.observed.append(trial)
@@ -101,17 +104,18 @@ class Ledger:
         if trial.state is TrialState.PRUNED:
             step = max(trial.intermediate_values)
             self._stopped.add((step, self._ladder.arm(choice, step)))
-        elif ask is None or (trial.state is TrialState.FAIL and not _is_lost(trial)):
+        elif ask is None or (trial.state is TrialState.FAIL and not self._is_lost(trial)):
             self._known.add(choice.effect)
 
+    def _is_lost(self, trial: FrozenTrial) -> bool:
+        if trial.state is not TrialState.FAIL:
+            return False
+        return REASON not in trial.user_attrs or trial.number in self._taken_back
+
     def _count(self, trial: FrozenTrial | None, choice: Choice, number: int) -> None:
-        if trial is not None and not _is_lost(trial):
+        if trial is not None and not self._is_lost(trial):
             self._num_seeds[choice.effect] += number
             self.num_tried += number * trial.state.is_finished()
-
-
-def _is_lost(trial: FrozenTrial) -> bool:
-    return trial.state is TrialState.FAIL and REASON not in trial.user_attrs
 
 
 def _keep(trials: dict[int, FrozenTrial], ask: int, trial: FrozenTrial, *, holds: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from autohier.errors import FailureClass
+from autohier.sweep.breaker import Breaker
 from autohier.sweep.study import Asked, Measured, SweepStudy
 
 _DIED = "its process died again and again"
@@ -18,19 +20,22 @@ class StudySearcher(Searcher):
 
     Args:
         study: asked and told; stays with the driver.
+        breaker: told of every end; where it says halt, the study is asked no more and the settings of the
+            row are taken back.
         on_death: called, before the study is told, with a setting whose process died more often than is
             forgiven, and so could not report its own failure, and with the reason that the study is told.
     """
 
-    def __init__(self, study: SweepStudy, on_death: Callable[[Asked, str], None]) -> None:
+    def __init__(self, study: SweepStudy, breaker: Breaker, on_death: Callable[[Asked, str], None]) -> None:
         super().__init__(metric="accuracy", mode="max")
         self._study = study
+        self._breaker = breaker
         self._on_death = on_death
         self._running: dict[str, Asked] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The configuration of the next trial, or that the sweep needs no more."""
-        asked = self._study.ask()
+        asked = None if self._breaker.halt else self._study.ask()
         if asked is None:
             finished: str = Searcher.FINISHED
             return finished
@@ -60,10 +65,11 @@ class StudySearcher(Searcher):
             return
         if error:
             self._on_death(asked, _DIED)
-            self._study.tell_failure(asked, _DIED)
+            self._fail(asked, _DIED, "lost process")
         elif "failure" in last:
-            self._study.tell_failure(asked, last["failure"])
+            self._fail(asked, last["failure"], last["failure_class"])
         elif "chain" in last:
+            self._breaker.trial_completed()
             self._tell(asked, last)
 
     def _tell(self, asked: Asked, last: dict[str, Any]) -> None:
@@ -73,6 +79,13 @@ class StudySearcher(Searcher):
             self._study.tell_stopped(asked, measured, last["stopped"])
         else:
             self._study.tell_complete(asked, measured, json.loads(last["facts"]))
+
+    def _fail(self, asked: Asked, reason: str, failure: FailureClass) -> None:
+        self._breaker.trial_failed(asked.trial.number, failure, reason)
+        if self._breaker.halt:
+            # Before it is told: a driver that dies in between must not leave the setting as tried.
+            self._study.take_back(self._breaker.halt.numbers)
+        self._study.tell_failure(asked, reason, failure)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study keeps itself."""

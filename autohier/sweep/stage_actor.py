@@ -14,7 +14,7 @@ from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import read_tests, run_trial, train_flat
-from autohier.errors import AutohierError, TrialError
+from autohier.errors import AutohierError, LostProcessError
 from autohier.settings.space import Setting
 from autohier.sweep.actor import TrialJob, open_clips
 from autohier.sweep.cluster import Share
@@ -99,7 +99,7 @@ def run_beside(
             raise cause from error
         raise
     except ray.exceptions.RayActorError as error:
-        raise TrialError(
+        raise LostProcessError(
             "the process that runs " + method.replace("_", " ") + " must live on, and it died",
             remedy="give it more memory, or resume where the machine was lost",
         ) from error

@@ -6,13 +6,13 @@ come first, then a sampler seeded by (seed, ask), which now and then keeps the s
 of the best settings. A finished setting that is drawn again is run with another seed; one whose value is
 known without that (a shorter chain, or stopped where this one would be) is not run, another is drawn. A
 trained chain of passes also tells of every shorter one, marked as derived. A trial that no living driver owns
-is told FAIL without a reason, and its ask is asked again with the same parameters; so no setting is lost and
-none counted twice.
+is told FAIL without a reason, and its ask is asked again with the same parameters; so are settings whose
+failures had one cause that is not theirs. No setting is lost and none counted twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autohier.digest import derive_seed
+from autohier.errors import FailureClass
 from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
 from autohier.settings.sweep import SweepPlan
@@ -42,7 +43,7 @@ from autohier.sweep.ledger import (
 )
 from autohier.sweep.reuse import shorter_chains
 
-_CHOICE = "choice"
+_CHOICE, _FAILURE, _TAKEN_BACK = "choice", "failure", "taken_back"
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
@@ -102,10 +103,10 @@ class SweepStudy:
         self._id = storage.get_study_id_from_name(plan.study_name)
         self._distributions = distributions(plan.space)
         self.ladder = open_ladder(plan.space, stopping=plan.stopping == "halving")
-        self._ledger = Ledger(plan.space, self.ladder, self._trials())
+        self._ledger = self._read_ledger()
 
     def reconcile(self) -> int:
-        """Give up the trials of drivers that are gone; how many there were.
+        """Give up the trials of drivers that are gone; how many settings are to be asked again.
 
         Call it while holding the sweep's lock: then no other driver can own a trial.
         """
@@ -117,8 +118,8 @@ class SweepStudy:
         for trial in trials:
             if trial.state in MEASURED and CHAIN in trial.user_attrs:
                 self._derive(trial, told=derived)  # where a driver died before it did
-        self._ledger = Ledger(self._plan.space, self.ladder, self._trials())
-        return len(orphans)
+        self._ledger = self._read_ledger()
+        return len(self._ledger.lost)
 
     def ask(self) -> Asked | None:
         """The next setting to run; None where all that the sweep wants are asked."""
@@ -151,9 +152,20 @@ class SweepStudy:
         """A trial was stopped at a rung: what it reached there is its value; its setting counts as tried."""
         self._tell(asked, TrialState.PRUNED, measured, {REASON: reason})
 
-    def tell_failure(self, asked: Asked, reason: str) -> None:
-        """A trial failed by its own fault: its setting counts as tried."""
-        self._tell(asked, TrialState.FAIL, Measured((), {}), {REASON: reason})
+    def tell_failure(self, asked: Asked, reason: str, failure: FailureClass) -> None:
+        """A trial failed by its own fault: its setting counts as tried, unless it is taken back."""
+        self._tell(asked, TrialState.FAIL, Measured((), {}), {REASON: reason, _FAILURE: failure})
+
+    def take_back(self, numbers: Iterable[int]) -> None:
+        """Let the settings of some trials count as untried, so that they are asked again.
+
+        What a trial was told cannot be changed, so that the study itself keeps the list.
+
+        Args:
+            numbers: of trials that were told as failed, or are about to be.
+        """
+        self._study.set_user_attr(_TAKEN_BACK, sorted(self._taken_back() | set(numbers)))
+        self._ledger = self._read_ledger()
 
     def num_finished(self) -> int:
         """Settings tried: complete, stopped or failed by their own fault."""
@@ -183,6 +195,12 @@ class SweepStudy:
         for result in results:
             if result.user_attrs[WARM_FROM] not in told:
                 self._add(result)
+
+    def _read_ledger(self) -> Ledger:
+        return Ledger(self._plan.space, self.ladder, self._trials(), self._taken_back())
+
+    def _taken_back(self) -> frozenset[int]:
+        return frozenset(self._study.user_attrs.get(_TAKEN_BACK, ()))
 
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)

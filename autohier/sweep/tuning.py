@@ -9,7 +9,11 @@ import ray
 from ray import tune
 
 from autohier.records.diary import TrialDiary
+from autohier.records.reader import read_rows
+from autohier.records.schema import TrialRow
+from autohier.records.writer import RecordWriter
 from autohier.sweep.actor import TrialJob, run_sweep_trial
+from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
 from autohier.sweep.events import DisplayCallback
@@ -23,8 +27,10 @@ _DEATHS_FORGIVEN = 3
 """How often a trial is started again whose process died; its finished stages are found in the store."""
 
 
-def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Share, display: Display) -> None:
-    """Run trials until the study asks no more, or until SIGINT or SIGTERM.
+def run_trials(
+    folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Share, display: Display, breaker: Breaker
+) -> None:
+    """Run trials until the study asks no more, until the breaker halts, or until SIGINT or SIGTERM.
 
     Every driver starts a fresh Tuner: the study, not Ray's snapshot, knows what is left to do.
     """
@@ -34,7 +40,7 @@ def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Sha
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(study, functools.partial(_record_death, folder)),
+            search_alg=StudySearcher(study, breaker, functools.partial(_record_death, folder)),
             num_samples=-1,
             max_concurrent_trials=share.parallel,
             reuse_actors=True,
@@ -51,6 +57,8 @@ def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Sha
     )
     with sigterm_ends_tune():
         tuner.fit()
+    if breaker.halt:
+        _record_taken_back(folder, breaker.halt)
 
 
 def start_halving(study: SweepStudy) -> ray.actor.ActorHandle:
@@ -77,4 +85,11 @@ def _record_death(folder: SweepFolder, asked: Asked, reason: str) -> None:
         ask=asked.ask,
         source=asked.source,
     )
-    diary.fail(reason)
+    diary.fail(reason, "lost process")
+
+
+def _record_taken_back(folder: SweepFolder, halt: Halt) -> None:
+    writer = RecordWriter(folder.records)
+    for row in read_rows(folder.records, TrialRow):
+        if row.number in halt.numbers:
+            writer.trial_taken_back(row)

@@ -13,7 +13,7 @@ from autohier.core.training import loop
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, train_flat
 from autohier.data.store.reader import ClipStore
-from autohier.errors import TrialError
+from autohier.errors import DivergedError
 from autohier.models import build_recognizer
 from fake_stages import FakeStages
 from tiny_clips import (
@@ -167,7 +167,7 @@ class TestDivergence:
     ) -> None:
         setting = tiny_setting("pass_1.epochs=1", override)
         with pytest.raises(
-            TrialError, match=r"^the losses of epoch 1 must be finite, but got .*: lower optimisation"
+            DivergedError, match=r"^the losses of epoch 1 must be finite, but got .*: lower optimisation"
         ) as caught:
             run(setting, tiny_clips, tmp_path)
         assert "\n" not in str(caught.value)

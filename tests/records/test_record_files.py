@@ -96,13 +96,27 @@ def test_a_trial_that_runs_again_has_its_rows_once(tmp_path: Path) -> None:
     row = replace(fake_row("t0000"), seed=7)
     _write_complete(tmp_path)
     writer = RecordWriter(tmp_path)
-    writer.trial_ended(cut_short_row(row, "FAIL", reason="loss is NaN", at=END), stages=())
+    failed = cut_short_row(row, "FAIL", reason="loss is NaN", failure="not a number", at=END)
+    writer.trial_ended(failed, stages=())
     records = read_records(tmp_path)
-    assert [(trial.state, trial.reason, trial.seed) for trial in records.trials] == [
-        ("FAIL", "loss is NaN", 7)
+    assert [(trial.state, trial.reason, trial.failure, trial.seed) for trial in records.trials] == [
+        ("FAIL", "loss is NaN", "not a number", 7)
     ]
     assert (records.stages, records.epochs) == ((), ())
     assert records.trials[0].accuracy is None
+
+
+def test_a_trial_that_is_taken_back_keeps_what_is_told_of_it(tmp_path: Path) -> None:
+    outcome = fake_outcome(72, (78,))
+    failed = cut_short_row(
+        fake_row(), "FAIL", reason="no space", failure="disk full", at=END, stages=outcome.stages
+    )
+    writer = RecordWriter(tmp_path)
+    writer.trial_ended(failed, outcome.stages)
+    writer.trial_taken_back(failed)
+    records = read_records(tmp_path)
+    assert records.trials == (replace(failed, state="TAKEN BACK"),)
+    assert len(records.stages) == 2
 
 
 def test_progress_keeps_what_a_stopped_trial_had_done(tmp_path: Path) -> None:

@@ -186,6 +186,32 @@ def test_a_trial_that_runs_again_shows_once_and_without_zigzag(tmp_path: Path) -
     assert [point[1] for point in ask("scalars/scalars", run="t0000", tag="loss/train")] == [1, 2, 3, 4, 5, 6]
 
 
+def test_epochs_of_a_stage_that_began_anew_are_shown_once(tmp_path: Path) -> None:
+    run = tmp_path / "t0000"
+    write_trial_started(run, "t0000", CHOICE, seed=0)
+    pass_1, pass_2 = fake_outcome(72, (78,)).stages
+    reporter = TensorBoardReporter(run, CHOICE)
+    reporter.stage_started("pass-1", 0, reused=True)
+    for metrics in pass_1.epochs:
+        reporter.epoch_finished("pass-1", 0, metrics)
+    reporter.stage_finished(pass_1)
+    reporter.stage_started("pass-2", 0, reused=False)
+    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3))
+    reporter.stage_started("pass-2", 0, reused=False)
+    for metrics in pass_2.epochs:
+        reporter.epoch_finished("pass-2", 0, metrics)
+    reporter.stage_finished(pass_2)
+    reporter.close()
+    ask = open_tensorboard(tmp_path)
+    curve = ask("scalars/scalars", run="t0000", tag="accuracy_stack/3")
+    # 72 and 78 of 120 clips; the 30 of the epoch that was given up are gone.
+    assert [point[1:] for point in curve] == [
+        [step, pytest.approx(accuracy)] for step, accuracy in enumerate([0.6, 0.6, 0.65, 0.65], start=1)
+    ]
+    ends = ask("scalars/scalars", run="t0000", tag="stage/accuracy")
+    assert [point[1] for point in ends] == [2, 4]
+
+
 def test_an_epoch_can_be_seen_before_the_trial_ends(tmp_path: Path) -> None:
     write_trial_started(tmp_path / "t0000", "t0000", CHOICE, seed=0)
     reporter = TensorBoardReporter(tmp_path / "t0000", CHOICE)

@@ -1,8 +1,8 @@
 """Any process may die at any moment: every fault ends in the records of a sweep that was left alone.
 
-One sweep is run undisturbed, one trial at a time. Under each fault the same sweep is disturbed in the middle of a
-stage and resumed where its driver ended; then what it found must be the same to the last bit, no setting lost
-or counted twice, and no epoch trained again that an epoch checkpoint held.
+One sweep is run undisturbed, one trial at a time. Under each fault the same sweep is disturbed in the middle
+of a stage and resumed where its driver ended; then what it found must be the same to the last bit, no setting
+lost or counted twice, and no epoch trained again that an epoch checkpoint held.
 """
 
 from __future__ import annotations

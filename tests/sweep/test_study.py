@@ -125,12 +125,47 @@ def test_a_driver_may_die_at_any_byte_of_the_journal(tmp_path):
 
 def test_a_setting_that_failed_by_itself_counts_as_tried(tmp_path):
     study = open_study(tmp_path, trials=2)
-    study.tell_failure(study.ask(), "the loss must be finite")
+    study.tell_failure(study.ask(), "the loss must be finite", "not a number")
     tell(study, study.ask(), [0.5])
     assert study.num_finished() == 2
     assert study.ask() is None
     states = [trial.state for trial in study._trials() if "ask" in trial.user_attrs]
     assert states == [optuna.trial.TrialState.FAIL, optuna.trial.TrialState.COMPLETE]
+
+
+def test_settings_that_are_taken_back_are_asked_again_and_counted_once(tmp_path):
+    study = open_study(tmp_path)
+    run(study, 1)
+    failed = [study.ask() for _ in range(3)]
+    for asked in failed:
+        study.tell_failure(asked, "no space left", "disk full")
+    assert study.num_finished() == 4
+    study.take_back([failed[0].trial.number])
+    study.take_back([failed[2].trial.number])
+    assert study.num_finished() == 2
+
+    again = open_study(tmp_path)
+    assert again.reconcile() == 2
+    retried = [again.ask(), again.ask()]
+    assert [(asked.name, asked.setting) for asked in retried] == [
+        (asked.name, asked.setting) for asked in (failed[0], failed[2])
+    ]
+    assert again.ask().name == "t0004"
+    tell(again, retried[0], [0.5])
+    again.tell_failure(retried[1], "the loss must be finite", "not a number")
+    assert again.num_finished() == 4
+    assert again.ask().name == "t0005"
+
+
+def test_a_driver_may_die_between_taking_a_setting_back_and_telling_its_failure(tmp_path):
+    dead = open_study(tmp_path)
+    asked = dead.ask()
+    dead.take_back([asked.trial.number])
+
+    study = open_study(tmp_path)
+    assert study.reconcile() == 1
+    assert study.ask().setting == asked.setting
+    assert study.ask().name == "t0001"
 
 
 def test_a_finished_study_can_be_extended(tmp_path):

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from autohier.errors import InputError, TrialError
+from autohier.errors import DivergedError, InputError
 from autohier.models.recognizer import PrunableFilters
 
 
@@ -45,7 +45,7 @@ def choose_filters(
 
     Raises:
         InputError: where an argument lies outside its range or a mask does not fit its convolution.
-        TrialError: where a filter still alive is not finite.
+        DivergedError: where a filter still alive is not finite.
     """
     _check(filters, alive, ratio, floor)
     chosen: dict[str, Tensor] = {}
@@ -66,7 +66,7 @@ def _scores(each: PrunableFilters, alive_F: Tensor, norm: str, floor: int) -> Te
     weight = each.convolution.weight.detach()
     score_F: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1, dtype=torch.float64).cpu()
     if not score_F[alive_F].isfinite().all():
-        raise TrialError("filters must be finite to be ranked", got=f"a norm that is not, in {each.name}")
+        raise DivergedError("filters must be finite to be ranked", got=f"a norm that is not, in {each.name}")
     mean = score_F[alive_F].mean()
     if norm == "layer-mean" and mean > 0:
         score_F = score_F / mean

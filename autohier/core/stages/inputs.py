@@ -41,7 +41,7 @@ class Basis(FrozenModel):
     clips: ClipSettings
     network: NetworkInputs
     numerics: dict[str, str]
-    """Precision, determinism, device kind, torch version: what changes the last bits."""
+    """Precision, determinism, device kind, torch version, micro-batches: what changes the last bits."""
     seed: int
 
 
@@ -81,6 +81,19 @@ class PruneInputs(FrozenModel):
 
 
 StageInputs = Pass1Inputs | Pass2Inputs | PruneInputs
+
+_MICRO_BATCHES = "micro_batches"
+
+
+def in_micro_batches(inputs: StageInputs, number: int) -> StageInputs:
+    """The same stage with each batch computed in parts: other numbers, and so another key."""
+    numerics = inputs.basis.numerics | {_MICRO_BATCHES: str(number)}
+    return inputs.model_copy(update={"basis": inputs.basis.model_copy(update={"numerics": numerics})})
+
+
+def num_micro_batches(inputs: StageInputs) -> int:
+    """Parts that each batch of a stage is computed in."""
+    return int(inputs.basis.numerics.get(_MICRO_BATCHES, 1))
 
 
 def stage_key(kind: StageKind, inputs: StageInputs) -> str:

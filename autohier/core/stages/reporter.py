@@ -14,8 +14,9 @@ class Reporter(Protocol):
 
     For every stage: ``stage_started`` once, ``epoch_finished`` for each of its epochs from 0 on,
     ``stage_finished`` once. A stage found in the store is reported in the same way with its recorded
-    epochs, so that curves and schedulers see no difference. A reporter may raise to end the trial;
-    finished stages stay in the store.
+    epochs, so that curves and schedulers see no difference. A stage that runs out of memory may begin anew:
+    ``stage_started`` comes again, and its epochs from 0 on replace those that were told. A reporter may
+    raise to end the trial; finished stages stay in the store.
     """
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:

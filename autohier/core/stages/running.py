@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,19 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from autohier.core.failures import is_out_of_memory
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import measure_cost
-from autohier.core.stages.inputs import Basis, NetworkInputs, StageInputs, stage_key
+from autohier.core.stages.inputs import (
+    Basis,
+    NetworkInputs,
+    StageInputs,
+    in_micro_batches,
+    num_micro_batches,
+    stage_key,
+)
 from autohier.core.stages.reporter import Reporter
-from autohier.core.stages.result import StageKind, StageResult
+from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.devices import Device
@@ -25,9 +34,13 @@ from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
 from autohier.data.splits import split_clips
 from autohier.data.store.reader import ClipStore
+from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.parts import OptimisationSettings
+
+_LOG = logging.getLogger(__name__)
+_HALVES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +131,53 @@ def run_stage(
 ) -> StageResult:
     """Give a stage's result: from the store where it is there, otherwise by training it.
 
+    Where memory runs out, the stage begins anew with every batch computed in two halves. That gives other
+    numbers, so that the stage has another key; where it is in the store under that one, it is taken from
+    there at once.
+
     Args:
         kind: of the stage.
         inputs: all that the stage depends on; its key follows from them.
         context: what it works with.
-        prepare: called only where the stage must be trained.
+        prepare: called only where the stage must be trained, each time it is.
         parent_key: the stage whose weights it starts from.
         pass_index: k for the k-th pruning pass.
 
     Raises:
-        TrialError: where training diverges.
+        DivergedError: where training diverges.
+        OutOfMemoryError: where memory does not hold half a batch either, or a batch is one clip.
         StageDamagedError: where the stage it starts from is gone or damaged; nothing is reported then.
     """
+    batch_size = inputs.optimisation.batch_size
+    ways = [inputs, in_micro_batches(inputs, _HALVES)][:batch_size]
+    for way in next(([way] for way in ways if context.store.holds(kind, stage_key(kind, way))), ways):
+        try:
+            return _run_once(kind, way, context, prepare, parent_key=parent_key, pass_index=pass_index)
+        except (MemoryError, OSError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            part = -(-batch_size // num_micro_batches(way))
+            told = f"{type(error).__name__}: {error} ({part} of {batch_size} clips at a time)"
+        # The error is gone here, and with it the calls that it came through, which held the tensors.
+        context.device.free_memory()
+        context.store.partial(kind, stage_key(kind, way)).remove()
+        _LOG.warning("%s ran out of memory: %s", stage_label(kind, pass_index), told)
+    raise OutOfMemoryError(
+        f"{stage_label(kind, pass_index)} must fit the memory",
+        got=told,
+        remedy="lower optimisation.batch_size, clips.num_frames or clips.crop_px",
+    )
+
+
+def _run_once(
+    kind: StageKind,
+    inputs: StageInputs,
+    context: StageContext,
+    prepare: Callable[[], Lesson],
+    *,
+    parent_key: str | None,
+    pass_index: int,
+) -> StageResult:
     key = stage_key(kind, inputs)
     found = context.store.find(kind, key)
     checkpoint = context.store.partial(kind, key)
@@ -152,6 +200,7 @@ def run_stage(
         feed,
         loss,
         context.device,
+        num_micro_batches(inputs),
         checkpoint,
         partial(context.reporter.epoch_finished, kind, pass_index),
     )
@@ -163,6 +212,7 @@ def run_stage(
         loss,
         num_sets=feed.test_sets,
         autocast=context.device.autocast,
+        micro_batches=num_micro_batches(inputs),
     )
     result = StageResult(
         kind=kind,
@@ -190,6 +240,7 @@ def _train(
     feed: Feed,
     loss: HierarchicalLoss,
     device: Device,
+    micro_batches: int,
     checkpoint: EpochCheckpoint,
     on_epoch: EpochListener,
 ) -> tuple[EpochMetrics, ...]:
@@ -207,5 +258,6 @@ def _train(
         after_step=lesson.after_step,
         on_epoch=on_epoch,
         autocast=device.autocast,
+        micro_batches=micro_batches,
         checkpoint=checkpoint,
     )

@@ -53,7 +53,7 @@ class StageStore:
         Costs reading all of its files once, for their checksums. A stage that is found counts as used now.
         """
         path = self._path(kind, key)
-        if not path.is_dir():
+        if not self.holds(kind, key):
             return None
         try:
             found = _read_result(path, _verify(path))
@@ -78,12 +78,16 @@ class StageStore:
             OSError: where the disk is full or the folder cannot be written; nothing is published then.
         """
         with publish_folder(self._path(result.kind, result.key)) as folder:
-            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / _MODEL)
+            _save_weights(weights, folder / _MODEL)
             pq.write_table(pa.Table.from_pylist([asdict(epoch) for epoch in result.epochs]), folder / _EPOCHS)
             np.save(folder / _CONFUSION, result.confusion_KK)
             contents = {name: _content(folder / name) for name in (_MODEL, _EPOCHS, _CONFUSION)}
             told = _describe(result) | {"inputs": inputs.model_dump(mode="json"), "files": contents}
             (folder / STAGE_FILE).write_text(json.dumps({"told": told, "sha256": digest(told)}, indent=1))
+
+    def holds(self, kind: StageKind, key: str) -> bool:
+        """Whether a finished stage is there, damaged or not."""
+        return self._path(kind, key).is_dir()
 
     def load_weights(self, kind: StageKind, key: str) -> dict[str, Tensor]:
         """The tensors of a finished stage, on the CPU.
@@ -114,6 +118,13 @@ class StageStore:
         except FileNotFoundError:
             return  # Another process was faster, and has told of it.
         _LOG.warning("%s; it is kept in %s and will be computed again", error, aside)
+
+
+def _save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+    except SafetensorError as error:
+        raise OSError(f"{path.name} could not be written: {error}") from error
 
 
 def _content(path: Path) -> dict[str, Any]:

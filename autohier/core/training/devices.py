@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -51,6 +52,12 @@ class Device:
     def autocast(self) -> AbstractContextManager[object]:
         """The precision of a forward pass."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def free_memory(self) -> None:
+        """Give back the memory that nothing refers to any more."""
+        gc.collect()
+        if self.torch_device.type != "cpu":
+            torch.accelerator.empty_cache()
 
     @property
     def numerics_class(self) -> dict[str, str]:

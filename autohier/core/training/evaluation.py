@@ -27,6 +27,7 @@ def evaluate(
     *,
     num_sets: int,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    micro_batches: int = 1,
 ) -> Evaluation:
     """Score a network on one part of the split; costs ``num_sets`` forward passes over it.
 
@@ -37,20 +38,27 @@ def evaluate(
         loss: the superclasses each headed stack is scored in, and their weights.
         num_sets: frame sets whose probabilities are averaged (HAC: five).
         autocast: opens the precision to compute in.
+        micro_batches: parts that each batch is scored in.
     """
     network.eval()
     sums: list[Tensor] = []
     for set_index in range(num_sets):
         stacks: list[list[Tensor]] = []
         labels = []
-        for clips_BCTHW, labels_B in feed.evaluation_set(part, set_index, num_sets):
-            with autocast():
-                scores = network(clips_BCTHW)
-            stacks.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
-            labels.append(labels_B)
+        for batch in feed.evaluation_set(part, set_index, num_sets):
+            for clips_BCTHW, labels_B in split_batch(*batch, micro_batches):
+                with autocast():
+                    scores = network(clips_BCTHW)
+                stacks.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
+                labels.append(labels_B)
         of_set = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
         sums = [total + new for total, new in zip(sums, of_set, strict=True)] if sums else of_set
     return _score([total / num_sets for total in sums], torch.cat(labels), loss)
+
+
+def split_batch(clips_BCTHW: Tensor, labels_B: Tensor, number: int) -> list[tuple[Tensor, Tensor]]:
+    """Cut a batch into parts of equal size, the last one possibly smaller; no more than it has clips."""
+    return list(zip(clips_BCTHW.chunk(number), labels_B.chunk(number), strict=True))
 
 
 def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: HierarchicalLoss) -> Evaluation:

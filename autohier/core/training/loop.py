@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.training.checkpoint import EpochCheckpoint
-from autohier.core.training.evaluation import evaluate
+from autohier.core.training.evaluation import evaluate, split_batch
 from autohier.core.training.feed import Feed
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.schedules import ScheduleName, open_schedule
 from autohier.digest import derive_seed
-from autohier.errors import TrialError
+from autohier.errors import DivergedError
 
 
 class EpochListener(Protocol):
@@ -46,6 +46,7 @@ def train(
     after_step: Callable[[], None] = lambda: None,
     on_epoch: EpochListener | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    micro_batches: int = 1,
     checkpoint: EpochCheckpoint | None = None,
 ) -> tuple[EpochMetrics, ...]:
     """Train a network in place with Adam.
@@ -68,10 +69,13 @@ def train(
         after_step: called after every optimizer step; pruning re-applies its masks here.
         on_epoch: called after every epoch's validation, and at once for epochs that the checkpoint holds.
         autocast: opens the precision to compute in.
+        micro_batches: parts that each batch is computed in, one after the other, so that activations of one
+            part alone are held. An optimizer step follows the whole batch as ever. Without batch norm the
+            results differ by rounding; batch norm takes its statistics of each part.
         checkpoint: written after every epoch; training goes on after the last epoch that it holds.
 
     Raises:
-        TrialError: where a training or validation loss is not a finite number.
+        DivergedError: where a training or validation loss is not a finite number.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
     course = open_schedule(
@@ -93,12 +97,15 @@ def train(
         mean_L = torch.zeros_like(loss.weights_L)
         network.train()
         for clips_BCTHW, labels_B in batches:
-            losses_L = _step(network, optimizer, loss, clips_BCTHW, labels_B, autocast)
+            parts = split_batch(clips_BCTHW, labels_B, micro_batches)
+            losses_L = _step(network, optimizer, loss, parts, autocast)
             after_step()
             course.after_step()
             # Summed on the device: reading the loss at every step would make an accelerator wait.
             mean_L += losses_L * (len(labels_B) / feed.num_clips("train"))
-        validation = evaluate(network, feed, "validation", loss, num_sets=1, autocast=autocast)
+        validation = evaluate(
+            network, feed, "validation", loss, num_sets=1, autocast=autocast, micro_batches=micro_batches
+        )
         metrics = EpochMetrics(
             epoch=epoch,
             learning_rate=rate,
@@ -126,22 +133,25 @@ def _step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     loss: HierarchicalLoss,
-    clips_BCTHW: Tensor,
-    labels_B: Tensor,
+    parts: Sequence[tuple[Tensor, Tensor]],
     autocast: Callable[[], AbstractContextManager[object]],
 ) -> Tensor:
+    num_clips = sum(len(labels_B) for _, labels_B in parts)
+    mean_L = torch.zeros_like(loss.weights_L)
     optimizer.zero_grad(set_to_none=True)
-    with autocast():
-        scores = network(clips_BCTHW)
-    losses_L = loss.of_stacks(scores, labels_B)
-    loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
+    for clips_BCTHW, labels_B in parts:
+        with autocast():
+            scores = network(clips_BCTHW)
+        losses_L = loss.of_stacks(scores, labels_B) * (len(labels_B) / num_clips)
+        loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
+        mean_L += losses_L.detach()
     optimizer.step()
-    return losses_L.detach()
+    return mean_L
 
 
 def _check_finite(metrics: EpochMetrics) -> None:
     if not (math.isfinite(metrics.loss) and math.isfinite(metrics.validation_loss)):
-        raise TrialError(
+        raise DivergedError(
             f"the losses of epoch {metrics.epoch + 1} must be finite",
             got=f"{metrics.loss} in training and {metrics.validation_loss} in validation",
             remedy="lower optimisation.learning_rate",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from autohier.core.pruning import FilterMasks, choose_filters
-from autohier.errors import InputError, TrialError
+from autohier.errors import DivergedError, InputError
 from autohier.models.recognizer import PrunableFilters
 
 Scope = Literal["altogether", "by-layer"]
@@ -169,5 +169,5 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_a_network_that_is_not_finite_cannot_be_pruned() -> None:
     filters = layers([1.0, float("nan")])
-    with pytest.raises(TrialError, match="finite to be ranked, but got a norm that is not, in layer0"):
+    with pytest.raises(DivergedError, match="finite to be ranked, but got a norm that is not, in layer0"):
         choose_filters(filters, all_alive(filters), ratio=0.5, scope="altogether")

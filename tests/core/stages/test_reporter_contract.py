@@ -118,6 +118,16 @@ def test_a_trial_that_ends_within_a_stage_is_heard_up_to_there(make: Maker, tmp_
     assert heard() == accuracies(outcome)
 
 
+@every_reporter
+def test_a_stage_may_begin_anew(make: Maker, tmp_path: Path) -> None:
+    outcome = fake_outcome(72, (78,))
+    reporter, heard = make(tmp_path)
+    reporter.stage_started("pass-1", 0, reused=False)
+    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1))
+    replay(outcome, reporter)
+    assert heard() == accuracies(outcome)
+
+
 def test_no_reporters_are_a_reporter() -> None:
     replay(fake_outcome(), Reporters())
 

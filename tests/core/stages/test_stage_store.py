@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from autohier.core.stages import store as store_module
@@ -145,6 +145,17 @@ def test_a_failing_publish_leaves_nothing(
     assert [path for path in store.folder.rglob("*") if path.name != "pass-2"] == []
     publish(store, result)
     assert_same(store.find("pass-2", result.key), result)
+
+
+def test_what_safetensors_cannot_write_is_an_error_of_the_system(
+    store: StageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(store_module, "save_file", full)
+    with pytest.raises(OSError, match=r"model\.safetensors could not be written: I/O error: No space left"):
+        publish(store, make_stage("pass-1"))
 
 
 def test_who_publishes_first_wins(store: StageStore) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
-from autohier.errors import TrialError
+from autohier.errors import DivergedError
 from fake_feed import FakeFeed
 
 RECIPE = {
@@ -131,8 +131,57 @@ def test_what_holds_after_each_step_holds_at_the_end():
 def test_a_loss_that_is_not_a_number_fails_the_trial():
     feed = make_feed()
     feed.points[0] = math.nan
-    with pytest.raises(TrialError, match=r"losses of epoch 1 must be finite, but got nan.*lower"):
+    with pytest.raises(DivergedError, match=r"losses of epoch 1 must be finite, but got nan.*lower"):
         train(OneHead(), feed, make_loss(), epochs=3, **RECIPE)
+
+
+class Attentive(OneHead):
+    """Remembers how many clips it was given at a time, and the gradients of its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes, self.gradients = [], []
+
+    def forward(self, points):
+        self.sizes.append(len(points))
+        return super().forward(points)
+
+    def remember(self):
+        grads = self.linear.weight.grad, self.linear.bias.grad
+        self.gradients.append([grad.flatten().tolist() for grad in grads])
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2, 3, 5])
+def test_the_parts_of_a_batch_weigh_by_their_clips(micro_batches):
+    # Both classes have probability 1/2 at first. The gradient of class 1's weight is the mean of
+    # (1/2 - [class is 1]) x = (-1/2 - 1 + 3) / 3, of its bias (-1/2 - 1/2 + 1/2) / 3; class 0 mirrors it.
+    # Means of two halves, one of two clips and one of one, would give something else.
+    network, feed = Attentive(), FakeFeed([1.0, 2.0, 6.0], [1, 1, 0], batch_size=3)
+    (metrics,) = train(
+        network,
+        feed,
+        make_loss((0.5,)),
+        epochs=1,
+        after_step=network.remember,
+        micro_batches=micro_batches,
+        **RECIPE,
+    )
+    ((weights, biases),) = network.gradients
+    assert weights == pytest.approx([-0.25, 0.25])
+    assert biases == pytest.approx([1 / 12, -1 / 12])
+    assert metrics.stack_losses == pytest.approx((math.log(2),))
+    parts = {1: [3], 2: [2, 1], 3: [1, 1, 1], 5: [1, 1, 1]}[micro_batches]
+    assert network.sizes == 2 * parts  # in training and in validation
+
+
+def test_batches_in_parts_train_as_whole_ones_do_within_rounding():
+    whole, parts = OneHead(), OneHead()
+    feeds = [FakeFeed([-2.0, -1.0, 1.0, 2.0, 3.0], [0, 1, 1, 1, 0], batch_size=3) for _ in range(2)]
+    first = train(whole, feeds[0], make_loss(), epochs=5, **RECIPE)
+    second = train(parts, feeds[1], make_loss(), epochs=5, micro_batches=2, **RECIPE)
+    assert torch.allclose(whole.linear.weight, parts.linear.weight, rtol=1e-4)
+    assert [m.loss for m in second] == pytest.approx([m.loss for m in first], rel=1e-5)
+    assert [m.accuracy for m in second] == [m.accuracy for m in first]
 
 
 def _untimed(history):
