@@ -22,6 +22,8 @@ from autohier.errors import AutohierError
 from autohier.records.diary import TrialDiary
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.lease_book import Holder
+from autohier.sweep.leases import RayLeases
 from autohier.sweep.logs import logging_to
 
 
@@ -34,6 +36,10 @@ class TrialJob:
     stage_folder: Path
     device: str
     num_threads: int
+
+    def leases(self, name: str) -> RayLeases:
+        """Leases of what goes by that name in this sweep, in whatever process it runs."""
+        return RayLeases(self.stage_folder, Holder(str(self.folder.path), name))
 
 
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
@@ -54,7 +60,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         source=config["source"],
     )
     try:
-        outcome = _run(setting, job, diary)
+        outcome = _run(setting, job, diary, job.leases(config["trial"]))
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
         reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
         diary.fail(reason)
@@ -64,7 +70,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     tune.report({"chain": [stage.accuracy for stage in outcome.chain], "facts": json.dumps(_facts(outcome))})
 
 
-def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:
+def _run(setting: Setting, job: TrialJob, diary: TrialDiary, leases: RayLeases) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
     with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
@@ -74,12 +80,16 @@ def _run(setting: Setting, job: TrialJob, diary: TrialDiary) -> TrialOutcome:
             reporter=Reporters(diary.progress, curves, _RayReporter()),
             device=job.device,
             num_threads=job.num_threads,
+            leases=leases,
         )
         return run_trial(trial)
 
 
 class _RayReporter:
     """Tells the driver of every stage and epoch."""
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        tune.report({"stage": stage_label(kind, pass_index), "waits_for": holder})
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self._stage = stage_label(kind, pass_index)

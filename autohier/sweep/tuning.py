@@ -11,7 +11,7 @@ from autohier.records.diary import TrialDiary
 from autohier.sweep.actor import TrialJob, run_sweep_trial
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
-from autohier.sweep.events import DisplayCallback
+from autohier.sweep.events import DisplayCallback, LeaseCallback
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.searcher import StudySearcher
 from autohier.sweep.signals import sigterm_ends_tune
@@ -43,7 +43,7 @@ def run_trials(folder: SweepFolder, study: SweepStudy, job: TrialJob, share: Sha
             name=datetime.now(UTC).strftime("%Y%m%d-%H%M%S"),
             storage_path=str(folder.ray.resolve()),
             failure_config=tune.FailureConfig(max_failures=_DEATHS_FORGIVEN),
-            callbacks=[DisplayCallback(display)],
+            callbacks=[DisplayCallback(display), LeaseCallback(job)],
             verbose=0,
         ),
     )

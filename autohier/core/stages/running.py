@@ -1,4 +1,4 @@
-"""Running a stage: found in the store and replayed, or trained (on), measured and published."""
+"""Running a stage: found in the store and replayed, or leased, trained (on), measured and published."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import measure_cost
 from autohier.core.stages.inputs import Basis, NetworkInputs, StageInputs, stage_key
+from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.stages.store import StageStore
@@ -46,6 +47,8 @@ class StageContext:
     num_threads: int = 1
     weights_path: Path | None = None
     """The 2D weights that NetworkInputs.weights_sha256 names."""
+    leases: Leases = NO_LEASES
+    """Who trains a stage that several processes need."""
 
     def feed(self, basis: Basis, batch_size: int) -> Feed:
         """The clips of a stage, split and sampled as its inputs say."""
@@ -118,6 +121,9 @@ def run_stage(
 ) -> StageResult:
     """Give a stage's result: from the store where it is there, otherwise by training it.
 
+    Where another process trains it already, its result is waited for; where that process dies, the stage
+    is trained on after the last epoch that it kept.
+
     Args:
         kind: of the stage.
         inputs: all that the stage depends on; its key follows from them.
@@ -131,14 +137,33 @@ def run_stage(
     """
     key = stage_key(kind, inputs)
     found = context.store.find(kind, key)
-    context.reporter.stage_started(kind, pass_index, reused=found is not None)
+    if found is None:
+        with context.leases.hold(
+            f"{kind}-{key}", lambda holder: context.reporter.stage_waits(kind, pass_index, holder)
+        ):
+            # Whoever held the lease before may have published the stage.
+            found = context.store.find(kind, key)
+            if found is None:
+                return _compute(kind, key, inputs, context, prepare, parent_key, pass_index)
+    context.reporter.stage_started(kind, pass_index, reused=True)
+    context.store.partial(kind, key).remove()  # left by a process that trained the same stage and was slower
+    for metrics in found.epochs:
+        context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
+    context.reporter.stage_finished(found)
+    return found
+
+
+def _compute(
+    kind: StageKind,
+    key: str,
+    inputs: StageInputs,
+    context: StageContext,
+    prepare: Callable[[], Lesson],
+    parent_key: str | None,
+    pass_index: int,
+) -> StageResult:
+    context.reporter.stage_started(kind, pass_index, reused=False)
     checkpoint = context.store.partial(kind, key)
-    if found is not None:
-        checkpoint.remove()  # left by a process that trained the same stage and was slower
-        for metrics in found.epochs:
-            context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
-        context.reporter.stage_finished(found)
-        return found
     lesson = prepare()
     feed = context.feed(inputs.basis, inputs.optimisation.batch_size)
     network = context.device.prepare(lesson.network)
