@@ -160,6 +160,9 @@ class TuneReporter:
     def __init__(self) -> None:
         self.chain: list[float] = []
 
+    def stage_waits(self, kind: str, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+
     def stage_started(self, kind: str, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
 

@@ -122,6 +122,9 @@ class Told:
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
 
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        self.events.append(("waits", kind, pass_index, holder))
+
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self.events.append(("started", kind, pass_index, reused))
 

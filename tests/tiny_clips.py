@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.store import StageStore
@@ -107,7 +108,12 @@ def tiny_setting(*overrides: str, seed: int = 0, **choice: object) -> Setting:
 
 
 def open_tiny_trial(
-    setting: Setting, clips: ClipStore, stages: Path, *reporters: Reporter, num_threads: int = 1
+    setting: Setting,
+    clips: ClipStore,
+    stages: Path,
+    *reporters: Reporter,
+    num_threads: int = 1,
+    leases: Leases = NO_LEASES,
 ) -> OpenTrial:
     """A trial on the CPU."""
     return open_trial(
@@ -117,4 +123,5 @@ def open_tiny_trial(
         reporter=Reporters(*reporters),
         device="cpu",
         num_threads=num_threads,
+        leases=leases,
     )

@@ -79,6 +79,12 @@ class ConsoleReporter:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+        from autohier.core.stages.result import stage_label
+
+        self._console.print(f"{stage_label(kind, pass_index)}: waits for {holder}")
+
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
 

@@ -26,6 +26,9 @@ class Progress:
         self.stages: tuple[StageResult, ...] = ()
         self.unfinished: UnfinishedStage | None = None
 
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See Reporter."""
         self.unfinished = UnfinishedStage(kind, pass_index)

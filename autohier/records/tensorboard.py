@@ -48,6 +48,9 @@ class TensorBoardReporter:
         self._writer = EventFileWriter(str(run_folder), filename_suffix=CURVES_SUFFIX)
         self._writer.add_event(begin_anew())
 
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See Reporter."""
         if self._step > self._steps_finished:

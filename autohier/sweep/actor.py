@@ -30,6 +30,8 @@ from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import Ladder
+from autohier.sweep.lease_book import Holder
+from autohier.sweep.leases import RayLeases
 from autohier.sweep.logs import logging_to
 from autohier.sweep.rungs import Climb, Judge, TrialStoppedError
 
@@ -62,6 +64,10 @@ class TrialJob:
         reason: str | None = ray.get(self.halving.judge.remote(choice, step, value))
         return reason
 
+    def leases(self, name: str) -> RayLeases:
+        """Leases of what goes by that name in this sweep, in whatever process it runs."""
+        return RayLeases(self.stage_folder, Holder(str(self.folder.path), name))
+
 
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
@@ -78,7 +84,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
     try:
         with _diary(config, setting, job) as diary:
-            end = _end(setting, job, diary, climb)
+            end = _end(setting, job, diary, climb, job.leases(config["trial"]))
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
         if breaks_device(error):
             _DEVICE_BROKEN.set()
@@ -111,9 +117,11 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
 
 
-def _end(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> dict[str, str]:
+def _end(
+    setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb, leases: RayLeases
+) -> dict[str, str]:
     try:
-        outcome = _run(setting, job, diary, climb)
+        outcome = _run(setting, job, diary, climb, leases)
     except TrialStoppedError as stop:
         diary.stop(str(stop))
         return {"stopped": str(stop)}
@@ -121,7 +129,7 @@ def _end(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> di
     return {"facts": json.dumps(_facts(outcome))}
 
 
-def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> TrialOutcome:
+def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb, leases: RayLeases) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
     with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
@@ -131,12 +139,16 @@ def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> Tr
             reporter=Reporters(diary.progress, curves, _RayReporter(), climb),
             device=job.device,
             num_threads=job.num_threads,
+            leases=leases,
         )
         return run_trial(trial)
 
 
 class _RayReporter:
     """Tells the driver of every stage and epoch."""
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        tune.report({"stage": stage_label(kind, pass_index), "waits_for": holder})
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self._stage = stage_label(kind, pass_index)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from autohier.errors import InputError
 from autohier.settings.sweep import SweepPlan
@@ -69,6 +70,8 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     be_quiet()
     import ray  # noqa: PLC0415  Ray reads its environment when it is imported
 
+    from autohier.sweep.leases import lease_book_open  # noqa: PLC0415
+
     options = (
         {"address": plan.ray_address}
         if plan.ray_address
@@ -89,7 +92,9 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
         ) from error
     with sigterm_interrupts():
         try:
-            yield share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+            share = share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+            with lease_book_open(Path(plan.stage_folder)):
+                yield share
         finally:
             ray.shutdown()
 

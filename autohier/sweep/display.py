@@ -83,6 +83,14 @@ class Display:
                 self._running[name], stage=stage, epoch=epoch, accuracy=accuracy, reused=reused
             )
 
+    def stage_waits(self, name: str, stage: str, holder: str) -> None:
+        """A trial waits for another one that computes the same stage."""
+        if self._live is None:
+            self.say(f"{name} {stage}: waits for {holder}")
+        if name in self._running:
+            view = self._running[name]
+            self._running[name] = TrialView(view.choice, view.started, f"{stage}, waits for {holder}")
+
     def stage_finished(self, name: str, stage: str, accuracy: float, *, reused: bool) -> None:
         """A stage of a trial is in the store."""
         if self._live is None:

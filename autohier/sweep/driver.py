@@ -136,8 +136,11 @@ def _run(
     )
 
     def show(name: str, event: Event) -> None:
-        stage, epoch, accuracy, reused = event
-        display.epoch_finished(name, stage, epoch, accuracy, reused=reused)
+        match event:
+            case (stage, holder):
+                display.stage_waits(name, stage, holder)
+            case (stage, epoch, accuracy, reused):
+                display.epoch_finished(name, stage, epoch, accuracy, reused=reused)
 
     if study.num_finished() < plan.trials:
         with display.running(study.num_finished()):

@@ -1,4 +1,4 @@
-"""Passes what Ray Tune hears from trials on to the display and the log."""
+"""Passes what Ray Tune hears from trials on to the display, the log and the book of leases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ray.tune import Callback
 
 from autohier.settings.choice import Choice
+from autohier.sweep.actor import TrialJob
 from autohier.sweep.display import Display
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class DisplayCallback(Callback):
             self._display.trial_stopped(name, result["stopped"])
         elif "chain" in result:
             self._display.trial_finished(name, max(result["chain"]))
+        elif "waits_for" in result:
+            self._display.stage_waits(name, result["stage"], result["waits_for"])
         elif "stage_accuracy" in result:
             self._display.stage_finished(
                 name, result["stage"], result["stage_accuracy"], reused=result["reused"]
@@ -60,3 +63,18 @@ class DisplayCallback(Callback):
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles its callbacks into its own snapshot, which is never read.
         return {}
+
+
+class LeaseCallback(Callback):
+    """Ends the leases of a trial whose process died, so that nobody waits for them to run out."""
+
+    def __init__(self, job: TrialJob) -> None:
+        self._job = job
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial's process died and will be started again."""
+        self._job.leases(trial.config["trial"]).give_up()
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A trial's process died too often."""
+        self._job.leases(trial.config["trial"]).give_up()

@@ -46,6 +46,9 @@ class Climb:
         last = pass_index == self._choice.passes
         self._reach(self._ladder.pass_step(pass_index), max(self.chain), last=last)
 
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
 

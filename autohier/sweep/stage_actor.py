@@ -9,7 +9,6 @@ from typing import Any
 import ray
 
 from autohier.core.stages.opening import OpenTrial, open_trial
-from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics, Evaluation
@@ -22,8 +21,8 @@ from autohier.sweep.logs import logging_to
 
 _POLL_S = 0.3
 
-Event = tuple[str, int, float, bool]
-"""Stage label, epochs done, validation accuracy, found in the store."""
+Event = tuple[str, int, float, bool] | tuple[str, str]
+"""Stage label, epochs done, validation accuracy, found in the store; or stage label, who is waited for."""
 
 
 class StageActor:
@@ -37,17 +36,21 @@ class StageActor:
     def pass_1(self) -> StageResult:
         """Train pass 1, or find it."""
         with logging_to(self._job.folder.log_file):
-            return train_flat(self._open(Reporters(self)))
+            return train_flat(self._open("pass 1"))
 
     def tests(self) -> list[tuple[str, Evaluation]]:
         """The test readings of a finished trial; see core.trial.read_tests."""
         with logging_to(self._job.folder.log_file):
-            trial = self._open(Reporters(self))
+            trial = self._open("tests")
             return read_tests(trial, run_trial(trial))
 
     def events(self, since: int) -> list[Event]:
         """What happened after the first ``since`` events."""
         return self._events[since:]
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+        self._events.append((stage_label(kind, pass_index), holder))
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
@@ -61,14 +64,15 @@ class StageActor:
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""
 
-    def _open(self, reporter: Reporters) -> OpenTrial:
+    def _open(self, name: str) -> OpenTrial:
         return open_trial(
             self._setting,
             clips=open_clips(self._job.clip_folder),
             stages=StageStore(self._job.stage_folder),
-            reporter=reporter,
+            reporter=self,
             device=self._job.device,
             num_threads=self._job.num_threads,
+            leases=self._job.leases(name),
         )
 
 

@@ -16,7 +16,7 @@ from autohier.sweep.actor import TrialJob, run_sweep_trial
 from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
-from autohier.sweep.events import DisplayCallback
+from autohier.sweep.events import DisplayCallback, LeaseCallback
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import Halving
 from autohier.sweep.searcher import StudySearcher
@@ -51,7 +51,7 @@ def run_trials(
             name=datetime.now(UTC).strftime("%Y%m%d-%H%M%S"),
             storage_path=str(folder.ray.resolve()),
             failure_config=tune.FailureConfig(max_failures=_DEATHS_FORGIVEN),
-            callbacks=[DisplayCallback(display)],
+            callbacks=[DisplayCallback(display), LeaseCallback(job)],
             verbose=0,
         ),
     )

@@ -30,6 +30,9 @@ class CutsShort:
     def __init__(self, kind, after):
         self._kind, self._left = kind, after
 
+    def stage_waits(self, kind, pass_index, holder):
+        pass
+
     def stage_started(self, kind, pass_index, *, reused):
         pass
 

@@ -193,13 +193,13 @@ def test_epochs_of_a_stage_that_began_anew_are_shown_once(tmp_path: Path) -> Non
     reporter = TensorBoardReporter(run, CHOICE)
     reporter.stage_started("pass-1", 0, reused=True)
     for metrics in pass_1.epochs:
-        reporter.epoch_finished("pass-1", 0, metrics)
+        reporter.epoch_finished("pass-1", 0, metrics, reused=False)
     reporter.stage_finished(pass_1)
     reporter.stage_started("pass-2", 0, reused=False)
-    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3))
+    reporter.epoch_finished("pass-2", 0, fake_epoch(0, 30, 3), reused=False)
     reporter.stage_started("pass-2", 0, reused=False)
     for metrics in pass_2.epochs:
-        reporter.epoch_finished("pass-2", 0, metrics)
+        reporter.epoch_finished("pass-2", 0, metrics, reused=False)
     reporter.stage_finished(pass_2)
     reporter.close()
     ask = open_tensorboard(tmp_path)

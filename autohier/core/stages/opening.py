@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autohier.core.stages.inputs import Basis, NetworkInputs
+from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
@@ -58,6 +59,7 @@ def open_trial(
     reporter: Reporter,
     device: str = "auto",
     num_threads: int = 1,
+    leases: Leases = NO_LEASES,
 ) -> OpenTrial:
     """Bring together what a trial works with.
 
@@ -68,6 +70,7 @@ def open_trial(
         reporter: told of every stage and epoch.
         device: "auto", "cpu", "cuda", ...
         num_threads: the trial's share of the processor.
+        leases: where other processes work with the same stages, who computes which.
 
     Raises:
         InputError: where setting and clips do not fit together.
@@ -109,6 +112,6 @@ def open_trial(
         numerics=opened.numerics_class,
         seed=setting.seed,
     )
-    context = StageContext(stages, clips, opened, reporter, num_threads, weights_path)
+    context = StageContext(stages, clips, opened, reporter, num_threads, weights_path, leases)
     context.feed(basis, setting.optimisation.batch_size)  # an impossible split is told of now
     return OpenTrial(setting, basis, context)

@@ -12,12 +12,15 @@ from autohier.core.training.metrics import EpochMetrics
 class Reporter(Protocol):
     """Called by a trial, in order, in the trial's own process.
 
-    For every stage: ``stage_started`` once, ``epoch_finished`` for each of its epochs from 0 on,
-    ``stage_finished`` once. A stage found in the store is reported in the same way with its recorded
-    epochs, so that curves and schedulers see no difference. A stage that runs out of memory may begin anew:
-    ``stage_started`` comes again, and its epochs from 0 on replace those that were told. A reporter may
-    raise to end the trial; finished stages stay in the store.
+    For every stage: ``stage_waits`` once for everybody whom it waits for, ``stage_started`` once,
+    ``epoch_finished`` for each of its epochs from 0 on, ``stage_finished`` once. A stage found in the store
+    is reported in the same way with its recorded epochs, so that curves and schedulers see no difference. A
+    stage that runs out of memory may begin anew: ``stage_started`` comes again, and its epochs from 0 on
+    replace those that were told. A reporter may raise to end the trial; finished stages stay in the store.
     """
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """Another trial, called ``holder``, computes the stage; it is waited for."""
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """A stage begins to train, or was found."""
@@ -36,6 +39,11 @@ class Reporters:
 
     def __init__(self, *reporters: Reporter) -> None:
         self._reporters: Sequence[Reporter] = reporters
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+        for reporter in self._reporters:
+            reporter.stage_waits(kind, pass_index, holder)
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""

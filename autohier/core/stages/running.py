@@ -1,4 +1,4 @@
-"""Running a stage: found in the store and replayed, or trained (on), measured and published."""
+"""Running a stage: found in the store and replayed, or leased, trained (on), measured and published."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from autohier.core.stages.inputs import (
     num_micro_batches,
     stage_key,
 )
+from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
 from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
@@ -59,6 +60,8 @@ class StageContext:
     num_threads: int = 1
     weights_path: Path | None = None
     """The 2D weights that NetworkInputs.weights_sha256 names."""
+    leases: Leases = NO_LEASES
+    """Who trains a stage that several processes need."""
 
     def feed(self, basis: Basis, batch_size: int) -> Feed:
         """The clips of a stage, split and sampled as its inputs say."""
@@ -131,6 +134,9 @@ def run_stage(
 ) -> StageResult:
     """Give a stage's result: from the store where it is there, otherwise by training it.
 
+    Where another process trains it already, its result is waited for; where that process dies, the stage
+    is trained on after the last epoch that it kept.
+
     Where memory runs out, the stage begins anew with every batch computed in two halves. That gives other
     numbers, so that the stage has another key; where it is in the store under that one, it is taken from
     there at once.
@@ -180,14 +186,32 @@ def _run_once(
 ) -> StageResult:
     key = stage_key(kind, inputs)
     found = context.store.find(kind, key)
+    if found is None:
+        with context.leases.hold(
+            f"{kind}-{key}", lambda holder: context.reporter.stage_waits(kind, pass_index, holder)
+        ):
+            # Whoever held the lease before may have published the stage.
+            found = context.store.find(kind, key)
+            if found is None:
+                return _compute(kind, key, inputs, context, prepare, parent_key, pass_index)
+    context.reporter.stage_started(kind, pass_index, reused=True)
+    context.store.partial(kind, key).remove()  # left by a process that trained the same stage and was slower
+    for metrics in found.epochs:
+        context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
+    context.reporter.stage_finished(found)
+    return found
+
+
+def _compute(
+    kind: StageKind,
+    key: str,
+    inputs: StageInputs,
+    context: StageContext,
+    prepare: Callable[[], Lesson],
+    parent_key: str | None,
+    pass_index: int,
+) -> StageResult:
     checkpoint = context.store.partial(kind, key)
-    if found is not None:
-        context.reporter.stage_started(kind, pass_index, reused=True)
-        checkpoint.remove()  # left by a process that trained the same stage and was slower
-        for metrics in found.epochs:
-            context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
-        context.reporter.stage_finished(found)
-        return found
     # Told after it is prepared: a stage whose parent is gone has not begun.
     lesson = prepare()
     feed = context.feed(inputs.basis, inputs.optimisation.batch_size)

@@ -56,7 +56,8 @@ def make_console(folder: Path) -> tuple[Reporter, Heard]:  # noqa: ARG001
     console = Console(file=io.StringIO(), width=120, record=True)
 
     def heard() -> list[float]:
-        ends = [line for line in console.export_text(clear=False).splitlines() if "epoch" not in line]
+        lines = console.export_text(clear=False).splitlines()
+        ends = [line for line in lines if "epoch" not in line and "waits" not in line]
         return [float(line.split("validation ")[1].split("%")[0]) / 100 for line in ends]
 
     return ConsoleReporter(console), heard
@@ -123,7 +124,17 @@ def test_a_stage_may_begin_anew(make: Maker, tmp_path: Path) -> None:
     outcome = fake_outcome(72, (78,))
     reporter, heard = make(tmp_path)
     reporter.stage_started("pass-1", 0, reused=False)
-    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1))
+    reporter.epoch_finished("pass-1", 0, fake_epoch(0, 60, 1), reused=False)
+    replay(outcome, reporter)
+    assert heard() == accuracies(outcome)
+
+
+@every_reporter
+def test_a_trial_that_waits_for_others_is_heard_as_if_it_had_not(make: Maker, tmp_path: Path) -> None:
+    outcome = fake_outcome(72, (78,))
+    reporter, heard = make(tmp_path)
+    reporter.stage_waits("pass-1", 0, "t0003")
+    reporter.stage_waits("pass-1", 0, "t0004")
     replay(outcome, reporter)
     assert heard() == accuracies(outcome)
 
@@ -138,15 +149,20 @@ def test_reporters_are_told_in_their_order() -> None:
             assert not second.events
 
     second = Told()
-    Reporters(First(), second).stage_started("pass-1", 0, reused=False)
-    assert second.events == [("started", "pass-1", 0, False)]
+    reporters = Reporters(First(), second)
+    reporters.stage_started("pass-1", 0, reused=False)
+    reporters.stage_waits("pass-1", 0, "t0003")
+    assert second.events == [("started", "pass-1", 0, False), ("waits", "pass-1", 0, "t0003")]
 
 
 def test_the_console_shows_epochs_as_they_come_and_not_those_that_were_found() -> None:
     console = Console(file=io.StringIO(), width=120, record=True)
-    replay(fake_outcome(72, (78, 81)), ConsoleReporter(console))
+    reporter = ConsoleReporter(console)
+    reporter.stage_waits("pass-1", 0, "t0003")
+    replay(fake_outcome(72, (78, 81)), reporter)
     # 72, 78 and 81 of 120 clips; an epoch takes a second for 480 clips, its losses are 2 and 1.
     assert console.export_text().splitlines() == [
+        "pass 1: waits for t0003",
         "pass 1: validation 60.00%, found in the stage store",
         "pass 2, epoch 1: loss 2.000, validation 65.00%, 480 clips/s",
         "pass 2, epoch 2: loss 1.000, validation 65.00%, 480 clips/s",

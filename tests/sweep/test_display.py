@@ -1,0 +1,36 @@
+"""What the display shows of a sweep."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from autohier.sweep.display import Display
+from fake_outcomes import CHOICE
+
+
+def make_display():
+    console = Console(file=io.StringIO(), width=120, record=True)
+    display = Display(console, target=8)
+    display.trial_started("t0001", CHOICE)
+    return console, display
+
+
+def test_a_trial_that_waits_says_for_whom():
+    console, display = make_display()
+    display.stage_waits("t0001", "pass 2", "t0000")
+    assert console.export_text().splitlines()[-1] == "t0001 pass 2: waits for t0000"
+
+
+def test_the_table_shows_whom_a_trial_waits_for_until_it_goes_on():
+    console, display = make_display()
+    display.epoch_finished("t0001", "pass 1", 2, 0.5, reused=True)
+    display.stage_waits("t0001", "pass 2", "t0000")
+    console.print(display._table())
+    (row,) = [line for line in console.export_text().splitlines() if line.startswith("│ t0001")]
+    assert "pass 2, waits for t0000" in row
+    assert "50.00%" not in row
+    display.epoch_finished("t0001", "pass 2", 1, 0.6, reused=False)
+    console.print(display._table())
+    assert "waits" not in console.export_text()
