@@ -28,7 +28,7 @@ ENDED_FILE = "events.out.tfevents.9-ended"
 CURVES_SUFFIX = ".curves"
 
 _FILE_VERSION = "brain.Event:2"
-_RGBA = 4
+_RGB = 3
 
 
 def scalar(tag: str, value: float) -> Summary.Value:
@@ -39,7 +39,7 @@ def scalar(tag: str, value: float) -> Summary.Value:
 def image(tag: str, picture: Picture) -> Summary.Value:
     """A picture under a tag."""
     encoded = Summary.Image(
-        width=picture.width_px, height=picture.height_px, colorspace=_RGBA, encoded_image_string=picture.png
+        width=picture.width_px, height=picture.height_px, colorspace=_RGB, encoded_image_string=picture.png
     )
     return Summary.Value(tag=tag, image=encoded)
 

@@ -1,5 +1,7 @@
 """Pictures of a trial: its confusion matrix and its hierarchy.
 
+Drawn with Pillow, in milliseconds: a trial whose stages are all found draws them for every stage.
+
 Legend: K classes. Assignments are one list of K superclasses per headed stack, front to back.
 """
 
@@ -8,29 +10,42 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from PIL import Image, ImageDraw, ImageFont
 
 MOST_NAMED_CLASSES = 30
 """With more classes the axes of a confusion matrix carry no names: they would overlap."""
 
-_DOTS_PER_INCH = 100
-_CONFUSION_SIDE_IN = 7.0
-_COLUMN_IN = 1.6
-_ROW_IN = 0.16
-_NAME_IN = 2.2
+_WIDTH_PX, _HEIGHT_PX = 700, 640
+_MATRIX_PX = 420
+"""At most: every class has the same whole number of pixels."""
+_LEFT_PX, _TOP_PX, _NAMES_PX = 165, 45, 140
+_SCALE_LEFT_PX, _SCALE_PX = 610, 16
+_SCALE_MARKS = (0.0, 0.05, 0.2, 0.5, 1.0)
+_COLUMN_PX, _ROW_PX, _NAME_PX, _HEADER_PX, _GAP_PX = 130, 16, 220, 45, 8
+_TEXT_PX, _TITLE_PX = 11, 14
 _SHORT_NAME = 24
+_WHITE, _INK = (255, 255, 255), (40, 40, 40)
+_BLUES = ((247, 251, 255), (198, 219, 239), (107, 174, 214), (33, 113, 181), (8, 48, 107))
+"""From nothing to all, evenly spaced."""
+_HUES = (
+    (31, 119, 180),
+    (255, 127, 14),
+    (44, 160, 44),
+    (214, 39, 40),
+    (148, 103, 189),
+    (140, 86, 75),
+    (227, 119, 194),
+    (127, 127, 127),
+    (188, 189, 34),
+    (23, 190, 207),
+)
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +75,28 @@ def confusion_picture(
         class_names: one per class; numbers stand in where there are none.
     """
     order = superclass_order(assignments)
-    shares_KK = _row_shares(confusion_KK)[np.ix_(order, order)]
-    figure = Figure((_CONFUSION_SIDE_IN, _CONFUSION_SIDE_IN), _DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
-    # By the square root: what is confused are a few hundredths, and they are what the picture is for.
-    image = axes.imshow(shares_KK, cmap="Blues", norm=PowerNorm(0.5, 0.0, 1.0), interpolation="nearest")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class's clips")
-    axes.set_xlabel("predicted class")
-    axes.set_ylabel("true class")
-    axes.set_title("Validation confusion" + (", by superclass" if len(assignments) > 1 else ""))
+    cell_px = max(1, _MATRIX_PX // len(order))
+    side_px = cell_px * len(order)
+    sheet = _Sheet(max(_WIDTH_PX, _LEFT_PX + side_px), max(_HEIGHT_PX, _TOP_PX + side_px))
+    cells_KK3 = _blue(_row_shares(confusion_KK)[np.ix_(order, order)])
+    sheet.paste(cells_KK3.repeat(cell_px, axis=0).repeat(cell_px, axis=1), _LEFT_PX, _TOP_PX)
+    sheet.frame(_LEFT_PX, _TOP_PX, side_px, side_px)
     if len(assignments) > 1:
         for start, end, _ in _runs(assignments[0], order):
-            axes.add_patch(_frame(start - 0.5, start - 0.5, end - start, end - start))
-    _name_axes(axes, [_class_name(k, class_names) for k in order])
-    return _encode(figure)
+            corner_px, width_px = start * cell_px, (end - start) * cell_px
+            sheet.frame(_LEFT_PX + corner_px, _TOP_PX + corner_px, width_px, width_px)
+    names = [_class_name(k, class_names) for k in order] if len(order) <= MOST_NAMED_CLASSES else []
+    for row, name in enumerate(names):
+        middle_px = row * cell_px + cell_px // 2
+        sheet.text(_LEFT_PX - 4, _TOP_PX + middle_px, name, "r")
+        sheet.upright(_LEFT_PX + middle_px, _TOP_PX + side_px + 4, name, below=True)
+    middle_px, margin_px = side_px // 2, 15 + (_NAMES_PX if names else 0)
+    sheet.upright(_LEFT_PX - margin_px, _TOP_PX + middle_px, "true class")
+    sheet.text(_LEFT_PX + middle_px, _TOP_PX + side_px + margin_px, "predicted class", "m")
+    title = "Validation confusion" + (", by superclass" if len(assignments) > 1 else "")
+    sheet.text(_LEFT_PX + middle_px, _TOP_PX // 2, title, "m", _TITLE_PX)
+    _draw_scale(sheet)
+    return sheet.encode()
 
 
 def hierarchy_picture(assignments: Sequence[Sequence[int]], class_names: Sequence[str] = ()) -> Picture:
@@ -87,25 +110,79 @@ def hierarchy_picture(assignments: Sequence[Sequence[int]], class_names: Sequenc
     """
     order = superclass_order(assignments)
     *levels, classes = assignments
-    size = (_COLUMN_IN * max(len(levels), 1) + _NAME_IN, _ROW_IN * len(order) + 1.0)
-    figure = Figure(size, _DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
+    names_px = _COLUMN_PX * len(levels)
+    sheet = _Sheet(names_px + _NAME_PX, _HEADER_PX + _ROW_PX * len(order) + _GAP_PX)
     for column, level in enumerate(levels):
+        left_px, width_px = column * _COLUMN_PX, _COLUMN_PX - _GAP_PX
+        sheet.text(left_px + width_px // 2, 14, f"stack {column + 1}", "m")
+        sheet.text(left_px + width_px // 2, 30, f"{len(set(level))} superclasses", "m")
         for start, end, superclass in _runs(level, order):
-            axes.add_patch(_frame(column, start, 0.92, end - start, face=_colour(superclass)))
-            axes.text(column + 0.46, (start + end) / 2, str(superclass), ha="center", va="center", size=7)
+            top_px, height_px = _HEADER_PX + start * _ROW_PX, (end - start) * _ROW_PX
+            sheet.frame(left_px, top_px, width_px, height_px, fill=_colour(superclass))
+            sheet.text(left_px + width_px // 2, top_px + height_px // 2, str(superclass), "m")
+    sheet.text(names_px + _GAP_PX, 14, f"stack {len(assignments)}", "l")
+    sheet.text(names_px + _GAP_PX, 30, f"{len(classes)} classes", "l")
     for row, k in enumerate(order):
-        axes.text(len(levels) + 0.05, row + 0.5, _class_name(k, class_names), va="center", size=7)
-    headers = [f"stack {n}\n{len(set(level))} superclasses" for n, level in enumerate(levels, start=1)]
-    headers.append(f"stack {len(assignments)}\n{len(classes)} classes")
-    axes.set_xticks([column + 0.46 for column in range(len(headers))], headers, size=8)
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0)
-    axes.set_yticks([])
-    axes.set_xlim(0, len(levels) + _NAME_IN / _COLUMN_IN)
-    axes.set_ylim(len(order), 0)
-    axes.spines[:].set_visible(False)
-    return _encode(figure)
+        middle_px = _HEADER_PX + row * _ROW_PX + _ROW_PX // 2
+        sheet.text(names_px + _GAP_PX, middle_px, _class_name(k, class_names), "l")
+    return sheet.encode()
+
+
+class _Sheet:
+    """White paper; places are pixels from its upper left corner."""
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self.height_px = height_px
+        self._image = Image.new("RGB", (width_px, height_px), _WHITE)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def paste(self, pixels_HW3: npt.NDArray[np.uint8], x: int, y: int) -> None:
+        self._image.paste(Image.fromarray(pixels_HW3), (x, y))
+
+    def frame(self, x: int, y: int, width: int, height: int, fill: Colour | None = None) -> None:
+        self._draw.rectangle((x, y, x + width - 1, y + height - 1), fill=fill, outline=_INK)
+
+    def text(self, x: int, y: int, text: str, anchor: str, size_px: int = _TEXT_PX) -> None:
+        """A line at a height of y that ends ("r") or begins ("l") at x, or has its middle ("m") there."""
+        line = _line(text, size_px)
+        left = {"l": x, "m": x - line.width // 2, "r": x - line.width}[anchor]
+        self._image.paste(_INK, (left, y - line.height // 2), line)
+
+    def upright(self, x: int, y: int, text: str, *, below: bool = False) -> None:
+        """A line around x that runs upwards: its middle at y, or all of it below."""
+        line = _line(text, _TEXT_PX).transpose(Image.Transpose.ROTATE_90)
+        self._image.paste(_INK, (x - line.width // 2, y if below else y - line.height // 2), line)
+
+    def encode(self) -> Picture:
+        buffer = io.BytesIO()
+        self._image.save(buffer, format="png")
+        return Picture(buffer.getvalue(), *self._image.size)
+
+
+@lru_cache(maxsize=1024)
+def _line(text: str, size_px: int) -> Image.Image:
+    """A line of text as a mask; the pictures of a process repeat the names of the classes."""
+    font = ImageFont.load_default(size_px)
+    line = Image.new("L", (round(font.getlength(text)) + 1, size_px + 4))
+    ImageDraw.Draw(line).text((0, line.height / 2), text, fill=255, font=font, anchor="lm")
+    return line
+
+
+def _draw_scale(sheet: _Sheet) -> None:
+    shares_H1 = np.linspace(1.0, 0.0, _MATRIX_PX)[:, None] ** 2
+    sheet.paste(_blue(shares_H1).repeat(_SCALE_PX, axis=1), _SCALE_LEFT_PX, _TOP_PX)
+    sheet.frame(_SCALE_LEFT_PX, _TOP_PX, _SCALE_PX, _MATRIX_PX)
+    for share in _SCALE_MARKS:
+        y = _TOP_PX + round((1 - share**0.5) * _MATRIX_PX)
+        sheet.text(_SCALE_LEFT_PX + _SCALE_PX + 5, y, f"{share:g}", "l")
+    sheet.upright(_WIDTH_PX - 20, _TOP_PX + _MATRIX_PX // 2, "share of the true class's clips")
+
+
+def _blue(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    # By the square root: what is confused are a few hundredths, and they are what the picture is for.
+    places = np.linspace(0, 1, len(_BLUES))
+    channels = [np.interp(np.sqrt(shares), places, channel) for channel in zip(*_BLUES, strict=True)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
 def _row_shares(confusion_KK: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -124,35 +201,13 @@ def _runs(level: Sequence[int], order: Sequence[int]) -> list[tuple[int, int, in
     return runs
 
 
-def _frame(
-    x: float, y: float, width: float, height: float, *, face: tuple[float, ...] | str = "none"
-) -> Rectangle:
-    return Rectangle((x, y), width, height, facecolor=face, edgecolor="0.25", linewidth=0.8)
-
-
-def _colour(superclass: int) -> tuple[float, ...]:
-    # Ten hues, then their pale twins; halfway to white, so that black numbers read well on all of them.
+def _colour(superclass: int) -> Colour:
+    # Ten hues, then their pale twins; all of them so pale that black numbers read well.
     twin, hue = divmod(superclass % 20, 10)
-    return tuple((1 + part) / 2 for part in colormaps["tab20"](2 * hue + twin)[:3])
-
-
-def _name_axes(axes: Axes, names: Sequence[str]) -> None:
-    if len(names) > MOST_NAMED_CLASSES:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        return
-    axes.set_xticks(range(len(names)), names, rotation=90, size=7)
-    axes.set_yticks(range(len(names)), names, size=7)
+    red, green, blue = ((255 + 255 * twin + part) // (2 + twin) for part in _HUES[hue])
+    return red, green, blue
 
 
 def _class_name(k: int, class_names: Sequence[str]) -> str:
     name = class_names[k] if class_names else f"class {k}"
     return name if len(name) <= _SHORT_NAME else name[: _SHORT_NAME - 1] + "…"
-
-
-def _encode(figure: Figure) -> Picture:
-    canvas = FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    width_px, height_px = canvas.get_width_height()
-    return Picture(buffer.getvalue(), width_px, height_px)
