@@ -58,7 +58,7 @@ class TrialJob:
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports one line per epoch, and at the end ``failure``, or ``chain`` (the accuracies) and ``rungs`` with
+    Reports every epoch that it trains, and at the end ``failure``, or ``chain`` (the accuracies) and ``rungs`` with
     either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures are reported,
     not raised: what Ray sees as an error is a process that died, and it starts the same trial again.
     """
@@ -73,29 +73,32 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         source=config["source"],
     )
     climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
+    driver = _RayReporter()
     try:
-        outcome = _run(setting, job, diary, climb)
+        outcome = _run(setting, job, diary, driver, climb)
     except TrialStoppedError as stop:
         diary.stop(str(stop))
-        tune.report({"stopped": str(stop), **_measured(climb)})
+        driver.tell({"stopped": str(stop), **_measured(climb)})
         return
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
         reason = str(error) if isinstance(error, AutohierError) else f"{type(error).__name__}: {error}"
         diary.fail(reason)
-        tune.report({"failure": reason, "traceback": traceback.format_exc()})
+        driver.tell({"failure": reason, "traceback": traceback.format_exc()})
         return
     diary.complete(outcome)
-    tune.report({"facts": json.dumps(_facts(outcome)), **_measured(climb)})
+    driver.tell({"facts": json.dumps(_facts(outcome)), **_measured(climb)})
 
 
-def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> TrialOutcome:
+def _run(
+    setting: Setting, job: TrialJob, diary: TrialDiary, driver: _RayReporter, climb: Climb
+) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
     with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
             setting,
             clips=clips,
             stages=StageStore(job.stage_folder),
-            reporter=Reporters(diary.progress, curves, _RayReporter(), climb),
+            reporter=Reporters(diary.progress, curves, driver, climb),
             device=job.device,
             num_threads=job.num_threads,
         )
@@ -103,11 +106,22 @@ def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb) -> Tr
 
 
 class _RayReporter:
-    """Tells the driver of every stage and epoch."""
+    """Tells the driver of every stage and epoch; of stages that are found together with what comes next.
+
+    Ray Tune takes one report at a time, which its trial waits for: a chain that is found must not cost one
+    for every epoch.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, int, float]] = []
+        self._stage = ""
+        self._reused = False
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self._stage = stage_label(kind, pass_index)
         self._reused = reused
+        if self._found and not reused:
+            self.tell({})
 
     def epoch_finished(
         self,
@@ -117,17 +131,19 @@ class _RayReporter:
         *,
         reused: bool,
     ) -> None:
-        tune.report(
-            {
-                "stage": self._stage,
-                "reused": reused,
-                "epoch": metrics.epoch + 1,
-                "accuracy": metrics.accuracy,
-            }
-        )
+        if not self._reused:
+            epoch = {"epoch": metrics.epoch + 1, "accuracy": metrics.accuracy}
+            self.tell({"stage": self._stage, "reused": reused, **epoch})
 
     def stage_finished(self, result: StageResult) -> None:
-        tune.report({"stage": self._stage, "reused": self._reused, "stage_accuracy": result.accuracy})
+        if result.reused:
+            self._found.append((self._stage, len(result.epochs), result.accuracy))
+        else:
+            self.tell({"stage": self._stage, "stage_accuracy": result.accuracy})
+
+    def tell(self, report: dict[str, Any]) -> None:
+        found, self._found = self._found, []
+        tune.report({"found": found, **report})
 
 
 @lru_cache(maxsize=2)

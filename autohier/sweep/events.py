@@ -35,6 +35,8 @@ class DisplayCallback(Callback):
     ) -> None:
         """A trial reported an epoch, a stage or its end; see autohier.sweep.actor for the forms."""
         name = trial.config["trial"]
+        for stage, epochs, accuracy in result.get("found", ()):
+            self._display.stage_found(name, stage, epochs, accuracy)
         if "failure" in result:
             _LOG.warning("%s failed: %s\n%s", name, result["failure"], result["traceback"])
             self._display.trial_failed(name, result["failure"])
@@ -43,9 +45,7 @@ class DisplayCallback(Callback):
         elif "chain" in result:
             self._display.trial_finished(name, max(result["chain"]))
         elif "stage_accuracy" in result:
-            self._display.stage_finished(
-                name, result["stage"], result["stage_accuracy"], reused=result["reused"]
-            )
+            self._display.stage_finished(name, result["stage"], result["stage_accuracy"])
         elif "epoch" in result:
             self._display.epoch_finished(
                 name, result["stage"], result["epoch"], result["accuracy"], reused=result["reused"]

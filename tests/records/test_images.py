@@ -15,7 +15,7 @@ from fake_outcomes import FLAT, NESTED, fake_confusion
 
 
 def _pixels(picture: Picture) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(picture.png)))
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
 
 
 def test_order_puts_superclasses_side_by_side() -> None:
