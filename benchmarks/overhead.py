@@ -93,7 +93,7 @@ def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
             for epoch in range(epochs)
         )
 
-    def no_evaluation(*arguments: Any, **_: object) -> Evaluation:
+    def no_evaluation(*arguments: Any, **_: object) -> Evaluation:  # noqa: ANN401
         loss = arguments[-1]
         num_classes = plan.space.num_classes
         right_KK = 8 * np.eye(num_classes, dtype=np.int64)
