@@ -34,8 +34,8 @@ from autohier.settings.choice import Choice
 from autohier.settings.loading import load_space
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.coding import decode, distributions
-from autohier.sweep.folder import SweepFolder
-from autohier.sweep.study import SweepStudy
+from autohier.sweep.storage import open_storage
+from autohier.sweep.study import Measured, SweepStudy
 
 ARMS = ("autohier", "plain")
 STATIONS = (64, 250, 500, 1000, 2000)
@@ -73,7 +73,7 @@ def made_up_chain(choice: Choice, draw: np.random.Generator) -> list[float]:
 
 def autohier_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
     """Trials of autohier's study."""
-    study = SweepStudy(plan, SweepFolder(folder))
+    study = SweepStudy(plan, open_storage(None, folder / "study.journal"))
     draw = np.random.default_rng(plan.seed)
 
     def run() -> tuple[float, float, int]:
@@ -84,7 +84,9 @@ def autohier_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
             raise ValueError("the plan must have as many trials as are run")
         chain = made_up_chain(asked.setting.choice, draw)
         begun = clock()
-        study.tell_accuracy(asked, chain, {"kept_pass": 0, "stages": ["0" * 64] * (len(chain) + 1)})
+        rungs = {study.ladder.pass_step(k): max(chain[: k + 1]) for k in range(len(chain))}
+        facts = {"kept_pass": 0, "stages": ["0" * 64] * (len(chain) + 1)}
+        study.tell_complete(asked, Measured(chain, rungs), facts)
         return ask_s, clock() - begun, len(chain)
 
     return run

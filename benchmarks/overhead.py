@@ -45,8 +45,10 @@ from autohier.settings.sweep import SweepPlan
 from autohier.sweep.cluster import Share, be_quiet
 from autohier.sweep.folder import SweepFolder
 
-_SPACE = ("search.weight_ratios=[0.5]", "search.ratios=[0.1]", "known=[]")
+_SPACE = ("search.weight_ratios=[0.5]", "search.max_seeds=1", "known=[]")
 """So few chains are left to draw that the store can hold all of them."""
+_ACCURACY = 0.5
+"""Of everything, so that no trial is stopped at a rung."""
 _CORES = 2
 _MARK = "seconds: "
 
@@ -71,34 +73,32 @@ def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
         reporter=Reporters(),
         device="cpu",
     )
-    draw = np.random.default_rng(len(choice.superclasses) + sum(choice.superclasses))
-
-    def accuracies(loss: HierarchicalLoss) -> tuple[float, ...]:
-        return tuple(draw.uniform(0.4, 0.6, len(loss.weights_L)).tolist())
+    random = np.random.default_rng(plan.seed)
 
     def no_training(
         _: object, feed: Feed, loss: HierarchicalLoss, *, epochs: int, **__: object
     ) -> tuple[EpochMetrics, ...]:
+        numbers = (_ACCURACY,) * len(loss.weights_L)
         return tuple(
             EpochMetrics(
                 epoch=epoch,
                 learning_rate=1e-3,
                 loss=1.0,
-                stack_losses=accuracies(loss),
+                stack_losses=numbers,
                 validation_loss=1.0,
-                stack_accuracies=accuracies(loss),
+                stack_accuracies=numbers,
                 seconds=1.0,
                 num_clips=feed.num_clips("train"),
             )
             for epoch in range(epochs)
         )
 
-    def no_evaluation(*arguments: Any, **_: object) -> Evaluation:  # noqa: ANN401
-        loss = arguments[-1]
+    def no_evaluation(*arguments: Any, **_: object) -> Evaluation:
+        numbers = (_ACCURACY,) * len(arguments[-1].weights_L)
         num_classes = plan.space.num_classes
         right_KK = 8 * np.eye(num_classes, dtype=np.int64)
-        confusion_KK = right_KK + draw.integers(0, 4, (num_classes, num_classes))
-        return Evaluation(loss=1.0, stack_accuracies=accuracies(loss), confusion_KK=confusion_KK)
+        confusion_KK = right_KK + random.integers(0, 4, (num_classes, num_classes))
+        return Evaluation(loss=1.0, stack_accuracies=numbers, confusion_KK=confusion_KK)
 
     with (
         mock.patch("autohier.core.stages.running.train", no_training),
@@ -123,20 +123,34 @@ def fill_store(plan: SweepPlan) -> TrialOutcome:
 
 def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> float:
     """Seconds of the trials of a sweep; ``idle``: what each gives at once, None where it runs."""
-    from autohier.records.hparams import write_experiment  # noqa: PLC0415  Ray must not be imported yet
-    from autohier.sweep import actor, tuning  # noqa: PLC0415
-    from autohier.sweep.display import Display  # noqa: PLC0415
-    from autohier.sweep.study import SweepStudy  # noqa: PLC0415
+    from autohier.records.hparams import write_experiment
+    from autohier.records.reader import read_records
+    from autohier.sweep import actor, tuning
+    from autohier.sweep.display import Display
+    from autohier.sweep.storage import open_storage
+    from autohier.sweep.study import SweepStudy
 
     folder = SweepFolder(path)
-    study = SweepStudy(plan, folder)
+    study = SweepStudy(plan, open_storage(None, folder.journal_file))
     write_experiment(folder.tensorboard, plan.space.search)
-    clips = store_folder(Path(plan.data_folder), plan.space.dataset, None)
-    job = actor.TrialJob(folder, clips, Path(plan.stage_folder), "cpu", num_threads=1)
+    job = actor.TrialJob(
+        folder=folder,
+        clip_folder=store_folder(Path(plan.data_folder), plan.space.dataset, None),
+        stage_folder=Path(plan.stage_folder),
+        device="cpu",
+        num_threads=1,
+        ladder=study.ladder,
+        seed=plan.seed,
+        halving=tuning.start_halving(study),
+    )
     display = Display(Console(file=StringIO(), width=160), target=plan.trials)
 
     def idle_trial(config: dict[str, Any], *, job: actor.TrialJob) -> None:
-        vars(actor)["run_trial"] = lambda _: idle
+        def do_nothing(*arguments: Any) -> TrialOutcome | None:
+            arguments[-1].after_pass(0, _ACCURACY)  # it may not end without a chain
+            return idle
+
+        vars(actor)["_run"] = do_nothing
         actor.run_sweep_trial(config, job=job)
 
     run = actor.run_sweep_trial if idle is None else idle_trial
@@ -145,21 +159,22 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
         with display.running(0):
             tuning.run_trials(folder, study, job, Share(1, 0, _CORES, _CORES), display)
         taken_s = time.perf_counter() - started
-    if study.num_finished() != plan.trials:
-        sys.exit(f"{study.num_finished()} of {plan.trials} trials finished")
+    rows = read_records(folder.records).trials
+    if len(rows) != plan.trials or any(row.state != "COMPLETE" or row.epochs_computed for row in rows):
+        sys.exit(f"every trial must find its stages: {[(row.state, row.epochs_computed) for row in rows]}")
     return taken_s
 
 
 def time_plain(plan: SweepPlan, path: Path) -> float:
     """Seconds of as many trials in plain Ray Tune, with Optuna's TPE over the same parameters."""
-    from optuna.samplers import TPESampler  # noqa: PLC0415
-    from ray import tune  # noqa: PLC0415
-    from ray.tune.search.optuna import OptunaSearch  # noqa: PLC0415
+    from optuna.samplers import TPESampler
+    from ray import tune
+    from ray.tune.search.optuna import OptunaSearch
 
-    from autohier.sweep.coding import distributions  # noqa: PLC0415
+    from autohier.sweep.coding import distributions
 
     def no_work(config: dict[str, Any]) -> None:
-        import torch  # noqa: F401, PLC0415  as any trial would
+        import torch  # noqa: F401  as any trial would
 
         tune.report({"accuracy": config["fanout_1"]})
 
@@ -186,8 +201,8 @@ def time_plain(plan: SweepPlan, path: Path) -> float:
 def time_arm(arm: str, plan: SweepPlan) -> float:
     """Seconds of one arm, in this process."""
     be_quiet()
-    import optuna  # noqa: PLC0415
-    import ray  # noqa: PLC0415  Ray reads its environment when it is imported
+    import optuna
+    import ray
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     idle = run_made_up(plan, FLAT_CHOICE) if arm == "idle" else None

@@ -58,9 +58,10 @@ class TrialJob:
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports every epoch that it trains, and at the end ``failure``, or ``chain`` (the accuracies) and ``rungs`` with
-    either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures are reported,
-    not raised: what Ray sees as an error is a process that died, and it starts the same trial again.
+    Reports every epoch that it trains, and at the end ``failure``, or ``chain`` (the accuracies) and
+    ``rungs`` with either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures
+    are reported, not raised: what Ray sees as an error is a process that died, and it starts the same trial
+    again.
     """
     setting = Setting.model_validate(config["setting"])
     diary = TrialDiary(
