@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ _COLUMN_IN = 1.6
 _ROW_IN = 0.16
 _NAME_IN = 2.2
 _SHORT_NAME = 24
+_MOST_KEPT = 128
+"""Pictures that a process remembers, of some 20 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,17 @@ def confusion_picture(
         assignments: the hierarchy's; the last one alone draws the classes in their own order.
         class_names: one per class; numbers stand in where there are none.
     """
+    cells = np.ascontiguousarray(confusion_KK, dtype=np.int64).tobytes()
+    return _draw_confusion(cells, tuple(map(tuple, assignments)), tuple(class_names))
+
+
+# Trials that share a stage share its pictures, and a process runs many of them.
+@lru_cache(maxsize=_MOST_KEPT)
+def _draw_confusion(
+    cells: bytes, assignments: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]
+) -> Picture:
+    num_classes = len(assignments[-1])
+    confusion_KK = np.frombuffer(cells, dtype=np.int64).reshape(num_classes, num_classes)
     order = superclass_order(assignments)
     shares_KK = _row_shares(confusion_KK)[np.ix_(order, order)]
     figure = Figure((_CONFUSION_SIDE_IN, _CONFUSION_SIDE_IN), _DOTS_PER_INCH, layout="constrained")
@@ -85,6 +99,11 @@ def hierarchy_picture(assignments: Sequence[Sequence[int]], class_names: Sequenc
         assignments: the hierarchy's, front to back; the last column holds the classes.
         class_names: one per class; numbers stand in where there are none.
     """
+    return _draw_hierarchy(tuple(map(tuple, assignments)), tuple(class_names))
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _draw_hierarchy(assignments: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Picture:
     order = superclass_order(assignments)
     *levels, classes = assignments
     size = (_COLUMN_IN * max(len(levels), 1) + _NAME_IN, _ROW_IN * len(order) + 1.0)

@@ -139,8 +139,7 @@ _ARROW_TYPES = {
 
 def parquet_schema(row_type: type[Row]) -> pa.Schema:
     """The Parquet schema of a kind of row; every field carries its meaning as ``doc`` metadata."""
-    hints = get_type_hints(row_type, include_extras=True)
-    return pa.schema([_column(field.name, hints[field.name]) for field in fields(row_type)])
+    return _SCHEMAS[row_type]
 
 
 def _column(name: str, annotation: object) -> pa.Field:
@@ -156,3 +155,11 @@ def _arrow_type(annotation: object) -> pa.DataType:
         return pa.list_(_arrow_type(get_args(annotation)[0]))
     plain = str if get_origin(annotation) is Literal else annotation
     return _ARROW_TYPES[plain]  # type: ignore[index]
+
+
+def _schema(row_type: type[Row]) -> pa.Schema:
+    hints = get_type_hints(row_type, include_extras=True)
+    return pa.schema([_column(field.name, hints[field.name]) for field in fields(row_type)])
+
+
+_SCHEMAS = {row_type: _schema(row_type) for row_type in ROW_FOLDERS}

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.training.metrics import EpochMetrics
-from autohier.records.event_files import CURVES_SUFFIX, begin_anew, event, image, scalar
+from autohier.records.event_files import CurvesFile, begin_anew, event, image, scalar
 from autohier.records.images import confusion_picture, hierarchy_picture
 from autohier.settings.choice import Choice
 
@@ -45,8 +44,8 @@ class TensorBoardReporter:
         self._num_stacks = len(choice.superclasses) + 1
         self._class_names = tuple(class_names)
         self._step = self._steps_finished = 0
-        self._writer = EventFileWriter(str(run_folder), filename_suffix=CURVES_SUFFIX)
-        self._writer.add_event(begin_anew())
+        self._file = CurvesFile(run_folder)
+        self._file.write(begin_anew())
 
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
         """See Reporter."""
@@ -55,7 +54,7 @@ class TensorBoardReporter:
         """See Reporter."""
         if self._step > self._steps_finished:
             self._step = self._steps_finished
-            self._writer.add_event(begin_anew(self._step + 1))
+            self._file.write(begin_anew(self._step + 1))
 
     def epoch_finished(
         self,
@@ -93,12 +92,11 @@ class TensorBoardReporter:
 
     def close(self) -> None:
         """Finish the event file; the reporter takes nothing after this."""
-        self._writer.close()
+        self._file.close()
 
     def _per_stack(self, group: str, values: Sequence[float]) -> list[Summary.Value]:
         first = self._num_stacks - len(values) + 1
         return [scalar(f"{group}/{stack}", value) for stack, value in enumerate(values, start=first)]
 
     def _write(self, values: list[Summary.Value]) -> None:
-        self._writer.add_event(event(self._step, values))
-        self._writer.flush()
+        self._file.write(event(self._step, values))

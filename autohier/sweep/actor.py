@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +18,7 @@ from ray import tune
 
 from autohier.core.failures import breaks_device, failure_class
 from autohier.core.stages.opening import open_trial
-from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics
@@ -72,26 +72,28 @@ class TrialJob:
 def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     """Run one trial; Ray Tune calls it with what the searcher suggested.
 
-    Reports one line per epoch, and at the end ``failure`` with its class, or ``chain`` (the accuracies) and
-    ``rungs`` with either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart). Its own failures
-    are reported, not raised: what Ray sees as an error is a process that died, and it starts the same trial
-    again.
+    Reports every epoch that it trains, and at the end ``failure`` with its class, or ``chain`` (the
+    accuracies) and ``rungs`` with either ``facts`` or ``stopped`` (JSON, as Ray takes nested results apart).
+    Its own failures are reported, not raised: what Ray sees as an error is a process that died, and it starts
+    the same trial again.
     """
     if _DEVICE_BROKEN.is_set():
         # Ray starts the trial again in another process. It does not expect one to end between two trials.
         os._exit(1)
     setting = Setting.model_validate(config["setting"])
     climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
+    driver = _RayReporter()
     try:
         with _diary(config, setting, job) as diary:
-            end = _end(setting, job, diary, climb, job.leases(config["trial"]))
+            listeners = (diary.progress, driver, climb)
+            end = _end(setting, job, diary, listeners, job.leases(config["trial"]))
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: told to the driver and recorded
         if breaks_device(error):
             _DEVICE_BROKEN.set()
         report = {"failure": _reason(error), "failure_class": failure_class(error)}
-        tune.report(report | {"traceback": traceback.format_exc()})
+        driver.tell(report | {"traceback": traceback.format_exc()})
         return
-    tune.report({**end, "chain": climb.chain, "rungs": json.dumps(climb.reached)})
+    driver.tell({**end, "chain": climb.chain, "rungs": json.dumps(climb.reached)})
 
 
 @contextmanager
@@ -118,10 +120,10 @@ def _reason(error: Exception) -> str:
 
 
 def _end(
-    setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb, leases: RayLeases
+    setting: Setting, job: TrialJob, diary: TrialDiary, listeners: Sequence[Reporter], leases: RayLeases
 ) -> dict[str, str]:
     try:
-        outcome = _run(setting, job, diary, climb, leases)
+        outcome = _run(setting, job, diary, listeners, leases)
     except TrialStoppedError as stop:
         diary.stop(str(stop))
         return {"stopped": str(stop)}
@@ -129,14 +131,16 @@ def _end(
     return {"facts": json.dumps(_facts(outcome))}
 
 
-def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb, leases: RayLeases) -> TrialOutcome:
+def _run(
+    setting: Setting, job: TrialJob, diary: TrialDiary, listeners: Sequence[Reporter], leases: RayLeases
+) -> TrialOutcome:
     clips = open_clips(job.clip_folder)
     with diary.curves(clips.manifest.class_names) as curves, logging_to(job.folder.log_file):
         trial = open_trial(
             setting,
             clips=clips,
             stages=StageStore(job.stage_folder),
-            reporter=Reporters(diary.progress, curves, _RayReporter(), climb),
+            reporter=Reporters(curves, *listeners),
             device=job.device,
             num_threads=job.num_threads,
             leases=leases,
@@ -145,7 +149,16 @@ def _run(setting: Setting, job: TrialJob, diary: TrialDiary, climb: Climb, lease
 
 
 class _RayReporter:
-    """Tells the driver of every stage and epoch."""
+    """Tells the driver of every stage and epoch; of stages that are found together with what comes next.
+
+    Ray Tune takes one report at a time, which its trial waits for: a chain that is found must not cost one
+    for every epoch.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, int, float]] = []
+        self._stage = ""
+        self._reused = False
 
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
         tune.report({"stage": stage_label(kind, pass_index), "waits_for": holder})
@@ -153,6 +166,8 @@ class _RayReporter:
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         self._stage = stage_label(kind, pass_index)
         self._reused = reused
+        if self._found and not reused:
+            self.tell({})
 
     def epoch_finished(
         self,
@@ -162,17 +177,19 @@ class _RayReporter:
         *,
         reused: bool,
     ) -> None:
-        tune.report(
-            {
-                "stage": self._stage,
-                "reused": reused,
-                "epoch": metrics.epoch + 1,
-                "accuracy": metrics.accuracy,
-            }
-        )
+        if not self._reused:
+            epoch = {"epoch": metrics.epoch + 1, "accuracy": metrics.accuracy}
+            self.tell({"stage": self._stage, "reused": reused, **epoch})
 
     def stage_finished(self, result: StageResult) -> None:
-        tune.report({"stage": self._stage, "reused": self._reused, "stage_accuracy": result.accuracy})
+        if result.reused:
+            self._found.append((self._stage, len(result.epochs), result.accuracy))
+        else:
+            self.tell({"stage": self._stage, "stage_accuracy": result.accuracy})
+
+    def tell(self, report: dict[str, Any]) -> None:
+        found, self._found = self._found, []
+        tune.report({"found": found, **report})
 
 
 @lru_cache(maxsize=2)

@@ -91,10 +91,20 @@ class Display:
             view = self._running[name]
             self._running[name] = TrialView(view.choice, view.started, f"{stage}, waits for {holder}")
 
-    def stage_finished(self, name: str, stage: str, accuracy: float, *, reused: bool) -> None:
-        """A stage of a trial is in the store."""
+    def stage_found(self, name: str, stage: str, epochs: int, accuracy: float) -> None:
+        """A stage of a trial, with all its epochs, was in the store."""
+        self._spared += epochs
         if self._live is None:
-            self.say(f"{name} {stage}{' (found)' if reused else ''}: {accuracy:.2%}")
+            self.say(f"{name} {stage} (found): {accuracy:.2%}")
+        if name in self._running:
+            self._running[name] = replace(
+                self._running[name], stage=stage, epoch=epochs, accuracy=accuracy, reused=True
+            )
+
+    def stage_finished(self, name: str, stage: str, accuracy: float) -> None:
+        """A stage that a trial has trained is in the store."""
+        if self._live is None:
+            self.say(f"{name} {stage}: {accuracy:.2%}")
 
     def shared_finished(self, name: str, accuracy: float, *, reused: bool) -> None:
         """A stage that all trials share is in the store."""

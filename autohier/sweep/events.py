@@ -36,6 +36,8 @@ class DisplayCallback(Callback):
     ) -> None:
         """A trial reported an epoch, a stage or its end; see autohier.sweep.actor for the forms."""
         name = trial.config["trial"]
+        for stage, epochs, accuracy in result.get("found", ()):
+            self._display.stage_found(name, stage, epochs, accuracy)
         if "failure" in result:
             failure, reason = result["failure_class"], result["failure"]
             _LOG.warning("%s failed (%s): %s\n%s", name, failure, reason, result["traceback"])
@@ -47,9 +49,7 @@ class DisplayCallback(Callback):
         elif "waits_for" in result:
             self._display.stage_waits(name, result["stage"], result["waits_for"])
         elif "stage_accuracy" in result:
-            self._display.stage_finished(
-                name, result["stage"], result["stage_accuracy"], reused=result["reused"]
-            )
+            self._display.stage_finished(name, result["stage"], result["stage_accuracy"])
         elif "epoch" in result:
             self._display.epoch_finished(
                 name, result["stage"], result["epoch"], result["accuracy"], reused=result["reused"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from autohier.core.hierarchy.class_graph import class_graph
@@ -69,8 +71,9 @@ class Hierarchy:
             InputError: see `balanced_partition`.
         """
         num_classes = len(class_graph(confusion_KK))
-        levels = [balanced_partition(confusion_KK, count, restarts=restarts, seed=seed) for count in counts]
-        return cls.from_lists([*(level.tolist() for level in levels), range(num_classes)])
+        confusion = np.asarray(confusion_KK, dtype=np.float64).tobytes()
+        levels = [_level(confusion, num_classes, count, restarts, seed) for count in counts]
+        return cls((*levels, tuple(range(num_classes))))
 
     @classmethod
     def from_lists(cls, assignments: Sequence[Sequence[int]]) -> Hierarchy:
@@ -94,3 +97,10 @@ class Hierarchy:
     def num_superclasses(self) -> tuple[int, ...]:
         """Superclasses per headed stack, e.g. (2, 6, 20, 60); the last is K."""
         return tuple(len(set(assignment)) for assignment in self.assignments)
+
+
+@lru_cache(maxsize=256)
+def _level(confusion: bytes, num_classes: int, count: int, restarts: int, seed: int) -> tuple[int, ...]:
+    """The assignment of one level; the trials of a sweep share a few, and each takes up to some seconds."""
+    confusion_KK = np.frombuffer(confusion).reshape(num_classes, num_classes)
+    return tuple(balanced_partition(confusion_KK, count, restarts=restarts, seed=seed).tolist())

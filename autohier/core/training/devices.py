@@ -92,7 +92,7 @@ def open_device(
     torch.set_num_threads(num_threads)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(deterministic, warn_only=not on_cpu)
+    _be_deterministic(deterministic, warn_only=not on_cpu, compiled=compile_network and not on_cpu)
     torch.backends.cudnn.benchmark = not deterministic
     torch.set_float32_matmul_precision("highest" if deterministic else "high")
     return Device(
@@ -101,6 +101,14 @@ def open_device(
         deterministic=deterministic,
         compile_network=compile_network and not on_cpu,
     )
+
+
+def _be_deterministic(deterministic: bool, *, warn_only: bool, compiled: bool) -> None:
+    if compiled:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+    else:
+        # The same but for the compiler, which the function above imports, and that takes a second.
+        torch.set_deterministic_debug_mode(("warn" if warn_only else "error") if deterministic else "default")
 
 
 def _find(name: str) -> torch.device:

@@ -2,8 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from autohier.core.hierarchy import Hierarchy, balanced_partition
+from autohier.core.hierarchy.descent import Assignment
 from autohier.errors import InputError
 
 
@@ -16,6 +18,27 @@ def test_levels_are_solved_independently_and_the_classes_come_last() -> None:
         alone = balanced_partition(confusion, count, restarts=5, seed=7)
         assert hierarchy.assignments[level] == tuple(alone)
     assert hierarchy.assignments[2] == tuple(range(12))
+
+
+def test_a_level_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved = []
+
+    def partition(confusion_KK: NDArray[np.float64], count: int, **options: int) -> Assignment:
+        solved.append((count, options["seed"], confusion_KK.tolist()))
+        return balanced_partition(confusion_KK, count, **options)
+
+    monkeypatch.setattr("autohier.core.hierarchy.hierarchy.balanced_partition", partition)
+    one, other = np.eye(6, dtype=np.int64) + 1, np.eye(6, dtype=np.int64) + 2
+    first = Hierarchy.from_confusion(one, (2, 3), restarts=1, seed=1111)
+    assert Hierarchy.from_confusion(one.tolist(), (2, 3), restarts=1, seed=1111) == first
+    Hierarchy.from_confusion(one, (2,), restarts=1, seed=1112)
+    Hierarchy.from_confusion(other, (2,), restarts=1, seed=1111)
+    assert solved == [
+        (2, 1111, one.tolist()),
+        (3, 1111, one.tolist()),
+        (2, 1112, one.tolist()),
+        (2, 1111, other.tolist()),
+    ]
 
 
 def test_no_counts_leave_the_classes_alone() -> None:

@@ -1,5 +1,8 @@
 """Devices: what is chosen, what it is set to, and what names its numerics."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -104,3 +107,15 @@ def test_the_peak_of_another_accelerator_is_not_guessed(name):
 def test_the_peak_of_the_cpu_is_measured():
     # From a slow core to a large server; a wrong unit would be a factor of a thousand off.
     assert 1e9 < peak_flops(torch.device("cpu")) < 1e14
+
+
+def test_determinism_does_not_wait_for_the_compiler():
+    # In a process of its own: this one may have imported it long ago.
+    code = """
+import sys, torch
+from autohier.core.training.devices import open_device
+open_device("cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1)
+print(torch.are_deterministic_algorithms_enabled(), "torch._inductor" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

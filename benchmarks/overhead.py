@@ -1,0 +1,277 @@
+"""Seconds per trial that are not training: 32 trials of no work, autohier beside plain Ray Tune.
+
+"found" is autohier as a sweep runs it (study in its journal, searcher, display, records, TensorBoard) with
+every stage of every trial in the store already: a trial finds its stages and tells of them. "idle" is the
+same with a trial's body that returns at once. "plain" is a function that imports torch and reports once,
+with Optuna's TPE, on reused actors. Each runs in a process and a Ray of its own, with the same settings and
+number of cores, and their rounds alternate; what is timed begins where Ray Tune does. What the stages in
+the store hold is made up, on the demo's space with fewer values to draw.
+
+    python benchmarks/overhead.py
+    python benchmarks/overhead.py --trials 128 --rounds 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from itertools import combinations, product
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from rich.console import Console
+
+from autohier.core.stages.opening import open_trial
+from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.store import StageStore
+from autohier.core.training.feed import Feed
+from autohier.core.training.losses import HierarchicalLoss
+from autohier.core.training.metrics import EpochMetrics, Evaluation
+from autohier.core.trial import TrialOutcome, run_trial
+from autohier.data.store.paths import MANIFEST, store_folder
+from autohier.data.store.reader import ClipStore
+from autohier.settings.choice import FLAT_CHOICE, Choice
+from autohier.settings.loading import load_space
+from autohier.settings.sweep import SweepPlan
+from autohier.sweep.cluster import Share, be_quiet
+from autohier.sweep.folder import SweepFolder
+
+_SPACE = ("search.weight_ratios=[0.5]", "search.max_seeds=1", "known=[]")
+"""So few chains are left to draw that the store can hold all of them."""
+_ACCURACY = 0.5
+"""Of everything, so that no trial is stopped at a rung."""
+_CORES = 2
+_MARK = "seconds: "
+
+
+def plan_of(folder: Path, data: Path, trials: int) -> SweepPlan:
+    return SweepPlan(
+        name="overhead",
+        study_name="overhead",
+        space=load_space("demo", _SPACE),
+        trials=trials,
+        data_folder=str(data.resolve()),
+        stage_folder=str(folder / "stages"),
+    )
+
+
+def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
+    """Run a trial whose training returns at once with made-up measurements; its stages are kept."""
+    trial = open_trial(
+        plan.space.setting(choice, seed=plan.seed),
+        clips=ClipStore.open(store_folder(Path(plan.data_folder), plan.space.dataset, None)),
+        stages=StageStore(Path(plan.stage_folder)),
+        reporter=Reporters(),
+        device="cpu",
+    )
+    random = np.random.default_rng(plan.seed)
+
+    def no_training(
+        _: object, feed: Feed, loss: HierarchicalLoss, *, epochs: int, **__: object
+    ) -> tuple[EpochMetrics, ...]:
+        numbers = (_ACCURACY,) * len(loss.weights_L)
+        return tuple(
+            EpochMetrics(
+                epoch=epoch,
+                learning_rate=1e-3,
+                loss=1.0,
+                stack_losses=numbers,
+                validation_loss=1.0,
+                stack_accuracies=numbers,
+                seconds=1.0,
+                num_clips=feed.num_clips("train"),
+            )
+            for epoch in range(epochs)
+        )
+
+    def no_evaluation(*arguments: Any, **_: object) -> Evaluation:
+        numbers = (_ACCURACY,) * len(arguments[-1].weights_L)
+        num_classes = plan.space.num_classes
+        right_KK = 8 * np.eye(num_classes, dtype=np.int64)
+        confusion_KK = right_KK + random.integers(0, 4, (num_classes, num_classes))
+        return Evaluation(loss=1.0, stack_accuracies=numbers, confusion_KK=confusion_KK)
+
+    with (
+        mock.patch("autohier.core.stages.running.train", no_training),
+        mock.patch("autohier.core.stages.running.evaluate", no_evaluation),
+    ):
+        return run_trial(trial)
+
+
+def fill_store(plan: SweepPlan) -> TrialOutcome:
+    """Put every stage that a trial of the plan can need into the store; one of the trials."""
+    run_made_up(plan, FLAT_CHOICE)
+    search = plan.space.search
+    counts = combinations(plan.space.allowed_counts, search.levels)
+    return [
+        run_made_up(
+            plan,
+            Choice(superclasses=one, weight_ratio=rho, scope=scope, ratio=ratio, passes=search.max_passes),
+        )
+        for one, rho, scope, ratio in product(counts, search.weight_ratios, search.scopes, search.ratios)
+    ][-1]
+
+
+def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> float:
+    """Seconds of the trials of a sweep; ``idle``: what each gives at once, None where it runs."""
+    from autohier.records.hparams import write_experiment
+    from autohier.records.reader import read_records
+    from autohier.sweep import actor, tuning
+    from autohier.sweep.breaker import Breaker
+    from autohier.sweep.display import Display
+    from autohier.sweep.storage import open_storage
+    from autohier.sweep.study import SweepStudy
+
+    folder = SweepFolder(path)
+    study = SweepStudy(plan, open_storage(None, folder.journal_file))
+    write_experiment(folder.tensorboard, plan.space.search)
+    job = actor.TrialJob(
+        folder=folder,
+        clip_folder=store_folder(Path(plan.data_folder), plan.space.dataset, None),
+        stage_folder=Path(plan.stage_folder),
+        device="cpu",
+        num_threads=1,
+        ladder=study.ladder,
+        seed=plan.seed,
+        halving=tuning.start_halving(study),
+    )
+    display = Display(Console(file=StringIO(), width=160), target=plan.trials)
+
+    def idle_trial(config: dict[str, Any], *, job: actor.TrialJob) -> None:
+        def do_nothing(*arguments: Any) -> TrialOutcome | None:
+            arguments[3][-1].after_pass(0, _ACCURACY)  # its climb may not end without a chain
+            return idle
+
+        vars(actor)["_run"] = do_nothing
+        actor.run_sweep_trial(config, job=job)
+
+    run = actor.run_sweep_trial if idle is None else idle_trial
+    with mock.patch.object(tuning, "run_sweep_trial", run):
+        started = time.perf_counter()
+        with display.running(0):
+            tuning.run_trials(folder, study, job, Share(1, 0, _CORES, _CORES), display, Breaker(1))
+        taken_s = time.perf_counter() - started
+    rows = read_records(folder.records).trials
+    if len(rows) != plan.trials or any(row.state != "COMPLETE" or row.epochs_computed for row in rows):
+        sys.exit(f"every trial must find its stages: {[(row.state, row.epochs_computed) for row in rows]}")
+    return taken_s
+
+
+def time_plain(plan: SweepPlan, path: Path) -> float:
+    """Seconds of as many trials in plain Ray Tune, with Optuna's TPE over the same parameters."""
+    from optuna.samplers import TPESampler
+    from ray import tune
+    from ray.tune.search.optuna import OptunaSearch
+
+    from autohier.sweep.coding import distributions
+
+    def no_work(config: dict[str, Any]) -> None:
+        import torch  # noqa: F401  as any trial would
+
+        tune.report({"accuracy": config["fanout_1"]})
+
+    tuner = tune.Tuner(
+        tune.with_resources(no_work, {"cpu": 1}),
+        tune_config=tune.TuneConfig(
+            search_alg=OptunaSearch(
+                space=distributions(plan.space), metric="accuracy", mode="max", sampler=TPESampler(seed=0)
+            ),
+            num_samples=plan.trials,
+            max_concurrent_trials=_CORES,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(name="plain", storage_path=str(path), verbose=0),
+    )
+    started = time.perf_counter()
+    results = tuner.fit()
+    taken_s = time.perf_counter() - started
+    if len(results) != plan.trials or results.errors:
+        sys.exit(f"{len(results)} of {plan.trials} trials, {len(results.errors)} of them failed")
+    return taken_s
+
+
+def time_arm(arm: str, plan: SweepPlan) -> float:
+    """Seconds of one arm, in this process."""
+    be_quiet()
+    import optuna
+    import ray
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    idle = run_made_up(plan, FLAT_CHOICE) if arm == "idle" else None
+    ray.init(
+        address="local",
+        num_cpus=_CORES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name)
+            return time_plain(plan, path) if arm == "plain" else time_autohier(plan, path, idle)
+    finally:
+        ray.shutdown()
+
+
+ARMS = ("plain", "found", "idle")
+
+
+def take_turns(time_one: Callable[[str], float], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every arm, taken in turns so that a busy machine slows all alike."""
+    taken: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    for _ in range(rounds):
+        for arm in ARMS:
+            taken[arm].append(time_one(arm))
+    return taken
+
+
+def report(seconds: Mapping[str, Sequence[float]], trials: int) -> list[str]:
+    """One line for each arm, and how autohier's relate to plain Ray Tune."""
+    per_trial = {arm: [taken_s / trials for taken_s in each] for arm, each in seconds.items()}
+    plain_s = median(per_trial["plain"])
+    lines = []
+    for arm, each in per_trial.items():
+        every = ", ".join(f"{taken_s:.3f}" for taken_s in each)
+        ratio = "" if arm == "plain" else f", {median(each) / plain_s:.2f} times plain Ray Tune"
+        lines.append(f"{arm:6}{median(each):7.3f} s/trial (rounds: {every}){ratio}")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--trials", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where the demo is prepared")
+    parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.arm:
+        print(f"{_MARK}{time_arm(options.arm, plan_of(options.folder, options.data, options.trials))}")
+        return
+    if not (store_folder(options.data, "demo", None) / MANIFEST).is_file():
+        sys.exit(f"prepare the demo first: autohier prepare demo --data {options.data}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill_store(plan_of(folder, options.data, options.trials))
+
+        def time_one(arm: str) -> float:
+            command = [sys.executable, __file__, "--arm", arm, "--folder", folder, "--data", options.data]
+            command += ["--trials", str(options.trials)]
+            printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            return float(printed.rpartition(_MARK)[2])
+
+        print(f"{options.trials} trials, {_CORES} at a time, median of {options.rounds} rounds", flush=True)
+        print("\n".join(report(take_turns(time_one, options.rounds), options.trials)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The arithmetic of the benchmark of trials that do nothing; the trials themselves take minutes."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "overhead.py"
+
+
+@pytest.fixture(scope="module")
+def overhead():
+    spec = importlib.util.spec_from_file_location("overhead", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_it_tells_the_median_per_trial_and_the_ratio(overhead):
+    # 4 trials; medians 4 s and 6 s, so 1 s and 1.5 s a trial.
+    lines = overhead.report({"plain": [8.0, 4.0, 2.0], "found": [6.0, 4.0, 40.0]}, trials=4)
+    assert lines == [
+        "plain   1.000 s/trial (rounds: 2.000, 1.000, 0.500)",
+        "found   1.500 s/trial (rounds: 1.500, 1.000, 10.000), 1.50 times plain Ray Tune",
+    ]
+
+
+def test_arms_take_turns(overhead):
+    order = []
+    overhead.take_turns(lambda arm: order.append(arm) or 1.0, rounds=2)
+    assert order == ["plain", "found", "idle", "plain", "found", "idle"]
