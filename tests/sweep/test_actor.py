@@ -19,6 +19,8 @@ from autohier.sweep.breaker import Breaker
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
 from autohier.sweep.folder import SweepFolder
+from autohier.sweep.halving import open_ladder
+from autohier.sweep.storage import open_storage
 from autohier.sweep.study import SweepStudy
 from plans import make_plan
 from tiny_clips import SPACE_FILE
@@ -37,8 +39,8 @@ def run_trials(tmp_path, tiny_data, ray_address, monkeypatch):  # noqa: ARG001
         monkeypatch.setattr(tuning, "run_sweep_trial", run_sweep_trial)
         folder = SweepFolder(tmp_path / "sweep")
         plan = make_plan(tmp_path, space=load_space(str(SPACE_FILE)), trials=trials)
-        study = SweepStudy(plan, folder)
-        job = actor.TrialJob(folder, tiny_data / "demo", tmp_path / "stages", "cpu", 1)
+        study = SweepStudy(plan, open_storage(None, folder.journal_file))
+        job = actor.TrialJob(folder, tiny_data / "demo", tmp_path / "stages", "cpu", 1, study.ladder, 0)
         display = Display(Console(file=io.StringIO()), target=trials)
         tuning.run_trials(folder, study, job, Share(1, 0, 1, 2), display, Breaker(trials + 1))
         assert study.num_finished() == trials
@@ -80,7 +82,8 @@ def reports(tmp_path, monkeypatch):
         plan = make_plan(tmp_path)
         setting = plan.space.setting(plan.space.known[0].as_choice(), seed=0)
         config = {"trial": "t0000", "number": 0, "ask": 0, "source": "drawn"}
-        job = actor.TrialJob(SweepFolder(tmp_path / "sweep"), Path(), Path(), "cpu", 1)
+        ladder = open_ladder(plan.space, stopping=False)
+        job = actor.TrialJob(SweepFolder(tmp_path / "sweep"), Path(), Path(), "cpu", 1, ladder, 0)
         actor.run_sweep_trial(config | {"setting": setting.model_dump(mode="json")}, job=job)
         return told
 
