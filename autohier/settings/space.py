@@ -50,7 +50,7 @@ class SearchRanges(FrozenModel):
     """Table of pruning ratios; 0 is the control arm that retrains and prunes nothing."""
     max_passes: Annotated[int, Field(ge=0)] = 7
     max_seeds: PositiveInt = 2
-    """Seeds of a setting: one of the best that is drawn again is run again, with another seed."""
+    """Seeds of a setting: where the best one is drawn again, it is run again, with another seed."""
     reduction_factor: Annotated[float, Field(gt=1)] = 4
     """With halving: one in so many settings goes on at a rung within pass 2."""
     keep_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5

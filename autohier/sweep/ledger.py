@@ -6,7 +6,6 @@ or a result of another sweep (warm). The latest try of an ask is what counts of 
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Container, Iterable
 from statistics import mean
@@ -26,7 +25,6 @@ DERIVED_FROM = "derived_from"
 """Marks, with the number of a trained trial, what was not trained for itself."""
 WARM_FROM = "warm_from"
 """Marks, with its sweep and number, a result of another sweep."""
-_NUM_BEST = 1
 MEASURED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -54,6 +52,7 @@ class Ledger:
         self.prefixes = Prefixes(space)
         self.num_tried = 0
         self._values: dict[tuple[object, ...], list[float]] = {}
+        self._means: dict[tuple[object, ...], float] = {}
         self._num_seeds: Counter[tuple[object, ...]] = Counter()
         self._known: set[tuple[object, ...]] = set()
         self._stopped: set[tuple[int, Arm]] = set()
@@ -69,10 +68,9 @@ class Ledger:
         """How often a choice was run to its end or runs now, each time with another seed."""
         return self._num_seeds[choice.effect]
 
-    def is_among_best(self, choice: Choice) -> bool:
-        """Whether a choice that was run to its end is one of the best three, by the mean over its seeds."""
-        best = heapq.nlargest(_NUM_BEST, (mean(values) for values in self._values.values()))
-        return choice.effect in self._values and mean(self._values[choice.effect]) >= best[-1]
+    def is_best(self, choice: Choice) -> bool:
+        """Whether no choice that was run to its end has a higher mean over its seeds than this one."""
+        return choice.effect in self._means and self._means[choice.effect] >= max(self._means.values())
 
     def is_known(self, choice: Choice) -> bool:
         """Whether to run a choice would tell nothing.
@@ -100,7 +98,9 @@ class Ledger:
         if trial.state is TrialState.COMPLETE and trial.value is not None:
             self.prefixes.add(choice, trial.params, trial.value)
             if ask is not None:
-                self._values.setdefault(choice.effect, []).append(trial.value)
+                values = self._values.setdefault(choice.effect, [])
+                values.append(trial.value)
+                self._means[choice.effect] = mean(values)
         if trial.state is TrialState.PRUNED:
             step = max(trial.intermediate_values)
             self._stopped.add((step, self._ladder.arm(choice, step)))

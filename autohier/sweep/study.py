@@ -28,7 +28,7 @@ from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
-from autohier.sweep.draws import draw
+from autohier.sweep.draws import Draws
 from autohier.sweep.halving import Arm, open_ladder
 from autohier.sweep.ledger import (
     ASK,
@@ -212,15 +212,13 @@ class SweepStudy:
         space, seed, ledger = self._plan.space, self._plan.seed, self._ledger
         starting = ledger.num_tried < max(_STARTUP_TRIALS, len(space.known))
         prefixes = [] if starting else ledger.prefixes.best()
+        draws = Draws(space, [] if starting else ledger.observed, list(ledger.running.values()))
         for attempt in range(_MOST_DRAWS):
             random = np.random.default_rng(derive_seed(seed, "prefix", ask, attempt))
             keeps = bool(prefixes) and random.random() < space.search.keep_prefix
-            params = draw(
-                space,
-                ledger.observed,
-                list(ledger.running.values()),
-                sampler="random" if starting or attempt > _MOST_DRAWS // 2 else self._plan.sampler,
-                seed=derive_seed(seed, "ask", ask, attempt),
+            params = draws.draw(
+                "random" if starting or attempt > _MOST_DRAWS // 2 else self._plan.sampler,
+                derive_seed(seed, "ask", ask, attempt),
                 fixed=prefixes[random.integers(len(prefixes))] if keeps else {},
             )
             choice = decode(space, params)
@@ -233,7 +231,7 @@ class SweepStudy:
         num_seeds = ledger.num_seeds(choice)
         if not num_seeds:
             return not ledger.is_known(choice)
-        return num_seeds < self._plan.space.search.max_seeds and ledger.is_among_best(choice)
+        return num_seeds < self._plan.space.search.max_seeds and ledger.is_best(choice)
 
     def _begin(self, ask: int, params: Mapping[str, Any], source: str, seed: int) -> Asked:
         choice = decode(self._plan.space, params)
