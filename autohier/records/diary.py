@@ -32,6 +32,7 @@ class TrialDiary:
         number: its number in the study.
         ask: its place among the study's asks.
         source: who proposed the setting.
+        accelerators: how many it holds, or its share of one.
 
     Raises:
         OSError: where a folder cannot be written; so do the methods.
@@ -47,13 +48,20 @@ class TrialDiary:
         number: int | None,
         ask: int | None,
         source: str,
+        accelerators: float = 0.0,
     ) -> None:
         self.progress = Progress()
         self._setting = setting
         self._run_folder = tensorboard / trial
         self._writer = RecordWriter(records)
         self._row = begun_row(
-            setting, trial=trial, number=number, ask=ask, source=source, at=datetime.now(UTC)
+            setting,
+            trial=trial,
+            number=number,
+            ask=ask,
+            source=source,
+            at=datetime.now(UTC),
+            accelerators=accelerators,
         )
         self._writer.trial_started(self._row)
         write_trial_started(self._run_folder, trial, setting.choice, setting.seed)

@@ -21,7 +21,14 @@ _FRACTION_TOLERANCE = 1e-4
 
 
 def begun_row(
-    setting: Setting, *, trial: str, number: int | None, ask: int | None, source: str, at: datetime
+    setting: Setting,
+    *,
+    trial: str,
+    number: int | None,
+    ask: int | None,
+    source: str,
+    at: datetime,
+    accelerators: float = 0.0,
 ) -> TrialRow:
     """The row of a trial that begins.
 
@@ -32,6 +39,7 @@ def begun_row(
         ask: its place among the study's asks.
         source: the paper of a known setting, or what else proposed it, e.g. "drawn".
         at: when it begins, with a time zone.
+        accelerators: how many it holds, or its share of one.
     """
     choice = setting.choice
     return TrialRow(
@@ -53,6 +61,7 @@ def begun_row(
         passes=choice.passes,
         seed=setting.seed,
         started_at=at,
+        accelerators=accelerators,
     )
 
 

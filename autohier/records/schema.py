@@ -59,6 +59,9 @@ class TrialRow:
     epochs_spared: Annotated[int | None, "epochs it found in the stage store, finished stages or not"] = None
     seconds_computed: Annotated[float | None, "seconds its own epochs and stages took"] = None
     seconds_spared: Annotated[float | None, "seconds the found stages and epochs once took"] = None
+    accelerators: Annotated[
+        float, "accelerators the trial held, or its share of one; times seconds: accelerator seconds"
+    ] = 0.0
     stage_keys: Annotated[tuple[str, ...], "stage store keys of the finished stages, in order"] = ()
 
 

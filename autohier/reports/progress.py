@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
 
 from autohier.records.reader import Records
+from autohier.records.schema import TrialRow
 
 
 def progress_text(records: Records, *, target: int) -> str:
@@ -14,12 +17,25 @@ def progress_text(records: Records, *, target: int) -> str:
     failures = Counter(row.failure for row in of_study if row.state == "FAIL")
     classes = ", ".join(f"{number} {failure}" for failure, number in failures.most_common())
     taken_back = sum(row.state == "TAKEN BACK" for row in of_study)
-    trained = sum(row.epochs_computed or 0 for row in of_study)
-    spared = sum(row.epochs_spared or 0 for row in of_study)
     running = sum(row.state == "RUNNING" for row in of_study)
     return (
         f"{sum(states.values())} of {target} settings tried: {states['COMPLETE']} complete, "
         f"{states['PRUNED']} stopped, {states['FAIL']} failed{f' ({classes})' if classes else ''}; "
         f"{running} begun and not ended{f', {taken_back} taken back to run again' if taken_back else ''}; "
-        f"trials trained {trained} epochs and were spared {spared} by finished stages"
+        f"{_effort_text(of_study)}"
     )
+
+
+def _effort_text(rows: Sequence[TrialRow]) -> str:
+    """What trials trained, and what finished stages spared them; all are spared pass 1."""
+    trained = _total(rows, "computed")
+    spared = _total(rows, "spared")
+    return f"trials trained {trained} and were spared {spared} by finished stages"
+
+
+def _total(rows: Sequence[TrialRow], what: Literal["computed", "spared"]) -> str:
+    epochs = sum(getattr(row, f"epochs_{what}") or 0 for row in rows)
+    seconds = [getattr(row, f"seconds_{what}") or 0.0 for row in rows]
+    held = sum(row.accelerators * its for row, its in zip(rows, seconds, strict=True))
+    on_accelerators = f", {held:.0f} accelerator s" if any(row.accelerators for row in rows) else ""
+    return f"{epochs} epochs ({sum(seconds):.0f} s{on_accelerators})"

@@ -51,6 +51,8 @@ class TrialJob:
     ladder: Ladder
     seed: int
     """Of the sweep: its settings are judged, those that are run again with other seeds are not."""
+    accelerators: float = 0.0
+    """That a trial holds."""
     halving: Any = None
     """Handle of the actor that holds a sweep.halving.Halving; None where nothing is stopped."""
 
@@ -107,6 +109,7 @@ def _diary(config: dict[str, Any], setting: Setting, job: TrialJob) -> Iterator[
         number=config["number"],
         ask=config["ask"],
         source=config["source"],
+        accelerators=job.accelerators,
     )
     try:
         yield diary

@@ -133,6 +133,7 @@ def _run(
         num_threads=share.num_threads,
         ladder=study.ladder,
         seed=plan.seed,
+        accelerators=share.gpus,
     )
 
     def show(name: str, event: Event) -> None:

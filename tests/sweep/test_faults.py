@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +70,19 @@ class Disturbed:
         told = pd.read_parquet(self.folder / "records" / "trials").epochs_computed.sum() if kept else 0
         return kept - int(told)
 
-    def worker(self) -> int:
-        """The process that trains."""
-        title = "ray::StageActor" if self.kind == "pass-1" else "ray::ImplicitFunc"
-        listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-        (line,) = [line for line in listed.splitlines() if title in line]
-        return int(line.split()[0])
+    def workers(self) -> list[int]:
+        """The processes of this sweep that train; there is one, and none once its driver is gone."""
+        title = b"ray::StageActor" if self.kind == "pass-1" else b"ray::ImplicitFunc"
+        return [pid for pid in self.cluster_processes() if title in command_line(pid)]
+
+    def cluster_processes(self) -> list[int]:
+        """Descendants of this process: its Ray and what that runs."""
+        found, parents = [], {os.getpid()}
+        for pid, parent in sorted(parents_of_all().items()):
+            if parent in parents:
+                parents.add(pid)
+                found.append(pid)
+        return found
 
 
 def num_kept(path: Path) -> int:
@@ -87,16 +95,36 @@ def num_kept(path: Path) -> int:
     return told.count(b'"validation_loss"')
 
 
+def parents_of_all() -> dict[int, int]:
+    """Every process with its parent; processes that end meanwhile are left out."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
 def stop_driver(number: signal.Signals) -> Callable[[Disturbed], None]:
     def act(sweep: Disturbed) -> None:
         os.kill(sweep.driver.pid, number)
         sweep.driver.communicate(timeout=PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while sweep.workers():  # they outlive a killed driver by a moment, in which they may end an epoch
+            assert time.monotonic() < deadline, "the trials of a killed driver go on"
+            time.sleep(0.1)
 
     return act
 
 
 def kill_worker(sweep: Disturbed) -> None:
-    os.kill(sweep.worker(), signal.SIGKILL)
+    (worker,) = sweep.workers()
+    os.kill(worker, signal.SIGKILL)
 
 
 def cut_journal(sweep: Disturbed) -> None:
@@ -115,7 +143,8 @@ def flip_a_bit(sweep: Disturbed) -> None:
 
 def fill_the_disk(sweep: Disturbed) -> None:
     """From now on the worker can write no more than a few kilobytes into a file, until its driver ends."""
-    resource.prlimit(sweep.worker(), resource.RLIMIT_FSIZE, (20_000, 20_000))
+    (worker,) = sweep.workers()
+    resource.prlimit(worker, resource.RLIMIT_FSIZE, (20_000, 20_000))
     out, err = sweep.driver.communicate(timeout=PATIENCE_S)
     assert sweep.driver.returncode == 2, out + err
     assert "disk full" in out + err
