@@ -37,7 +37,8 @@ def test_what_was_taken_back_is_not_tried() -> None:
     taken_back = replace(_failed("t0001", "disk full"), state="TAKEN BACK")
     assert progress_text(Records(trials=(_COMPLETE, taken_back, fake_row("t0002"))), target=9) == (
         "1 of 9 settings tried: 1 complete, 0 stopped, 0 failed; 1 begun and not ended, "
-        "1 taken back to run again; trials trained 2 epochs (3 s) and were spared 2 epochs (3 s) by finished stages"
+        "1 taken back to run again; "
+        "trials trained 2 epochs (3 s) and were spared 2 epochs (3 s) by finished stages"
     )
 
 
