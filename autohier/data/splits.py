@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.store.reader import ClipTable
 from autohier.digest import derive_seed
-from autohier.errors import InputError, MissingDataError
+from autohier.errors import InputError
 
 _PAPER_SHARE = 0.1
 
@@ -91,8 +91,8 @@ def split_clips(
 
 def published_split_sizes(
     *, dataset: str, protocol: str, validation: Literal["clean", "paper"], held_out: tuple[int, ...]
-) -> SplitSizes:
-    """How a complete copy of a dataset is divided, as far as published sizes tell.
+) -> SplitSizes | None:
+    """How a complete copy of a dataset is divided, as far as published sizes tell; None where there are none.
 
     Clean validation takes the share of the training clips that ``held_out`` has of the subjects or setups.
 
@@ -103,15 +103,11 @@ def published_split_sizes(
         held_out: training subjects or setups.
 
     Raises:
-        InputError: where the protocol is unknown, or ``held_out`` is more than what trains.
-        MissingDataError: where no sizes are published.
+        InputError: where the protocol is unknown, or ``held_out`` is not a part of what trains.
     """
     rule = find_protocol(dataset, protocol)
     if not rule.published:
-        raise MissingDataError(
-            f"no sizes are published of {dataset} {protocol}",
-            remedy=f"run 'autohier prepare {dataset}' first",
-        )
+        return None
     size = rule.published[0]
     if validation == "paper":
         return SplitSizes(size.train, max(1, round(_PAPER_SHARE * size.test)), size.test)
@@ -120,7 +116,8 @@ def published_split_sizes(
     num_held_out = round(size.train * len(held_out) / rule.num_to_hold_out)
     if not 0 < num_held_out < size.train:
         raise InputError(
-            f"clean validation holds out some of {rule.num_to_hold_out} {rule.held_out_column}s", got=held_out
+            f"clean validation holds out some of the {rule.num_to_hold_out} {rule.held_out_column}s",
+            got=held_out,
         )
     return SplitSizes(size.train - num_held_out, num_held_out, size.test)
 

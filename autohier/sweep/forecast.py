@@ -35,8 +35,8 @@ class Forecast:
     sweeps: tuple[Expectation, ...]
 
     @property
-    def quantities(self) -> list[tuple[str, list[float]]]:
-        """What is expected, named and with its unit: one number of every sweep.
+    def quantities(self) -> dict[str, list[float]]:
+        """What is expected, by its name and unit: one number of every sweep.
 
         The winner's refit and the reading of the test split are in all of them.
         """
@@ -44,27 +44,24 @@ class Forecast:
         hours = [(sweep.seconds + sweep.winner_s) / _HOUR_S for sweep in sweeps]
         alone = [(sweep.seconds_alone + sweep.winner_s) / _HOUR_S for sweep in sweeps]
         wall = [(sweep.wall_s + sweep.winner_s) / _HOUR_S for sweep in sweeps]
-        return [
-            ("accelerator-hours at work", hours),
-            ("  each trial for itself, to its end", alone),
-            ("  that is so many times as many", [_ratio(*pair) for pair in zip(alone, hours, strict=True)]),
-            (f"hours on {_plural(num, 'accelerator')}", wall),
-            ("  at work, %", [100 * _ratio(*pair) / num for pair in zip(hours, wall, strict=True)]),
-            ("GB on disk", [self._disk_bytes(sweep) / _GB for sweep in sweeps]),
-            ("epochs", [sweep.epochs + sweep.winner_epochs for sweep in sweeps]),
-            (
-                "  each trial for itself, to its end",
-                [sweep.epochs_alone + sweep.winner_epochs for sweep in sweeps],
-            ),
-            ("trials stopped early", [sweep.num_stopped for sweep in sweeps]),
-        ]
+        return {
+            "accelerator-hours at work": hours,
+            "  each trial for itself, to its end": alone,
+            "  that is so many times as many": [_ratio(*pair) for pair in zip(alone, hours, strict=True)],
+            f"hours on {_plural(num, 'accelerator')}": wall,
+            "  at work, %": [100 * _ratio(*pair) / num for pair in zip(hours, wall, strict=True)],
+            "GB on disk": [self._disk_bytes(sweep) / _GB for sweep in sweeps],
+            "epochs": [sweep.epochs + sweep.winner_epochs for sweep in sweeps],
+            "  each for itself, to its end": [sweep.epochs_alone + sweep.winner_epochs for sweep in sweeps],
+            "trials stopped early": [sweep.num_stopped for sweep in sweeps],
+        }
 
     def text(self) -> str:
         """The forecast as people read it: a line per quantity, then where it comes from."""
         plan = self.plan
         title = f"{plan.space.name}: {plan.trials} settings, stopping {plan.stopping}, sampler {plan.sampler}"
         head = f"{f'expected of {len(self.sweeps)} simulated sweeps':<38}{'mean':>9}   range"
-        rows = [_row(name, values) for name, values in self.quantities]
+        rows = [_row(name, values) for name, values in self.quantities.items()]
         notes = [fill(note, width=_WIDTH, subsequent_indent="  ") for note in self._notes()]
         return "\n".join([title, "", head, *rows, "", *notes])
 
