@@ -99,7 +99,7 @@ def test_nothing_is_left_behind(tiny_data):
 
 def test_what_a_stage_holds_on_disk():
     space = load_space(str(SPACE_FILE))
-    # 520,498 parameters with heads of 2, 2 and 6 (see tests/cli/test_check.py), and 33 more as the second has 3.
+    # 520,498 parameters with heads of 2, 2 and 6 (see tests/cli/test_check.py), and 33 more with 2, 3 and 6.
     # A norm follows each of 20 convolutions and keeps two float32 of every channel, 600 in all, and an int64.
     # All filters but the stem's 8 have a mask of one byte.
     assert stage_bytes(space) == 4 * (520_498 + 33 + 2 * 600) + 8 * 20 + (600 - 8)
