@@ -7,6 +7,7 @@ import sys
 import typer
 
 from autohier.cli.check import check
+from autohier.cli.plan import plan
 from autohier.cli.prepare import prepare
 from autohier.cli.resume import resume
 from autohier.cli.search import search
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, search, resume, status, train, spaces, check):
+for command in (prepare, search, resume, status, train, spaces, check, plan):
     app.command()(command)
 app.add_typer(store_app, name="store")
 

@@ -17,6 +17,8 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
 ]
+Sampler = Annotated[str, typer.Option(help="tpe, gp or random.")]
+Stopping = Annotated[str, typer.Option(help="halving stops weak trials at rungs; none lets all go on.")]
 
 FAILURES_IN_A_ROW = "Failures of one kind in a row that stop the sweep."
 

@@ -14,7 +14,9 @@ from autohier.cli.options import (
     DataFolder,
     OutFolder,
     Overrides,
+    Sampler,
     SpaceName,
+    Stopping,
 )
 
 
@@ -26,10 +28,8 @@ def search(
     ] = None,
     data: DataFolder = DEFAULT_DATA,
     out: OutFolder = DEFAULT_OUT,
-    sampler: Annotated[str, typer.Option(help="tpe, gp or random.")] = "tpe",
-    stopping: Annotated[
-        str, typer.Option(help="halving stops weak trials at rungs; none lets all go on.")
-    ] = "halving",
+    sampler: Sampler = "tpe",
+    stopping: Stopping = "halving",
     warm_from: Annotated[
         list[str] | None,
         typer.Option(help="A sweep of the same data whose results the new one is told; may be repeated."),

@@ -34,6 +34,7 @@ class Protocol:
         test: values of ``column`` that test.
         held_out_column: what clean validation holds out of the training clips.
         default_held_out: the values it holds out unless told otherwise.
+        num_to_hold_out: how many values ``held_out_column`` has among the training clips of a complete copy.
         published: sizes to check against; a copy that matches any of them is complete.
     """
 
@@ -43,6 +44,7 @@ class Protocol:
     test: frozenset[int]
     held_out_column: Column
     default_held_out: tuple[int, ...]
+    num_to_hold_out: int
     published: tuple[PublishedSize, ...] = ()
 
 
@@ -58,6 +60,7 @@ _NTU60: Final = (
         test=frozenset(range(1, 41)) - _NTU60_TRAIN_SUBJECTS,
         held_out_column="subject",
         default_held_out=(4, 19, 31),
+        num_to_hold_out=20,
         published=(
             PublishedSize("all clips", 40_320, 16_560),
             PublishedSize("clips with a complete skeleton", 40_091, 16_487),
@@ -70,6 +73,7 @@ _NTU60: Final = (
         test=frozenset((1,)),
         held_out_column="setup",
         default_held_out=(5, 14),
+        num_to_hold_out=17,
         published=(
             PublishedSize("all clips", 37_920, 18_960),
             PublishedSize("clips with a complete skeleton", 37_646, 18_932),
@@ -86,6 +90,7 @@ _UTD_MHAD: Final = (
         test=frozenset((2, 4, 6, 8)),
         held_out_column="subject",
         default_held_out=(5,),
+        num_to_hold_out=4,
         published=(PublishedSize("all clips", 431, 430),),
     ),
 )
@@ -98,6 +103,7 @@ _DEMO: Final = (
         test=frozenset((2, 4, 6, 8, 10)),
         held_out_column="subject",
         default_held_out=(9,),
+        num_to_hold_out=5,
     ),
     Protocol(
         name="cross-view",
@@ -106,6 +112,7 @@ _DEMO: Final = (
         test=frozenset((1,)),
         held_out_column="setup",
         default_held_out=(3,),
+        num_to_hold_out=5,
     ),
 )
 

@@ -34,6 +34,15 @@ class Split:
         return replace(self, train=np.sort(np.concatenate([self.train, self.validation])))
 
 
+@dataclass(frozen=True, slots=True)
+class SplitSizes:
+    """Clips of each part of a split."""
+
+    train: int
+    validation: int
+    test: int
+
+
 def split_clips(
     clips: ClipTable,
     *,
@@ -78,6 +87,39 @@ def split_clips(
                 remedy="prepare the whole dataset, or hold out other " + rule.held_out_column + "s",
             )
     return split
+
+
+def published_split_sizes(
+    *, dataset: str, protocol: str, validation: Literal["clean", "paper"], held_out: tuple[int, ...]
+) -> SplitSizes | None:
+    """How a complete copy of a dataset is divided, as far as published sizes tell; None where there are none.
+
+    Clean validation takes the share of the training clips that ``held_out`` has of the subjects or setups.
+
+    Args:
+        dataset: registered name; the other arguments are those of `split_clips`.
+        protocol: one of the dataset's.
+        validation: ``clean`` or ``paper``.
+        held_out: training subjects or setups.
+
+    Raises:
+        InputError: where the protocol is unknown, or ``held_out`` is not a part of what trains.
+    """
+    rule = find_protocol(dataset, protocol)
+    if not rule.published:
+        return None
+    size = rule.published[0]
+    if validation == "paper":
+        return SplitSizes(size.train, max(1, round(_PAPER_SHARE * size.test)), size.test)
+    if rule.column == rule.held_out_column:
+        _check_held_out(rule, held_out, np.array(sorted(rule.train)))
+    num_held_out = round(size.train * len(held_out) / rule.num_to_hold_out)
+    if not 0 < num_held_out < size.train:
+        raise InputError(
+            f"clean validation holds out some of the {rule.num_to_hold_out} {rule.held_out_column}s",
+            got=held_out,
+        )
+    return SplitSizes(size.train - num_held_out, num_held_out, size.test)
 
 
 def default_held_out(dataset: str, protocol: str) -> tuple[int, ...]:

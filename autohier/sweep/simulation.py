@@ -1,15 +1,15 @@
 """A sweep without training: the same study, rungs and shared stages, on a clock that is only counted.
 
-Trials run as many at a time as there are accelerators. A stage that another trial computes is waited for, as
-in a real sweep; one that was cut short goes on where it was.
+Trials run as many at a time as there are accelerators. A stage that another trial computes is waited for; one
+that was cut short goes on where it was.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -18,7 +18,7 @@ from optuna.storages import InMemoryStorage
 
 from autohier.core.pruning import StopRule
 from autohier.core.stages.result import StageKind
-from autohier.settings.space import Setting
+from autohier.settings.space import Setting, Space
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.halving import Halving
 from autohier.sweep.rungs import Climb, TrialStoppedError
@@ -33,11 +33,15 @@ Trial = Generator[float | StageName, None, None]
 
 @dataclass(frozen=True, slots=True)
 class EpochCosts:
-    """Seconds that one accelerator takes for an epoch, validation included."""
+    """Seconds that one accelerator takes for an epoch, validation included, and for what is beside epochs."""
 
     pass_1_s: float
     pass_2_s: float
     pruning_s: float
+    closing_s: float = 0.0
+    """To measure a stage after its last epoch, on all frame sets."""
+    reading_s: float = 0.0
+    """To read the test split once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,21 @@ class Expectation:
     """Of accelerators at work."""
     seconds_alone: float
     wall_s: float
+    """Until the last trial ends."""
     num_stages: int
+    """Finished ones."""
     num_unfinished: int
     """Stages that stopped trials left behind, each with an epoch checkpoint."""
     num_trials: int
     num_stopped: int
     best: float
     """Highest validation accuracy of a trial that went all its way."""
-    asks_s: tuple[float, ...]
+    winner_stages: int
+    """Stages of the winner's refit, after the last trial; none without clean validation."""
+    winner_epochs: int
+    winner_s: float
+    """Of one accelerator, to refit the winner and to read the test split."""
+    asks_s: tuple[float, ...] = field(compare=False)
     """What each ask took, in real seconds."""
 
 
@@ -74,57 +85,77 @@ def simulate(plan: SweepPlan, stand_in: StandIn, costs: EpochCosts, *, parallel:
     return _Simulation(plan, stand_in, costs).run(parallel)
 
 
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How long stages of a kind train."""
+
+    epochs: int
+    epoch_s: float
+    closing_s: float
+
+    @property
+    def seconds(self) -> float:
+        return self.epochs * self.epoch_s + self.closing_s
+
+
+def _recipes(space: Space, costs: EpochCosts) -> dict[StageKind, _Recipe]:
+    return {
+        "pass-1": _Recipe(space.pass_1.epochs, costs.pass_1_s, costs.closing_s),
+        "pass-2": _Recipe(space.pass_2.epochs, costs.pass_2_s, costs.closing_s),
+        "prune": _Recipe(space.pruning.epochs, costs.pruning_s, costs.closing_s),
+    }
+
+
 class _Simulation:
     def __init__(self, plan: SweepPlan, stand_in: StandIn, costs: EpochCosts) -> None:
-        self._plan, self._stand_in = plan, stand_in
-        space = plan.space
-        self._recipe: dict[StageKind, tuple[int, float]] = {
-            "pass-1": (space.pass_1.epochs, costs.pass_1_s),
-            "pass-2": (space.pass_2.epochs, costs.pass_2_s),
-            "prune": (space.pruning.epochs, costs.pruning_s),
-        }
+        self._plan, self._stand_in, self._costs = plan, stand_in, costs
+        self._recipes = _recipes(plan.space, costs)
         self._study = SweepStudy(plan, InMemoryStorage())
         self._halving = Halving(self._study.ladder, {})
-        self._rule = StopRule(ties=space.pruning.ties)
+        self._rule = StopRule(ties=plan.space.pruning.ties)
         self._epochs_done: dict[StageName, int] = {}
+        self._finished: set[StageName] = set()
         self._held: set[StageName] = set()
         self._waiting: dict[StageName, list[Trial]] = {}
         self._agenda: list[tuple[float, int, Trial]] = []
         self._order = count()
         self._now = 0.0
         self._asks_s: list[float] = []
-        self._chains: list[int] = []
-        self._num_stopped, self._best = 0, 0.0
+        self._passes_alone: list[int] = []
+        self._num_stopped = 0
+        self._best: tuple[float, int] = (0.0, 0)
 
     def run(self, parallel: int) -> Expectation:
         """Until the study asks no more."""
-        epochs, epoch_s = self._recipe["pass-1"]
-        self._epochs_done["pass-1", self._plan.seed] = epochs
-        self._now = epochs * epoch_s
+        pass_1: StageName = ("pass-1", self._plan.seed)
+        self._epochs_done[pass_1] = self._recipes["pass-1"].epochs
+        self._finished.add(pass_1)
+        self._now = self._recipes["pass-1"].seconds
         for _ in range(parallel):
-            self._begin_next()
+            self._advance(self._next_trial())
         while self._agenda:
             self._now, _, trial = heapq.heappop(self._agenda)
             self._advance(trial)
         return self._expectation()
 
-    def _begin_next(self) -> None:
+    def _next_trial(self) -> Trial | None:
         started = perf_counter()
         asked = self._study.ask()
         self._asks_s.append(perf_counter() - started)
-        if asked is not None:
-            self._advance(self._trial(asked))
+        return None if asked is None else self._trial(asked)
 
-    def _advance(self, trial: Trial) -> None:
-        try:
-            step = next(trial)
-        except StopIteration:
-            self._begin_next()
+    def _advance(self, trial: Trial | None) -> None:
+        """Let an accelerator's trial, and then others, go on until one works or waits."""
+        while trial is not None:
+            step = next(trial, None)
+            if step is None:
+                trial = self._next_trial()
+                continue
+            if isinstance(step, tuple):
+                self._waiting.setdefault(step, []).append(trial)
+            else:
+                self._schedule(trial, step)
             return
-        if isinstance(step, tuple):
-            self._waiting.setdefault(step, []).append(trial)
-        else:
-            self._schedule(trial, step)
 
     def _schedule(self, trial: Trial, seconds: float) -> None:
         heapq.heappush(self._agenda, (self._now + seconds, next(self._order), trial))
@@ -135,7 +166,7 @@ class _Simulation:
         climb = Climb(
             self._study.ladder, setting.choice, self._halving.judge if own_seed else lambda *_: None
         )
-        self._chains.append(self._full_chain(setting))
+        self._passes_alone.append(self._num_passes_alone(setting))
         try:
             yield from self._stage("pass-1", setting, None, climb)
             yield from self._stage("pass-2", setting, 0, climb)
@@ -145,22 +176,24 @@ class _Simulation:
             self._num_stopped += 1
             self._study.tell_stopped(asked, Measured(climb.chain, climb.reached), str(stop))
         else:
-            self._best = max(self._best, *climb.chain)
+            self._best = max(self._best, (max(climb.chain), self._rule.best_pass(climb.chain)))
             self._study.tell_complete(asked, Measured(climb.chain, climb.reached), {})
 
     def _stage(self, kind: StageKind, setting: Setting, pass_index: int | None, climb: Climb) -> Trial:
-        name = _stage_name(kind, setting, pass_index)
-        epochs, epoch_s = self._recipe[kind]
+        name, recipe = _stage_name(kind, setting, pass_index), self._recipes[kind]
         while name in self._held:
             yield name
         value = self._stand_in.value(setting.choice, setting.seed, pass_index)
         self._held.add(name)
         try:
-            for epoch in range(epochs):
+            for epoch in range(recipe.epochs):
                 if epoch >= self._epochs_done.get(name, 0):
-                    yield epoch_s
+                    yield recipe.epoch_s
                     self._epochs_done[name] = epoch + 1
-                climb.after_epoch(kind, epoch, self._stand_in.after_epoch(value, epoch, epochs))
+                climb.after_epoch(kind, epoch, self._stand_in.after_epoch(value, epoch, recipe.epochs))
+            if name not in self._finished:
+                yield recipe.closing_s
+                self._finished.add(name)
         finally:
             self._held.discard(name)
             for trial in self._waiting.pop(name, []):
@@ -168,7 +201,7 @@ class _Simulation:
         if pass_index is not None:
             climb.after_pass(pass_index, value)
 
-    def _full_chain(self, setting: Setting) -> int:
+    def _num_passes_alone(self, setting: Setting) -> int:
         """Pruning passes of a trial that nothing but the stop rule ends."""
         chain = [self._stand_in.value(setting.choice, setting.seed, 0)]
         while len(chain) <= setting.choice.passes and not self._rule.should_stop(chain):
@@ -176,34 +209,52 @@ class _Simulation:
         return len(chain) - 1
 
     def _expectation(self) -> Expectation:
-        recipe = self._recipe
-        done = Counter[StageKind]()
-        for name, epochs in self._epochs_done.items():
-            done[_kind(name)] += epochs
+        recipes, num_trials = self._recipes, len(self._passes_alone)
+        epochs, closings = Counter[StageKind](), Counter[StageKind](name[0] for name in self._finished)
+        for name, number in self._epochs_done.items():
+            epochs[name[0]] += number
         alone: dict[StageKind, int] = {
-            "pass-1": recipe["pass-1"][0] * len(self._chains),
-            "pass-2": recipe["pass-2"][0] * len(self._chains),
-            "prune": recipe["prune"][0] * sum(self._chains),
+            "pass-1": num_trials,
+            "pass-2": num_trials,
+            "prune": sum(self._passes_alone),
         }
-        whole = [name for name, epochs in self._epochs_done.items() if epochs == recipe[_kind(name)][0]]
+        winner = self._winner_stages()
         return Expectation(
-            epochs=sum(done.values()),
-            epochs_alone=sum(alone.values()),
-            seconds=sum(recipe[kind][1] * number for kind, number in done.items()),
-            seconds_alone=sum(recipe[kind][1] * number for kind, number in alone.items()),
+            epochs=sum(epochs.values()),
+            epochs_alone=_epochs(recipes, alone),
+            seconds=sum(
+                recipe.epoch_s * epochs[kind] + recipe.closing_s * closings[kind]
+                for kind, recipe in recipes.items()
+            ),
+            seconds_alone=_seconds(recipes, alone),
             wall_s=self._now,
-            num_stages=len(whole),
-            num_unfinished=len(self._epochs_done) - len(whole),
-            num_trials=len(self._chains),
+            num_stages=len(self._finished),
+            num_unfinished=len(self._epochs_done.keys() - self._finished),
+            num_trials=num_trials,
             num_stopped=self._num_stopped,
-            best=self._best,
+            best=self._best[0],
+            winner_stages=sum(winner.values()),
+            winner_epochs=_epochs(recipes, winner),
+            winner_s=_seconds(recipes, winner) + self._num_readings() * self._costs.reading_s,
             asks_s=tuple(self._asks_s),
         )
 
+    def _winner_stages(self) -> Mapping[StageKind, int]:
+        """What its refit trains; see core.trial.refit."""
+        is_refit = self._plan.space.protocol.validation == "clean"
+        return {"pass-1": 1, "pass-2": 1, "prune": self._best[1]} if is_refit else {}
 
-def _kind(name: StageName) -> StageKind:
-    kind: StageKind = name[0]
-    return kind
+    def _num_readings(self) -> int:
+        """Networks that read the test split: pass 1, pass 2 and a pruned winner, again where it is refit."""
+        return (2 + bool(self._best[1])) * (2 if self._winner_stages() else 1)
+
+
+def _epochs(recipes: Mapping[StageKind, _Recipe], stages: Mapping[StageKind, int]) -> int:
+    return sum(recipes[kind].epochs * number for kind, number in stages.items())
+
+
+def _seconds(recipes: Mapping[StageKind, _Recipe], stages: Mapping[StageKind, int]) -> float:
+    return sum(recipes[kind].seconds * number for kind, number in stages.items())
 
 
 def _stage_name(kind: StageKind, setting: Setting, pass_index: int | None) -> StageName:

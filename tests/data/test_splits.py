@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.data.protocols import PROTOCOLS
-from autohier.data.splits import check_split_sizes, default_held_out, split_clips
+from autohier.data.splits import (
+    SplitSizes,
+    check_split_sizes,
+    default_held_out,
+    published_split_sizes,
+    split_clips,
+)
 from autohier.data.store.reader import ClipTable
 from autohier.errors import InputError
 
@@ -126,6 +132,7 @@ def test_defaults_hold_out_what_trains(dataset: str) -> None:
         assert default_held_out(dataset, rule.name) == rule.default_held_out
         if rule.held_out_column == rule.column:
             assert set(rule.default_held_out) < rule.train
+            assert rule.num_to_hold_out == len(rule.train)
 
 
 def test_sizes_that_agree_are_passed_in_silence_and_others_told() -> None:
@@ -142,3 +149,44 @@ def test_a_wrong_ntu_split_is_told_with_both_published_sizes() -> None:
     assert "has 10 train / 5 test" in subject
     assert "40,320 / 16,560 (all clips) or 40,091 / 16,487" in subject
     assert "37,920 / 18,960 (all clips) or 37,646 / 18,932" in view
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "validation", "held_out", "sizes"),
+    [
+        # 3 of 20 subjects of 40,320 clips; 2 of 17 setups of 37,920, 4,461.2; 1 of 4 subjects of 431, 107.75.
+        ("ntu60", "cross-subject", "clean", (4, 19, 31), SplitSizes(34_272, 6_048, 16_560)),
+        ("ntu60", "cross-view", "clean", (5, 14), SplitSizes(33_459, 4_461, 18_960)),
+        ("utd-mhad", "cross-subject", "clean", (5,), SplitSizes(323, 108, 430)),
+        # All clips train, and a tenth of 16,560 validates.
+        ("ntu60", "cross-subject", "paper", (), SplitSizes(40_320, 1_656, 16_560)),
+        ("demo", "cross-subject", "clean", (9,), None),
+    ],
+)
+def test_what_a_complete_copy_holds(
+    dataset: str,
+    protocol: str,
+    validation: Literal["clean", "paper"],
+    held_out: tuple[int, ...],
+    sizes: SplitSizes | None,
+) -> None:
+    found = published_split_sizes(
+        dataset=dataset, protocol=protocol, validation=validation, held_out=held_out
+    )
+    assert found == sizes
+
+
+@pytest.mark.parametrize(
+    ("protocol", "held_out", "reason"),
+    [
+        ("cross-subject", (3,), r"subjects that train under cross-subject, but got \(3,\)"),
+        ("cross-view", tuple(range(1, 18)), r"holds out some of the 17 setups, but got \(1, 2"),
+        ("cross-view", (), r"holds out some of the 17 setups, but got \(\)"),
+        ("cross-set", (), "the protocol of ntu60 must be one of cross-subject, cross-view"),
+    ],
+)
+def test_what_no_complete_copy_can_hold_out_is_refused(
+    protocol: str, held_out: tuple[int, ...], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        published_split_sizes(dataset="ntu60", protocol=protocol, validation="clean", held_out=held_out)

@@ -199,19 +199,17 @@ def test_a_sweep_goes_on_when_the_one_that_opened_the_book_ends(tmp_path):
 
     opener = ray.remote(num_cpus=0)(Driver).remote()
     ray.get(opener.open.remote())
-    with (
-        lease_book_open(tmp_path, ttl_s=2.0),
-        leases_of(FIRST, tmp_path, ttl_s=2.0).hold(STAGE, nobody_is_in_the_way),
-    ):
-        lost = actor_of(tmp_path)
-        ray.kill(opener)
-        with pytest.raises(ray.exceptions.RayActorError, match="owner"):
-            while True:
-                ray.get(lost.__ray_ready__.remote())
-        waiter = Waiter(leases_of(SECOND, tmp_path))
-        assert waiter.waits()
-        assert actor_of(tmp_path) != lost
-    assert waiter.gets_it()
+    with lease_book_open(tmp_path, ttl_s=2.0):
+        with leases_of(FIRST, tmp_path, ttl_s=2.0).hold(STAGE, nobody_is_in_the_way):
+            lost = actor_of(tmp_path)
+            ray.kill(opener)
+            with pytest.raises(ray.exceptions.RayActorError, match="owner"):
+                while True:
+                    ray.get(lost.__ray_ready__.remote())
+            waiter = Waiter(leases_of(SECOND, tmp_path))
+            assert waiter.waits()
+            assert actor_of(tmp_path) != lost
+        assert waiter.gets_it()
 
 
 def test_without_a_book_a_stage_is_computed_all_the_same(tmp_path, monkeypatch, caplog):

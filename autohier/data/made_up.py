@@ -1,0 +1,72 @@
+"""Made-up frames: what a speed is measured on where a dataset is not prepared.
+
+Legend: T frames, H W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_BLOTS, _GRAIN, _JPEG_QUALITY = 32, 6.0, 90
+"""Blots along each side of a frame and its deviation in grey levels, so that JPEGs have a usual size."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpClips:
+    """Clips of one frame, which is decoded as a real one is. Implements data.batches.FrameStore.
+
+    Args:
+        label: int64 class of every clip.
+        jpeg: the frame.
+        channels: C, 1 or 3.
+    """
+
+    label: NDArray[np.int64]
+    jpeg: bytes
+    channels: int
+
+    @classmethod
+    def of(cls, num_clips: int, *, num_classes: int, size_px: int, channels: int) -> MadeUpClips:
+        """Clips of all classes in turn, of square frames."""
+        random = np.random.default_rng(0)
+        blots = random.integers(0, 256, (_BLOTS, _BLOTS, 3), dtype=np.uint8)
+        smooth = np.asarray(Image.fromarray(blots).resize((size_px, size_px), Image.Resampling.BICUBIC))
+        grained = (smooth + random.normal(0, _GRAIN, smooth.shape)).clip(0, 255).astype(np.uint8)
+        buffer = io.BytesIO()
+        frame = Image.fromarray(grained).convert(_mode(channels))
+        frame.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+        return cls(np.arange(num_clips) % num_classes, buffer.getvalue(), channels)
+
+    @property
+    def clips(self) -> MadeUpClips:
+        """What is known of every clip: its class."""
+        return self
+
+    def num_kept(self, row: int) -> int:  # noqa: ARG002
+        """One frame stands for all."""
+        return 1
+
+    def frames(
+        self,
+        row: int,  # noqa: ARG002
+        positions: Sequence[int],
+        *,
+        size_px: int | None = None,
+    ) -> NDArray[np.uint8]:
+        """Decode the frame as often as frames are asked for: uint8 [T, H, W, C]."""
+        return np.stack([self._decode(size_px) for _ in positions])
+
+    def _decode(self, size_px: int | None) -> NDArray[np.uint8]:
+        with Image.open(io.BytesIO(self.jpeg)) as image:
+            decoded = image.resize((size_px, size_px)) if size_px else image
+            return np.asarray(decoded.convert(_mode(self.channels))).reshape(*decoded.size, self.channels)
+
+
+def _mode(channels: int) -> str:
+    return "L" if channels == 1 else "RGB"

@@ -1,0 +1,76 @@
+"""``autohier plan``: what a sweep will cost."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from command_line import Autohier
+from tiny_clips import SPACE_FILE
+
+
+def mean_of(out: str, quantity: str) -> float:
+    """The number behind the first line of a quantity."""
+    found = re.search(rf"^{re.escape(quantity)}\s+([\d,.]+)  ", out, flags=re.MULTILINE)
+    assert found, out
+    return float(found[1].replace(",", ""))
+
+
+def test_given_costs_are_counted_and_nothing_is_measured(autohier: Autohier, tmp_path: Path) -> None:
+    # One setting of the space's own, 60 s an epoch: 20 + 20 + 4 * 10 epochs at most, and a refit of as many.
+    ended = autohier(
+        *("plan", "ntu60", "--trials", 1, "--accelerators", 2, "--seconds-per-epoch", 60, "--data", tmp_path)
+    )
+    assert ended.code == 0
+    assert ended.err.splitlines() == [f"simulating sweep {number} of 5 ..." for number in range(1, 6)]
+    epochs, hours = mean_of(ended.out, "epochs"), mean_of(ended.out, "accelerator-hours at work")
+    assert 2 * (20 + 20) + 2 * 10 <= epochs <= 2 * (20 + 20 + 4 * 10)
+    assert hours == pytest.approx(epochs / 60, abs=0.01)
+    # A single trial shares nothing, leaves an accelerator idle, and is not stopped.
+    assert mean_of(ended.out, "  that is so many times as many") == 1
+    assert mean_of(ended.out, "  at work, %") == 50
+    assert mean_of(ended.out, "trials stopped early") == 0
+    assert "clips: 34,272 train, 6,048 validate, 16,560 test (the published numbers)" in ended.out
+    assert "an epoch: pass 1 60 s, pass 2 60 s, pruning 60 s (given)" in ended.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_prepared_clips_are_measured(autohier: Autohier, tiny_data: Path) -> None:
+    ended = autohier("plan", SPACE_FILE, "--trials", 3, "--data", tiny_data, "--sampler", "random")
+    assert ended.code == 0
+    assert "measuring pass 1 on " in ended.err
+    assert f"clips: 72 train, 24 validate, 48 test (prepared in {tiny_data / 'demo'})" in ended.out.replace(
+        "\n  ", " "
+    )
+    assert "(measured on " in ended.out
+    assert "tiny: 3 settings, stopping halving, sampler random\n" in ended.out
+
+
+def test_without_stopping_nothing_is_stopped(autohier: Autohier, tiny_data: Path) -> None:
+    ended = autohier(
+        *("plan", SPACE_FILE, "--trials", 12, "--data", tiny_data, "--sampler", "random"),
+        *("--seconds-per-epoch", 1, "--stopping", "none"),
+    )
+    assert mean_of(ended.out, "trials stopped early") == 0
+    assert mean_of(ended.out, "  that is so many times as many") > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("demo",),
+            r"^demo must be prepared, as its number of clips is not published: run 'autohier prepare",
+        ),
+        (("ntu6",), r"^unknown space, but got 'ntu6'"),
+        (("ntu60", "--sampler", "cma"), r"^plan: sampler: "),
+        (("ntu60", "--set", "recognizer.name=resnet"), r"^the recognizer must be a known one"),
+        (("ntu60", "--set", "protocol.held_out=[3]"), r"^clean validation holds out subjects that train"),
+    ],
+)
+def test_what_is_wrong_is_told_on_one_line(
+    autohier: Autohier, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    assert re.search(told, autohier("plan", "--data", tmp_path, *arguments).error)

@@ -1,0 +1,90 @@
+"""The text of a forecast, from numbers that are made by hand."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from autohier.data.splits import SplitSizes
+from autohier.sweep.forecast import Forecast
+from autohier.sweep.simulation import EpochCosts, Expectation
+from autohier.sweep.standin import StandIn
+from plans import make_plan
+
+GOLDEN = Path(__file__).parent / "golden" / "plan.txt"
+ACCEPT = "AUTOHIER_ACCEPT_GOLDEN"
+HOUR_S = 3600
+
+SWEEP = Expectation(
+    epochs=1000,
+    epochs_alone=3950,
+    seconds=90 * HOUR_S,
+    seconds_alone=390 * HOUR_S,
+    wall_s=15 * HOUR_S,
+    num_stages=47,
+    num_unfinished=10,
+    num_trials=64,
+    num_stopped=30,
+    best=0.96,
+    winner_stages=3,
+    winner_epochs=50,
+    winner_s=10 * HOUR_S,
+    asks_s=(),
+)
+
+
+def forecast(folder):
+    return Forecast(
+        plan=make_plan(folder, trials=64),
+        accelerators=8,
+        sizes=SplitSizes(34_272, 6_048, 16_560),
+        sizes_from="the published numbers",
+        costs=EpochCosts(pass_1_s=360, pass_2_s=400, pruning_s=90),
+        costs_from="given",
+        stand_in=StandIn(reference=(2, 4), num_validation_clips=6_048),
+        stage_bytes=200_000_000,
+        sweeps=(SWEEP, replace(SWEEP, epochs=1200, num_stopped=33, seconds=110 * HOUR_S)),
+    )
+
+
+def test_what_the_sweeps_come_to(tmp_path):
+    # The winner's 10 hours and 50 epochs are in all: 100 and 120 hours, where each for itself takes 400.
+    # On disk 47 + 3 finished stages and 10 checkpoints of three times the weights: 80 * 0.2 GB.
+    assert forecast(tmp_path).quantities == {
+        "accelerator-hours at work": [100, 120],
+        "  each trial for itself, to its end": [400, 400],
+        "  that is so many times as many": [4, 400 / 120],
+        "hours on 8 accelerators": [25, 25],
+        "  at work, %": [100 * 100 / (8 * 25), 100 * 120 / (8 * 25)],
+        "GB on disk": [16, 16],
+        "epochs": [1050, 1250],
+        "  each for itself, to its end": [4000, 4000],
+        "trials stopped early": [30, 33],
+    }
+
+
+def test_the_text_reads_as_agreed(tmp_path):
+    text = forecast(tmp_path).text() + "\n"
+    if os.environ.get(ACCEPT):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8"), (
+        f"the forecast has changed; if it is meant to, run `{ACCEPT}=1 pytest {Path(__file__).name}` "
+        f"and commit {GOLDEN.name}"
+    )
+
+
+def test_epochs_that_cost_nothing_have_a_ratio(tmp_path):
+    free = replace(SWEEP, seconds=0, seconds_alone=0, wall_s=0, winner_s=0)
+    quantities = replace(forecast(tmp_path), sweeps=(free,)).quantities
+    assert quantities["  that is so many times as many"] == [1]
+
+
+def test_small_and_large_numbers_are_readable(tmp_path):
+    told = replace(
+        forecast(tmp_path),
+        accelerators=1,
+        costs=EpochCosts(pass_1_s=1.234, pass_2_s=150, pruning_s=1_000_000),
+        sweeps=(replace(SWEEP, seconds=12345 * HOUR_S, wall_s=100, winner_s=0.0),),
+    ).text()
+    assert "12,345" in told
+    assert "hours on 1 accelerator  " in told
+    assert "pass 1 1.23 s, pass 2 2.5 min, pruning 11.6 days" in told
