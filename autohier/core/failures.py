@@ -19,8 +19,12 @@ from autohier.errors import (
 
 _MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 """What torch says, by device; some of its kinds of memory have no error class of their own."""
-_DISK_FULL_TEXT = "No space left on device"
-"""For libraries that drop the error number."""
+_NO_ROOM = {
+    errno.ENOSPC: "No space left on device",
+    errno.EDQUOT: "quota exceeded",
+    errno.EFBIG: "File too large",
+}
+"""On the disk, in the user's share of it, in what a file may grow to. Some libraries keep the text alone."""
 
 
 def failure_class(error: Exception) -> FailureClass:
@@ -28,7 +32,7 @@ def failure_class(error: Exception) -> FailureClass:
 
     * "out of memory": the device's or the machine's;
     * "not a number": training diverged, by the fault of the setting;
-    * "disk full";
+    * "disk full", or the user's share of it;
     * "bad data": clips, stages or weights that are missing, damaged or not those that are asked for, and
       files that cannot be read or written;
     * "lost process": a process died that worked for the trial;
@@ -64,4 +68,4 @@ def breaks_device(error: Exception) -> bool:
 
 def _is_disk_full(error: Exception) -> bool:
     number = error.errno if isinstance(error, OSError) else None
-    return number in {errno.ENOSPC, errno.EDQUOT} or _DISK_FULL_TEXT in str(error)
+    return number in _NO_ROOM or any(text in str(error) for text in _NO_ROOM.values())

@@ -37,6 +37,7 @@ NO_CUBLAS = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(h
         (DivergedError("the losses must be finite"), "not a number"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk full"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full"),
+        (OSError(errno.EFBIG, "File too large"), "disk full"),
         (OSError(FULL_DISK), "disk full"),
         (ClipError("a clip must be readable"), "bad data"),
         (StageDamagedError("a stage must be whole"), "bad data"),
