@@ -10,26 +10,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
     from sweeps import Sweeps
 
 
 @pytest.fixture(scope="session")
-def ray_address() -> Iterator[str]:
-    """The address of a cluster of two cores."""
+def ray_cluster() -> Iterator[Cluster]:
+    """A cluster with a machine of two cores, to which tests may add others."""
     from autohier.sweep.cluster import be_quiet
 
     be_quiet()
     import ray
+    from ray.cluster_utils import Cluster
 
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=100 << 20,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    yield ray.get_runtime_context().gcs_address
+    options = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 100 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args=options)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    yield cluster
     ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def ray_address(ray_cluster: Cluster) -> str:
+    """Where drivers join it."""
+    address: str = ray_cluster.address
+    return address
 
 
 @pytest.fixture

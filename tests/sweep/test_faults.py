@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -23,7 +24,11 @@ from safetensors.torch import load
 
 from sweeps import PATIENCE_S, Sweeps, finish
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 TRIALS = 3
+INTERRUPTED = 130
 OPTIONS = (
     *("--trials", str(TRIALS), "--parallel", "1"),
     *("--set", "pass_1.epochs=5", "--set", "pass_2.epochs=8", "--set", "pruning.epochs=5"),
@@ -115,7 +120,12 @@ def command_line(pid: int) -> bytes:
 def stop_driver(number: signal.Signals) -> Callable[[Disturbed], None]:
     def act(sweep: Disturbed) -> None:
         os.kill(sweep.driver.pid, number)
-        sweep.driver.communicate(timeout=PATIENCE_S)
+        out, err = sweep.driver.communicate(timeout=PATIENCE_S)
+        if number == signal.SIGKILL:
+            assert sweep.driver.returncode == -signal.SIGKILL
+        else:
+            assert sweep.driver.returncode == INTERRUPTED, out + err
+            assert "autohier resume sweeps/faulty" in out
         deadline = time.monotonic() + PATIENCE_S
         while sweep.workers():  # they outlive a killed driver by a moment, in which they may end an epoch
             assert time.monotonic() < deadline, "the trials of a killed driver go on"
@@ -195,6 +205,32 @@ def test_the_sweep_ends_as_if_nothing_had_happened(sweeps: Sweeps, undisturbed: 
     # What the trial had trained that was disturbed, to its last epoch checkpoint, was not trained again.
     if "bit" not in fault:
         assert expected.epochs_computed.sum() - trials.epochs_computed.sum() == taken_over
+
+
+def test_a_machine_may_be_lost_with_its_trials(
+    sweeps: Sweeps, undisturbed: Path, ray_cluster: Cluster
+) -> None:
+    import ray
+
+    class Idle:
+        """Holds the cores of the machine that stays, so that all begins on the other one."""
+
+    holder = ray.remote(num_cpus=2)(Idle).remote()
+    ray.get(holder.__ray_ready__.remote())
+    machine = ray_cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
+    sweep = Disturbed(sweeps, sweeps.search("faulty", *OPTIONS), "pass-2")
+    sweep.wait_for(sweep.in_the_middle)
+
+    ray_cluster.remove_node(machine, allow_graceful=False)
+    taken_over = sweep.epochs_in_no_record()
+    ray.kill(holder)
+
+    finish(sweep.driver)
+    same(undisturbed, sweep.folder)
+    trials = pd.read_parquet(sweep.folder / "records" / "trials")
+    expected = pd.read_parquet(undisturbed / "records" / "trials")
+    # The trial's process outlives its machine's by a moment, in which it may end another epoch.
+    assert expected.epochs_computed.sum() - trials.epochs_computed.sum() >= taken_over >= 2
 
 
 def same(undisturbed: Path, folder: Path) -> None:
