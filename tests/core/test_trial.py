@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,17 @@ class TestStopRule:
 
 
 class TestSharing:
+    def test_where_nothing_is_pruned_the_scope_makes_no_difference(
+        self, tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        FakeStages().install(monkeypatch)
+        keys = []
+        for scope, ratio in itertools.product(("altogether", "by-layer"), (0.0, 0.25)):
+            setting = tiny_setting(scope=scope, ratio=ratio, passes=1)
+            keys.append(run(setting, tiny_clips, Path("nowhere")).stages[-1].key)
+        assert keys[0] == keys[2]
+        assert len(set(keys)) == 3
+
     @pytest.mark.parametrize("passes", [0, 1, 2])
     def test_trials_that_differ_in_their_cap_share_all_they_have_in_common(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, passes: int

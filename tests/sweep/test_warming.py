@@ -1,0 +1,79 @@
+"""A new study is told what an earlier sweep found, once, in its own parameters."""
+
+import pytest
+
+from autohier.errors import InputError
+from autohier.settings.loading import load_space
+from autohier.settings.sweep import Provenance
+from autohier.sweep.folder import SweepFolder
+from autohier.sweep.storage import open_storage
+from autohier.sweep.study import Measured, SweepStudy
+from autohier.sweep.warming import results_of
+from plans import make_plan
+
+PROVENANCE = Provenance(
+    autohier="0",
+    python="3",
+    torch="2",
+    ray="2",
+    optuna="5",
+    git_commit=None,
+    command=("autohier",),
+    created_at="2026-01-01T12:00:00+00:00",
+)
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A finished sweep of the demo: two known settings, a chain of two passes and one that was stopped."""
+    plan = make_plan(tmp_path, trials=2)
+    folder = SweepFolder(tmp_path / "earlier")
+    folder.path.mkdir()
+    folder.write_plan(plan, PROVENANCE)
+    study = SweepStudy(plan, open_storage(None, folder.journal_file))
+    study.tell_complete(study.ask(), Measured([0.5, 0.6, 0.55], {1: 0.5, 2: 0.6, 3: 0.6}), {})
+    study.tell_stopped(study.ask(), Measured([], {0: 0.3}), "too weak")
+    return folder.path
+
+
+def told(study):
+    return [(trial.params["passes"], trial.value) for trial in study._trials()]
+
+
+def test_complete_settings_and_what_they_say_of_shorter_chains_are_told(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.warm(results_of(earlier, plan.space))
+    # The stopped one tells nothing: how far it came depends on those that it was compared with.
+    assert told(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+    assert (study.num_asks(), study.num_finished()) == (0, 0)
+    assert {trial.user_attrs["warm_from"] for trial in study._trials()} == {
+        f"sweep {number}" for number in (0, 1, 2, 3)
+    }
+
+
+def test_a_driver_may_die_while_it_tells(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    results = results_of(earlier, plan.space)
+    dead = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    dead.warm(results[:2])
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.warm(results)
+    assert told(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+
+
+def test_settings_that_the_new_space_cannot_draw_are_left_out(earlier):
+    space = load_space("demo", ["search.max_passes=1", "known=[]"])
+    results = results_of(earlier, space)
+    assert [(trial.params["passes"], trial.value) for trial in results] == [(0, 0.5), (1, 0.6)]
+
+
+def test_a_sweep_of_another_protocol_is_not_comparable(earlier):
+    space = load_space("demo", ["protocol.validation=paper"])
+    with pytest.raises(InputError, match="--warm-from must name a sweep of the same protocol"):
+        results_of(earlier, space)
+
+
+def test_a_sweep_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputError, match="a sweep must exist"):
+        results_of(tmp_path / "nowhere", load_space("demo"))
