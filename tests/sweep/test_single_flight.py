@@ -34,7 +34,7 @@ def start(sweeps):
     """Starts a sweep of two settings that share their pass 2, and runs both at a time."""
     space = sweeps.folder / "tiny.toml"
     space.write_text(SPACE_FILE.read_text() + TWIN)
-    fixed = ("--trials", "2", "--parallel", "2", "--set", "search.weight_ratios=[0.5]")
+    fixed = ("--trials", "2", "--parallel", "2", "--stopping", "none", "--set", "search.weight_ratios=[0.5]")
     # Without clean validation there is no refit, which nobody shares.
     fixed += ("--set", "protocol.validation=paper")
     fixed += ("--set", f"pass_2.epochs={EPOCHS}", "--set", "search.ratios=[0.1, 0.25]")
@@ -71,7 +71,7 @@ def kept_epochs(sweeps):
 def pid_of(folder, trial):
     """The process that runs a trial now, by the name of the curves it writes."""
     *_, curves = sorted((folder / "tensorboard" / trial).glob("*.curves"))
-    return int(re.search(r"\.(\d+)\.\d+\.curves$", curves.name)[1])
+    return int(re.search(r"\.(\d+)\.[0-9a-f]{8}\.curves$", curves.name)[1])
 
 
 def test_a_shared_stage_is_trained_once_also_where_the_book_of_leases_is_lost(sweeps, start):
