@@ -27,7 +27,7 @@ _OPTIONS = (
     *("--parallel", "1", "--trials", "4"),
     *("--set", "clips.num_frames=2", "--set", "clips.resize_px=16", "--set", "clips.crop_px=14"),
     *("--set", "clips.test_sets=1", "--set", "pass_1.epochs=3", "--set", "pass_2.epochs=4"),
-    *("--set", "pruning.epochs=2", "--set", "search.max_passes=2", "--set", "protocol.validation=paper"),
+    *("--set", "pruning.epochs=2", "--set", "protocol.validation=paper"),
 )
 _COMMAND = "import signal; signal.signal(2, signal.default_int_handler); "
 _COMMAND += "from autohier.cli.main import main; main()"
@@ -62,7 +62,7 @@ def finish(folder: Path, data: Path) -> float:
     """Run a sweep to its end; seconds it took."""
     started = time.monotonic()
     if start(folder, data).wait(_LONGEST_S):
-        sys.exit(f"a sweep must end well: {(folder / 'errors.txt').read_text()}")
+        sys.exit("a sweep must end well: " + (folder / "errors.txt").read_text())
     return time.monotonic() - started
 
 
@@ -82,7 +82,7 @@ def _works_in(pid: int, folder: Path) -> bool:
 
 
 def disturb(folder: Path, data: Path, chance: random.Random, longest_s: float) -> list[str]:
-    """Run a sweep to its end through kills at random moments; what was killed."""
+    """Run a sweep to its end through kills, each within so many seconds of the last; what was killed."""
     killed: list[str] = []
     while True:
         driver = start(folder, data)
@@ -144,7 +144,7 @@ def main() -> None:
             folder = folders / f"killed-{num_sweeps}"
             folder.mkdir()
             started = time.monotonic()
-            killed += disturb(folder, data, chance, longest_s)
+            killed += disturb(folder, data, chance, longest_s / 4)
             num_sweeps += 1
             different += differences(undisturbed, folder)
             print(f"sweep {num_sweeps}: {len(killed)} kills, {time.monotonic() - started:.0f} s", flush=True)

@@ -1,0 +1,42 @@
+"""The verdict of the run of random kills; the run itself takes minutes."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "random_kills.py"
+
+
+@pytest.fixture(scope="module")
+def random_kills():
+    spec = importlib.util.spec_from_file_location("random_kills", BENCHMARK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_records(folder, ignored, **rows):
+    for kind, columns in ignored.items():
+        path = folder / "sweeps" / "killed" / "records" / kind
+        path.mkdir(parents=True)
+        known = {name: [1.0, 2.0] for name in columns} | {"accuracy": [0.5, 0.6]}
+        pd.DataFrame(known | rows.get(kind, {})).to_parquet(path / "part.parquet")
+    return folder
+
+
+def test_times_do_not_count_and_accuracies_do(random_kills, tmp_path):
+    one = write_records(tmp_path / "one", random_kills._UNTIMED)
+    slower = write_records(tmp_path / "slower", random_kills._UNTIMED, epochs={"seconds": [9.0, 9.0]})
+    other = write_records(tmp_path / "other", random_kills._UNTIMED, stages={"accuracy": [0.5, 0.7]})
+    assert random_kills.differences(one, slower) == []
+    assert random_kills.differences(one, other) == ["stages"]
+
+
+def test_it_says_what_was_killed(random_kills):
+    killed = ["worker", "driver by SIGINT", "worker"]
+    assert random_kills.report(killed, 2, []) == [
+        "3 kills in 2 sweeps (1 x driver by SIGINT, 2 x worker): no record differs"
+    ]
+    assert random_kills.report(killed, 2, ["tests"])[0].endswith("records differ: tests")
