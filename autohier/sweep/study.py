@@ -43,7 +43,7 @@ from autohier.sweep.ledger import (
 )
 from autohier.sweep.reuse import shorter_chains
 
-_CHOICE, _FAILURE, _TAKEN_BACK = "choice", "failure", "taken_back"
+_CHOICE, _FACTS, _FAILURE, _TAKEN_BACK = "choice", "facts", "failure", "taken_back"
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
@@ -144,9 +144,9 @@ class SweepStudy:
         Args:
             asked: the setting it ran.
             measured: what it measured.
-            facts: kept with the trial.
+            facts: kept with the trial, under one name, as each name costs a write to the disk.
         """
-        self._tell(asked, TrialState.COMPLETE, measured, facts)
+        self._tell(asked, TrialState.COMPLETE, measured, {_FACTS: dict(facts)})
 
     def tell_stopped(self, asked: Asked, measured: Measured, reason: str) -> None:
         """A trial was stopped at a rung: what it reached there is its value; its setting counts as tried."""

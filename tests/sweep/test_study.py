@@ -58,7 +58,7 @@ def test_the_value_of_a_trial_is_the_highest_of_its_chain(tmp_path):
     # Step 0 is within pass 2, which nobody told of here; passes count with the best so far.
     assert trial.intermediate_values == {1: 0.5, 2: 0.6, 3: 0.6}
     assert trial.user_attrs["chain"] == [0.5, 0.6, 0.4]
-    assert trial.user_attrs["kept_pass"] == 1
+    assert trial.user_attrs["facts"] == {"kept_pass": 1}
     assert study.setting(0) == asked.setting
 
 
