@@ -144,7 +144,7 @@ def main() -> None:
             folder = folders / f"killed-{num_sweeps}"
             folder.mkdir()
             started = time.monotonic()
-            killed += disturb(folder, data, chance, longest_s / 4)
+            killed += disturb(folder, data, chance, longest_s / 2)
             num_sweeps += 1
             different += differences(undisturbed, folder)
             print(f"sweep {num_sweeps}: {len(killed)} kills, {time.monotonic() - started:.0f} s", flush=True)
