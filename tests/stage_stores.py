@@ -15,11 +15,10 @@ from autohier.core.stages.store import StageStore
 from autohier.core.trial import TrialOutcome
 from autohier.records.rows import complete_row
 from autohier.records.writer import RecordWriter
-from autohier.settings.sweep import Provenance
 from autohier.sweep.folder import SweepFolder
 from fake_outcomes import MINUTE, START, fake_outcome, fake_row
 from fake_stages import INPUTS
-from plans import make_plan
+from plans import make_plan, make_provenance
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -54,17 +53,7 @@ def use(path: Path, used: datetime) -> Path:
 def make_sweep(out: Path, name: str, *outcomes: TrialOutcome, created: datetime = LONG_AGO) -> SweepFolder:
     """A sweep with a complete trial for every outcome: t0000, t0001, ..."""
     folder = SweepFolder(out / name)
-    provenance = Provenance(
-        autohier="0",
-        python="3",
-        torch="2",
-        ray="2",
-        optuna="5",
-        git_commit=None,
-        command=("autohier",),
-        created_at=created.isoformat(),
-    )
-    folder.write_plan(make_plan(out, name=name), provenance)
+    folder.write_plan(make_plan(out, name=name), make_provenance(created.isoformat()))
     writer = RecordWriter(folder.records)
     for number, outcome in enumerate(outcomes):
         row = complete_row(fake_row(f"t{number:04d}"), outcome, START + MINUTE)

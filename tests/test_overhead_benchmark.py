@@ -1,19 +1,13 @@
 """The arithmetic of the benchmark of trials that do nothing; the trials themselves take minutes."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "overhead.py"
+from benchmark_modules import load_benchmark
 
 
 @pytest.fixture(scope="module")
 def overhead():
-    spec = importlib.util.spec_from_file_location("overhead", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("overhead")
 
 
 def test_it_tells_the_median_per_trial_and_the_ratio(overhead):

@@ -1,20 +1,14 @@
 """The verdict of the run of random kills; the run itself takes minutes."""
 
-import importlib.util
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "random_kills.py"
+from benchmark_modules import load_benchmark
 
 
 @pytest.fixture(scope="module")
 def random_kills():
-    spec = importlib.util.spec_from_file_location("random_kills", BENCHMARK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("random_kills")
 
 
 def write_records(folder, ignored, **rows):

@@ -15,6 +15,7 @@ from autohier.core.pruning import FilterMasks, choose_filters
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind
+from autohier.core.stages.running import open_feed
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import Device, open_device
 from autohier.core.training.evaluation import evaluate
@@ -174,18 +175,13 @@ def open_made_up(space: Space, device_name: str) -> tuple[Device, Feed]:
     channels, batch_size = channels_of(space), space.optimisation.batch_size
     rows = np.arange(_MOST_BATCHES * batch_size)
     store = MadeUpClips.of(len(rows), num_classes=space.num_classes, size_px=_PREPARED_PX, channels=channels)
-    feed = Feed(
-        store=store,
-        split=Split(rows, rows, rows),
+    feed = open_feed(
+        clips,
+        store,
+        Split(rows, rows, rows),
         channels=channels,
-        num_frames=clips.num_frames,
-        resize_px=clips.resize_px,
-        crop_px=clips.crop_px,
-        min_scale=clips.min_scale,
-        flip=clips.flip,
-        test_sets=clips.test_sets,
         batch_size=batch_size,
-        device=device.torch_device,
+        device=device,
         num_threads=num_threads,
     )
     return device, feed

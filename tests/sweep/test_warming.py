@@ -4,23 +4,11 @@ import pytest
 
 from autohier.errors import InputError
 from autohier.settings.loading import load_space
-from autohier.settings.sweep import Provenance
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.storage import open_storage
 from autohier.sweep.study import Measured, SweepStudy
 from autohier.sweep.warming import results_of
-from plans import make_plan
-
-PROVENANCE = Provenance(
-    autohier="0",
-    python="3",
-    torch="2",
-    ray="2",
-    optuna="5",
-    git_commit=None,
-    command=("autohier",),
-    created_at="2026-01-01T12:00:00+00:00",
-)
+from plans import make_plan, make_provenance
 
 
 @pytest.fixture
@@ -29,7 +17,7 @@ def earlier(tmp_path):
     plan = make_plan(tmp_path, trials=2)
     folder = SweepFolder(tmp_path / "earlier")
     folder.path.mkdir()
-    folder.write_plan(plan, PROVENANCE)
+    folder.write_plan(plan, make_provenance())
     study = SweepStudy(plan, open_storage(None, folder.journal_file))
     study.tell_complete(study.ask(), Measured([0.5, 0.6, 0.55], {1: 0.5, 2: 0.6, 3: 0.6}), {})
     study.tell_stopped(study.ask(), Measured([], {0: 0.3}), "too weak")

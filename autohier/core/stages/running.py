@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,12 +33,13 @@ from autohier.core.training.feed import Feed
 from autohier.core.training.loop import EpochListener, train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
-from autohier.data.splits import split_clips
+from autohier.data.batches import FrameStore
+from autohier.data.splits import Split, split_clips
 from autohier.data.store.reader import ClipStore
 from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.settings.parts import OptimisationSettings
+from autohier.settings.parts import ClipSettings, OptimisationSettings
 
 _LOG = logging.getLogger(__name__)
 _HALVES = 2
@@ -73,18 +74,13 @@ class StageContext:
             held_out=basis.protocol.held_out or (),
             seed=basis.seed,
         )
-        return Feed(
-            store=self.clips,
-            split=split.training_on_all() if basis.all_training_clips else split,
+        return open_feed(
+            basis.clips,
+            self.clips,
+            split.training_on_all() if basis.all_training_clips else split,
             channels=basis.network.in_channels,
-            num_frames=basis.clips.num_frames,
-            resize_px=basis.clips.resize_px,
-            crop_px=basis.clips.crop_px,
-            min_scale=basis.clips.min_scale,
-            flip=basis.clips.flip,
-            test_sets=basis.clips.test_sets,
             batch_size=batch_size,
-            device=self.device.torch_device,
+            device=self.device,
             num_threads=self.num_threads,
         )
 
@@ -106,6 +102,33 @@ class StageContext:
             weights=self.weights_path,
             seed=seed,
         )
+
+
+def open_feed(
+    clips: ClipSettings,
+    store: FrameStore,
+    split: Split,
+    *,
+    channels: int,
+    batch_size: int,
+    device: Device,
+    num_threads: int,
+) -> Feed:
+    """A split of a store as the settings of clips have it read."""
+    return Feed(
+        store=store,
+        split=split,
+        channels=channels,
+        num_frames=clips.num_frames,
+        resize_px=clips.resize_px,
+        crop_px=clips.crop_px,
+        min_scale=clips.min_scale,
+        flip=clips.flip,
+        test_sets=clips.test_sets,
+        batch_size=batch_size,
+        device=device.torch_device,
+        num_threads=num_threads,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +178,19 @@ def run_stage(
         StageDamagedError: where the stage it starts from is gone or damaged; nothing is reported then.
     """
     batch_size = inputs.optimisation.batch_size
-    ways = [inputs, in_micro_batches(inputs, _HALVES)][:batch_size]
-    for way in next(([way] for way in ways if context.store.holds(kind, stage_key(kind, way))), ways):
+    order = _Order(kind, inputs, context, prepare, parent_key, pass_index)
+    ways = [order, replace(order, inputs=in_micro_batches(inputs, _HALVES))][:batch_size]
+    for way in next(([way] for way in ways if context.store.holds(kind, way.key)), ways):
         try:
-            return _run_once(kind, way, context, prepare, parent_key=parent_key, pass_index=pass_index)
+            return _find_or_compute(way)
         except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            part = -(-batch_size // num_micro_batches(way))
+            part = -(-batch_size // num_micro_batches(way.inputs))
             told = f"{type(error).__name__}: {error} ({part} of {batch_size} clips at a time)"
         # The error is gone here, and with it the calls that it came through, which held the tensors.
         context.device.free_memory()
-        context.store.partial(kind, stage_key(kind, way)).remove()
+        context.store.partial(kind, way.key).remove()
         _LOG.warning("%s ran out of memory: %s", stage_label(kind, pass_index), told)
     raise OutOfMemoryError(
         f"{stage_label(kind, pass_index)} must fit the memory",
@@ -175,16 +199,24 @@ def run_stage(
     )
 
 
-def _run_once(
-    kind: StageKind,
-    inputs: StageInputs,
-    context: StageContext,
-    prepare: Callable[[], Lesson],
-    *,
-    parent_key: str | None,
-    pass_index: int,
-) -> StageResult:
-    key = stage_key(kind, inputs)
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A stage that is asked for; see run_stage."""
+
+    kind: StageKind
+    inputs: StageInputs
+    context: StageContext
+    prepare: Callable[[], Lesson]
+    parent_key: str | None
+    pass_index: int
+
+    @property
+    def key(self) -> str:
+        return stage_key(self.kind, self.inputs)
+
+
+def _find_or_compute(order: _Order) -> StageResult:
+    kind, key, context, pass_index = order.kind, order.key, order.context, order.pass_index
     found = context.store.find(kind, key)
     if found is None:
         with context.leases.hold(
@@ -193,7 +225,7 @@ def _run_once(
             # Whoever held the lease before may have published the stage.
             found = context.store.find(kind, key)
             if found is None:
-                return _compute(kind, key, inputs, context, prepare, parent_key, pass_index)
+                return _compute(order)
     context.reporter.stage_started(kind, pass_index, reused=True)
     context.store.partial(kind, key).remove()  # left by a process that trained the same stage and was slower
     for metrics in found.epochs:
@@ -202,18 +234,12 @@ def _run_once(
     return found
 
 
-def _compute(
-    kind: StageKind,
-    key: str,
-    inputs: StageInputs,
-    context: StageContext,
-    prepare: Callable[[], Lesson],
-    parent_key: str | None,
-    pass_index: int,
-) -> StageResult:
+def _compute(order: _Order) -> StageResult:
+    kind, key, context, pass_index = order.kind, order.key, order.context, order.pass_index
+    inputs = order.inputs
     checkpoint = context.store.partial(kind, key)
     # Told after it is prepared: a stage whose parent is gone has not begun.
-    lesson = prepare()
+    lesson = order.prepare()
     feed = context.feed(inputs.basis, inputs.optimisation.batch_size)
     context.reporter.stage_started(kind, pass_index, reused=False)
     network = context.device.prepare(lesson.network)
@@ -241,7 +267,7 @@ def _compute(
     result = StageResult(
         kind=kind,
         key=key,
-        parent_key=parent_key,
+        parent_key=order.parent_key,
         pass_index=pass_index,
         hierarchy=lesson.hierarchy,
         epochs=epochs,
