@@ -1,19 +1,23 @@
 """Drawing a setting: Optuna's samplers over what a sweep has seen.
 
-The sampler works on a study of its own in memory, built for the ask from a bounded number of observations.
-So a draw costs the same in a long sweep as in a short one, leaves no trace where its setting is not wanted,
-and depends on nothing but its arguments.
+A sampler sees a bounded number of observations, and no setting is copied for it. So a draw costs the same in
+a long sweep as in a short one, leaves no trace where its setting is not wanted, and depends on nothing but
+its arguments.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from copy import copy
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from autohier.settings.space import Space
 from autohier.settings.sweep import SamplerName
@@ -29,13 +33,17 @@ class Draws:
     Args:
         space: what may be drawn.
         observed: trials with a value, in the order in which they were told.
-        running: trials without one yet: what they try is avoided.
+        running: trials without one yet: what they try is avoided by samplers that can.
     """
 
     def __init__(self, space: Space, observed: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> None:
         self._distributions = distributions(space)
-        self._study = optuna.create_study(direction="maximize")
-        self._study.add_trials([self._bare(trial) for trial in (*_bounded(observed), *running)])
+        self._searched = {name: one for name, one in sorted(self._distributions.items()) if not one.single()}
+        self._storage = _Given([*_bounded(observed), *running])
+        study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE])
+        self._study = optuna.Study(self._storage.get_study_name_from_id(study_id), self._storage)
+        # Samplers may leave notes with the trial that they draw for.
+        self._trial = self._storage.get_trial(self._storage.create_new_trial(study_id))
 
     def draw(self, sampler: SamplerName, seed: int, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of a setting.
@@ -45,22 +53,52 @@ class Draws:
             seed: of the sampler.
             fixed: parameters that are given; the others are drawn.
         """
-        self._study.sampler = _sampler(sampler, seed)
-        self._study.enqueue_trial(dict(fixed))
-        trial = self._study.ask(self._distributions)
-        params = dict(trial.params)
-        self._study.tell(trial, state=TrialState.FAIL)  # no sampler heeds it
-        return params
+        drawn = _sampler(sampler, seed).sample_relative(self._study, self._trial, self._searched)
+        params = {**drawn, **fixed}
+        missing = [name for name in self._distributions if name not in params]
+        return params | self._uniform(missing, seed)
 
-    def _bare(self, trial: FrozenTrial) -> FrozenTrial:
-        """What a sampler heeds of a trial: a study copies all that it is given."""
-        return create_trial(
-            state=trial.state,
-            value=trial.value,
-            params=trial.params,
-            distributions=self._distributions,
-            intermediate_values=trial.intermediate_values if trial.state is TrialState.PRUNED else None,
-        )
+    def vary(self, params: Mapping[str, Any], seed: int, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Draw one parameter anew and leave the others: a step to a neighbour, far cheaper than a draw.
+
+        Args:
+            params: where the step begins.
+            seed: of the step.
+            fixed: parameters that stay.
+        """
+        free = [name for name in self._searched if name not in fixed]
+        if not free:
+            return dict(params)
+        name = free[np.random.default_rng(seed).integers(len(free))]
+        return {**params, **self._uniform([name], seed)}
+
+    def _uniform(self, names: Sequence[str], seed: int) -> dict[str, Any]:
+        sampler = RandomSampler(seed=seed)
+        return {
+            name: sampler.sample_independent(self._study, self._trial, name, self._distributions[name])
+            for name in names
+        }
+
+
+class _Given(InMemoryStorage):
+    """Shows samplers the trials that it is given, numbered anew, as one of Optuna's storages shows its own.
+
+    A trial's number in the sweep's study also counts what drivers gave up, on which no draw may depend.
+    """
+
+    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
+        super().__init__()
+        self._given = [copy(trial) for trial in trials]
+        for number, trial in enumerate(self._given):
+            trial.number = number
+
+    def get_all_trials(
+        self,
+        study_id: int,  # noqa: ARG002
+        deepcopy: bool = True,  # noqa: ARG002
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        return [trial for trial in self._given if states is None or trial.state in states]
 
 
 def _bounded(observed: Sequence[FrozenTrial]) -> list[FrozenTrial]:

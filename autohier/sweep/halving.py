@@ -5,7 +5,8 @@ Asynchronous, after ASHA (Li et al., "A System for Massively Parallel Hyperparam
 Rungs compare like with like: epochs within pass 2, then the best of the passes so far, each among settings of
 one seed, and a stage that several trials share counts once. And the share that goes on is that of the
 rungs' costs, so that all rungs cost the same together: 1/reduction_factor within pass 2, where epochs are
-multiplied, and more from pass to pass, where a few epochs are added.
+multiplied, and more from pass to pass, where a few epochs are added; what pruning costs is counted from the
+end of pass 2, which many chains share.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ def open_ladder(space: Space, *, stopping: bool) -> Ladder:
     while stopping and (rung := round(epochs / factor ** (len(rungs) + 1))) >= _FEWEST_EPOCHS:
         rungs.append(rung)
     rungs.reverse()
-    passes = [epochs + k * space.pruning.epochs for k in range(space.search.max_passes + 1)]
-    costs = [*rungs, *passes]
-    shares = [here / further for here, further in pairwise(costs)]
-    return Ladder(tuple(rungs), (*(shares if stopping else [1.0] * len(shares)), 1.0))
+    to_pass_2 = [*rungs, epochs, epochs + space.pruning.epochs]
+    from_pass_2 = range(1, space.search.max_passes + 1)
+    shares = [here / further for costs in (to_pass_2, from_pass_2) for here, further in pairwise(costs)]
+    num_judged = len(rungs) + space.search.max_passes
+    return Ladder(tuple(rungs), (*(shares[:num_judged] if stopping else [1.0] * num_judged), 1.0))
 
 
 class Halving:

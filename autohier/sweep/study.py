@@ -47,8 +47,9 @@ _CHOICE, _FACTS, _FAILURE, _TAKEN_BACK = "choice", "facts", "failure", "taken_ba
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
-_MOST_DRAWS = 20
-"""Draws for one ask before one is taken that tells nothing new."""
+_MOST_SAMPLED, _MOST_DRAWS = 3, 40
+"""Draws of the sampler for one ask before the last of them is varied at random, and draws altogether before
+one is taken that tells nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,15 +215,16 @@ class SweepStudy:
         prefixes = [] if starting else ledger.prefixes.best()
         draws = Draws(space, [] if starting else ledger.observed, list(ledger.running.values()))
         for attempt in range(_MOST_DRAWS):
-            random = np.random.default_rng(derive_seed(seed, "prefix", ask, attempt))
-            keeps = bool(prefixes) and random.random() < space.search.keep_prefix
-            params = draws.draw(
-                "random" if starting or attempt > _MOST_DRAWS // 2 else self._plan.sampler,
-                derive_seed(seed, "ask", ask, attempt),
-                fixed=prefixes[random.integers(len(prefixes))] if keeps else {},
-            )
-            choice = decode(space, params)
-            if self._is_worth_running(choice):
+            draw_seed = derive_seed(seed, "ask", ask, attempt)
+            if attempt < _MOST_SAMPLED:
+                random = np.random.default_rng(derive_seed(seed, "prefix", ask, attempt))
+                keeps = bool(prefixes) and random.random() < space.search.keep_prefix
+                fixed = prefixes[random.integers(len(prefixes))] if keeps else {}
+                params = draws.draw("random" if starting else self._plan.sampler, draw_seed, fixed)
+            else:
+                keeps = keeps and attempt < _MOST_DRAWS // 2  # all that shares a prefix may be known
+                params = draws.vary(params, draw_seed, fixed if keeps else {})
+            if self._is_worth_running(decode(space, params)):
                 break
         return params, _KEPT if keeps else _DRAWN
 

@@ -2,7 +2,8 @@
 
 import optuna
 import pytest
-from optuna.trial import create_trial
+from optuna.samplers import TPESampler
+from optuna.trial import TrialState, create_trial
 
 from autohier.settings.loading import load_space
 from autohier.sweep.coding import distributions
@@ -43,8 +44,46 @@ def test_what_is_fixed_is_kept_and_the_rest_is_drawn():
 
 
 def test_of_many_observations_the_best_and_the_latest_are_learnt_from(monkeypatch):
-    given = []
-    monkeypatch.setattr(optuna.Study, "add_trials", lambda _, trials: given.extend(trials))
+    seen = []
+
+    def look(_, study, trial, searched):  # noqa: ARG001
+        seen.extend(study.get_trials(deepcopy=False))
+        return {}
+
+    monkeypatch.setattr(TPESampler, "sample_relative", look)
     # The best stand at the beginning, in falling order.
-    Draws(SPACE, observed(1000, lambda place: -float(place)), [])
-    assert [trial.value for trial in given] == [-float(place) for place in (*range(50), *range(850, 1000))]
+    Draws(SPACE, observed(1000, lambda place: -float(place)), []).draw("tpe", 0, {})
+    assert [trial.value for trial in seen] == [-float(place) for place in (*range(50), *range(850, 1000))]
+
+
+def test_a_sampler_draws_what_it_would_draw_from_a_study_of_its_own():
+    trials = observed(30)
+    study = optuna.create_study(direction="maximize", sampler=TPESampler(seed=5, n_startup_trials=1))
+    study.add_trials(trials)
+    assert Draws(SPACE, trials, []).draw("tpe", 5, {}) == study.ask(distributions(SPACE)).params
+
+
+def test_running_trials_are_shown_to_samplers_that_avoid_them():
+    running = create_trial(
+        state=TrialState.RUNNING, params=observed(1)[0].params, distributions=distributions(SPACE)
+    )
+    assert Draws(SPACE, observed(12), []).draw("gp", 3, {}) != Draws(SPACE, observed(12), [running]).draw(
+        "gp", 3, {}
+    )
+
+
+def test_a_step_changes_one_free_parameter_and_in_time_each_of_them():
+    params, fixed = observed(1)[0].params, {"fanout_1": 0.5, "weight_ratio": 0}
+    draws, changed = Draws(SPACE, [], []), set()
+    for seed in range(100):
+        varied = draws.vary(params, seed, fixed)
+        different = {name for name in params if varied[name] != params[name]}
+        assert len(different) <= 1
+        changed |= different
+    assert changed == params.keys() - fixed.keys()
+    assert draws.vary(params, 4, fixed) == draws.vary(params, 4, fixed)
+
+
+def test_where_all_is_fixed_a_step_stays():
+    params = observed(1)[0].params
+    assert Draws(SPACE, [], []).vary(params, 1, params) == params

@@ -22,14 +22,14 @@ def test_the_ladder_of_the_demo():
     # from 2 epochs one in four goes on to 8, from 8 to 11 eight in eleven, and so on.
     ladder = open_ladder(load_space("demo"), stopping=True)
     assert ladder.epochs == (2,)
-    assert ladder.shares == pytest.approx((2 / 8, 8 / 11, 11 / 14, 14 / 17, 1.0))
+    assert ladder.shares == pytest.approx((2 / 8, 8 / 11, 3 / 6, 6 / 9, 1.0))
 
 
 def test_rungs_within_pass_2_are_as_many_as_its_epochs_allow():
     space = load_space("demo", ["pass_2.epochs=64", "search.reduction_factor=2", "pruning.epochs=64"])
     ladder = open_ladder(space, stopping=True)
     assert ladder.epochs == (2, 4, 8, 16, 32)
-    assert ladder.shares == pytest.approx((*[1 / 2] * 5, 64 / 128, 128 / 192, 192 / 256, 1.0))
+    assert ladder.shares == pytest.approx((*[1 / 2] * 5, 64 / 128, 64 / 128, 128 / 192, 1.0))
 
 
 def test_without_stopping_everybody_goes_on():
@@ -121,3 +121,9 @@ def test_epochs_between_rungs_are_not_judged():
     climb.epoch_finished("prune", 1, fake_epoch(1, 60, 1), reused=False)
     with pytest.raises(TrialStoppedError, match="too weak"):
         climb.epoch_finished("pass-2", 0, fake_epoch(1, 60, 1), reused=False)
+
+
+def test_where_nothing_is_pruned_pass_2_is_the_last_step():
+    space = load_space("demo", ["search.max_passes=0", "known=[]"])
+    assert open_ladder(space, stopping=True).shares == (2 / 8, 1.0)
+    assert open_ladder(space, stopping=False).shares == (1.0,)
