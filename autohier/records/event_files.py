@@ -17,6 +17,7 @@ import os
 import socket
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -24,7 +25,6 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter as FramedWriter
 
 from autohier.files import write_atomically
-from autohier.records.images import Picture
 
 BEGUN_FILE = "events.out.tfevents.0-begun"
 ENDED_FILE = "events.out.tfevents.9-ended"
@@ -37,6 +37,15 @@ _RGBA = 4
 def scalar(tag: str, value: float) -> Summary.Value:
     """A number under a tag, e.g. "loss/train"."""
     return Summary.Value(tag=tag, simple_value=value)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image, encoded."""
+
+    png: bytes
+    width_px: int
+    height_px: int
 
 
 def image(tag: str, picture: Picture) -> Summary.Value:

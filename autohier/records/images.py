@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from autohier.records.event_files import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,15 +35,6 @@ _NAME_IN = 2.2
 _SHORT_NAME = 24
 _MOST_KEPT = 128
 """Pictures that a process remembers, of some 20 kB each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image, encoded."""
-
-    png: bytes
-    width_px: int
-    height_px: int
 
 
 def superclass_order(assignments: Sequence[Sequence[int]]) -> list[int]:

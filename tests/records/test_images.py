@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from autohier.records.images import Picture, confusion_picture, hierarchy_picture, superclass_order
+from autohier.records.event_files import Picture
+from autohier.records.images import confusion_picture, hierarchy_picture, superclass_order
 from fake_outcomes import FLAT, NESTED, fake_confusion
 
 
