@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
-from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs
+from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs, stage_key
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.pass_1 import run_pass_1
 from autohier.core.stages.pass_2 import run_pass_2
@@ -93,9 +93,17 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
 
 def train_flat(trial: OpenTrial) -> StageResult:
     """Pass 1: shared by all trials of a sweep, so a sweep runs it before any of them."""
+    return run_pass_1(_flat_inputs(trial), trial.context)
+
+
+def find_flat(trial: OpenTrial) -> StageResult | None:
+    """Pass 1 where it is in the store, in the time that it takes to read it; nobody is told."""
+    return trial.context.store.find("pass-1", stage_key("pass-1", _flat_inputs(trial)))
+
+
+def _flat_inputs(trial: OpenTrial) -> Pass1Inputs:
     setting = trial.setting
-    inputs = Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, epochs=setting.pass_1.epochs)
-    return run_pass_1(inputs, trial.context)
+    return Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, epochs=setting.pass_1.epochs)
 
 
 def refit(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:

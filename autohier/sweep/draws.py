@@ -8,7 +8,8 @@ its arguments.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Mapping, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -27,19 +28,44 @@ _NUM_BEST, _NUM_LATEST = 50, 150
 """What a sampler learns from in a long sweep; TPE models its good settings from at most 25."""
 
 
+class Observations:
+    """What a sampler learns from: the latest trials with a value, and the best of those before them."""
+
+    def __init__(self) -> None:
+        self._latest: deque[FrozenTrial] = deque()
+        self._best: list[tuple[float, int, FrozenTrial]] = []
+        """A heap: the worst first, and of equals the later."""
+        self._num_earlier = 0
+
+    def add(self, trial: FrozenTrial) -> None:
+        """A value was told; costs the same however many were."""
+        self._latest.append(trial)
+        if len(self._latest) > _NUM_LATEST:
+            earlier = self._latest.popleft()
+            value = earlier.value if earlier.value is not None else float("-inf")
+            self._num_earlier += 1
+            heapq.heappush(self._best, (value, -self._num_earlier, earlier))
+        if len(self._best) > _NUM_BEST:
+            heapq.heappop(self._best)
+
+    def __iter__(self) -> Iterator[FrozenTrial]:
+        yield from (trial for _, _, trial in sorted(self._best, reverse=True))
+        yield from self._latest
+
+
 class Draws:
     """The draws of one ask: from the same observations, each with a seed of its own.
 
     Args:
         space: what may be drawn.
-        observed: trials with a value, in the order in which they were told.
+        observed: trials with a value.
         running: trials without one yet: what they try is avoided by samplers that can.
     """
 
-    def __init__(self, space: Space, observed: Sequence[FrozenTrial], running: Sequence[FrozenTrial]) -> None:
+    def __init__(self, space: Space, observed: Iterable[FrozenTrial], running: Iterable[FrozenTrial]) -> None:
         self._distributions = distributions(space)
         self._searched = {name: one for name, one in sorted(self._distributions.items()) if not one.single()}
-        self._storage = _Given([*_bounded(observed), *running])
+        self._storage = _Given([*observed, *running])
         study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE])
         self._study = optuna.Study(self._storage.get_study_name_from_id(study_id), self._storage)
         # Samplers may leave notes with the trial that they draw for.
@@ -99,17 +125,6 @@ class _Given(InMemoryStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         return [trial for trial in self._given if states is None or trial.state in states]
-
-
-def _bounded(observed: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    if len(observed) <= _NUM_BEST + _NUM_LATEST:
-        return list(observed)
-    earlier, latest = observed[:-_NUM_LATEST], observed[-_NUM_LATEST:]
-    return [*heapq.nlargest(_NUM_BEST, earlier, key=_value), *latest]
-
-
-def _value(trial: FrozenTrial) -> float:
-    return trial.value if trial.value is not None else float("-inf")
 
 
 def _sampler(name: SamplerName, seed: int) -> BaseSampler:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autohier.core.stages.opening import open_trial
+from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.store import StageStore
+from autohier.core.trial import find_flat
 from autohier.data.store.paths import store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
@@ -61,24 +62,17 @@ def check_plan(plan: SweepPlan) -> SweepPlan:
         MissingDataError: where the dataset is not prepared.
         InputError: where space and clips do not fit together.
     """
-    clip_folder = _clip_folder(plan)
-    clips = ClipStore.open(clip_folder)
-    if plan.clips_fingerprint not in (None, clips.fingerprint):
+    trial = _open_flat(plan)
+    fingerprint = trial.context.clips.fingerprint
+    if plan.clips_fingerprint not in (None, fingerprint):
         raise InputError(
-            f"the clips in {clip_folder} must be those that the sweep began with",
-            got=f"fingerprint {clips.fingerprint[:12]}, not {plan.clips_fingerprint[:12]}",
+            f"the clips in {_clip_folder(plan)} must be those that the sweep began with",
+            got=f"fingerprint {fingerprint[:12]}, not {plan.clips_fingerprint[:12]}",
             remedy="prepare them as they were, or start a new sweep",
         )
-    trial = open_trial(
-        plan.space.setting(FLAT_CHOICE, seed=plan.seed),
-        clips=clips,
-        stages=StageStore(Path(plan.stage_folder)),
-        reporter=Reporters(),
-        device="cpu",
-    )
     trial.check_network(plan.space.search.levels)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
-    return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})
+    return plan.model_copy(update={"clips_fingerprint": fingerprint})
 
 
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
@@ -146,8 +140,11 @@ def _run(
     if study.num_finished() < plan.trials:
         with display.running(study.num_finished()):
             display.trial_started(_SHARED, None)
-            flat = plan.space.setting(FLAT_CHOICE, seed=plan.seed)
-            pass_1 = run_beside("pass_1", flat, job, share.alone(), partial(show, _SHARED))
+            flat = _open_flat(plan)
+            # A process of its own takes seconds to start. One with a GPU may also find what this one cannot.
+            pass_1 = None if share.gpus else find_flat(flat)
+            if pass_1 is None:
+                pass_1 = run_beside("pass_1", flat.setting, job, share.alone(), partial(show, _SHARED))
             display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             halving = start_halving(study) if plan.stopping == "halving" else None
             run_trials(folder, study, replace(job, halving=halving), share, display, breaker)
@@ -162,6 +159,16 @@ def _run(
     now = datetime.now(UTC)
     rows = [reading_row(winner, stage, evaluation, now) for stage, evaluation in readings]
     RecordWriter(folder.records).test_read(winner.trial, rows)
+
+
+def _open_flat(plan: SweepPlan) -> OpenTrial:
+    return open_trial(
+        plan.space.setting(FLAT_CHOICE, seed=plan.seed),
+        clips=ClipStore.open(_clip_folder(plan)),
+        stages=StageStore(Path(plan.stage_folder)),
+        reporter=Reporters(),
+        device="cpu",
+    )
 
 
 def _clip_folder(plan: SweepPlan) -> Path:

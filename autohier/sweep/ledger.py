@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autohier.settings.choice import Choice
 from autohier.settings.space import Space
 from autohier.sweep.coding import decode
+from autohier.sweep.draws import Observations
 from autohier.sweep.halving import Arm, Ladder
 from autohier.sweep.reuse import Prefixes
 
@@ -47,8 +48,8 @@ class Ledger:
         self.lost: dict[int, FrozenTrial] = {}
         """Asks whose latest try was given up."""
         self.running: dict[int, FrozenTrial] = {}
-        self.observed: list[FrozenTrial] = []
-        """All that has a value, tries or not, in the order in which they were told."""
+        self.observed = Observations()
+        """Of all that has a value, tries or not, what a sampler learns from."""
         self.prefixes = Prefixes(space)
         self.num_tried = 0
         self._values: dict[tuple[object, ...], list[float]] = {}
@@ -94,7 +95,7 @@ class Ledger:
             _keep(self.lost, ask, trial, holds=self._is_lost(trial))
             _keep(self.running, ask, trial, holds=trial.state is TrialState.RUNNING)
         if trial.state in MEASURED:
-            self.observed.append(trial)
+            self.observed.add(trial)
         if trial.state is TrialState.COMPLETE and trial.value is not None:
             self.prefixes.add(choice, trial.params, trial.value)
             if ask is not None:

@@ -47,7 +47,7 @@ _CHOICE, _FACTS, _FAILURE, _TAKEN_BACK = "choice", "facts", "failure", "taken_ba
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
-_MOST_SAMPLED, _MOST_DRAWS = 3, 40
+_MOST_SAMPLED, _MOST_DRAWS = 2, 40
 """Draws of the sampler for one ask before the last of them is varied at random, and draws altogether before
 one is taken that tells nothing new."""
 
@@ -213,7 +213,7 @@ class SweepStudy:
         space, seed, ledger = self._plan.space, self._plan.seed, self._ledger
         starting = ledger.num_tried < max(_STARTUP_TRIALS, len(space.known))
         prefixes = [] if starting else ledger.prefixes.best()
-        draws = Draws(space, [] if starting else ledger.observed, list(ledger.running.values()))
+        draws = Draws(space, () if starting else ledger.observed, ledger.running.values())
         for attempt in range(_MOST_DRAWS):
             draw_seed = derive_seed(seed, "ask", ask, attempt)
             if attempt < _MOST_SAMPLED:

@@ -12,7 +12,7 @@ import torch
 
 from autohier.core.hierarchy import balanced_partition
 from autohier.core.stages.opening import OpenTrial
-from autohier.core.trial import TrialOutcome, read_tests, run_trial, train_flat
+from autohier.core.trial import TrialOutcome, find_flat, read_tests, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
 from fake_stages import FakeStages
@@ -232,6 +232,14 @@ class TestSharing:
         flat = train_flat(open_tiny_trial(setting, tiny_clips, folder))
         assert flat.reused
         assert flat.key == outcome.pass_1.key
+
+    def test_pass_1_is_looked_up_without_training_it(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, tmp_path: Path
+    ) -> None:
+        found = find_flat(open_tiny_trial(tiny_setting(), tiny_clips, folder))
+        assert found is not None
+        assert (found.key, found.accuracy) == (outcome.pass_1.key, outcome.pass_1.accuracy)
+        assert find_flat(open_tiny_trial(tiny_setting(), tiny_clips, tmp_path)) is None
 
     def test_another_seed_shares_nothing(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path

@@ -2,12 +2,14 @@
 
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState, create_trial
 
 from autohier.settings.loading import load_space
 from autohier.sweep.coding import distributions
-from autohier.sweep.draws import Draws
+from autohier.sweep.draws import Draws, Observations
 
 SPACE = load_space("demo")
 
@@ -43,17 +45,24 @@ def test_what_is_fixed_is_kept_and_the_rest_is_drawn():
     assert set(drawn) == set(distributions(SPACE))
 
 
-def test_of_many_observations_the_best_and_the_latest_are_learnt_from(monkeypatch):
-    seen = []
-
-    def look(_, study, trial, searched):  # noqa: ARG001
-        seen.extend(study.get_trials(deepcopy=False))
-        return {}
-
-    monkeypatch.setattr(TPESampler, "sample_relative", look)
+def test_of_many_observations_the_best_and_the_latest_are_learnt_from():
     # The best stand at the beginning, in falling order.
-    Draws(SPACE, observed(1000, lambda place: -float(place)), []).draw("tpe", 0, {})
-    assert [trial.value for trial in seen] == [-float(place) for place in (*range(50), *range(850, 1000))]
+    observations = Observations()
+    for trial in observed(1000, lambda place: -float(place)):
+        observations.add(trial)
+    assert [trial.value for trial in observations] == [-float(n) for n in (*range(50), *range(850, 1000))]
+
+
+@given(st.lists(st.integers(0, 20), max_size=400))
+def test_what_is_learnt_from_is_what_sorting_all_of_it_would_give(values):
+    observations = Observations()
+    trials = [create_trial(value=float(value)) for value in values]
+    for trial in trials:
+        observations.add(trial)
+    earlier, latest = trials[:-150], trials[-150:]
+    # Sorting is stable: of equals the earlier comes first.
+    best = sorted(earlier, key=lambda trial: -trial.value)[:50]
+    assert list(map(id, observations)) == list(map(id, [*best, *latest]))
 
 
 def test_a_sampler_draws_what_it_would_draw_from_a_study_of_its_own():
