@@ -27,12 +27,13 @@ from sweeps import PATIENCE_S, Sweeps, finish
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-TRIALS = 3
+TRIALS = 2
 INTERRUPTED = 130
 OPTIONS = (
     *("--trials", str(TRIALS), "--parallel", "1"),
     *("--set", "pass_1.epochs=5", "--set", "pass_2.epochs=8", "--set", "pruning.epochs=5"),
     *("--set", "search.max_passes=2", "--set", "search.counts=divisors", "--set", "search.levels=1"),
+    *("--set", "optimisation.batch_size=36"),
     # Without a refit, which repeats what the trials do.
     *("--set", "known=[]", "--set", "protocol.validation=paper"),
 )
