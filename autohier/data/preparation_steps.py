@@ -53,6 +53,8 @@ def prepare_clip(
     Raises:
         BadFileError: where the clip cannot be prepared; it says which file is to blame.
     """
+    if not reader.channels:
+        return _prepare_skeleton(reader, clip), None
     rejection: Rejection | None = None
     with _blaming(clip, clip.video_path):
         num_frames = reader.count_frames(clip)
@@ -78,6 +80,13 @@ def prepare_clip(
         )
     prepared = PreparedClip(clip, num_frames, (width_px, height_px), box, indices, jpegs, skeleton)
     return prepared, rejection
+
+
+def _prepare_skeleton(reader: DatasetReader, clip: ClipSource) -> PreparedClip:
+    with _blaming(clip, clip.skeleton_path):
+        skeleton = reader.read_skeleton(clip)
+    size_px = (skeleton.image_width_px, skeleton.image_height_px)
+    return PreparedClip(clip, skeleton.num_frames, size_px, whole_frame(*size_px), (), (), skeleton)
 
 
 def prepare_shard(

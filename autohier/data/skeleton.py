@@ -42,6 +42,7 @@ class Skeleton:
         image_width_px: width of the image that the pixels refer to; a resized video may be smaller.
         image_height_px: height of that image.
         layout: name of a `JointLayout` in `LAYOUTS`.
+        scores_MTV: float32 confidence of every joint in 0..1, as pose estimators tell; None without.
     """
 
     joints_MTV3_m: NDArray[np.float32]
@@ -49,6 +50,7 @@ class Skeleton:
     image_width_px: int
     image_height_px: int
     layout: str
+    scores_MTV: NDArray[np.float32] | None = None
 
     @property
     def num_persons(self) -> int:
@@ -96,4 +98,29 @@ KINECT_V1_20_UTD: Final = JointLayout(
     ),
 )
 
-LAYOUTS: Final = {layout.name: layout for layout in (KINECT_V2_25, KINECT_V1_20_UTD)}
+# Kinect v1's own order, in which N-UCLA's files and most toolkits give its joints.
+KINECT_V1_20: Final = JointLayout(
+    name="kinect-v1-20",
+    joint_names=("hip center", "spine", "shoulder center", "head", *_LIMBS_20),
+    edges=(
+        *((0, 1), (1, 2), (3, 2)),
+        *((4, 2), (5, 4), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9), (11, 10)),
+        *((12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18)),
+    ),
+)
+
+# Order of the joints in COCO's keypoints; the bones hang on the nose, as in PYSKL's graph.
+COCO_17: Final = JointLayout(
+    name="coco-17",
+    joint_names=(
+        *("nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder"),
+        *("left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip"),
+        *("left knee", "right knee", "left ankle", "right ankle"),
+    ),
+    edges=(
+        *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5), (10, 8), (8, 6)),
+        *((5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2)),
+    ),
+)
+
+LAYOUTS: Final = {layout.name: layout for layout in (KINECT_V2_25, KINECT_V1_20, KINECT_V1_20_UTD, COCO_17)}

@@ -7,18 +7,20 @@ leaks: it is there for comparison.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.protocols import PROTOCOLS, Protocol
+from autohier.data.protocols import Protocol
 from autohier.data.store.reader import ClipTable
 from autohier.digest import derive_seed
 from autohier.errors import InputError
 
-_PAPER_SHARE = 0.1
+_SHARE = 0.1
+"""Of the test clips under ``paper``, and of those who train where a protocol names nobody to hold out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,8 @@ class SplitSizes:
 
 def split_clips(
     clips: ClipTable,
+    rule: Protocol,
     *,
-    dataset: str,
-    protocol: str,
     validation: Literal["clean", "paper"],
     held_out: tuple[int, ...],
     seed: int = 0,
@@ -56,23 +57,20 @@ def split_clips(
 
     Args:
         clips: the store's table.
-        dataset: registered name.
-        protocol: one of the dataset's, e.g. ``cross-subject``.
+        rule: one of its protocols.
         validation: ``clean``: the training clips of ``held_out``; ``paper``: 10% of the test clips, which
             also stay in the test part.
         held_out: training subjects (cross-subject) or setups (cross-view); unused under ``paper``.
         seed: draws the 10%.
 
     Raises:
-        InputError: where the protocol is unknown, ``held_out`` names what does not train, or a part
-            would be empty.
+        InputError: where ``held_out`` names what does not train, or a part would be empty.
     """
-    rule = find_protocol(dataset, protocol)
     is_train, is_test = _divide(clips, rule)
     test = np.flatnonzero(is_test)
     if validation == "paper":
-        rng = np.random.default_rng(derive_seed(seed, "paper validation", dataset, protocol))
-        num_drawn = min(len(test), max(1, round(_PAPER_SHARE * len(test))))
+        rng = np.random.default_rng(derive_seed(seed, "paper validation", rule.name))
+        num_drawn = min(len(test), max(1, round(_SHARE * len(test))))
         split = Split(np.flatnonzero(is_train), np.sort(rng.choice(test, num_drawn, replace=False)), test)
     else:
         values = getattr(clips, rule.held_out_column)
@@ -82,7 +80,7 @@ def split_clips(
     for part in ("train", "validation", "test"):
         if len(getattr(split, part)) == 0:
             raise InputError(
-                f"the {part} part of {dataset} {protocol} must hold clips",
+                f"the {part} part of {rule.name} must hold clips",
                 got=f"none of the store's {len(clips)}",
                 remedy="prepare the whole dataset, or hold out other " + rule.held_out_column + "s",
             )
@@ -90,30 +88,34 @@ def split_clips(
 
 
 def published_split_sizes(
-    *, dataset: str, protocol: str, validation: Literal["clean", "paper"], held_out: tuple[int, ...]
+    rule: Protocol, *, validation: Literal["clean", "paper"], held_out: tuple[int, ...]
 ) -> SplitSizes | None:
     """How a complete copy of a dataset is divided, as far as published sizes tell; None where there are none.
 
-    Clean validation takes the share of the training clips that ``held_out`` has of the subjects or setups.
+    Clean validation takes the share of the training clips that ``held_out`` has of the subjects or setups,
+    or a tenth of them where nothing is said of who trains.
 
     Args:
-        dataset: registered name; the other arguments are those of `split_clips`.
-        protocol: one of the dataset's.
+        rule: one of the dataset's protocols.
         validation: ``clean`` or ``paper``.
-        held_out: training subjects or setups.
+        held_out: training subjects or setups; none for the protocol's own choice.
 
     Raises:
-        InputError: where the protocol is unknown, or ``held_out`` is not a part of what trains.
+        InputError: where ``held_out`` is not a part of what trains.
     """
-    rule = find_protocol(dataset, protocol)
     if not rule.published:
         return None
     size = rule.published[0]
     if validation == "paper":
-        return SplitSizes(size.train, max(1, round(_PAPER_SHARE * size.test)), size.test)
-    if rule.column == rule.held_out_column:
-        _check_held_out(rule, held_out, np.array(sorted(rule.train)))
-    num_held_out = round(size.train * len(held_out) / rule.num_to_hold_out)
+        return SplitSizes(size.train, max(1, round(_SHARE * size.test)), size.test)
+    held_out = held_out or rule.default_held_out
+    if rule.num_to_hold_out is None:
+        share = _SHARE
+    else:
+        if rule.column == rule.held_out_column:
+            _check_held_out(rule, held_out, np.array(sorted(rule.train)))
+        share = len(held_out) / rule.num_to_hold_out
+    num_held_out = round(size.train * share)
     if not 0 < num_held_out < size.train:
         raise InputError(
             f"clean validation holds out some of the {rule.num_to_hold_out} {rule.held_out_column}s",
@@ -122,42 +124,33 @@ def published_split_sizes(
     return SplitSizes(size.train - num_held_out, num_held_out, size.test)
 
 
-def default_held_out(dataset: str, protocol: str) -> tuple[int, ...]:
-    """The subjects or setups that clean validation holds out unless told otherwise.
+def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
+    """What clean validation holds out unless told otherwise.
 
-    Raises:
-        InputError: where the dataset or protocol is unknown.
+    That is what the protocol names, or else a tenth of the subjects (or setups) that train, drawn from a
+    fixed seed.
+
+    Args:
+        clips: a store's table.
+        rule: one of its protocols.
     """
-    return find_protocol(dataset, protocol).default_held_out
+    if rule.default_held_out:
+        return rule.default_held_out
+    is_train, _ = _divide(clips, rule)
+    values = np.unique(getattr(clips, rule.held_out_column)[is_train])
+    rng = np.random.default_rng(derive_seed(0, "held out", rule.name))
+    num_drawn = min(len(values), max(1, round(_SHARE * len(values))))
+    return tuple(sorted(rng.choice(values, num_drawn, replace=False).tolist()))
 
 
-def find_protocol(dataset: str, protocol: str) -> Protocol:
-    """A dataset's protocol by name.
-
-    Raises:
-        InputError: where the dataset or protocol is unknown.
-    """
-    if dataset not in PROTOCOLS:
-        raise InputError(f"the dataset must be one of {', '.join(PROTOCOLS)}", got=repr(dataset))
-    rules = {rule.name: rule for rule in PROTOCOLS[dataset]}
-    if protocol not in rules:
-        raise InputError(f"the protocol of {dataset} must be one of {', '.join(rules)}", got=repr(protocol))
-    return rules[protocol]
-
-
-def check_split_sizes(clips: ClipTable, *, dataset: str) -> list[str]:
+def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protocol]) -> list[str]:
     """Compare a store's split sizes with the published ones.
 
     Returns:
         One sentence per protocol whose sizes match no published ones; none where all agree.
-
-    Raises:
-        InputError: where the dataset is unknown.
     """
-    if dataset not in PROTOCOLS:
-        raise InputError(f"the dataset must be one of {', '.join(PROTOCOLS)}", got=repr(dataset))
     findings = []
-    for rule in PROTOCOLS[dataset]:
+    for rule in protocols:
         is_train, is_test = _divide(clips, rule)
         sizes = int(is_train.sum()), int(is_test.sum())
         if rule.published and sizes not in {(size.train, size.test) for size in rule.published}:
@@ -170,8 +163,14 @@ def check_split_sizes(clips: ClipTable, *, dataset: str) -> list[str]:
 
 
 def _divide(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    if rule.column == "parts":
+        is_train, is_test = (
+            np.fromiter((not names.isdisjoint(parts) for parts in clips.parts), bool, len(clips))
+            for names in (frozenset(rule.train), frozenset(rule.test))
+        )
+        return is_train, is_test
     values = getattr(clips, rule.column)
-    return np.isin(values, sorted(rule.train)), np.isin(values, sorted(rule.test))
+    return np.isin(values, rule.train), np.isin(values, rule.test)
 
 
 def _check_held_out(rule: Protocol, held_out: tuple[int, ...], training_values: NDArray[np.int64]) -> None:

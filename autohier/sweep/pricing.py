@@ -10,8 +10,9 @@ import torch
 
 from autohier.core.pruning import FilterMasks
 from autohier.core.stages.result import StageKind, stage_label
-from autohier.data.splits import SplitSizes, default_held_out, published_split_sizes
-from autohier.data.store.paths import MANIFEST, prepare_command, store_folder
+from autohier.data.protocols import PROTOCOLS, find_protocol
+from autohier.data.splits import SplitSizes, published_split_sizes
+from autohier.data.store.paths import MANIFEST, plain_name, prepare_command, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import MissingDataError
 from autohier.settings.space import Space
@@ -57,13 +58,13 @@ def find_clips(space: Space, data: Path) -> SweepClips:
         sizes = SplitSizes(len(split.train), len(split.validation), len(split.test))
         return SweepClips(sizes, f"prepared in {folder}", store)
     protocol = space.protocol
-    published = published_split_sizes(
-        dataset=space.dataset,
-        protocol=protocol.name,
+    dataset = plain_name(space.dataset)
+    published = dataset in PROTOCOLS and published_split_sizes(
+        find_protocol(dataset, PROTOCOLS[dataset], protocol.name),
         validation=protocol.validation,
-        held_out=protocol.held_out or default_held_out(space.dataset, protocol.name),
+        held_out=protocol.held_out or (),
     )
-    if published is None:
+    if not published:
         raise MissingDataError(
             f"{space.dataset} must be prepared, as its number of clips is not published",
             remedy=f"run '{prepare_command(folder)}'",

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autohier.data.datasets.ntu60 import NTU60_CLASS_NAMES
+from autohier.data.datasets.ntu import NTU60_CLASS_NAMES
 from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.datasets.utd_mhad import ABSENT_CLIPS, UtdMhadReader
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.preprocessing.projection import NTU_COLOUR
+from autohier.data.protocols import PROTOCOLS, find_protocol
 from autohier.data.splits import check_split_sizes, default_held_out, split_clips
 from autohier.data.store.reader import ClipTable
 
@@ -65,7 +66,13 @@ def clip_table(clip_ids: list[str]) -> ClipTable:
     numbers = np.array([[int(clip_id[at : at + 3]) for at in (1, 5, 9, 17)] for clip_id in clip_ids])
     setup, camera, subject, action = numbers.T
     return ClipTable(
-        tuple(clip_ids), action - 1, subject, camera, setup, np.ones(len(numbers), dtype=np.int64)
+        tuple(clip_ids),
+        action - 1,
+        subject,
+        camera,
+        setup,
+        np.ones(len(numbers), dtype=np.int64),
+        ((),) * len(numbers),
     )
 
 
@@ -79,21 +86,16 @@ def test_ntu_splits_have_the_published_sizes(data: Path, complete_ids: list[str]
     listed = (data / "ntu-statistics" / "NTU_RGBD_samples_with_missing_skeletons.txt").read_text().split()
     flawed = [word for word in listed if len(word) == 20 and word.startswith("S0")]
     assert len(flawed) == 302
-    assert check_split_sizes(clip_table(complete_ids), dataset="ntu60") == []
-    assert check_split_sizes(clip_table(sorted(complete_ids + flawed)), dataset="ntu60") == []
-    assert len(check_split_sizes(clip_table(complete_ids[1:]), dataset="ntu60")) == 2
+    assert check_split_sizes(clip_table(complete_ids), "ntu60", PROTOCOLS["ntu60"]) == []
+    assert check_split_sizes(clip_table(sorted(complete_ids + flawed)), "ntu60", PROTOCOLS["ntu60"]) == []
+    assert len(check_split_sizes(clip_table(complete_ids[1:]), "ntu60", PROTOCOLS["ntu60"])) == 2
 
 
 @pytest.mark.parametrize("protocol", ["cross-subject", "cross-view"])
 def test_default_validation_of_ntu_holds_every_class(complete_ids: list[str], protocol: str) -> None:
     clips = clip_table(complete_ids)
-    split = split_clips(
-        clips,
-        dataset="ntu60",
-        protocol=protocol,
-        validation="clean",
-        held_out=default_held_out("ntu60", protocol),
-    )
+    rule = find_protocol("ntu60", PROTOCOLS["ntu60"], protocol)
+    split = split_clips(clips, rule, validation="clean", held_out=default_held_out(clips, rule))
     assert set(clips.label[split.validation]) == set(range(len(NTU60_CLASS_NAMES)))
     share = len(split.validation) / (len(split.train) + len(split.validation))
     assert 0.05 < share < 0.2

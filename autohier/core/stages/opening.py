@@ -12,8 +12,8 @@ from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
-from autohier.data.datasets.registry import dataset_name
 from autohier.data.splits import default_held_out
+from autohier.data.store.paths import plain_name
 from autohier.data.store.reader import ClipStore
 from autohier.digest import digest_file
 from autohier.errors import InputError
@@ -75,7 +75,7 @@ def open_trial(
     Raises:
         InputError: where setting and clips do not fit together.
     """
-    if dataset_name(setting.dataset) != clips.manifest.dataset:
+    if plain_name(setting.dataset) != clips.manifest.dataset:
         raise InputError(
             f"the clips must be of {setting.dataset}", got=clips.manifest.dataset, remedy="mend --data"
         )
@@ -96,7 +96,8 @@ def open_trial(
         compile_network=numerics.compile,
         num_threads=num_threads,
     )
-    held_out = setting.protocol.held_out or default_held_out(setting.dataset, setting.protocol.name)
+    rule = clips.manifest.protocol(setting.protocol.name)
+    held_out = setting.protocol.held_out or default_held_out(clips.clips, rule)
     basis = Basis(
         data=clips.fingerprint,
         protocol=setting.protocol.model_copy(update={"held_out": held_out}),

@@ -68,8 +68,7 @@ class StageContext:
         """The clips of a stage, split and sampled as its inputs say."""
         split = split_clips(
             self.clips.clips,
-            dataset=self.clips.manifest.dataset,
-            protocol=basis.protocol.name,
+            self.clips.manifest.protocol(basis.protocol.name),
             validation=basis.protocol.validation,
             held_out=basis.protocol.held_out or (),
             seed=basis.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autohier.data.datasets.demo.tree import CLASS_NAMES
-from autohier.data.datasets.ntu60 import NtuReader
+from autohier.data.datasets.ntu import NtuReader
 from autohier.data.protocols import PROTOCOLS
 
 

@@ -27,6 +27,7 @@ class ClipSource:
         replication: which repetition by the same subject.
         video_path: the video or depth file; None where it is missing.
         skeleton_path: the skeleton file; None where it is missing.
+        parts: the lists of the dataset that name it, e.g. ``train``; none where subjects or cameras decide.
     """
 
     clip_id: str
@@ -37,6 +38,7 @@ class ClipSource:
     replication: int
     video_path: Path | None
     skeleton_path: Path | None
+    parts: tuple[str, ...] = ()
 
 
 class DatasetReader(Protocol):
@@ -56,7 +58,7 @@ class DatasetReader(Protocol):
 
     @property
     def modality(self) -> str:
-        """What the frames show: ``rgb`` or ``depth``."""
+        """What the frames show: ``rgb`` or ``depth``; ``skeleton`` where there are none."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -68,7 +70,7 @@ class DatasetReader(Protocol):
 
     @property
     def channels(self) -> int:
-        """C of its frames: 3 or 1."""
+        """C of its frames: 3 or 1; 0 where there are none."""
 
     @property
     def sided(self) -> bool:
@@ -94,6 +96,8 @@ class DatasetReader(Protocol):
 
     def count_frames(self, clip: ClipSource) -> int:
         """How many frames the video holds, at least 1; found without decoding where that is possible.
+
+        Neither this nor `read_frames` is called where there are no frames.
 
         Raises:
             ClipError: where the file is missing, cut short or not a video.

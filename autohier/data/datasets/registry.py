@@ -4,57 +4,87 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final, Literal
 
 from autohier.data.datasets.reader import DatasetReader
+from autohier.data.store.paths import plain_name
 from autohier.errors import InputError
 
 # A reader brings decoders along, which most of what asks for a dataset's name does without.
 # ruff: noqa: PLC0415
 
 
-def _demo() -> DatasetReader:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a dataset's files are, and what a user calls it: for readers that know neither by themselves."""
+
+    source: Path | None = None
+    name: str | None = None
+
+
+Open = Callable[[Origin], DatasetReader]
+
+
+def _demo(_: Origin) -> DatasetReader:
     from autohier.data.datasets.demo_reader import demo_reader
 
     return demo_reader()
 
 
-def _ntu60() -> DatasetReader:
-    from autohier.data.datasets.ntu60 import ntu60_reader
+def _ntu(_: Origin, name: Literal["ntu60", "ntu120"], modality: Literal["rgb", "skeleton"]) -> DatasetReader:
+    from autohier.data.datasets.ntu import ntu_reader
 
-    return ntu60_reader()
+    return ntu_reader(name, modality)
 
 
-def _utd_mhad(modality: Literal["depth", "rgb"]) -> DatasetReader:
+def _utd_mhad(_: Origin, modality: Literal["depth", "rgb", "skeleton"]) -> DatasetReader:
     from autohier.data.datasets.utd_mhad import UtdMhadReader
 
     return UtdMhadReader(modality)
 
 
 # Dataset -> modality -> reader; the first modality is the default.
-READERS: Final[dict[str, dict[str, Callable[[], DatasetReader]]]] = {
-    "ntu60": {"rgb": _ntu60},
-    "utd-mhad": {"depth": partial(_utd_mhad, "depth"), "rgb": partial(_utd_mhad, "rgb")},
+READERS: Final[dict[str, dict[str, Open]]] = {
+    "ntu60": {
+        "rgb": partial(_ntu, name="ntu60", modality="rgb"),
+        "skeleton": partial(_ntu, name="ntu60", modality="skeleton"),
+    },
+    "ntu120": {
+        "rgb": partial(_ntu, name="ntu120", modality="rgb"),
+        "skeleton": partial(_ntu, name="ntu120", modality="skeleton"),
+    },
+    "utd-mhad": {
+        "depth": partial(_utd_mhad, modality="depth"),
+        "rgb": partial(_utd_mhad, modality="rgb"),
+        "skeleton": partial(_utd_mhad, modality="skeleton"),
+    },
     "demo": {"rgb": _demo},
 }
 
 
-def open_dataset(name: str, *, modality: str | None = None) -> DatasetReader:
+def open_dataset(
+    name: str, *, modality: str | None = None, source: Path | None = None, stored_as: str | None = None
+) -> DatasetReader:
     """The reader of a dataset.
 
     Args:
         name: one of `READERS`; case and ``_`` for ``-`` do not matter.
         modality: what the frames show; None for the dataset's default.
+        source: where its files are; needed where they themselves tell of classes and parts.
+        stored_as: what such a dataset is called; None for the name of its source.
 
     Raises:
         InputError: where the dataset or its modality is unknown.
+        MissingDataError: where a source is needed and not there.
     """
     modalities = READERS[dataset_name(name)]
     chosen = modality or next(iter(modalities))
     if chosen not in modalities:
         raise InputError(f"the modality of {name} must be one of {', '.join(modalities)}", got=modality)
-    return modalities[chosen]()
+    return modalities[chosen](Origin(source, stored_as))
 
 
 def dataset_name(name: str) -> str:
@@ -63,7 +93,7 @@ def dataset_name(name: str) -> str:
     Raises:
         InputError: where no dataset has that name; the nearest one is named.
     """
-    plain = name.strip().lower().replace("_", "-")
+    plain = plain_name(name)
     if plain in READERS:
         return plain
     nearest = difflib.get_close_matches(plain, READERS, n=1, cutoff=0.0)

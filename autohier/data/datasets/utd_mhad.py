@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ UTD_CLASS_NAMES = (
 )
 
 _FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|color\.avi)", re.IGNORECASE)
-_VIDEO_ENDING = {"depth": "depth.mat", "rgb": "color.avi"}
+Modality = Literal["depth", "rgb", "skeleton"]
+_VIDEO_ENDING: Final = {"depth": "depth.mat", "rgb": "color.avi", "skeleton": None}
 _NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
 _ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
 # What scipy lets out on files it cannot read: NotImplementedError on those of MATLAB 7.3, which are HDF5; the
@@ -51,7 +52,7 @@ _MAT_ERRORS = (
 class UtdMhadReader:
     """Reads ``aA_sS_tT_{depth.mat,color.avi,skeleton.mat}``, side by side or in folders per modality."""
 
-    modality: Literal["depth", "rgb"] = "depth"
+    modality: Modality = "depth"
     name: str = "utd-mhad"
     class_names: tuple[str, ...] = UTD_CLASS_NAMES
     protocols: tuple[Protocol, ...] = PROTOCOLS["utd-mhad"]
@@ -60,20 +61,23 @@ class UtdMhadReader:
 
     @property
     def channels(self) -> int:
-        """Depth is one grey channel."""
-        return 1 if self.modality == "depth" else 3
+        """Depth is one grey channel; skeletons alone have no frames."""
+        return {"depth": 1, "rgb": 3, "skeleton": 0}[self.modality]
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`."""
         found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
         for match, path in find_named(source, _FILE_NAME):
             clip_id, *numbers, ending = match.groups()
+            if self.modality == "skeleton" and ending.lower() != "skeleton.mat":
+                continue
             if 1 <= int(numbers[0]) <= len(self.class_names):
                 _, files = found.setdefault(clip_id.lower(), (tuple(map(int, numbers)), {}))
                 files.setdefault(ending.lower(), path)
         if not found:
             raise MissingDataError(
-                f"a source of {self.name} must hold files named like a1_s1_t1_depth.mat",
+                f"a source of {self.name} must hold files named like a1_s1_t1_"
+                f"{_VIDEO_ENDING[self.modality] or 'skeleton.mat'}",
                 got=source,
                 remedy="check --source",
             )
@@ -85,7 +89,7 @@ class UtdMhadReader:
                 camera=1,
                 setup=1,
                 replication=trial,
-                video_path=files.get(_VIDEO_ENDING[self.modality]),
+                video_path=files.get(_VIDEO_ENDING[self.modality] or ""),
                 skeleton_path=files.get("skeleton.mat"),
             )
             for clip_id, ((action, subject, trial), files) in sorted(found.items())

@@ -7,10 +7,11 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from autohier.data.protocols import Protocol, find_protocol
 from autohier.errors import InputError, MissingDataError
 from autohier.files import write_atomically
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Grows when a store of this code cannot be read by older code, or the other way round."""
 
 _Record = TypeVar("_Record", bound="_FrozenRecord")
@@ -72,12 +73,22 @@ class Manifest(StoreOptions):
     channels: int
     sided: bool
     """Whether a mirrored clip may belong to another class."""
+    protocols: tuple[Protocol, ...]
+    """The ways in which its clips may be divided, the default first."""
     split_findings: tuple[str, ...]
     """Sentences on split sizes that differ from the published ones; empty where all agree."""
     num_clips: int
     num_rejected: int
     """Clips that were found and could not be prepared."""
     shards: tuple[ShardEntry, ...]
+
+    def protocol(self, name: str) -> Protocol:
+        """One of its protocols.
+
+        Raises:
+            InputError: where it has none of that name.
+        """
+        return find_protocol(self.dataset, self.protocols, name)
 
 
 class Rejection(_FrozenRecord):

@@ -19,27 +19,36 @@ MANIFEST = "manifest.json"
 REJECTED = "rejected.parquet"
 SHARDS = "shards"
 
-_WITH_MODALITY = frozenset({"utd-mhad"})
+_NAMED = {"utd-mhad": "depth"}
+"""Datasets whose stores always carry the modality, and which it is unless told otherwise."""
+_DEFAULT = "rgb"
+_SUFFIXES = ("rgb", "depth", "skeleton")
+
+
+def plain_name(dataset: str) -> str:
+    """How a dataset's name is spelt in stores: case and ``_`` for ``-`` do not matter."""
+    return dataset.strip().lower().replace("_", "-")
 
 
 def store_folder(data: Path, dataset: str, modality: str | None) -> Path:
-    """Where the store of a dataset lies; the modality is in its name where the dataset has several.
+    """Where the store of a dataset lies; the modality is in its name where it is not plain RGB.
 
     Args:
         data: the folder of all stores.
-        dataset: registered name, e.g. ``utd-mhad``.
-        modality: ``depth`` or ``rgb``; None for the dataset's default, which is depth for UTD-MHAD.
+        dataset: e.g. ``utd-mhad``.
+        modality: ``rgb``, ``depth`` or ``skeleton``; None for RGB, and for UTD-MHAD depth.
     """
-    name = dataset.lower().replace("_", "-")
-    return data / (f"{name}-{modality or 'depth'}" if name in _WITH_MODALITY else name)
+    name = plain_name(dataset)
+    modality = modality or _NAMED.get(name, _DEFAULT)
+    return data / (name if modality == _DEFAULT and name not in _NAMED else f"{name}-{modality}")
 
 
 def prepare_command(folder: Path) -> str:
     """The command that prepares the store in a folder."""
-    dataset, modality = folder.name, ""
-    for name in _WITH_MODALITY:
-        if folder.name.startswith(f"{name}-"):
-            dataset, modality = name, f" --modality {folder.name.removeprefix(f'{name}-')}"
+    dataset, _, last = folder.name.rpartition("-")
+    modality = f" --modality {last}"
+    if last not in _SUFFIXES:
+        dataset, modality = folder.name, ""
     source = "" if dataset == "demo" else " --source DIR"
     data = "" if folder.parent == Path("data") else f" --data {folder.parent}"
     return f"autohier prepare {dataset}{modality}{source}{data}"

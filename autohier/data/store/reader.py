@@ -35,6 +35,7 @@ class ClipTable:
         camera: int64 number of the camera.
         setup: int64 number of the cameras' arrangement.
         num_frames: int64 frames of the source video.
+        parts: the dataset's lists that name it.
     """
 
     clip_id: tuple[str, ...]
@@ -43,6 +44,7 @@ class ClipTable:
     camera: NDArray[np.int64]
     setup: NDArray[np.int64]
     num_frames: NDArray[np.int64]
+    parts: tuple[tuple[str, ...], ...]
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -186,6 +188,7 @@ def tabulate(shards: Sequence[pa.RecordBatch]) -> ClipTable:
         camera=numbers("camera"),
         setup=numbers("setup"),
         num_frames=numbers("num_frames"),
+        parts=tuple(map(tuple, table["parts"].to_pylist())),
     )
 
 

@@ -28,6 +28,7 @@ SCHEMA: Final = pa.schema(
         ("camera", pa.int32()),
         ("setup", pa.int32()),
         ("replication", pa.int32()),
+        ("parts", pa.list_(pa.string())),  # the dataset's lists that name the clip
         ("num_frames", pa.int32()),  # of the source
         ("video_size_px", pa.list_(pa.int32(), 2)),  # width, height of the source
         ("box_px", pa.list_(pa.int32(), 4)),  # left, top, right, bottom in the source
@@ -35,8 +36,9 @@ SCHEMA: Final = pa.schema(
         ("frames", pa.list_(pa.large_binary())),
         ("skeleton_shape", pa.list_(pa.int32(), 3)),  # M, T, V; T counts the skeleton file's frames
         ("skeleton_image_px", pa.list_(pa.int32(), 2)),  # width, height of the image of the pixels
-        ("joints_MTV3_m", pa.large_binary()),
-        ("pixels_MTV2", pa.large_binary()),
+        ("joints_MTV3_m", pa.large_binary()),  # null where no joint has a place in metres
+        ("pixels_MTV2", pa.large_binary()),  # null where no joint has one in the image
+        ("scores_MTV", pa.large_binary()),  # null where joints have none
     ]
 )
 
@@ -83,6 +85,7 @@ def _row(clip: PreparedClip) -> dict[str, object]:
         "camera": source.camera,
         "setup": source.setup,
         "replication": source.replication,
+        "parts": source.parts,
         "num_frames": clip.num_frames,
         "video_size_px": clip.video_size_px,
         "box_px": clip.box,
@@ -90,26 +93,36 @@ def _row(clip: PreparedClip) -> dict[str, object]:
         "frames": clip.jpegs,
         "skeleton_shape": skeleton.joints_MTV3_m.shape[:3],
         "skeleton_image_px": (skeleton.image_width_px, skeleton.image_height_px),
-        "joints_MTV3_m": skeleton.joints_MTV3_m.astype("<f4", copy=False).tobytes(),
-        "pixels_MTV2": skeleton.pixels_MTV2.astype("<f4", copy=False).tobytes(),
+        "joints_MTV3_m": _floats(skeleton.joints_MTV3_m),
+        "pixels_MTV2": _floats(skeleton.pixels_MTV2),
+        "scores_MTV": None if skeleton.scores_MTV is None else _floats(skeleton.scores_MTV),
     }
+
+
+def _floats(values: NDArray[np.float32]) -> bytes | None:
+    return None if values.size and np.isnan(values).all() else values.astype("<f4", copy=False).tobytes()
 
 
 def row_skeleton(batch: pa.RecordBatch, index: int, layout: str) -> Skeleton:
     """The skeleton in a row; its arrays are read-only views of the shard."""
     shape_MTV = tuple(batch.column("skeleton_shape")[index].as_py())
     width_px, height_px = batch.column("skeleton_image_px")[index].as_py()
+    scores = batch.column("scores_MTV")[index]
     return Skeleton(
         joints_MTV3_m=_map_floats(batch.column("joints_MTV3_m")[index], (*shape_MTV, 3)),
         pixels_MTV2=_map_floats(batch.column("pixels_MTV2")[index], (*shape_MTV, 2)),
         image_width_px=width_px,
         image_height_px=height_px,
         layout=layout,
+        scores_MTV=_map_floats(scores, shape_MTV) if scores.is_valid else None,
     )
 
 
 def _map_floats(cell: pa.LargeBinaryScalar, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    values = np.frombuffer(cell.as_buffer(), dtype="<f4").reshape(shape)
+    if cell.is_valid:
+        values = np.frombuffer(cell.as_buffer(), dtype="<f4").reshape(shape)
+    else:
+        values = np.full(shape, np.nan, dtype=np.float32)
     # NumPy would let it be written to, and writing to the read-only mapping ends the process.
     values.flags.writeable = False
     return values

@@ -1,4 +1,4 @@
-"""NTU RGB+D: RGB videos and .skeleton files; 60 classes, cross-subject and cross-view."""
+"""NTU RGB+D 60 and 120: RGB videos and .skeleton files, or these alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
 from autohier.errors import MissingDataError
 
 _CLIP_ID = r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})"
+_SKELETON_FILE = re.compile(rf"({_CLIP_ID})(\.skeleton)")
 _CLIP_FILE = re.compile(rf"({_CLIP_ID})(_rgb\.avi|\.skeleton)")
 # NTU's own list of clips whose skeletons are missing or incomplete, heeded where it lies in the source.
 _FLAWED_LIST = re.compile(r"NTU_RGBD(120)?_samples_with_missing_skeletons\.txt")
@@ -42,6 +44,29 @@ NTU60_CLASS_NAMES = (
     "walking apart from each other",
 )
 
+NTU120_CLASS_NAMES = (
+    *NTU60_CLASS_NAMES,
+    *("put on headphone", "take off headphone", "shoot at the basket", "bounce ball"),
+    *("tennis bat swing", "juggling table tennis balls", "hush (quite)", "flick hair", "thumb up"),
+    *("thumb down", "make ok sign", "make victory sign", "staple book", "counting money"),
+    *("cutting nails", "cutting paper (using scissors)", "snapping fingers", "open bottle"),
+    *("sniff (smell)", "squat down", "toss a coin", "fold paper", "ball up paper", "play magic cube"),
+    *("apply cream on face", "apply cream on hand back", "put on bag", "take off bag"),
+    *("put something into a bag", "take something out of a bag", "open a box", "move heavy objects"),
+    *("shake fist", "throw up cap/hat", "hands up (both hands)", "cross arms", "arm circles"),
+    *("arm swings", "running on the spot", "butt kicks (kick backward)", "cross toe touch"),
+    *("side kick", "yawn", "stretch oneself", "blow nose", "hit other person with something"),
+    *("wield knife towards other person", "knock over other person (hit with body)"),
+    *("grab other person's stuff", "shoot at other person with a gun", "step on foot", "high-five"),
+    *("cheers and drink", "carry something with other person", "take a photo of other person"),
+    *("follow other person", "whisper in other person's ear", "exchange things with other person"),
+    *("support somebody with hand", "finger-guessing game (playing rock-paper-scissors)"),
+)
+
+MUTUAL_ACTIONS = frozenset((*range(50, 61), *range(106, 121)))
+MEDICAL_ACTIONS = frozenset((*range(41, 50), *range(103, 106)))
+"""Of actions counted from 1; all others are daily ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class NtuReader:
@@ -54,22 +79,28 @@ class NtuReader:
     name: str
     class_names: tuple[str, ...]
     protocols: tuple[Protocol, ...]
-    modality: str = "rgb"
+    modality: Literal["rgb", "skeleton"] = "rgb"
     joint_layout: JointLayout = KINECT_V2_25
-    channels: int = 3
     sided: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Skeletons alone have no frames."""
+        return 3 if self.modality == "rgb" else 0
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`."""
         found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
-        for match, path in find_named(source, _CLIP_FILE):
+        pattern = _CLIP_FILE if self.modality == "rgb" else _SKELETON_FILE
+        for match, path in find_named(source, pattern):
             clip_id, *numbers, ending = match.groups()
             if 1 <= int(numbers[-1]) <= len(self.class_names):
                 _, files = found.setdefault(clip_id, (tuple(map(int, numbers)), {}))
                 files.setdefault(ending, path)
         if not found:
             raise MissingDataError(
-                f"a source of {self.name} must hold clips named like S001C001P001R001A001_rgb.avi",
+                f"a source of {self.name} must hold clips named like S001C001P001R001A001"
+                f"{'_rgb.avi' if self.modality == 'rgb' else '.skeleton'}",
                 got=source,
                 remedy="check --source",
             )
@@ -109,6 +140,7 @@ def _read_flawed(source: Path) -> frozenset[str]:
     return frozenset(ids)
 
 
-def ntu60_reader() -> NtuReader:
-    """The reader of NTU RGB+D 60."""
-    return NtuReader(name="ntu60", class_names=NTU60_CLASS_NAMES, protocols=PROTOCOLS["ntu60"])
+def ntu_reader(name: Literal["ntu60", "ntu120"], modality: Literal["rgb", "skeleton"]) -> NtuReader:
+    """The reader of NTU RGB+D 60 or 120."""
+    class_names = NTU60_CLASS_NAMES if name == "ntu60" else NTU120_CLASS_NAMES
+    return NtuReader(name=name, class_names=class_names, protocols=PROTOCOLS[name], modality=modality)
