@@ -18,6 +18,7 @@ from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.store import StageStore
 from autohier.data.datasets.reader import ClipSource
+from autohier.data.levels import GivenLevel
 from autohier.data.preparation import prepare_dataset
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
@@ -50,6 +51,10 @@ class ColourReader:
     channels: int = 3
     sided: bool = False
     protocols: tuple[Protocol, ...] = PROTOCOLS["demo"]
+    levels: tuple[GivenLevel, ...] = (
+        GivenLevel.of_groups("hue", ["red", "green", "blue"] * 2),
+        GivenLevel.of_groups("nothing", [0] * 5 + [1]),
+    )
 
     def find_clips(self, source: Path) -> list[ClipSource]:  # noqa: ARG002
         subjects = sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS + TEST_SUBJECTS)

@@ -40,6 +40,8 @@ def check(space: SpaceName, data: DataFolder = DEFAULT_DATA, overrides: Override
     typer.echo(
         f"recognizer: {loaded.recognizer.name}, {trial.check_network(search.levels) / 1e6:.3f} M parameters"
     )
+    for level in clips.manifest.levels:
+        typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
     split = trial.feed.split
     typer.echo(
         f"clips: {len(split.train)} train, {len(split.validation)} validate "

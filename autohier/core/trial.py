@@ -82,7 +82,9 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
     """
     choice = trial.setting.choice
     pass_1 = train_flat(trial)
-    hierarchy = Hierarchy.from_confusion(pass_1.confusion_KK, choice.superclasses, seed=trial.setting.seed)
+    hierarchy = Hierarchy.from_confusion(
+        pass_1.confusion_KK, choice.superclasses, given=trial.given_levels(), seed=trial.setting.seed
+    )
     chain = [_follow([pass_1], hierarchy, trial)]
     rule = StopRule(ties=trial.setting.pruning.ties)
     while len(chain) <= choice.passes and not rule.should_stop([stage.accuracy for stage in chain]):

@@ -18,7 +18,9 @@ CountRule = Literal["auto", "divisors", "balanced"]
 _FEW_TUPLES = 10
 
 
-def allowed_counts(num_classes: int, num_levels: int, rule: CountRule = "auto") -> tuple[int, ...]:
+def allowed_counts(
+    num_classes: int, num_levels: int, rule: CountRule | Sequence[int] = "auto"
+) -> tuple[int, ...]:
     """The counts a level may have, ascending.
 
     Args:
@@ -26,7 +28,7 @@ def allowed_counts(num_classes: int, num_levels: int, rule: CountRule = "auto") 
         num_levels: superclass levels that need distinct counts.
         rule: "divisors" of the classes (equal superclasses, as HAC); "balanced" admits every count from 2
             to half the classes (sizes differ by one at most); "auto" takes divisors where they offer at
-            least ten tuples.
+            least ten tuples; or the counts themselves, below the number of classes.
 
     Raises:
         InputError: where fewer counts are allowed than there are levels.
@@ -34,7 +36,10 @@ def allowed_counts(num_classes: int, num_levels: int, rule: CountRule = "auto") 
     divisors = tuple(count for count in range(2, num_classes // 2 + 1) if num_classes % count == 0)
     balanced = tuple(range(2, num_classes // 2 + 1))
     few = math.comb(len(divisors), num_levels) < _FEW_TUPLES
-    allowed = balanced if rule == "balanced" or (rule == "auto" and few) else divisors
+    if not isinstance(rule, str):
+        allowed = tuple(sorted({count for count in rule if 2 <= count < num_classes}))
+    else:
+        allowed = balanced if rule == "balanced" or (rule == "auto" and few) else divisors
     if len(allowed) < num_levels:
         raise InputError(
             f"{num_levels} ascending superclass counts must fit {num_classes} classes ({rule})",

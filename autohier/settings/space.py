@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -22,6 +22,8 @@ from autohier.settings.parts import (
     RecognizerSettings,
 )
 
+HierarchySource = Literal["derived", "given"]
+
 _STEPS_PER_OCTAVE = 4
 _LOWEST_LOG2, _HIGHEST_LOG2 = -2.5, 1.5
 _RATIO_DIGITS = 6
@@ -39,8 +41,8 @@ class SearchRanges(FrozenModel):
 
     levels: Annotated[int, Field(ge=0)] = 3
     """Stacks before the last that get superclasses."""
-    counts: CountRule = "auto"
-    """Which superclass counts are allowed: divisors of the classes, every balanced count, or auto."""
+    counts: CountRule | tuple[Annotated[int, Field(ge=2)], ...] = "auto"
+    """Which superclass counts are allowed: divisors of the classes, every balanced count, auto, or these."""
     weight_ratios: tuple[PositiveFloat, ...] = Field(default_factory=_default_weight_ratios, min_length=1)
     """Table of rho in w_l = rho**(L - l)."""
     scopes: tuple[Scope, ...] = Field(default=("altogether", "by-layer"), min_length=1)
@@ -73,6 +75,7 @@ class Setting(FrozenModel):
 
     dataset: str
     num_classes: PositiveInt
+    hierarchy: HierarchySource
     protocol: ProtocolSettings
     clips: ClipSettings
     recognizer: RecognizerSettings
@@ -93,6 +96,9 @@ class Space(FrozenModel):
     dataset: str
     """What `autohier prepare` calls the data."""
     num_classes: Annotated[int, Field(ge=2)]
+    hierarchy: HierarchySource = "derived"
+    """derived: superclasses from the confusion of pass 1; given: those that come with the data, wherever one
+    of its levels has as many as are drawn, and derived ones elsewhere."""
     protocol: ProtocolSettings = ProtocolSettings()
     clips: ClipSettings = ClipSettings()
     recognizer: RecognizerSettings = RecognizerSettings()

@@ -108,7 +108,7 @@ def test_the_manifest_decides_on_the_version(
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
     ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data")
     if name == "manifest.json":
-        assert "must be of version 1, but got 99" in ended.error
+        assert "must be of version 2, but got 99" in ended.error
     else:
         assert ended.code == 0
 

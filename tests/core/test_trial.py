@@ -225,6 +225,16 @@ class TestSharing:
         again = run(tiny_setting(**({"passes": 1} | change)), tiny_clips, folder)
         assert all(stage.reused for stage in again.stages)
 
+    def test_superclasses_that_come_with_the_data_share_pass_1(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        given = run(tiny_setting("hierarchy=given", passes=0), tiny_clips, folder)
+        # Five classes and one; then three hues, each dark and bright: see tiny_clips.
+        levels = ((0, 0, 0, 0, 0, 1), (0, 1, 2, 0, 1, 2), (0, 1, 2, 3, 4, 5))
+        assert given.chain[0].hierarchy.assignments == levels
+        assert [stage.reused for stage in given.stages] == [True, False]
+        assert given.chain[0].key != outcome.chain[0].key
+
     def test_pass_1_alone_is_the_pass_1_of_every_trial(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
     ) -> None:

@@ -20,6 +20,14 @@ def test_27_classes_have_too_few_divisors_so_every_balanced_count_is_allowed():
     assert allowed_counts(27, 2, "divisors") == (3, 9)
 
 
+def test_counts_may_be_named():
+    assert allowed_counts(99, 2, (15, 4, 15)) == (4, 15)
+    # One superclass, or as many as there are classes, is none.
+    assert allowed_counts(6, 1, (1, 3, 6)) == (3,)
+    with pytest.raises(InputError, match=r"2 ascending superclass counts must fit 99 classes"):
+        allowed_counts(99, 2, (4,))
+
+
 def test_more_levels_than_counts_is_refused():
     with pytest.raises(InputError, match="4 ascending superclass counts must fit 6 classes"):
         allowed_counts(6, 4)

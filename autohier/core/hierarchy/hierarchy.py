@@ -5,9 +5,11 @@ Legend: K classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +17,8 @@ from numpy.typing import ArrayLike
 from autohier.core.hierarchy.class_graph import class_graph
 from autohier.core.hierarchy.partition import balanced_partition
 from autohier.errors import InputError
+
+NOTHING_GIVEN: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,13 @@ class Hierarchy:
 
     @classmethod
     def from_confusion(
-        cls, confusion_KK: ArrayLike, counts: Sequence[int], *, restarts: int = 1000, seed: int = 0
+        cls,
+        confusion_KK: ArrayLike,
+        counts: Sequence[int],
+        *,
+        given: Mapping[int, tuple[int, ...]] = NOTHING_GIVEN,
+        restarts: int = 1000,
+        seed: int = 0,
     ) -> Hierarchy:
         """Balanced superclasses from a confusion matrix, each level solved alone (HAC 3.3, eq. 2).
 
@@ -64,6 +74,7 @@ class Hierarchy:
             confusion_KK: ``[K, K]`` counts or probabilities of *validation* clips, rows the true class. A
                 training confusion of an over-fitted network is nearly diagonal and says nothing.
             counts: superclasses of each headed stack before the last, which keeps the K classes.
+            given: assignments by their number of superclasses, which stand in where as many are wanted.
             restarts: see `balanced_partition`.
             seed: see `balanced_partition`.
 
@@ -72,7 +83,10 @@ class Hierarchy:
         """
         num_classes = len(class_graph(confusion_KK))
         confusion = np.asarray(confusion_KK, dtype=np.float64).tobytes()
-        levels = [_level(confusion, num_classes, count, restarts, seed) for count in counts]
+        levels = [
+            given[count] if count in given else _level(confusion, num_classes, count, restarts, seed)
+            for count in counts
+        ]
         return cls((*levels, tuple(range(num_classes))))
 
     @classmethod

@@ -43,6 +43,13 @@ class OpenTrial:
         network = self.context.build_headed(self.basis.network, [2] * num_levels, seed=self.setting.seed)
         return sum(parameter.numel() for parameter in network.parameters())
 
+    def given_levels(self) -> dict[int, tuple[int, ...]]:
+        """The data's own superclasses by their number, where the setting wants them."""
+        if self.setting.hierarchy == "derived":
+            return {}
+        levels = self.context.clips.manifest.levels
+        return {level.num_superclasses: level.assignment for level in reversed(levels)}
+
     def with_all_training_clips(self) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
 
@@ -84,6 +91,12 @@ def open_trial(
             f"num_classes must be that of the data, {len(clips.manifest.class_names)}",
             got=setting.num_classes,
             remedy="mend num_classes in the space",
+        )
+    if setting.hierarchy == "given" and not clips.manifest.levels:
+        raise InputError(
+            f"{clips.manifest.dataset} must bring superclasses for hierarchy = 'given'",
+            got="none",
+            remedy="leave hierarchy at 'derived'",
         )
     weights_path = Path(setting.recognizer.weights) if setting.recognizer.weights else None
     if weights_path is not None and not weights_path.is_file():

@@ -15,6 +15,7 @@ from autohier.data.datasets.finding import find_named, require_path
 from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
+from autohier.data.levels import GivenLevel
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
 from autohier.errors import MissingDataError
@@ -63,9 +64,8 @@ NTU120_CLASS_NAMES = (
     *("support somebody with hand", "finger-guessing game (playing rock-paper-scissors)"),
 )
 
-MUTUAL_ACTIONS = frozenset((*range(50, 61), *range(106, 121)))
-MEDICAL_ACTIONS = frozenset((*range(41, 50), *range(103, 106)))
-"""Of actions counted from 1; all others are daily ones."""
+_MUTUAL_ACTIONS = frozenset((*range(50, 61), *range(106, 121)))
+_MEDICAL_ACTIONS = frozenset((*range(41, 50), *range(103, 106)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class NtuReader:
     modality: Literal["rgb", "skeleton"] = "rgb"
     joint_layout: JointLayout = KINECT_V2_25
     sided: bool = False
+    levels: tuple[GivenLevel, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -143,4 +144,17 @@ def _read_flawed(source: Path) -> frozenset[str]:
 def ntu_reader(name: Literal["ntu60", "ntu120"], modality: Literal["rgb", "skeleton"]) -> NtuReader:
     """The reader of NTU RGB+D 60 or 120."""
     class_names = NTU60_CLASS_NAMES if name == "ntu60" else NTU120_CLASS_NAMES
-    return NtuReader(name=name, class_names=class_names, protocols=PROTOCOLS[name], modality=modality)
+    return NtuReader(
+        name=name,
+        class_names=class_names,
+        protocols=PROTOCOLS[name],
+        modality=modality,
+        levels=(GivenLevel.of_groups("group", [_group(k + 1) for k in range(len(class_names))]),),
+    )
+
+
+def _group(action: int) -> str:
+    """The dataset page's grouping of actions, counted from 1."""
+    if action in _MUTUAL_ACTIONS:
+        return "mutual"
+    return "medical" if action in _MEDICAL_ACTIONS else "daily"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data import protocols
+from autohier.data.levels import GivenLevel
 from autohier.data.skeleton import JointLayout, Skeleton
 
 
@@ -79,6 +80,10 @@ class DatasetReader(Protocol):
     @property
     def protocols(self) -> tuple[protocols.Protocol, ...]:
         """Its protocols with the split sizes published for them, the default first."""
+
+    @property
+    def levels(self) -> tuple[GivenLevel, ...]:
+        """Superclasses that its authors published, coarse ones first; none where there are none."""
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """All clips under a folder, at any depth, sorted by clip id.

@@ -20,6 +20,7 @@ from scipy.io.matlab import MatReadError
 from autohier.data.datasets.finding import find_named, require_path
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
+from autohier.data.levels import GivenLevel
 from autohier.data.preprocessing.projection import UTD_COLOUR, UTD_DEPTH
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
@@ -57,6 +58,7 @@ class UtdMhadReader:
     class_names: tuple[str, ...] = UTD_CLASS_NAMES
     protocols: tuple[Protocol, ...] = PROTOCOLS["utd-mhad"]
     joint_layout: JointLayout = KINECT_V1_20_UTD
+    levels: tuple[GivenLevel, ...] = ()
     sided: bool = True  # swipe left and swipe right, circles clockwise and counter-clockwise
 
     @property

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol, find_protocol
 from autohier.errors import InputError, MissingDataError
 from autohier.files import write_atomically
@@ -75,6 +76,8 @@ class Manifest(StoreOptions):
     """Whether a mirrored clip may belong to another class."""
     protocols: tuple[Protocol, ...]
     """The ways in which its clips may be divided, the default first."""
+    levels: tuple[GivenLevel, ...]
+    """Superclasses that come with the dataset."""
     split_findings: tuple[str, ...]
     """Sentences on split sizes that differ from the published ones; empty where all agree."""
     num_clips: int

@@ -95,6 +95,7 @@ def finish_store(
         channels=reader.channels,
         sided=reader.sided,
         protocols=reader.protocols,
+        levels=reader.levels,
         split_findings=tuple(check_split_sizes(tabulate(batches), reader.name, reader.protocols)),
         num_clips=num_clips,
         num_rejected=sum(receipt.num_rejected for receipt in receipts),

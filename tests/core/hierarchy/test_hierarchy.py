@@ -20,6 +20,17 @@ def test_levels_are_solved_independently_and_the_classes_come_last() -> None:
     assert hierarchy.assignments[2] == tuple(range(12))
 
 
+def test_given_superclasses_stand_in_where_as_many_are_wanted() -> None:
+    confusion = np.random.default_rng(0).poisson(1.0, (6, 6))
+    unequal = (0, 0, 0, 0, 1, 0)
+    hierarchy = Hierarchy.from_confusion(
+        confusion, (2, 3), given={2: unequal, 4: (0, 1, 2, 3, 3, 3)}, restarts=5
+    )
+    derived = Hierarchy.from_confusion(confusion, (2, 3), restarts=5)
+    assert hierarchy.assignments == (unequal, *derived.assignments[1:])
+    assert derived.assignments[0] != unequal
+
+
 def test_a_level_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     solved = []
 
