@@ -72,9 +72,12 @@ class Halving:
         self._reached: list[dict[Arm, float]] = [{} for _ in ladder.shares]
         for (step, arm), value in reached.items():
             self._reached[step][arm] = value
+        self._passed: set[tuple[int, tuple[object, ...]]] = set()
 
     def judge(self, choice: Choice, step: int, value: float) -> str | None:
         """Enter what a trial reached; why it should stop, or None where it goes on.
+
+        A setting that went on once goes on: its trial may be run again when its process has died.
 
         Costs sorting the settings that have reached the step.
         """
@@ -82,7 +85,8 @@ class Halving:
         here[self._ladder.arm(choice, step)] = value
         share = self._ladder.shares[step]
         cut = _cut(list(here.values()), share)
-        if value >= cut:
+        if value >= cut or (step, choice.effect) in self._passed:
+            self._passed.add((step, choice.effect))
             return None
         return (
             f"{value:.2%} at rung {step + 1} is below {cut:.2%}, "

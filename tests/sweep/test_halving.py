@@ -127,3 +127,22 @@ def test_where_nothing_is_pruned_pass_2_is_the_last_step():
     space = load_space("demo", ["search.max_passes=0", "known=[]"])
     assert open_ladder(space, stopping=True).shares == (2 / 8, 1.0)
     assert open_ladder(space, stopping=False).shares == (1.0,)
+
+
+def test_a_setting_that_went_on_goes_on_when_it_runs_again():
+    halving = Halving(LADDER, {})
+    assert halving.judge(choice(0.5), 0, 0.5) is None
+    for weight_ratio in (1.0, 1.5, 2.0):
+        assert halving.judge(choice(weight_ratio), 0, 0.6) is None
+    assert halving.judge(choice(0.5), 0, 0.5) is None
+
+
+def test_within_a_stage_that_is_found_nobody_is_stopped():
+    told = []
+    climb = Climb(LADDER, choice(), lambda *asked: told.append(asked) or "too weak")
+    climb.stage_started("pass-2", 0, reused=True)
+    climb.epoch_finished("pass-2", 0, fake_epoch(LADDER.epochs[0] - 1, 60, 1), reused=True)
+    assert [step for _, step, _ in told] == [0]
+    climb.stage_started("pass-2", 0, reused=False)
+    with pytest.raises(TrialStoppedError, match="too weak"):
+        climb.epoch_finished("pass-2", 0, fake_epoch(LADDER.epochs[0] - 1, 60, 1), reused=True)
