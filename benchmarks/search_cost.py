@@ -41,7 +41,7 @@ from autohier.sweep.standin import StandIn
 
 ARMS = ("plain", "asha", "asha +", "autohier")
 _PARALLEL = 2
-_VALIDATION_CLIPS, _PASS_1 = 144, 0.75
+_VALIDATION_CLIPS, _PASS_1 = 72, 0.75
 """Of the stand-in: validation clips of the demo, and about what its pass 1 reaches."""
 _FIRST_JUDGED = 2
 """Epochs of pass 2 after which "asha +" judges for the first time, as autohier does in the demo."""

@@ -62,9 +62,9 @@ def search(
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
     from autohier.sweep.driver import check_plan
-    from autohier.sweep.folder import find_sweep, free_folder
+    from autohier.sweep.folder import find_sweep, free_folder, stage_folder
     from autohier.sweep.provenance import provenance
-    from autohier.sweep.warming import check_comparable
+    from autohier.sweep.warming import results_of
 
     loaded = load_space(space, overrides or ())
     name = name or f"{loaded.name}-{_now()}"
@@ -79,7 +79,7 @@ def search(
         "warm_from": tuple(str(find_sweep(name, out).path.resolve()) for name in warm_from or ()),
         "storage": storage,
         "data_folder": str(data.resolve()),
-        "stage_folder": str((out / "stages").resolve()),
+        "stage_folder": str(stage_folder(out).resolve()),
         "parallel": parallel,
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
@@ -89,7 +89,7 @@ def search(
     plan = validate(SweepPlan, values, origin="search")
     folder = free_folder(plan.name, out)
     for path in plan.warm_from:
-        check_comparable(Path(path), plan.space)
+        results_of(Path(path), plan.space)
     if loaded.dataset == "demo":
         _prepare_demo(data)
     plan = check_plan(plan)

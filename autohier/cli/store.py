@@ -23,7 +23,8 @@ def store(context: typer.Context, out: OutFolder = DEFAULT_OUT) -> None:
     from autohier.cli.driving import open_console
     from autohier.core.stages.inventory import list_store
     from autohier.reports.stages import stage_report
-    from autohier.sweep.collection import read_sweeps, stage_folder, users_of_stages
+    from autohier.sweep.collection import read_sweeps, users_of_stages
+    from autohier.sweep.folder import stage_folder
 
     stored = list_store(stage_folder(out))
     open_console().print(stage_report(stored, users_of_stages(read_sweeps(out))))

@@ -43,6 +43,7 @@ def train(
     from autohier.data.store.reader import ClipStore
     from autohier.settings.choice import Choice
     from autohier.settings.loading import load_choice, load_space
+    from autohier.sweep.folder import stage_folder
 
     own = [text for text in overrides or () if text.partition("=")[0].strip() in Choice.model_fields]
     loaded = load_space(space, [text for text in overrides or () if text not in own])
@@ -51,7 +52,7 @@ def train(
     trial = open_trial(
         setting,
         clips=ClipStore.open(store_folder(data, loaded.dataset, loaded.clips.modality)),
-        stages=StageStore(out / "stages"),
+        stages=StageStore(stage_folder(out)),
         reporter=Reporters(ConsoleReporter(console)),
         device=device,
         num_threads=threads or os.cpu_count() or 1,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from autohier.errors import InputError
 from autohier.records.schema import ROW_FOLDERS, EpochRow, ReadingRow, Row, StageRow, TrialRow, parquet_schema
+from autohier.settings.choice import Choice
 
 RowT = TypeVar("RowT", TrialRow, StageRow, EpochRow, ReadingRow)
 
@@ -61,7 +62,13 @@ class Records:
 
 
 def _setting(row: TrialRow) -> tuple[object, ...]:
-    return (row.superclasses, row.weight_ratio, row.scope, row.ratio, row.passes)
+    return Choice(
+        superclasses=row.superclasses,
+        weight_ratio=row.weight_ratio,
+        scope=row.scope,
+        ratio=row.ratio,
+        passes=row.passes,
+    ).effect
 
 
 def read_records(folder: Path) -> Records:

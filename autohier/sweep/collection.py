@@ -10,7 +10,7 @@ from pathlib import Path
 from autohier.core.stages.inventory import StoredStage, choose_evicted, evict, list_store
 from autohier.records.reader import Records, read_rows
 from autohier.records.schema import StageRow, TrialRow
-from autohier.sweep.folder import SweepFolder
+from autohier.sweep.folder import SweepFolder, stage_folder
 from autohier.sweep.lock import driver_of
 
 _NUM_BEST = 3
@@ -40,11 +40,6 @@ class Collection:
     needed: Mapping[Path, str]
     """Why something had to stay, by its path."""
     removed: tuple[StoredStage, ...]
-
-
-def stage_folder(out: Path) -> Path:
-    """Where the sweeps in a folder keep their finished stages."""
-    return out / "stages"
 
 
 def read_sweeps(out: Path) -> tuple[SweepUse, ...]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from optuna.exceptions import StorageInternalError
 from rich.console import Console
 
 from autohier.core.stages.opening import OpenTrial, open_trial
@@ -85,8 +86,17 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
 
     Raises:
         SweepBusyError: where another driver holds the sweep.
-        InputError: where plan and machines do not fit together.
+        InputError: where plan and machines do not fit together, or the study's database does not answer.
     """
+    try:
+        return _drive(folder, plan, console)
+    except StorageInternalError as error:
+        raise InputError(
+            "the study's storage must answer", got=error, remedy=f"resume {folder.path} when it does"
+        ) from error
+
+
+def _drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     display = Display(console, target=plan.trials)
     folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
     with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):

@@ -91,6 +91,11 @@ class SweepFolder:
         return validate(SweepPlan, plan, origin=origin), validate(Provenance, provenance, origin=origin)
 
 
+def stage_folder(out: Path) -> Path:
+    """Where the sweeps in a folder keep their finished stages."""
+    return out / "stages"
+
+
 def find_sweep(name: str, out: Path) -> SweepFolder:
     """The folder of a sweep given by its name below ``out`` or by its path."""
     path = Path(name)

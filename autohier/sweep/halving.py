@@ -12,7 +12,7 @@ end of pass 2, which many chains share.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -72,25 +72,32 @@ class Halving:
         self._reached: list[dict[Arm, float]] = [{} for _ in ladder.shares]
         for (step, arm), value in reached.items():
             self._reached[step][arm] = value
+        self._passed: set[tuple[int, tuple[object, ...]]] = set()
 
     def judge(self, choice: Choice, step: int, value: float) -> str | None:
         """Enter what a trial reached; why it should stop, or None where it goes on.
 
-        Costs sorting the settings that have reached the step.
+        A setting that went on once goes on: its trial may be run again when its process has died.
+
+        Costs a look at every setting that has reached the step.
         """
-        here = self._reached[step]
-        here[self._ladder.arm(choice, step)] = value
+        here, arm = self._reached[step], self._ladder.arm(choice, step)
+        here[arm] = value
         share = self._ladder.shares[step]
-        cut = _cut(list(here.values()), share)
-        if value >= cut:
+        if _place(here, arm) < _num_kept(len(here), share) or (step, choice.effect) in self._passed:
+            self._passed.add((step, choice.effect))
             return None
-        return (
-            f"{value:.2%} at rung {step + 1} is below {cut:.2%}, "
-            f"which the best {share:.0%} of {len(here)} settings reached"
-        )
+        return f"{value:.2%} at rung {step + 1} is not among the best {share:.0%} of {len(here)} settings"
 
 
-def _cut(values: Sequence[float], share: float) -> float:
-    """The lowest value that goes on: that of the last of the best share, at least one."""
-    num_kept = max(1, math.ceil(share * len(values) - 1e-9))
-    return sorted(values, reverse=True)[num_kept - 1]
+def _place(reached: Mapping[Arm, float], arm: Arm) -> int:
+    """How many are better, or as good and were there before: of equals, no more go on than of others."""
+    earlier = list(reached).index(arm)
+    return sum(
+        value > reached[arm] or (value == reached[arm] and place < earlier)
+        for place, value in enumerate(reached.values())
+    )
+
+
+def _num_kept(number: int, share: float) -> int:
+    return max(1, math.ceil(share * number - 1e-9))

@@ -19,9 +19,9 @@ from autohier.sweep.draws import Observations
 from autohier.sweep.halving import Arm, Ladder
 from autohier.sweep.reuse import Prefixes
 
-ASK, SEED, SOURCE, REASON, CHAIN = "ask", "seed", "source", "reason", "chain"
-"""What the study keeps with a try: its number in the sweep, its seed, who proposed it, why it was stopped or
-failed, and the accuracies of its passes."""
+ASK, SEED, SOURCE, CHAIN, FAILURE = "ask", "seed", "source", "chain", "failure"
+"""What the study keeps with a try: its number in the sweep, its seed, who proposed it, the accuracies of its
+passes, and the class of its failure, which only a try has that failed by its own fault."""
 DERIVED_FROM = "derived_from"
 """Marks, with the number of a trained trial, what was not trained for itself."""
 WARM_FROM = "warm_from"
@@ -66,7 +66,7 @@ class Ledger:
         return 1 + max(self.tries, default=-1)
 
     def num_seeds(self, choice: Choice) -> int:
-        """How often a choice was run to its end or runs now, each time with another seed."""
+        """How often a choice was tried or is run now, each time with another seed; lost tries left out."""
         return self._num_seeds[choice.effect]
 
     def is_best(self, choice: Choice) -> bool:
@@ -74,7 +74,7 @@ class Ledger:
         return choice.effect in self._means and self._means[choice.effect] >= max(self._means.values())
 
     def is_known(self, choice: Choice) -> bool:
-        """Whether to run a choice would tell nothing.
+        """Whether to run a choice would tell nothing to this sweep; what another one found, it has not run.
 
         Its value is known without a trial of its own, it failed, or it was stopped, or another setting was at
         a stage that the two share.
@@ -105,13 +105,15 @@ class Ledger:
         if trial.state is TrialState.PRUNED:
             step = max(trial.intermediate_values)
             self._stopped.add((step, self._ladder.arm(choice, step)))
-        elif ask is None or (trial.state is TrialState.FAIL and not self._is_lost(trial)):
+        elif DERIVED_FROM in trial.user_attrs or (
+            trial.state is TrialState.FAIL and not self._is_lost(trial)
+        ):
             self._known.add(choice.effect)
 
     def _is_lost(self, trial: FrozenTrial) -> bool:
         if trial.state is not TrialState.FAIL:
             return False
-        return REASON not in trial.user_attrs or trial.number in self._taken_back
+        return FAILURE not in trial.user_attrs or trial.number in self._taken_back
 
     def _count(self, trial: FrozenTrial | None, choice: Choice, number: int) -> None:
         if trial is not None and not self._is_lost(trial):

@@ -10,11 +10,12 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from autohier.core.failures import is_out_of_memory
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import FilterMasks, choose_filters
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporters
-from autohier.core.stages.result import StageKind
+from autohier.core.stages.result import StageKind, stage_label
 from autohier.core.stages.running import open_feed
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import Device, open_device
@@ -26,6 +27,7 @@ from autohier.data.datasets.registry import open_dataset
 from autohier.data.made_up import MadeUpClips
 from autohier.data.splits import Split
 from autohier.data.store.reader import ClipStore
+from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.choice import FLAT_CHOICE
@@ -80,8 +82,23 @@ class Meter:
         self.num_clips = max(self.num_clips, min(int(affordable), most))
 
     def pace(self, kind: StageKind) -> Pace:
-        """Seconds of a clip in training and in validation."""
-        return self._known.get(kind) or self._measure(kind, epochs=self._epochs)
+        """Seconds of a clip in training and in validation.
+
+        Raises:
+            OutOfMemoryError: where a batch does not fit; a sweep would train it in halves.
+        """
+        if kind in self._known:
+            return self._known[kind]
+        try:
+            return self._measure(kind, epochs=self._epochs)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                f"a batch of {stage_label(kind, 1)} must fit the memory to be measured",
+                got=f"{self._space.optimisation.batch_size} clips",
+                remedy="measure with half as many, as a sweep would train: --set optimisation.batch_size=...",
+            ) from error
 
     def _measure(self, kind: StageKind, *, epochs: int) -> Pace:
         optimisation, device, feed = self._space.optimisation, self._device, self._truncated_feed()

@@ -30,15 +30,16 @@ class Climb:
         self.chain: list[float] = []
         self.reached: dict[int, float] = {}
         self._ladder, self._choice, self._judge = ladder, choice, judge
+        self._found = False
 
-    def after_epoch(self, kind: StageKind, epoch: int, accuracy: float) -> None:
-        """An epoch (from 0) is done.
+    def after_epoch(self, kind: StageKind, epoch: int, accuracy: float, *, found: bool = False) -> None:
+        """An epoch (from 0) is done, or found with its whole stage: then to stop there would spare nothing.
 
         Raises:
             TrialStoppedError: where the trial is judged too weak to go on; so does ``after_pass``.
         """
         if kind == "pass-2" and epoch + 1 in self._ladder.epochs:
-            self._reach(self._ladder.epochs.index(epoch + 1), accuracy, last=False)
+            self._reach(self._ladder.epochs.index(epoch + 1), accuracy, last=found)
 
     def after_pass(self, pass_index: int, accuracy: float) -> None:
         """Pass 2 (0) or a pruning pass is done."""
@@ -49,8 +50,9 @@ class Climb:
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
         """See Reporter."""
 
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See Reporter."""
+        self._found = reused
 
     def epoch_finished(
         self,
@@ -61,7 +63,7 @@ class Climb:
         reused: bool,  # noqa: ARG002
     ) -> None:
         """See Reporter; may raise TrialStoppedError."""
-        self.after_epoch(kind, metrics.epoch, metrics.accuracy)
+        self.after_epoch(kind, metrics.epoch, metrics.accuracy, found=self._found)
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter; may raise TrialStoppedError."""

@@ -59,7 +59,7 @@ class StudySearcher(Searcher):
         A trial that was cut short with its sweep (Ctrl-C) has reported neither a chain nor a failure: the
         study keeps it as running, and the next driver takes its setting up again.
         """
-        asked = self._running.pop(trial_id, None)
+        asked = self._running.get(trial_id)
         last = result or {}
         if asked is None:
             return
@@ -71,6 +71,8 @@ class StudySearcher(Searcher):
         elif "chain" in last:
             self._breaker.trial_completed()
             self._tell(asked, last)
+        # Ray runs a trial again whose end could not be told: then it is still to be told.
+        del self._running[trial_id]
 
     def _tell(self, asked: Asked, last: dict[str, Any]) -> None:
         rungs = {int(step): value for step, value in json.loads(last["rungs"]).items()}

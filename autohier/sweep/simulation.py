@@ -184,13 +184,15 @@ class _Simulation:
         while name in self._held:
             yield name
         value = self._stand_in.value(setting.choice, setting.seed, pass_index)
+        found = name in self._finished
         self._held.add(name)
         try:
             for epoch in range(recipe.epochs):
                 if epoch >= self._epochs_done.get(name, 0):
                     yield recipe.epoch_s
                     self._epochs_done[name] = epoch + 1
-                climb.after_epoch(kind, epoch, self._stand_in.after_epoch(value, epoch, recipe.epochs))
+                reached = self._stand_in.after_epoch(value, epoch, recipe.epochs)
+                climb.after_epoch(kind, epoch, reached, found=found)
             if name not in self._finished:
                 yield recipe.closing_s
                 self._finished.add(name)

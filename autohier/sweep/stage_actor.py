@@ -83,6 +83,7 @@ def run_beside(
 
     Raises:
         AutohierError: what the method raised, or where its process died.
+        OSError: where the method met a full disk, or a file that it may not use.
     """
     # Two threads of calls: one works, the other answers for its events.
     actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
@@ -99,7 +100,7 @@ def run_beside(
         return ray.get(result)
     except ray.exceptions.RayTaskError as error:
         cause = error.cause
-        if isinstance(cause, AutohierError):
+        if isinstance(cause, AutohierError | OSError):
             raise cause from error
         raise
     except ray.exceptions.RayActorError as error:

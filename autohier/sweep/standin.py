@@ -95,12 +95,16 @@ class StandIn:
         deviation = sqrt(self.pass_1 * (1 - self.pass_1) / self.num_validation_clips)
         points = 0.0 if pass_index is None else self._gain(choice, pass_index)
         scale = (1 - self.pass_1) / (1 - _PASS_1)
-        return float(np.clip(self.pass_1 + scale * points / 100 + deviation * random.normal(), 0, 1))
+        return self._whole_clips(self.pass_1 + scale * points / 100 + deviation * random.normal())
 
     def after_epoch(self, final: float, epoch: int, num_epochs: int) -> float:
         """Validation accuracy after an epoch (from 0) of a stage that ends with ``final``."""
         left = 1 - (epoch + 1) / num_epochs
-        return final * (1 - _LEFT_AT_START * left**2)
+        return self._whole_clips(final * (1 - _LEFT_AT_START * left**2))
+
+    def _whole_clips(self, share: float) -> float:
+        # As in a validation split, so that values are equal as often.
+        return round(min(max(share, 0.0), 1.0) * self.num_validation_clips) / self.num_validation_clips
 
     def _gain(self, choice: Choice, pass_index: int) -> float:
         distances = [

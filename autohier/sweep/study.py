@@ -34,8 +34,8 @@ from autohier.sweep.ledger import (
     ASK,
     CHAIN,
     DERIVED_FROM,
+    FAILURE,
     MEASURED,
-    REASON,
     SEED,
     SOURCE,
     WARM_FROM,
@@ -43,7 +43,7 @@ from autohier.sweep.ledger import (
 )
 from autohier.sweep.reuse import shorter_chains
 
-_CHOICE, _FACTS, _FAILURE, _TAKEN_BACK = "choice", "facts", "failure", "taken_back"
+_CHOICE, _FACTS, _REASON, _TAKEN_BACK = "choice", "facts", "reason", "taken_back"
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
@@ -151,11 +151,11 @@ class SweepStudy:
 
     def tell_stopped(self, asked: Asked, measured: Measured, reason: str) -> None:
         """A trial was stopped at a rung: what it reached there is its value; its setting counts as tried."""
-        self._tell(asked, TrialState.PRUNED, measured, {REASON: reason})
+        self._tell(asked, TrialState.PRUNED, measured, {_REASON: reason})
 
     def tell_failure(self, asked: Asked, reason: str, failure: FailureClass) -> None:
         """A trial failed by its own fault: its setting counts as tried, unless it is taken back."""
-        self._tell(asked, TrialState.FAIL, Measured((), {}), {REASON: reason, _FAILURE: failure})
+        self._tell(asked, TrialState.FAIL, Measured((), {}), {_REASON: reason, FAILURE: failure})
 
     def take_back(self, numbers: Iterable[int]) -> None:
         """Let the settings of some trials count as untried, so that they are asked again.
@@ -198,7 +198,9 @@ class SweepStudy:
                 self._add(result)
 
     def _read_ledger(self) -> Ledger:
-        return Ledger(self._plan.space, self.ladder, self._trials(), self._taken_back())
+        # In the order in which they were told, as the driver entered them that told them.
+        trials = sorted(self._trials(), key=_told_at)
+        return Ledger(self._plan.space, self.ladder, trials, self._taken_back())
 
     def _taken_back(self) -> frozenset[int]:
         return frozenset(self._study.user_attrs.get(_TAKEN_BACK, ()))
@@ -280,3 +282,7 @@ class SweepStudy:
         trial.number = self._storage.get_trial_number_from_id(trial_id)
         self._ledger.enter(trial)
         return trial_id
+
+
+def _told_at(trial: FrozenTrial) -> float:
+    return trial.datetime_complete.timestamp() if trial.datetime_complete else float("inf")

@@ -15,6 +15,9 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.ledger import WARM_FROM
 from autohier.sweep.storage import open_storage
 
+_INDIFFERENT = frozenset({"name", "description", "search", "known"})
+"""Of a space: what changes no setting's accuracy."""
+
 
 def results_of(path: Path, space: Space) -> list[FrozenTrial]:
     """What a sweep found, in the parameters of a new space: complete trials, and what they say of others.
@@ -28,10 +31,17 @@ def results_of(path: Path, space: Space) -> list[FrozenTrial]:
     Raises:
         InputError: where there is no such sweep, or its accuracies are not comparable with the new ones.
     """
-    folder = SweepFolder(path)
-    plan = check_comparable(path, space)
+    folder = SweepFolder(path.resolve())
+    plan = check_comparable(folder, space)
     storage = open_storage(plan.storage, folder.journal_file, mend=False)
-    study = optuna.load_study(study_name=plan.study_name, storage=storage)
+    try:
+        study = optuna.load_study(study_name=plan.study_name, storage=storage)
+    except KeyError as error:
+        raise InputError(
+            "--warm-from must name a sweep that has begun",
+            got=path,
+            remedy="resume it first, or leave it out",
+        ) from error
     results = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         choice = decode(plan.space, trial.params)
@@ -41,24 +51,25 @@ def results_of(path: Path, space: Space) -> list[FrozenTrial]:
                     value=trial.value,
                     params=encode(space, choice),
                     distributions=distributions(space),
-                    user_attrs={WARM_FROM: f"{plan.name} {trial.number}"},
+                    user_attrs={WARM_FROM: f"{folder.path} {trial.number}"},
                 )
             )
     return results
 
 
-def check_comparable(path: Path, space: Space) -> SweepPlan:
+def check_comparable(folder: SweepFolder, space: Space) -> SweepPlan:
     """The plan of an earlier sweep.
 
     Raises:
         InputError: where there is no such sweep, or its accuracies are not comparable with those of a space.
     """
-    plan, _ = SweepFolder(path).read_plan()
-    for name in ("dataset", "num_classes", "protocol"):
-        if getattr(plan.space, name) != getattr(space, name):
+    plan, _ = folder.read_plan()
+    for name in Space.model_fields.keys() - _INDIFFERENT:
+        was, now = getattr(plan.space, name), getattr(space, name)
+        if was != now:
             raise InputError(
-                f"--warm-from must name a sweep of the same {name.replace('_', ' ')}, {getattr(space, name)}",
-                got=f"{getattr(plan.space, name)} in {path}",
+                f"--warm-from must name a sweep of the same {name}, or its accuracies say nothing",
+                got=f"{was} in {folder.path}, not {now}",
                 remedy="leave it out: finished stages that fit are found all the same",
             )
     return plan

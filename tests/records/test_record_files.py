@@ -173,6 +173,17 @@ def test_trials_are_ranked_by_accuracy_then_cost_then_name(tmp_path: Path) -> No
     assert [ranked.trial for ranked in records.ranked()] == ["t0003", "t0002", "t0000", "t0001"]
 
 
+def test_seeds_of_a_setting_are_those_of_all_choices_with_its_effect(tmp_path: Path) -> None:
+    row = _write_complete(tmp_path)
+    # Nothing is pruned, so that scope and ratio make no difference.
+    lucky = replace(row, trial="t0000", passes=0, ratio=0.1, scope="by-layer", accuracy=0.90)
+    unlucky = replace(row, trial="t0001", passes=0, ratio=0.3, scope="altogether", accuracy=0.80)
+    steady = replace(row, trial="t0002", passes=2, ratio=0.2, accuracy=0.87)
+    records = Records(trials=(lucky, unlucky, steady))
+    assert records.ranked()[0] == steady
+    assert records.seeds_of(lucky) == records.seeds_of(unlucky) == (0.90, 0.80)
+
+
 def test_pandas_reads_the_folder_of_a_whole_sweep(tmp_path: Path) -> None:
     _write_complete(tmp_path, "t0000")
     RecordWriter(tmp_path).trial_started(fake_row("t0001"))

@@ -44,13 +44,15 @@ def test_one_in_four_goes_on_within_pass_2():
     verdicts = [halving.judge(choice(ratio), 0, value) for ratio, value in zip(ratios, values, strict=False)]
     # Of 1 to 4 settings one goes on, the best; of 5 and 6 the best two (a quarter of them, rounded up).
     assert [verdict is None for verdict in verdicts] == [True, False, True, False, False, True]
-    assert verdicts[1] == "40.00% at rung 1 is below 50.00%, which the best 25% of 2 settings reached"
+    assert verdicts[1] == "40.00% at rung 1 is not among the best 25% of 2 settings"
 
 
-def test_equals_go_on():
+def test_of_equals_the_earlier_go_on():
     halving = Halving(LADDER, {})
-    assert halving.judge(choice(0.5), 0, 0.5) is None
-    assert halving.judge(choice(1.0), 0, 0.5) is None
+    verdicts = [halving.judge(choice(weight_ratio), 0, 0.5) for weight_ratio in (0.5, 1.0, 1.5, 2.0, 2.5)]
+    assert [verdict is None for verdict in verdicts] == [True, False, False, False, False]
+    # One of the first stays the first when it comes again.
+    assert halving.judge(choice(0.5, ratio=0.2), 0, 0.5) is None
 
 
 def test_a_stage_that_several_settings_share_counts_once():
@@ -71,7 +73,7 @@ def test_a_trial_that_runs_again_is_not_counted_twice():
     halving = Halving(LADDER, {})
     halving.judge(choice(0.5), 0, 0.6)
     assert [halving.judge(choice(1.0), 0, 0.5) for _ in range(3)] == [
-        "50.00% at rung 1 is below 60.00%, which the best 25% of 2 settings reached"
+        "50.00% at rung 1 is not among the best 25% of 2 settings"
     ] * 3
 
 
@@ -85,7 +87,7 @@ def test_the_best_so_far_always_goes_on(values, share):
     halving = Halving(Ladder((2,), (share, 1.0)), {})
     for place, value in enumerate(values):
         verdict = halving.judge(choice(1.0 + place), 0, value)
-        if value >= max(values[: place + 1]) or share == 1.0:
+        if value > max(values[:place], default=-1.0) or share == 1.0:
             assert verdict is None
 
 
@@ -127,3 +129,22 @@ def test_where_nothing_is_pruned_pass_2_is_the_last_step():
     space = load_space("demo", ["search.max_passes=0", "known=[]"])
     assert open_ladder(space, stopping=True).shares == (2 / 8, 1.0)
     assert open_ladder(space, stopping=False).shares == (1.0,)
+
+
+def test_a_setting_that_went_on_goes_on_when_it_runs_again():
+    halving = Halving(LADDER, {})
+    assert halving.judge(choice(0.5), 0, 0.5) is None
+    for place, weight_ratio in enumerate((1.0, 1.5, 2.0)):
+        assert halving.judge(choice(weight_ratio), 0, 0.6 + place / 100) is None
+    assert halving.judge(choice(0.5), 0, 0.5) is None
+
+
+def test_within_a_stage_that_is_found_nobody_is_stopped():
+    told = []
+    climb = Climb(LADDER, choice(), lambda *asked: told.append(asked) or "too weak")
+    climb.stage_started("pass-2", 0, reused=True)
+    climb.epoch_finished("pass-2", 0, fake_epoch(LADDER.epochs[0] - 1, 60, 1), reused=True)
+    assert [step for _, step, _ in told] == [0]
+    climb.stage_started("pass-2", 0, reused=False)
+    with pytest.raises(TrialStoppedError, match="too weak"):
+        climb.epoch_finished("pass-2", 0, fake_epoch(LADDER.epochs[0] - 1, 60, 1), reused=True)

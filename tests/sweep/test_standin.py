@@ -68,7 +68,7 @@ def test_a_value_is_the_same_whenever_it_is_asked_for():
 
 
 def test_settings_that_share_a_stage_share_its_value():
-    stand_in = StandIn(reference=(2, 6, 20), num_validation_clips=100)
+    stand_in = StandIn(reference=(2, 6, 20), num_validation_clips=10_000)
     other = choice(scope="by-layer", ratio=0.2)
     assert stand_in.value(choice(), 0, 0) == stand_in.value(other, 0, 0)
     assert stand_in.value(choice(), 0, 1) != stand_in.value(other, 0, 1)

@@ -71,6 +71,33 @@ def test_draws_do_not_depend_on_how_often_a_driver_started(tmp_path, sampler, tr
     assert parts == whole
 
 
+def test_draws_do_not_depend_on_the_order_in_which_running_trials_end(tmp_path):
+    """Two trials at a time, the later one told first: a new driver draws what the old one would."""
+    study = open_study(tmp_path, trials=40)
+    run(study, 11)
+    for _ in range(4):
+        early, late = study.ask(), study.ask()
+        tell(study, late, [0.5, 0.6])
+        tell(study, early, [0.55])
+    again = open_study(tmp_path, trials=40)
+    assert again.reconcile() == 0
+    assert again.ask().setting == study.ask().setting
+
+
+def test_a_stopped_trial_that_is_told_by_half_is_asked_again(tmp_path):
+    study = open_study(tmp_path, trials=1)
+    asked = study.ask()
+    study.tell_stopped(asked, Measured([0.4], {0: 0.3, 1: 0.4}), "too weak")
+    journal = tmp_path / "sweep" / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    ended = next(place for place, line in enumerate(lines) if b'"op_code":6' in line)
+    journal.write_bytes(b"".join(lines[:ended]))
+
+    again = open_study(tmp_path, trials=1)
+    assert again.reconcile() == 1
+    assert again.ask().setting == asked.setting
+
+
 def test_another_seed_draws_other_settings(tmp_path):
     first = run(open_study(tmp_path / "a"), 99)
     second = run(open_study(tmp_path / "b", seed=1), 99)

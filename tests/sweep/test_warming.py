@@ -1,9 +1,12 @@
 """A new study is told what an earlier sweep found, once, in its own parameters."""
 
+import shutil
+
 import pytest
 
 from autohier.errors import InputError
 from autohier.settings.loading import load_space
+from autohier.sweep.coding import decode
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.storage import open_storage
 from autohier.sweep.study import Measured, SweepStudy
@@ -36,7 +39,7 @@ def test_complete_settings_and_what_they_say_of_shorter_chains_are_told(tmp_path
     assert told(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
     assert (study.num_asks(), study.num_finished()) == (0, 0)
     assert {trial.user_attrs["warm_from"] for trial in study._trials()} == {
-        f"sweep {number}" for number in (0, 1, 2, 3)
+        f"{earlier} {number}" for number in (0, 1, 2, 3)
     }
 
 
@@ -60,6 +63,43 @@ def test_a_sweep_of_another_protocol_is_not_comparable(earlier):
     space = load_space("demo", ["protocol.validation=paper"])
     with pytest.raises(InputError, match="--warm-from must name a sweep of the same protocol"):
         results_of(earlier, space)
+
+
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [("pass_2.epochs=1", "pass_2"), ("recognizer.width=0.5", "recognizer"), ("clips.num_frames=4", "clips")],
+)
+def test_a_sweep_of_another_recipe_is_not_comparable(earlier, override, name):
+    with pytest.raises(InputError, match=f"--warm-from must name a sweep of the same {name}"):
+        results_of(earlier, load_space("demo", [override]))
+
+
+def test_a_sweep_that_never_began_is_told(tmp_path):
+    folder = SweepFolder(tmp_path / "planned")
+    folder.path.mkdir()
+    folder.write_plan(make_plan(tmp_path), make_provenance())
+    with pytest.raises(InputError, match="--warm-from must name a sweep that has begun"):
+        results_of(folder.path, load_space("demo"))
+
+
+def test_sweeps_of_one_name_are_told_apart(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    twin = shutil.copytree(earlier, tmp_path / "elsewhere" / earlier.name)
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    for path in (earlier, twin):
+        study.warm(results_of(path, plan.space))
+    assert len(told(study)) == 8
+
+
+def test_a_setting_that_another_sweep_found_may_still_be_run(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new", trials=1)
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.warm(results_of(earlier, plan.space))
+    assert study._is_worth_running(study.ask().setting.choice) is False  # it runs now
+    found = decode(plan.space, study._trials()[0].params)
+    fresh = SweepStudy(make_plan(tmp_path, study_name="x"), open_storage(None, tmp_path / "x.journal"))
+    fresh.warm(results_of(earlier, plan.space))
+    assert fresh._is_worth_running(found)
 
 
 def test_a_sweep_that_is_not_there_is_told(tmp_path):

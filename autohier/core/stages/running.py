@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -179,7 +180,8 @@ def run_stage(
     batch_size = inputs.optimisation.batch_size
     order = _Order(kind, inputs, context, prepare, parent_key, pass_index)
     ways = [order, replace(order, inputs=in_micro_batches(inputs, _HALVES))][:batch_size]
-    for way in next(([way] for way in ways if context.store.holds(kind, way.key)), ways):
+    # One that is in the store first; it may turn out to be damaged.
+    for way in sorted(ways, key=lambda way: not context.store.holds(kind, way.key)):
         try:
             return _find_or_compute(way)
         except (MemoryError, OSError, RuntimeError) as error:
@@ -189,7 +191,6 @@ def run_stage(
             told = f"{type(error).__name__}: {error} ({part} of {batch_size} clips at a time)"
         # The error is gone here, and with it the calls that it came through, which held the tensors.
         context.device.free_memory()
-        context.store.partial(kind, way.key).remove()
         _LOG.warning("%s ran out of memory: %s", stage_label(kind, pass_index), told)
     raise OutOfMemoryError(
         f"{stage_label(kind, pass_index)} must fit the memory",
@@ -226,7 +227,8 @@ def _find_or_compute(order: _Order) -> StageResult:
             if found is None:
                 return _compute(order)
     context.reporter.stage_started(kind, pass_index, reused=True)
-    context.store.partial(kind, key).remove()  # left by a process that trained the same stage and was slower
+    with suppress(OSError):  # a store that may only be read serves all the same
+        context.store.partial(kind, key).remove()  # left by a slower process that trained the same stage
     for metrics in found.epochs:
         context.reporter.epoch_finished(kind, pass_index, metrics, reused=True)
     context.reporter.stage_finished(found)
