@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from autohier.data.datasets.registry import READERS, open_dataset
 from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
 from autohier.errors import ClipError, InputError, MissingDataError
 from tiny_datasets import write_ntu_clip, write_utd_clip
+from tiny_ucla import write_ucla_frames, write_ucla_json, write_ucla_video
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Case:
     dataset: str
     modality: str
     clip_ids: tuple[str, ...]
-    write: Callable[[Path, str], None]
+    write: Callable[[Path, str], object]
+    protocol: str = "cross-subject"
 
 
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
 UTD_IDS = ("a10_s2_t4", "a1_s1_t1", "a27_s8_t1")
+UCLA_IDS = ("a12_s10_e02_v03", "a01_s01_e00_v01", "a08_s02_e01_v02")
 CASES = [
     Case("ntu60", "rgb", NTU_IDS, write_ntu_clip),
     Case("demo", "rgb", NTU_IDS, write_ntu_clip),
@@ -36,6 +40,10 @@ CASES = [
     Case("ntu60", "skeleton", NTU_IDS, write_ntu_clip),
     Case("ntu120", "skeleton", NTU_IDS, write_ntu_clip),
     Case("utd-mhad", "skeleton", UTD_IDS, write_utd_clip),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_frames, "view1"),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_video, "view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_frames, "view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_json, "view1"),
 ]
 
 
@@ -66,7 +74,7 @@ def test_every_registered_reader_is_tested() -> None:
 
 def test_it_is_what_it_was_opened_as(opened: Opened) -> None:
     assert (opened.reader.name, opened.reader.modality) == (opened.case.dataset, opened.case.modality)
-    assert opened.reader.protocols[0].name == "cross-subject"
+    assert opened.reader.protocols[0].name == opened.case.protocol
     assert len(set(opened.reader.class_names)) == len(opened.reader.class_names)
 
 
@@ -120,8 +128,11 @@ def test_files_cut_short_are_refused(opened: Opened, tmp_path: Path, keep: float
     clip = opened.clips[0]
 
     def cut(path: Path) -> Path:
-        content = path.read_bytes()
-        (tmp_path / path.name).write_bytes(content[: int(keep * len(content))])
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name, dirs_exist_ok=True)
+        for file in path.iterdir() if path.is_dir() else [path]:
+            content = file.read_bytes()
+            (tmp_path / file.relative_to(path.parent)).write_bytes(content[: int(keep * len(content))])
         return tmp_path / path.name
 
     assert clip.skeleton_path is not None
