@@ -28,8 +28,10 @@ from autohier.errors import ClipError
 _HEADER_SLACK = 2
 
 
-# Files keep a frame at most this far from where its time puts it, and whole seconds may exceed a video.
+# Files keep a frame at most this far from where its time puts it.
 _SLACK_S = 1
+# Whole seconds are rounded: those of an end may exceed its video by this much.
+_ROUNDING_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _count_within(container: InputContainer, stream: VideoStream, span: Span) ->
         last_s = max(last_s, time_s)
         if time_s >= span.stop_s + _SLACK_S:
             break
-    if num_frames == 0 or last_s + _SLACK_S < span.stop_s:
+    if num_frames == 0 or last_s + _ROUNDING_S < span.stop_s:
         raise ClipError(
             f"a video must hold its seconds {span.start_s} to {span.stop_s}",
             got=f"an end at {float(last_s):.1f} s",

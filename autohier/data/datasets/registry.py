@@ -52,6 +52,12 @@ def _ucla(_: Origin, modality: Literal["rgb", "skeleton"]) -> DatasetReader:
     return UclaReader(modality)
 
 
+def _gym99(origin: Origin) -> DatasetReader:
+    from autohier.data.datasets.finegym import gym99_reader
+
+    return gym99_reader(origin.source)
+
+
 # Dataset -> modality -> reader; the first modality is the default.
 READERS: Final[dict[str, dict[str, Open]]] = {
     "ntu60": {
@@ -68,6 +74,7 @@ READERS: Final[dict[str, dict[str, Open]]] = {
         "rgb": partial(_utd_mhad, modality="rgb"),
         "skeleton": partial(_utd_mhad, modality="skeleton"),
     },
+    "gym99": {"rgb": _gym99},
     "demo": {"rgb": _demo},
 }
 
