@@ -195,6 +195,9 @@ def test_folders_and_files_in_each_others_place_are_refused(tmp_path: Path) -> N
     frame_path(folder, 0, "skeletons.txt").mkdir(parents=True)
     with pytest.raises(ClipError, match=r"skeleton must be readable, but got .*Is a directory"):
         read_ucla_folder(folder)
+    frame_path(folder, 0, "skeletons.txt").rmdir()
+    with pytest.raises(ClipError, match="folder of frames must hold skeleton files"):
+        read_ucla_folder(folder)
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "none"):
         with pytest.raises(ClipError, match="folder of frames must be readable, but got "):
@@ -303,7 +306,7 @@ def damage_all(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (damage_none, "a clip must hold frames"),
+        (damage_none, "folder of frames must hold image files"),
         (damage_size, "frames of a clip must be of one size, but got 64x48 and 48x64, in frame_3_"),
         (damage_giant, r"at most 8192 px wide and high, but got frame_3_tc_.*, \(8200, 2\)"),
         (damage_text, "every frame of a clip must decode, but got frame_3_"),

@@ -18,12 +18,13 @@ from autohier.errors import ClipError
 _MAX_SIDE_PX = 8192
 
 
-def list_frames(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+def list_frames(folder: Path, pattern: re.Pattern[str], kind: str) -> list[Path]:
     """The files whose whole name matches, in the order of the numbers in their names.
 
     Args:
         folder: of the clip.
         pattern: its groups are the numbers; the first decides, so that frame 2 comes before frame 10.
+        kind: what the files are, e.g. ``image``.
 
     Raises:
         ClipError: where the folder cannot be listed or holds none.
@@ -36,7 +37,7 @@ def list_frames(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
         (tuple(map(int, match.groups())), name) for name in names if (match := pattern.fullmatch(name))
     ]
     if not numbered:
-        raise ClipError("a clip must hold frames")
+        raise ClipError(f"a folder of frames must hold {kind} files")
     return [folder / name for _, name in sorted(numbered)]
 
 

@@ -107,14 +107,14 @@ class UclaReader:
     def count_frames(self, clip: ClipSource) -> int:
         """See `DatasetReader.count_frames`."""
         path = require_path(clip.video_path, "video")
-        return count_frames(path) if _is_video(path) else len(list_frames(path, FRAME_IMAGE))
+        return count_frames(path) if _is_video(path) else len(list_frames(path, FRAME_IMAGE, "image"))
 
     def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """See `DatasetReader.read_frames`."""
         path = require_path(clip.video_path, "video")
         if _is_video(path):
             return decode_frames(path, indices)
-        return read_images(list_frames(path, FRAME_IMAGE), indices)
+        return read_images(list_frames(path, FRAME_IMAGE, "image"), indices)
 
     def _choose(self, files: UclaFiles) -> tuple[Path | None, Path | None]:
         """The paths of the video and of the skeleton."""

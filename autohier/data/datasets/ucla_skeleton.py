@@ -66,7 +66,7 @@ def read_ucla_folder(folder: Path) -> NDArray[np.float32]:
     Raises:
         ClipError: where the folder holds no skeleton files, one is malformed, or no body is in any.
     """
-    frames = [_parse_frame(path) for path in list_frames(folder, FRAME_SKELETON)]
+    frames = [_parse_frame(path) for path in list_frames(folder, FRAME_SKELETON, "skeleton")]
     num_bodies = max(len(bodies) for bodies in frames)
     joints_MTV3 = np.full((num_bodies, len(frames), _NUM_JOINTS, 3), np.nan)
     for frame, bodies_MV3 in enumerate(frames):
