@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 def prepare(
     dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="ntu60, utd-mhad or demo; demo is generated.")
+        str, typer.Argument(metavar="DATASET", help="ntu60, n-ucla, gym99 ... or demo; demo is generated.")
     ],
     *,
     source: Annotated[
@@ -46,7 +46,7 @@ def prepare(
     from autohier.data.store.paths import store_folder
     from autohier.errors import InputError
 
-    reader = open_dataset(dataset, modality=modality)
+    reader = open_dataset(dataset, modality=modality, source=source)
     is_demo = reader.name == "demo"
     with ProgressLines() as lines:
         try:

@@ -133,8 +133,14 @@ def prepare_shard(
 
 
 def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
-    """A digest that changes with the options and with the names, sizes and order of the clips' files."""
-    files = [(clip.clip_id, _num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)) for clip in clips]
+    """A digest that changes with the options, what is said of the clips, and their files' sizes."""
+    files = [
+        (
+            *(clip.clip_id, clip.label, clip.subject, clip.parts),
+            *(_num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)),
+        )
+        for clip in clips
+    ]
     return digest({"options": options.model_dump(mode="json"), "files": files})
 
 
@@ -160,8 +166,11 @@ def _is_whole(folder: Path, receipt: Receipt) -> bool:
 
 
 def _num_bytes(path: Path | None) -> int:
+    if path is None:
+        return -1
     try:
-        return -1 if path is None else path.stat().st_size
+        files = path.iterdir() if path.is_dir() else (path,)
+        return sum(file.stat().st_size for file in files)
     except OSError:  # a dangling link: reading it will say so
         return -1
 

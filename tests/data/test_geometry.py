@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from autohier.data.preprocessing.boxes import Box, skeleton_box, whole_frame
 from autohier.data.preprocessing.crop import crop_and_resize
-from autohier.data.preprocessing.projection import NTU_COLOUR, UTD_COLOUR, UTD_DEPTH
+from autohier.data.preprocessing.projection import KINECT_V1_COLOUR, NTU_COLOUR, UTD_DEPTH
 from autohier.data.skeleton import LAYOUTS, JointLayout, Skeleton
 from autohier.errors import ClipError
 
@@ -46,7 +46,7 @@ def test_projection_points_up_in_the_image_where_y_is_positive() -> None:
     # A joint 2 m away, 0.5 m right of and 1 m above the axis of a 640x480 camera:
     # 320 + 558.1 * 0.5 / 2 = 459.525 and 240 - 579.5 * 1 / 2 = -49.75.
     joint = np.array([[[[0.5, 1.0, 2.0]]]], dtype=np.float32)
-    np.testing.assert_allclose(UTD_COLOUR.project(joint)[0, 0, 0], (459.525, -49.75), rtol=1e-5)
+    np.testing.assert_allclose(KINECT_V1_COLOUR.project(joint)[0, 0, 0], (459.525, -49.75), rtol=1e-5)
     np.testing.assert_allclose(UTD_DEPTH.project(joint)[0, 0, 0], (459.525 / 2, -49.75 / 2), rtol=1e-5)
     np.testing.assert_allclose(
         NTU_COLOUR.project(joint)[0, 0, 0], (1055 / 4 + 977, 560 - 1057 / 2), rtol=1e-5

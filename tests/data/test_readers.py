@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from autohier.data.datasets.registry import READERS, open_dataset
 from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
 from autohier.errors import ClipError, InputError, MissingDataError
 from tiny_datasets import write_ntu_clip, write_utd_clip
+from tiny_finegym import write_gym99_clip
+from tiny_ucla import write_ucla_frames, write_ucla_json, write_ucla_video
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,15 @@ class Case:
     dataset: str
     modality: str
     clip_ids: tuple[str, ...]
-    write: Callable[[Path, str], None]
+    write: Callable[[Path, str], object]
+    protocol: str = "cross-subject"
+    has_skeletons: bool = True
 
 
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
 UTD_IDS = ("a10_s2_t4", "a1_s1_t1", "a27_s8_t1")
+UCLA_IDS = ("a12_s10_e02_v03", "a01_s01_e00_v01", "a08_s02_e01_v02")
+GYM_IDS = ("zfqS-wCJSsw_E_006732_006824_A_0000_0007", "0LtLS9wROrk_E_002407_002435_A_0003_0005")
 CASES = [
     Case("ntu60", "rgb", NTU_IDS, write_ntu_clip),
     Case("demo", "rgb", NTU_IDS, write_ntu_clip),
@@ -36,6 +43,11 @@ CASES = [
     Case("ntu60", "skeleton", NTU_IDS, write_ntu_clip),
     Case("ntu120", "skeleton", NTU_IDS, write_ntu_clip),
     Case("utd-mhad", "skeleton", UTD_IDS, write_utd_clip),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_frames, "view1"),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_video, "view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_frames, "view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_json, "view1"),
+    Case("gym99", "rgb", GYM_IDS, write_gym99_clip, "gym99", has_skeletons=False),
 ]
 
 
@@ -54,7 +66,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for number, clip_id in enumerate(case.clip_ids):
         case.write(source / f"part{number % 2}", clip_id)
     (source / "README.txt").write_text("not a clip")
-    reader = open_dataset(case.dataset, modality=case.modality)
+    reader = open_dataset(case.dataset, modality=case.modality, source=source)
     return Opened(case, source, reader, reader.find_clips(source))
 
 
@@ -66,7 +78,7 @@ def test_every_registered_reader_is_tested() -> None:
 
 def test_it_is_what_it_was_opened_as(opened: Opened) -> None:
     assert (opened.reader.name, opened.reader.modality) == (opened.case.dataset, opened.case.modality)
-    assert opened.reader.protocols[0].name == "cross-subject"
+    assert opened.reader.protocols[0].name == opened.case.protocol
     assert len(set(opened.reader.class_names)) == len(opened.reader.class_names)
 
 
@@ -94,6 +106,9 @@ def test_frames_come_at_the_indices_and_in_the_shape_it_says(opened: Opened) -> 
 
 
 def test_skeletons_follow_the_layout(opened: Opened) -> None:
+    if not opened.case.has_skeletons:
+        assert all(clip.skeleton_path is None for clip in opened.clips)
+        return
     skeleton = opened.reader.read_skeleton(opened.clips[0])
     assert skeleton.joints_MTV3_m.shape == (1, 6, opened.reader.joint_layout.num_joints, 3)
     assert skeleton.pixels_MTV2.shape == (1, 6, opened.reader.joint_layout.num_joints, 2)
@@ -120,13 +135,17 @@ def test_files_cut_short_are_refused(opened: Opened, tmp_path: Path, keep: float
     clip = opened.clips[0]
 
     def cut(path: Path) -> Path:
-        content = path.read_bytes()
-        (tmp_path / path.name).write_bytes(content[: int(keep * len(content))])
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name, dirs_exist_ok=True)
+        for file in path.iterdir() if path.is_dir() else [path]:
+            content = file.read_bytes()
+            (tmp_path / file.relative_to(path.parent)).write_bytes(content[: int(keep * len(content))])
         return tmp_path / path.name
 
-    assert clip.skeleton_path is not None
-    with pytest.raises(ClipError, match="must"):
-        opened.reader.read_skeleton(replace(clip, skeleton_path=cut(clip.skeleton_path)))
+    if opened.case.has_skeletons:
+        assert clip.skeleton_path is not None
+        with pytest.raises(ClipError, match="must"):
+            opened.reader.read_skeleton(replace(clip, skeleton_path=cut(clip.skeleton_path)))
     if opened.reader.channels:
         assert clip.video_path is not None
         short = replace(clip, video_path=cut(clip.video_path))

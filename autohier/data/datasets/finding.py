@@ -16,13 +16,25 @@ def find_named(source: Path, pattern: re.Pattern[str]) -> Iterator[tuple[re.Matc
     Raises:
         MissingDataError: where ``source`` is not a folder that can be listed.
     """
+    for folder, _, names in walk_source(source):
+        for name in names:
+            if match := pattern.fullmatch(name):
+                yield match, folder / name
+
+
+def walk_source(source: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Every folder with the names of its folders and files, in a fixed order: by folder, then by name.
+
+    Folders that the caller takes out of the list of folders are not gone into.
+
+    Raises:
+        MissingDataError: where ``source`` is not a folder that can be listed.
+    """
     if not source.is_dir():
         raise MissingDataError("the source must be a folder", got=source, remedy="see --source")
     for folder, subfolders, names in os.walk(source, onerror=_refuse):
         subfolders.sort()
-        for name in sorted(names):
-            if match := pattern.fullmatch(name):
-                yield match, Path(folder) / name
+        yield Path(folder), subfolders, sorted(names)
 
 
 def require_path(path: Path | None, kind: str) -> Path:

@@ -46,6 +46,18 @@ def _utd_mhad(_: Origin, modality: Literal["depth", "rgb", "skeleton"]) -> Datas
     return UtdMhadReader(modality)
 
 
+def _ucla(_: Origin, modality: Literal["rgb", "skeleton"]) -> DatasetReader:
+    from autohier.data.datasets.ucla import UclaReader
+
+    return UclaReader(modality)
+
+
+def _gym99(origin: Origin) -> DatasetReader:
+    from autohier.data.datasets.finegym import gym99_reader
+
+    return gym99_reader(origin.source)
+
+
 # Dataset -> modality -> reader; the first modality is the default.
 READERS: Final[dict[str, dict[str, Open]]] = {
     "ntu60": {
@@ -56,11 +68,13 @@ READERS: Final[dict[str, dict[str, Open]]] = {
         "rgb": partial(_ntu, name="ntu120", modality="rgb"),
         "skeleton": partial(_ntu, name="ntu120", modality="skeleton"),
     },
+    "n-ucla": {"rgb": partial(_ucla, modality="rgb"), "skeleton": partial(_ucla, modality="skeleton")},
     "utd-mhad": {
         "depth": partial(_utd_mhad, modality="depth"),
         "rgb": partial(_utd_mhad, modality="rgb"),
         "skeleton": partial(_utd_mhad, modality="skeleton"),
     },
+    "gym99": {"rgb": _gym99},
     "demo": {"rgb": _demo},
 }
 

@@ -21,7 +21,7 @@ from autohier.data.datasets.finding import find_named, require_path
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
-from autohier.data.preprocessing.projection import UTD_COLOUR, UTD_DEPTH
+from autohier.data.preprocessing.projection import KINECT_V1_COLOUR, UTD_DEPTH
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
 from autohier.errors import ClipError, MissingDataError
@@ -109,7 +109,7 @@ class UtdMhadReader:
         if not is_there_MTV1.any():
             raise ClipError("a skeleton must hold a body")
         joints_MTV3 = np.where(is_there_MTV1, joints_MTV3, np.float32(np.nan))
-        camera = UTD_DEPTH if self.modality == "depth" else UTD_COLOUR
+        camera = UTD_DEPTH if self.modality == "depth" else KINECT_V1_COLOUR
         return Skeleton(
             joints_MTV3_m=joints_MTV3,
             pixels_MTV2=camera.project(joints_MTV3),

@@ -47,6 +47,6 @@ class PinholeCamera:
 # Fitted to the colour pixels in real NTU files; used where a file holds joints but no valid pixel.
 NTU_COLOUR = PinholeCamera(1055.0, 1057.0, 977.0, 560.0, 1920, 1080)
 
-# HAC section 4.4 for 640x480, and halved for the depth image of 320x240.
-UTD_COLOUR = PinholeCamera(558.1, 579.5, 320.0, 240.0, 640, 480)
+# HAC section 4.4 for the 640x480 of N-UCLA and UTD-MHAD, and halved for the latter's depth image of 320x240.
+KINECT_V1_COLOUR = PinholeCamera(558.1, 579.5, 320.0, 240.0, 640, 480)
 UTD_DEPTH = PinholeCamera(279.05, 289.75, 160.0, 120.0, 320, 240)

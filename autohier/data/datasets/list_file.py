@@ -1,0 +1,27 @@
+"""Reading the text files that name a dataset's clips and classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autohier.errors import InputError
+
+_MAX_BYTES = 64 << 20
+
+
+def read_list_file(path: Path) -> list[str]:
+    """The lines of a file without the blanks around them; empty ones stay, so that they can be numbered.
+
+    Raises:
+        InputError: where the file cannot be read, is no UTF-8 text or larger than 64 MiB.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise InputError(f"{path} must hold at most {_MAX_BYTES >> 20} MiB")
+        return [line.strip() for line in content.decode("utf-8-sig").splitlines()]
+    except OSError as error:
+        raise InputError(f"{path} must be readable", got=error) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be UTF-8 text", got=error.reason) from error

@@ -1,0 +1,382 @@
+"""N-UCLA: its layouts, its skeletons, what is refused, and the views that train and test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.datasets.ucla_skeleton import read_ucla_folder, read_ucla_json
+from autohier.data.preparation import prepare_dataset
+from autohier.data.protocols import find_protocol
+from autohier.data.splits import split_clips
+from autohier.data.store.reader import ClipStore
+from autohier.errors import ClipError, MissingDataError
+from tiny_datasets import body_joints, frame_number
+from tiny_ucla import frame_path, frame_text, write_ucla_frames, write_ucla_json, write_ucla_video
+
+CLIP_ID = "a01_s01_e00_v01"
+
+
+def only_clip(reader: DatasetReader, source: Path) -> ClipSource:
+    (clip,) = reader.find_clips(source)
+    return clip
+
+
+def test_action_numbers_have_gaps_and_labels_have_none(tmp_path: Path) -> None:
+    actions = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)  # no class has number 7, 10 or 13
+    for action in actions:
+        (tmp_path / f"a{action:02}_s03_e04_v02.avi").touch()
+    reader = open_dataset("n-ucla")
+    clips = reader.find_clips(tmp_path)
+    assert [int(clip.clip_id[1:3]) for clip in clips] == [1, 2, 3, 4, 5, 6, 8, 9, 11, 12]
+    assert [clip.label for clip in clips] == list(range(10))
+    assert (reader.class_names[6], reader.class_names[9]) == ("donning", "carry")
+    assert {(clip.subject, clip.replication, clip.camera) for clip in clips} == {(3, 4, 2)}
+
+
+def test_a_folder_of_frames_is_video_and_skeleton(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path / "multiview_action", "a11_s10_e03_v03")
+    (tmp_path / "multiview_action" / "view_4" / "a01_s01_e00").mkdir(parents=True)  # there is no fourth view
+    clip = only_clip(open_dataset("n-ucla"), tmp_path)
+    assert clip == ClipSource("a11_s10_e03_v03", 8, 10, 3, 1, 3, video_path=folder, skeleton_path=folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a02/v03_s04_e05.avi",
+        "a02 pick up with two hands/V03_S04_E05.AVI",
+        "02/v03_s04_e05.avi",
+        "action_2/c03_s04_e05.avi",
+        "a02_s04_e05_v03.avi",
+        "videos/a02_s04_e05_c03.avi",
+        "view_3/a02_s04_e05_v03.avi",
+    ],
+)
+def test_videos_are_known_by_their_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    clip = only_clip(open_dataset("n-ucla"), tmp_path)
+    assert clip == ClipSource("a02_s04_e05_v03", 1, 4, 3, 1, 5, video_path=path, skeleton_path=None)
+
+
+@pytest.mark.parametrize("name", ["v03_s04_e05.avi", "walking/v03_s04_e05.avi", "a02/clip.avi", "a02/x.json"])
+def test_other_files_are_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(MissingDataError, match="must hold clips named like view_1/a01_s01_e00 or a01_s01_e0"):
+        open_dataset("n-ucla").find_clips(tmp_path)
+
+
+def test_each_modality_takes_the_files_that_suit_it(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path / "raw", CLIP_ID)
+    write_ucla_video(tmp_path / "other", CLIP_ID)
+    json_path = tmp_path / "other" / "all_sqe" / f"{CLIP_ID}.json"
+    colour = only_clip(open_dataset("n-ucla"), tmp_path)
+    assert (colour.video_path, colour.skeleton_path) == (folder, folder)
+    joints = only_clip(open_dataset("n-ucla", modality="skeleton"), tmp_path)
+    assert (joints.video_path, joints.skeleton_path) == (None, json_path)
+    shutil.rmtree(tmp_path / "raw")
+    colour = only_clip(open_dataset("n-ucla"), tmp_path)
+    assert (colour.video_path, colour.skeleton_path) == (
+        tmp_path / "other" / "a01" / "v01_s01_e00.avi",
+        json_path,
+    )
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path, CLIP_ID, num_frames=12)
+    reader = open_dataset("n-ucla")
+    clip = only_clip(reader, tmp_path)
+    # By name frame_10, frame_11 and frame_12 would come before frame_2.
+    assert min(path.name for path in folder.glob("*rgb.jpg")).startswith("frame_10_")
+    assert [frame_number(frame) for frame in reader.read_frames(clip, range(12))] == list(range(12))
+    np.testing.assert_allclose(
+        reader.read_skeleton(clip).joints_MTV3_m, body_joints(12)[None, :, :20], atol=1e-6
+    )
+
+
+def test_pixels_are_projected_to_640_by_480(tmp_path: Path) -> None:
+    write_ucla_json(tmp_path, CLIP_ID)
+    reader = open_dataset("n-ucla")
+    skeleton = reader.read_skeleton(only_clip(reader, tmp_path))
+    x, y, z = skeleton.joints_MTV3_m[0, 0, 7]
+    expected = (320 + 558.1 * x / z, 240 - 579.5 * y / z)
+    np.testing.assert_allclose(skeleton.pixels_MTV2[0, 0, 7], expected, rtol=1e-5)
+    assert (skeleton.image_width_px, skeleton.image_height_px) == (640, 480)
+
+
+def write_texts(folder: Path, *texts: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for index, text in enumerate(texts):
+        frame_path(folder, index, "skeletons.txt").write_text(text)
+    return folder
+
+
+BODY = body_joints(1)[:, :20]
+FAR = BODY + np.array([0.0, 0.0, 2.0])
+FARTHER = BODY + np.array([0.0, 0.0, 4.0])
+
+
+def test_at_most_two_persons_come_the_most_seen_first(tmp_path: Path) -> None:
+    absent = np.full((1, 20, 3), np.nan)
+    three = np.concatenate((BODY, FAR, FARTHER))
+    folder = write_texts(
+        tmp_path / "clip",
+        frame_text(three),
+        "0\n",
+        frame_text(np.concatenate((absent, FAR))),
+        frame_text(np.concatenate((BODY, FAR))),
+    )
+    joints_MTV3 = read_ucla_folder(folder)
+    # The second place is filled in three frames, the first in two, the third in one.
+    assert joints_MTV3.shape == (2, 4, 20, 3)
+    assert np.isfinite(joints_MTV3).all(axis=(2, 3)).tolist() == [
+        [True, False, True, True],
+        [True, False, False, True],
+    ]
+    np.testing.assert_allclose(joints_MTV3[0, 0], FAR[0], atol=1e-6)
+    np.testing.assert_allclose(joints_MTV3[1, 0], BODY[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1.#IND", "1e30", "-1e400"])
+def test_what_is_no_measurement_makes_its_joint_absent(tmp_path: Path, number: str) -> None:
+    lines = frame_text(BODY).splitlines()
+    lines[4] = f"0.1,{number},3.0,2"
+    joints_MTV3 = read_ucla_folder(write_texts(tmp_path / "clip", "\n".join(lines)))
+    assert np.isnan(joints_MTV3[0, 0, 3]).all()
+    assert np.isnan(joints_MTV3).sum() == 3
+
+
+GOOD = frame_text(BODY)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "must not be empty, but got frame_0_tc_5000000_skeletons.txt"),
+        (b" \n\n", "must not be empty"),
+        (b"0\n", "must hold a body"),
+        (frame_text(np.full((1, 20, 3), np.nan)).encode(), "must hold a body"),
+        (b"two\n", "0 to 6 bodies, but got 'two' for their number"),
+        (b"-1\n", "0 to 6 bodies, but got '-1'"),
+        (b"999999999\n", "0 to 6 bodies, but got '999999999'"),
+        (b"9" * 5000, "0 to 6 bodies, but got '99999999999999999999' for"),
+        ("\N{SUPERSCRIPT TWO}\n".encode(), "0 to 6 bodies"),
+        (GOOD.rsplit("\n", 2)[0].encode(), "20 joints, but got 19 lines for 1 bodies"),
+        ((GOOD + "1,2,3,2\n").encode(), "20 joints, but got 21 lines for 1 bodies"),
+        (GOOD.replace(",2\n", "\n", 1).encode(), "well formed, but got '[^']*' for x,y,z,state"),
+        (GOOD.replace(",2\n", ",2,2\n", 1).encode(), "well formed, but got '[^']*' for x,y,z,state"),
+        (GOOD.replace("3.0,2\n", "three,2\n", 1).encode(), "well formed.*'three' in frame_0_tc_5000000"),
+        (b"\xff\xfe1\n", "well formed, but got bytes that are no text"),
+        (b"0" + b"\n" * (64 << 10), "must hold at most 64 KiB"),
+    ],
+)
+def test_bad_texts_are_refused_with_their_reason(tmp_path: Path, text: bytes, reason: str) -> None:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    frame_path(folder, 0, "skeletons.txt").write_bytes(text)
+    with pytest.raises(ClipError, match=reason):
+        read_ucla_folder(folder)
+
+
+def test_folders_and_files_in_each_others_place_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clip"
+    frame_path(folder, 0, "skeletons.txt").mkdir(parents=True)
+    with pytest.raises(ClipError, match=r"skeleton must be readable, but got .*Is a directory"):
+        read_ucla_folder(folder)
+    frame_path(folder, 0, "skeletons.txt").rmdir()
+    with pytest.raises(ClipError, match="folder of frames must hold skeleton files"):
+        read_ucla_folder(folder)
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "none"):
+        with pytest.raises(ClipError, match="folder of frames must be readable, but got "):
+            read_ucla_folder(path)
+    (tmp_path / f"{CLIP_ID}.json").mkdir()
+    with pytest.raises(ClipError, match=r"skeleton must be readable, but got .*Is a directory"):
+        read_ucla_json(tmp_path / f"{CLIP_ID}.json", label=0)
+
+
+def changed(**changes: Any) -> str:
+    content: dict[str, Any] = {"file_name": CLIP_ID, "skeletons": BODY.tolist(), "label": 1} | changes
+    return json.dumps({key: value for key, value in content.items() if value != "gone"})
+
+
+def with_joint(joint: Any) -> str:
+    return changed(skeletons=[[*BODY[0, :19].tolist(), joint]])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "must not be empty"),
+        ("{", "well formed, but got no json"),
+        ("[" * 100_000, "well formed, but got no json"),
+        ("[" + "9" * 5000 + "]", "well formed, but got no json"),
+        ("[]", "must have the keys skeletons and label"),
+        ("null", "must have the keys skeletons and label"),
+        (changed(skeletons="gone"), "must have the keys skeletons and label"),
+        (changed(label="gone"), "must have the keys skeletons and label"),
+        (changed(label=2), "label of a skeleton must be 1, as its file's name says, but got 2"),
+        (changed(label=True), "label of a skeleton must be 1.* got True"),
+        (changed(label="1"), "label of a skeleton must be 1.* got '1'"),
+        (changed(label=[1]), r"label of a skeleton must be 1.* got \[1\]"),
+        (changed(skeletons=3), "well formed, but got skeletons that are no list of frames"),
+        (changed(skeletons=[]), "must not be empty, but got 0 frames"),
+        (changed(skeletons=[3]), "must have 20 joints, but got no list"),
+        (changed(skeletons=[[]]), "must have 20 joints, but got 0"),
+        (changed(skeletons=BODY[:, :19].tolist()), "must have 20 joints, but got 19"),
+        (changed(skeletons=body_joints(1).tolist()), "must have 20 joints, but got 25"),
+        (with_joint([1, 2]), "must have 3 coordinates"),
+        (with_joint("abc"), "must have 3 coordinates"),
+        (with_joint([1, 2, "3"]), "well formed, but got '3' for a coordinate"),
+        (with_joint([1, 2, None]), "well formed, but got None for a coordinate"),
+        (with_joint([1, 2, True]), "well formed, but got True for a coordinate"),
+        (with_joint([1, 2, [3]]), r"well formed, but got \[3\] for a coordinate"),
+        (changed(skeletons=np.full((2, 20, 3), np.nan).tolist()), "must hold a body"),
+    ],
+)
+def test_bad_json_is_refused_with_its_reason(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / f"{CLIP_ID}.json"
+    path.write_text(text)
+    with pytest.raises(ClipError, match=reason):
+        read_ucla_json(path, label=0)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("-inf"), 10**400, -5000])
+def test_absurd_numbers_in_json_make_their_joint_absent(tmp_path: Path, number: float) -> None:
+    path = tmp_path / f"{CLIP_ID}.json"
+    path.write_text(with_joint([0.1, number, 3]))
+    joints_MTV3 = read_ucla_json(path, label=0)
+    assert np.isnan(joints_MTV3[0, 0, 19]).all()
+    assert np.isfinite(joints_MTV3[0, 0, :19]).all()
+
+
+def test_json_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / f"{CLIP_ID}.json"
+    path.write_bytes(b'{"label": "\xff"}')
+    with pytest.raises(ClipError, match="well formed, but got bytes that are no text"):
+        read_ucla_json(path, label=0)
+    with path.open("wb") as file:
+        file.truncate((64 << 20) + 1)  # a hole: it takes no room on the disk
+    with pytest.raises(ClipError, match="must hold at most 65536 KiB"):
+        read_ucla_json(path, label=0)
+
+
+def damage_none(folder: Path) -> None:
+    for path in folder.glob("*rgb.jpg"):
+        path.unlink()
+
+
+def damage_size(folder: Path) -> None:
+    Image.new("RGB", (48, 64)).save(frame_path(folder, 3, "rgb.jpg"))
+
+
+def damage_giant(folder: Path) -> None:
+    Image.new("L", (8200, 2)).save(frame_path(folder, 3, "rgb.jpg"))
+
+
+def damage_text(folder: Path) -> None:
+    frame_path(folder, 3, "rgb.jpg").write_text("no image")
+
+
+def damage_empty(folder: Path) -> None:
+    frame_path(folder, 3, "rgb.jpg").write_bytes(b"")
+
+
+def damage_folder(folder: Path) -> None:
+    frame_path(folder, 3, "rgb.jpg").unlink()
+    frame_path(folder, 3, "rgb.jpg").mkdir()
+
+
+def damage_all(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (damage_none, "folder of frames must hold image files"),
+        (damage_size, "frames of a clip must be of one size, but got 64x48 and 48x64, in frame_3_"),
+        (damage_giant, r"at most 8192 px wide and high, but got frame_3_tc_.*, \(8200, 2\)"),
+        (damage_text, "every frame of a clip must decode, but got frame_3_"),
+        (damage_empty, "every frame of a clip must decode, but got frame_3_"),
+        (damage_folder, "every frame of a clip must decode, but got frame_3_.*Is a directory"),
+        (damage_all, "folder of frames must be readable"),
+    ],
+)
+def test_bad_frames_are_refused_with_their_reason(
+    tmp_path: Path, damage: Callable[[Path], None], reason: str
+) -> None:
+    folder = write_ucla_frames(tmp_path, CLIP_ID)
+    reader = open_dataset("n-ucla")
+    clip = only_clip(reader, tmp_path)
+    damage(folder)
+    with pytest.raises(ClipError, match=reason):
+        list(reader.read_frames(clip, range(reader.count_frames(clip))))
+
+
+def test_a_frame_beyond_the_end_is_refused(tmp_path: Path) -> None:
+    write_ucla_frames(tmp_path, CLIP_ID)
+    reader = open_dataset("n-ucla")
+    with pytest.raises(ClipError, match="every frame of a clip must decode, but got an end before frame 6"):
+        list(reader.read_frames(only_clip(reader, tmp_path), (5, 6)))
+
+
+@pytest.mark.parametrize("modality", ["rgb", "skeleton"])
+def test_one_view_tests_and_the_others_train(tmp_path: Path, modality: str) -> None:
+    clip_ids = [
+        f"a{action}_s0{subject}_e00_v0{view}"
+        for action in ("01", "12")
+        for subject in (1, 5)
+        for view in (1, 2, 3)
+    ]
+    for clip_id in clip_ids:
+        write_ucla_frames(tmp_path / "source", clip_id, num_frames=3)
+    summary = prepare_dataset(
+        open_dataset("n-ucla", modality=modality),
+        tmp_path / "source",
+        tmp_path / "store",
+        size_px=16,
+        max_frames=2,
+        num_workers=1,
+    )
+    assert (summary.num_clips, summary.num_rejected) == (12, 0)
+    assert "n-ucla view3 has 8 train / 4 test clips" in summary.split_findings[2]
+    store = ClipStore.open(tmp_path / "store")
+    assert store.skeleton(0).num_frames == 3
+    for view in (1, 2, 3):
+        rule = find_protocol("n-ucla", store.manifest.protocols, f"view{view}")
+        split = split_clips(store.clips, rule, validation="clean", held_out=(5,))
+        assert {store.clips.clip_id[row] for row in split.test} == {
+            clip_id for clip_id in clip_ids if clip_id.endswith(f"v0{view}")
+        }
+        assert set(store.clips.subject[split.train]) == {1}
+        assert set(store.clips.subject[split.validation]) == {5}
+        assert view not in store.clips.camera[split.train]
+
+
+def test_a_mended_frame_is_taken_up(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path / "source", CLIP_ID)
+    write_ucla_frames(tmp_path / "source", "a01_s01_e00_v02")
+    path = frame_path(folder, 2, "skeletons.txt")
+    good = path.read_text()
+    path.write_text("1\n")
+
+    def num_prepared() -> int:
+        reader = open_dataset("n-ucla")
+        return prepare_dataset(reader, tmp_path / "source", tmp_path / "store", num_workers=1).num_clips
+
+    assert num_prepared() == 1
+    path.write_text(good)
+    assert num_prepared() == 2

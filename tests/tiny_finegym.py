@@ -1,0 +1,33 @@
+"""Small real files in the layout of Gym99: lists, and clips trimmed or whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tiny_datasets import numbered_frames, write_video
+
+TRAIN, VAL = "gym99_train_element_v1.0.txt", "gym99_val_element.txt"
+
+
+def write_gym99_lists(folder: Path, train: dict[str, int], val: dict[str, int], *, ending: str = "") -> None:
+    """Both lists; the ending comes after each clip's id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, labels in ((TRAIN, train), (VAL, val)):
+        lines = [f"{clip_id}{ending} {label}\n" for clip_id, label in labels.items()]
+        (folder / name).write_text("".join(lines))
+
+
+def write_gym99_video(folder: Path, name: str, *, num_frames: int = 6) -> Path:
+    """A video of small frames that tell their numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.mp4"
+    write_video(path, numbered_frames(num_frames, 64, 48))
+    return path
+
+
+def write_gym99_clip(folder: Path, clip_id: str) -> None:
+    """A trimmed clip, and a line for it in the list of training clips beside it."""
+    write_gym99_video(folder / "subactions", clip_id)
+    (folder / VAL).touch()
+    with (folder / TRAIN).open("a") as file:
+        file.write(f"{clip_id} 98\n")
