@@ -133,8 +133,14 @@ def prepare_shard(
 
 
 def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
-    """A digest that changes with the options and with the names, sizes and order of the clips' files."""
-    files = [(clip.clip_id, _num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)) for clip in clips]
+    """A digest that changes with the options, with what is known of the clips and with their files' sizes."""
+    files = [
+        (
+            *(clip.clip_id, clip.label, clip.subject, clip.camera, clip.setup, clip.replication, clip.parts),
+            *(_num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)),
+        )
+        for clip in clips
+    ]
     return digest({"options": options.model_dump(mode="json"), "files": files})
 
 

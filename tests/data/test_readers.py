@@ -15,6 +15,7 @@ from autohier.data.datasets.registry import READERS, open_dataset
 from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
 from autohier.errors import ClipError, InputError, MissingDataError
 from tiny_datasets import write_ntu_clip, write_utd_clip
+from tiny_pyskl import add_to_pyskl
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Case:
     modality: str
     clip_ids: tuple[str, ...]
     write: Callable[[Path, str], None]
+    file: str = ""  # of the source, where it is one file
+    name: str = ""  # where it is not the dataset's
+    protocol: str = "cross-subject"
+
+
+def add_pose(folder: Path, clip_id: str) -> None:
+    add_to_pyskl(folder.parent / "my_poses.pkl", clip_id)
 
 
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
@@ -36,6 +44,7 @@ CASES = [
     Case("ntu60", "skeleton", NTU_IDS, write_ntu_clip),
     Case("ntu120", "skeleton", NTU_IDS, write_ntu_clip),
     Case("utd-mhad", "skeleton", UTD_IDS, write_utd_clip),
+    Case("pyskl", "skeleton", ("b", "a", "c/d"), add_pose, "my_poses.pkl", "my-poses", "xsub"),
 ]
 
 
@@ -54,7 +63,8 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for number, clip_id in enumerate(case.clip_ids):
         case.write(source / f"part{number % 2}", clip_id)
     (source / "README.txt").write_text("not a clip")
-    reader = open_dataset(case.dataset, modality=case.modality)
+    source /= case.file
+    reader = open_dataset(case.dataset, modality=case.modality, source=source)
     return Opened(case, source, reader, reader.find_clips(source))
 
 
@@ -65,8 +75,9 @@ def test_every_registered_reader_is_tested() -> None:
 
 
 def test_it_is_what_it_was_opened_as(opened: Opened) -> None:
-    assert (opened.reader.name, opened.reader.modality) == (opened.case.dataset, opened.case.modality)
-    assert opened.reader.protocols[0].name == "cross-subject"
+    name = opened.case.name or opened.case.dataset
+    assert (opened.reader.name, opened.reader.modality) == (name, opened.case.modality)
+    assert opened.reader.protocols[0].name == opened.case.protocol
     assert len(set(opened.reader.class_names)) == len(opened.reader.class_names)
 
 
@@ -135,9 +146,9 @@ def test_files_cut_short_are_refused(opened: Opened, tmp_path: Path, keep: float
 
 
 def test_a_source_without_clips_is_refused(opened: Opened, tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"must hold (clips|files) named like"):
+    with pytest.raises(MissingDataError, match=r"must (hold (clips|files) named like|be a pickle file)"):
         opened.reader.find_clips(tmp_path)
-    with pytest.raises(MissingDataError, match="the source must be a folder"):
+    with pytest.raises(MissingDataError, match=r"the source must be a (folder|pickle file)"):
         opened.reader.find_clips(tmp_path / "none")
 
 
@@ -188,6 +199,8 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         open_dataset("ntu-6")
     with pytest.raises(InputError, match="modality of ntu60 must be one of rgb, skeleton, but got depth"):
         open_dataset("ntu60", modality="depth")
+    with pytest.raises(InputError, match="a name is given to pyskl"):
+        open_dataset("ntu60", stored_as="mine")
 
 
 def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
