@@ -41,6 +41,19 @@ def count_frames(path: Path) -> int:
     return num_frames
 
 
+def video_size(path: Path) -> tuple[int, int]:
+    """Width and height of a video in pixels, as its header says.
+
+    Raises:
+        ClipError: where the file is no video.
+    """
+    with _open_video(path) as (_, stream):
+        width, height = int(stream.width), int(stream.height)
+    if width < 1 or height < 1:
+        raise ClipError("a video must have a width and a height", got=f"{width} x {height}")
+    return width, height
+
+
 def decode_frames(path: Path, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
     """Decode a video once, in order, and yield the RGB frames [H, W, 3] at ascending indices.
 

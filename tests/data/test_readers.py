@@ -14,6 +14,7 @@ from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.datasets.registry import READERS, open_dataset
 from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
 from autohier.errors import ClipError, InputError, MissingDataError
+from tiny_custom import write_custom_clip
 from tiny_datasets import write_ntu_clip, write_utd_clip
 from tiny_pyskl import add_to_pyskl
 
@@ -33,6 +34,10 @@ def add_pose(folder: Path, clip_id: str) -> None:
     add_to_pyskl(folder.parent / "my_poses.pkl", clip_id)
 
 
+def add_video(folder: Path, clip_id: str) -> None:
+    write_custom_clip(folder.parent, clip_id)
+
+
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
 UTD_IDS = ("a10_s2_t4", "a1_s1_t1", "a27_s8_t1")
 CASES = [
@@ -44,6 +49,7 @@ CASES = [
     Case("ntu60", "skeleton", NTU_IDS, write_ntu_clip),
     Case("ntu120", "skeleton", NTU_IDS, write_ntu_clip),
     Case("utd-mhad", "skeleton", UTD_IDS, write_utd_clip),
+    Case("custom", "rgb", ("wave/1", "clap/2", "clap/1"), add_video, "", "my-videos", "random"),
     Case("pyskl", "skeleton", ("b", "a", "c/d"), add_pose, "my_poses.pkl", "my-poses", "xsub"),
 ]
 
@@ -59,7 +65,7 @@ class Opened:
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case.dataset}-{case.modality}")
 def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     case: Case = request.param
-    source = tmp_path_factory.mktemp(case.dataset)
+    source = tmp_path_factory.mktemp(case.dataset) / "My_Videos"
     for number, clip_id in enumerate(case.clip_ids):
         case.write(source / f"part{number % 2}", clip_id)
     (source / "README.txt").write_text("not a clip")

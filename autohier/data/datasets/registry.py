@@ -52,6 +52,12 @@ def _pyskl(origin: Origin) -> DatasetReader:
     return pyskl_reader(origin.source, origin.name)
 
 
+def _custom(origin: Origin) -> DatasetReader:
+    from autohier.data.datasets.custom import custom_reader
+
+    return custom_reader(origin.source, origin.name)
+
+
 # Dataset -> modality -> reader; the first modality is the default.
 READERS: Final[dict[str, dict[str, Open]]] = {
     "ntu60": {
@@ -69,9 +75,10 @@ READERS: Final[dict[str, dict[str, Open]]] = {
     },
     "demo": {"rgb": _demo},
     "pyskl": {"skeleton": _pyskl},
+    "custom": {"rgb": _custom},
 }
 
-USERS_OWN: Final = ("pyskl",)
+USERS_OWN: Final = ("pyskl", "custom")
 """Datasets that are whatever their users have."""
 
 
