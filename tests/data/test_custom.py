@@ -18,6 +18,7 @@ from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
 from autohier.data.store.reader import ClipStore
 from autohier.errors import ClipError, InputError, MissingDataError
+from command_line import Autohier
 from tiny_custom import write_custom_clip
 
 
@@ -266,3 +267,11 @@ def test_poses_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(custom, "_MAX_POSE_BYTES", 100)
     with pytest.raises(ClipError, match=r"poses must have at most 100 bytes, but got \d,\d+"):
         reader.read_skeleton(clip)
+
+
+def test_the_command_calls_it_as_the_user_says(tmp_path: Path, autohier: Autohier) -> None:
+    write_custom_clip(tmp_path / "source", "wave/1")
+    options = ("--data", tmp_path / "data", "--workers", 1, "--size", 32)
+    done = autohier("prepare", "custom", "--source", tmp_path / "source", "--name", "My_Own", *options)
+    assert (done.code, ClipStore.open(tmp_path / "data" / "my-own").manifest.dataset) == (0, "my-own")
+    assert "prepared from a folder of videos" in autohier("prepare", "custom", *options).error
