@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _HOST_CHARS = 24
 
@@ -19,11 +20,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: where the folder cannot be written; the old file is untouched then.
     """
+    with open_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write that becomes ``path`` when the block ends well; otherwise it is dropped.
+
+    Raises:
+        OSError: where the folder cannot be written; the old file is untouched then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(path)
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from autohier.cli.check import check
+from autohier.cli.export_pyskl import export_pyskl
 from autohier.cli.plan import plan
 from autohier.cli.prepare import prepare
 from autohier.cli.resume import resume
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, search, resume, status, train, spaces, check, plan):
+for command in (prepare, search, resume, status, train, spaces, check, plan, export_pyskl):
     app.command()(command)
 app.add_typer(store_app, name="store")
 

@@ -17,14 +17,24 @@ INTERRUPTED = 130
 
 def prepare(
     dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="ntu60, n-ucla, gym99 ... or demo; demo is generated.")
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="ntu60, ntu120, utd-mhad, n-ucla, gym99, demo; pyskl (a pickle) or custom (your videos).",
+        ),
     ],
     *,
     source: Annotated[
-        Path | None, typer.Option(help="Folder of the dataset's own files, at any depth.")
+        Path | None, typer.Option(help="Folder of the dataset's own files, at any depth; for pyskl the file.")
     ] = None,
     data: DataFolder = DEFAULT_DATA,
-    modality: Annotated[str | None, typer.Option(help="depth or rgb; the dataset's own by default.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What a pyskl or custom dataset is called; its source's name by default."),
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="rgb, depth or skeleton; the dataset's own by default.")
+    ] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the kept frames in pixels; 256, and 64 for demo, by default.")
     ] = None,
@@ -46,7 +56,7 @@ def prepare(
     from autohier.data.store.paths import store_folder
     from autohier.errors import InputError
 
-    reader = open_dataset(dataset, modality=modality, source=source)
+    reader = open_dataset(dataset, modality=modality, source=source, stored_as=name)
     is_demo = reader.name == "demo"
     with ProgressLines() as lines:
         try:

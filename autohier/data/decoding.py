@@ -67,6 +67,19 @@ def count_frames(path: Path, span: Span | None = None) -> int:
     return num_frames
 
 
+def video_size(path: Path) -> tuple[int, int]:
+    """Width and height of a video in pixels, as its header says.
+
+    Raises:
+        ClipError: where the file is no video.
+    """
+    with _open_video(path) as (_, stream):
+        width, height = int(stream.width), int(stream.height)
+    if width < 1 or height < 1:
+        raise ClipError("a video must have a width and a height", got=f"{width} x {height}")
+    return width, height
+
+
 def decode_frames(
     path: Path, indices: Sequence[int], span: Span | None = None
 ) -> Iterator[NDArray[np.uint8]]:

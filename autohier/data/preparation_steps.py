@@ -133,10 +133,10 @@ def prepare_shard(
 
 
 def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
-    """A digest that changes with the options, what is said of the clips, and their files' sizes."""
+    """A digest that changes with the options, with what is known of the clips and with their files' sizes."""
     files = [
         (
-            *(clip.clip_id, clip.label, clip.subject, clip.parts),
+            *(clip.clip_id, clip.label, clip.subject, clip.camera, clip.setup, clip.replication, clip.parts),
             *(_num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)),
         )
         for clip in clips

@@ -28,7 +28,7 @@ def forecast(plan: SweepPlan, *, accelerators: int, seconds_per_epoch: float | N
     """
     space = plan.space
     clips = find_clips(space, Path(plan.data_folder))
-    num_bytes = stage_bytes(space)  # an unknown recognizer is told of first
+    num_bytes = stage_bytes(space, clips)  # an unknown recognizer is told of first
     if seconds_per_epoch is None:
         costs, costs_from = measure_costs(space, clips, say)
     else:

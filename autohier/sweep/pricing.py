@@ -125,10 +125,11 @@ def scale(paces: Mapping[StageKind, Pace], sizes: SplitSizes, *, test_sets: int)
     )
 
 
-def stage_bytes(space: Space) -> int:
+def stage_bytes(space: Space, clips: SweepClips) -> int:
     """What a pruned stage holds on disk: weights in float32 and masks; they are counted, not made."""
+    channels = clips.store.manifest.channels if clips.store else channels_of(space)
     with torch.device("meta"):
-        network = build(space, channels_of(space), any_hierarchy(space))
+        network = build(space, channels, any_hierarchy(space))
         masks = FilterMasks.all_alive(network.recognizer.prunable_filters())
     tensors = [*network.state_dict().values(), *masks.to_state().values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

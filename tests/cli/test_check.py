@@ -30,6 +30,8 @@ def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Pa
         "settings in all: 3,168; known ones tried first: 1",
         "epochs of one setting: at most 10, of which 2 are shared by all",
         "recognizer: inflated-resnet18, 0.520 M parameters",
+        "superclasses that come with the data: hue, 3 of them",
+        "superclasses that come with the data: nothing, 2 of them",
         "clips: 72 train, 24 validate (held out [9]), 48 test",
     ]
     assert sorted(tiny_data.rglob("*")) == before

@@ -275,6 +275,16 @@ def test_other_options_are_refused_with_a_remedy(source: Path, tmp_path: Path) -
         run(source, tmp_path / "demo", size_px=16, max_frames=4)
 
 
+def test_other_options_may_be_tried_where_no_clip_could_be_prepared(tmp_path: Path) -> None:
+    for clip_id in CLIP_IDS[:2]:
+        write_ntu_clip(tmp_path / "source", clip_id)
+        (tmp_path / "source" / f"{clip_id}.skeleton").unlink()
+    folder = tmp_path / "store"
+    with pytest.raises(MissingDataError, match="must hold a clip that can be prepared, but none of 2 can"):
+        run(tmp_path / "source", folder)
+    assert run(tmp_path / "source", folder, without_skeleton="whole-frame").num_clips == 2
+
+
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [

@@ -15,8 +15,10 @@ from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.datasets.registry import READERS, open_dataset
 from autohier.data.datasets.utd_mhad import UtdMhadReader, depth_to_grey
 from autohier.errors import ClipError, InputError, MissingDataError
+from tiny_custom import write_custom_clip
 from tiny_datasets import write_ntu_clip, write_utd_clip
 from tiny_finegym import write_gym99_clip
+from tiny_pyskl import add_to_pyskl
 from tiny_ucla import write_ucla_frames, write_ucla_json, write_ucla_video
 
 
@@ -26,8 +28,18 @@ class Case:
     modality: str
     clip_ids: tuple[str, ...]
     write: Callable[[Path, str], object]
+    file: str = ""  # of the source, where it is one file
+    name: str = ""  # where it is not the dataset's
     protocol: str = "cross-subject"
     has_skeletons: bool = True
+
+
+def add_pose(folder: Path, clip_id: str) -> None:
+    add_to_pyskl(folder.parent / "my_poses.pkl", clip_id)
+
+
+def add_video(folder: Path, clip_id: str) -> None:
+    write_custom_clip(folder.parent, clip_id)
 
 
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
@@ -43,11 +55,13 @@ CASES = [
     Case("ntu60", "skeleton", NTU_IDS, write_ntu_clip),
     Case("ntu120", "skeleton", NTU_IDS, write_ntu_clip),
     Case("utd-mhad", "skeleton", UTD_IDS, write_utd_clip),
-    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_frames, "view1"),
-    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_video, "view1"),
-    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_frames, "view1"),
-    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_json, "view1"),
-    Case("gym99", "rgb", GYM_IDS, write_gym99_clip, "gym99", has_skeletons=False),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_frames, protocol="view1"),
+    Case("n-ucla", "rgb", UCLA_IDS, write_ucla_video, protocol="view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_frames, protocol="view1"),
+    Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_json, protocol="view1"),
+    Case("gym99", "rgb", GYM_IDS, write_gym99_clip, protocol="gym99", has_skeletons=False),
+    Case("custom", "rgb", ("wave/1", "clap/2", "clap/1"), add_video, "", "my-videos", "random"),
+    Case("pyskl", "skeleton", ("b", "a", "c/d"), add_pose, "my_poses.pkl", "my-poses", "xsub"),
 ]
 
 
@@ -62,10 +76,11 @@ class Opened:
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case.dataset}-{case.modality}")
 def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     case: Case = request.param
-    source = tmp_path_factory.mktemp(case.dataset)
+    source = tmp_path_factory.mktemp(case.dataset) / "My_Videos"
     for number, clip_id in enumerate(case.clip_ids):
         case.write(source / f"part{number % 2}", clip_id)
     (source / "README.txt").write_text("not a clip")
+    source /= case.file
     reader = open_dataset(case.dataset, modality=case.modality, source=source)
     return Opened(case, source, reader, reader.find_clips(source))
 
@@ -77,7 +92,8 @@ def test_every_registered_reader_is_tested() -> None:
 
 
 def test_it_is_what_it_was_opened_as(opened: Opened) -> None:
-    assert (opened.reader.name, opened.reader.modality) == (opened.case.dataset, opened.case.modality)
+    name = opened.case.name or opened.case.dataset
+    assert (opened.reader.name, opened.reader.modality) == (name, opened.case.modality)
     assert opened.reader.protocols[0].name == opened.case.protocol
     assert len(set(opened.reader.class_names)) == len(opened.reader.class_names)
 
@@ -154,9 +170,9 @@ def test_files_cut_short_are_refused(opened: Opened, tmp_path: Path, keep: float
 
 
 def test_a_source_without_clips_is_refused(opened: Opened, tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"must hold (clips|files) named like"):
+    with pytest.raises(MissingDataError, match=r"must (hold (clips|files) named like|be a pickle file)"):
         opened.reader.find_clips(tmp_path)
-    with pytest.raises(MissingDataError, match="the source must be a folder"):
+    with pytest.raises(MissingDataError, match=r"the source must be a (folder|pickle file)"):
         opened.reader.find_clips(tmp_path / "none")
 
 
@@ -207,6 +223,8 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         open_dataset("ntu-6")
     with pytest.raises(InputError, match="modality of ntu60 must be one of rgb, skeleton, but got depth"):
         open_dataset("ntu60", modality="depth")
+    with pytest.raises(InputError, match="a name is given to pyskl"):
+        open_dataset("ntu60", stored_as="mine")
 
 
 def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None
         ("data/ntu60", "autohier prepare ntu60 --source DIR"),
         ("data/demo", "autohier prepare demo"),
         ("data/utd-mhad-depth", "autohier prepare utd-mhad --modality depth --source DIR"),
+        ("data/my-poses-skeleton", "autohier prepare pyskl --source FILE.pkl --name my-poses"),
+        ("/big/mine", "autohier prepare custom --source DIR --name mine --data /big"),
         ("/big/utd-mhad-rgb", "autohier prepare utd-mhad --modality rgb --source DIR --data /big"),
     ],
 )

@@ -6,9 +6,11 @@ from autohier.data.splits import SplitSizes
 from autohier.errors import InputError, MissingDataError
 from autohier.settings.loading import load_space
 from autohier.sweep.metering import Pace
-from autohier.sweep.pricing import find_clips, measure_costs, scale, stage_bytes
+from autohier.sweep.pricing import SweepClips, find_clips, measure_costs, scale, stage_bytes
 from autohier.sweep.simulation import EpochCosts
 from tiny_clips import SPACE_FILE
+
+NOT_PREPARED = SweepClips(SplitSizes(1, 1, 1), "made up")
 
 
 def test_paces_are_scaled_to_all_clips():
@@ -102,10 +104,10 @@ def test_what_a_stage_holds_on_disk():
     # 520,498 parameters with heads of 2, 2 and 6 (see tests/cli/test_check.py), and 33 more with 2, 3 and 6.
     # A norm follows each of 20 convolutions and keeps two float32 of every channel, 600 in all, and an int64.
     # All filters but the stem's 8 have a mask of one byte.
-    assert stage_bytes(space) == 4 * (520_498 + 33 + 2 * 600) + 8 * 20 + (600 - 8)
+    assert stage_bytes(space, NOT_PREPARED) == 4 * (520_498 + 33 + 2 * 600) + 8 * 20 + (600 - 8)
 
 
 def test_an_unknown_recognizer_is_told():
     space = load_space("ntu60", ["recognizer.name=inflated-resnet52"])
     with pytest.raises(InputError, match="did you mean 'inflated-resnet50'"):
-        stage_bytes(space)
+        stage_bytes(space, NOT_PREPARED)

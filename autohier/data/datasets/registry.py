@@ -58,6 +58,18 @@ def _gym99(origin: Origin) -> DatasetReader:
     return gym99_reader(origin.source)
 
 
+def _pyskl(origin: Origin) -> DatasetReader:
+    from autohier.data.datasets.pyskl import pyskl_reader
+
+    return pyskl_reader(origin.source, origin.name)
+
+
+def _custom(origin: Origin) -> DatasetReader:
+    from autohier.data.datasets.custom import custom_reader
+
+    return custom_reader(origin.source, origin.name)
+
+
 # Dataset -> modality -> reader; the first modality is the default.
 READERS: Final[dict[str, dict[str, Open]]] = {
     "ntu60": {
@@ -76,7 +88,12 @@ READERS: Final[dict[str, dict[str, Open]]] = {
     },
     "gym99": {"rgb": _gym99},
     "demo": {"rgb": _demo},
+    "pyskl": {"skeleton": _pyskl},
+    "custom": {"rgb": _custom},
 }
+
+USERS_OWN: Final = ("pyskl", "custom")
+"""Datasets that are whatever their users have."""
 
 
 def open_dataset(
@@ -91,10 +108,13 @@ def open_dataset(
         stored_as: what such a dataset is called; None for the name of its source.
 
     Raises:
-        InputError: where the dataset or its modality is unknown.
+        InputError: where the dataset or its modality is unknown, or its name is not to be chosen.
         MissingDataError: where a source is needed and not there.
     """
-    modalities = READERS[dataset_name(name)]
+    plain = dataset_name(name)
+    if stored_as is not None and plain not in USERS_OWN:
+        raise InputError(f"a name is given to {' and '.join(USERS_OWN)} datasets alone", got=repr(stored_as))
+    modalities = READERS[plain]
     chosen = modality or next(iter(modalities))
     if chosen not in modalities:
         raise InputError(f"the modality of {name} must be one of {', '.join(modalities)}", got=modality)

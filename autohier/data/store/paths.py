@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autohier.data.protocols import PROTOCOLS
+
 OPTIONS = "options.json"
 MANIFEST = "manifest.json"
 REJECTED = "rejected.parquet"
@@ -44,13 +46,16 @@ def store_folder(data: Path, dataset: str, modality: str | None) -> Path:
 
 
 def prepare_command(folder: Path) -> str:
-    """The command that prepares the store in a folder."""
+    """The command that prepares the store in a folder; what nobody publishes is the user's own."""
     dataset, _, last = folder.name.rpartition("-")
     modality = f" --modality {last}"
     if last not in _SUFFIXES:
         dataset, modality = folder.name, ""
-    source = "" if dataset == "demo" else " --source DIR"
     data = "" if folder.parent == Path("data") else f" --data {folder.parent}"
+    if dataset not in PROTOCOLS:
+        kind, origin = ("pyskl", "FILE.pkl") if last == "skeleton" else ("custom", "DIR")
+        return f"autohier prepare {kind} --source {origin} --name {dataset}{data}"
+    source = "" if dataset == "demo" else " --source DIR"
     return f"autohier prepare {dataset}{modality}{source}{data}"
 
 

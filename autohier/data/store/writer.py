@@ -58,6 +58,9 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
     earlier = load_record(StoreOptions, path)
     if earlier is None:
         raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy)
+    if not _holds_clips(folder):  # as where every clip was rejected: then other options are tried
+        options.write(path)
+        return
     was, now = earlier.model_dump(), options.model_dump()
     differing = [f"{name} {was[name]}, not {now[name]}" for name in was if was[name] != now[name]]
     if differing:
@@ -66,6 +69,11 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
             got=f"one with {'; '.join(differing)}",
             remedy=remedy,
         )
+
+
+def _holds_clips(folder: Path) -> bool:
+    receipts = (load_record(Receipt, path) for path in (folder / SHARDS).glob("[0-9]*.json"))
+    return any(receipt is not None and receipt.entry.num_rows for receipt in receipts)
 
 
 def finish_store(

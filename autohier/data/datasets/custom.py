@@ -1,0 +1,141 @@
+"""A user's own videos: a table of clips, or a folder per class; with poses beside them, or without.
+
+Shape letters: M persons, T frames, V joints.
+"""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autohier.data.datasets.custom_files import find_custom_clips
+from autohier.data.datasets.custom_protocols import class_names, class_of, divide, number_values
+from autohier.data.datasets.finding import require_path
+from autohier.data.datasets.naming import source_name
+from autohier.data.datasets.poses import skeleton_of_poses
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.decoding import count_frames, decode_frames, video_size
+from autohier.data.levels import GivenLevel
+from autohier.data.protocols import Protocol
+from autohier.data.skeleton import COCO_17, JointLayout, Skeleton
+from autohier.errors import ClipError, InputError, MissingDataError
+
+_MAX_POSE_BYTES: Final = 2**30
+# What NumPy and zipfile let out on files they cannot read.
+_NPZ_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError),
+    *(tokenize.TokenError, NotImplementedError, OverflowError, MemoryError, RuntimeError),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomReader:
+    """Reads ``clips.csv``, or ``videos/CLASS/CLIP.mp4`` with ``poses/CLASS/CLIP.npz``.
+
+    The table has the columns path and label, and, where known, subject, camera, setup, split and skeleton.
+    An ``.npz`` holds ``keypoint`` [M, T, 17, 2] in the video's pixels, and ``keypoint_score`` [M, T, 17]
+    where joints have one. Classes count as sided, as nothing is known of them: clips are not mirrored.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
+    modality: Literal["rgb"] = "rgb"
+    joint_layout: JointLayout = COCO_17
+    channels: int = 3
+    sided: bool = True
+    levels: tuple[GivenLevel, ...] = ()
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """See `DatasetReader.find_clips`; the source is the folder that the reader was opened on."""
+        names, _, clips = _find(source)
+        if names != self.class_names:
+            raise InputError("the source must be the folder that the reader was opened on", got=source)
+        return clips
+
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        """See `DatasetReader.read_skeleton`."""
+        if clip.skeleton_path is None:
+            raise ClipError("a clip must have a skeleton file", remedy="or keep such clips whole: --keep-all")
+        size_px = video_size(require_path(clip.video_path, "video"))
+        arrays = _load_arrays(clip.skeleton_path)
+        return skeleton_of_poses(
+            arrays.get("keypoint"), arrays.get("keypoint_score"), size_px, self.joint_layout
+        )
+
+    def count_frames(self, clip: ClipSource) -> int:
+        """See `DatasetReader.count_frames`."""
+        return count_frames(require_path(clip.video_path, "video"))
+
+    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """See `DatasetReader.read_frames`."""
+        return decode_frames(require_path(clip.video_path, "video"), indices)
+
+
+def custom_reader(source: Path | None, stored_as: str | None) -> CustomReader:
+    """The reader of one folder.
+
+    Args:
+        source: the folder.
+        stored_as: what the dataset is called; None for the folder's own name.
+
+    Raises:
+        MissingDataError: where there is no folder, or no clip in it.
+        InputError: where its table breaks a rule.
+    """
+    if source is None:
+        raise MissingDataError("custom is prepared from a folder of videos", remedy="add --source DIR")
+    names, protocols, _ = _find(source)
+    return CustomReader(source_name(stored_as or source.resolve().name, source), names, protocols)
+
+
+def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource]]:
+    clips = find_custom_clips(source)
+    names = class_names(clip.label for clip in clips)
+    # Where the table does not say who acts, each clip counts as a subject's of its own.
+    subjects, cameras, setups = (
+        number_values([getattr(clip, column) for clip in clips]) if getattr(clips[0], column) else others
+        for column, others in (
+            ("subject", list(range(1, len(clips) + 1))),
+            ("camera", [1] * len(clips)),
+            ("setup", [1] * len(clips)),
+        )
+    )
+    protocols, parts = divide(clips, subjects)
+    sources = [
+        ClipSource(
+            clip_id=clip.clip_id,
+            label=class_of(clip.label, names),
+            subject=subject,
+            camera=camera,
+            setup=setup,
+            replication=1,
+            video_path=clip.video_path,
+            skeleton_path=clip.skeleton_path,
+            parts=own_parts,
+        )
+        for clip, subject, camera, setup, own_parts in zip(
+            clips, subjects, cameras, setups, parts, strict=True
+        )
+    ]
+    return names, protocols, sources
+
+
+def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            num_bytes = sum(entry.file_size for entry in archive.infolist())
+        if num_bytes > _MAX_POSE_BYTES:
+            raise ClipError(f"poses must have at most {_MAX_POSE_BYTES:,} bytes", got=f"{num_bytes:,}")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in ("keypoint", "keypoint_score") if name in arrays}
+    except _NPZ_ERRORS as error:
+        raise ClipError("an .npz file must be readable", got=f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,122 @@
+"""The arrays of a pickle, built over the bytes that its file holds.
+
+NumPy's own reconstruction believes what a pickle says of shapes, of flags and of what the bytes are; here the
+shape must account for every byte, and only plain numbers and text are made of them.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PLAIN_DTYPE = re.compile(r"[<>|=]?(?:[fiu][1248]|b1|[US]\d{1,6})")
+
+
+class PickledArray:
+    """What a pickle says of one array; ``values`` is None where that is not an array of plain values."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: NDArray[Any] | None = None
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        _, shape, dtype, is_fortran, content = state
+        if isinstance(content, bytes | bytearray):
+            self.values = _view(content, dtype, shape, "F" if is_fortran else "C")
+
+
+class _Dtype:
+    """What a pickle says of an array's numbers; only their code and byte order are believed."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        order, subarray, names, fields = state[1:5]
+        is_plain = subarray is names is fields is None and order in {"<", ">", "|", "="}
+        self.code = f"{order}{self.code}" if is_plain else None
+
+
+class _StandIn:
+    """Called for a name; unlike a function it has no attributes that a pickle could set."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., object]) -> None:
+        self._make = make
+
+    def __call__(self, *args: object) -> object:
+        return self._make(*args)
+
+    def __setstate__(self, _: object) -> None:
+        raise pickle.UnpicklingError("a name's attributes are not to be set")
+
+
+def _view(content: object, dtype: object, shape: object, order: object) -> NDArray[Any] | None:
+    if not isinstance(dtype, _Dtype) or not isinstance(content, bytes | bytearray):
+        raise pickle.UnpicklingError("an array is made of a dtype and of bytes")
+    if not isinstance(dtype.code, str) or not _PLAIN_DTYPE.fullmatch(dtype.code):
+        return None
+    plain = np.dtype(dtype.code)
+    lengths = shape if isinstance(shape, tuple) else (shape,)
+    if not all(isinstance(length, int) and length >= 0 for length in lengths):
+        raise pickle.UnpicklingError(f"an array of the shape {shape}")
+    if math.prod(lengths) * plain.itemsize != len(content):
+        raise pickle.UnpicklingError(f"an array of the shape {shape} in {len(content)} bytes")
+    if not content:
+        return np.empty(lengths, plain)
+    return np.frombuffer(content, plain).reshape(lengths, order="F" if order == "F" else "C")
+
+
+def _empty_array(*_: object) -> PickledArray:
+    return PickledArray()
+
+
+def _from_buffer(content: object, dtype: object, shape: object, order: object) -> PickledArray:
+    array = PickledArray()
+    array.values = _view(content, dtype, shape, order)
+    return array
+
+
+def _scalar(dtype: object, content: object) -> object:
+    values = _view(content, dtype, (1,), "C")
+    return None if values is None else values[0].item()
+
+
+def _make_dtype(code: object, *_: object) -> _Dtype:
+    return _Dtype(code)
+
+
+def _encode(text: object, codec: object) -> bytes:
+    if not isinstance(text, str) or codec != "latin1":
+        raise pickle.UnpicklingError(f"bytes in the code {codec!r}")
+    return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+_CORES = ("numpy.core", "numpy._core")
+_BUFFERS = [(f"{core}.{module}", "_frombuffer") for core in _CORES for module in ("numeric", "multiarray")]
+
+STAND_INS: Final = {
+    **{(f"{core}.multiarray", "_reconstruct"): _StandIn(_empty_array) for core in _CORES},
+    **{(f"{core}.multiarray", "scalar"): _StandIn(_scalar) for core in _CORES},
+    **dict.fromkeys(_BUFFERS, _StandIn(_from_buffer)),
+    ("numpy", "ndarray"): _StandIn(_empty_array),
+    ("numpy", "dtype"): _StandIn(_make_dtype),
+    ("_codecs", "encode"): _StandIn(_encode),
+    ("builtins", "bytes"): _StandIn(_no_bytes),
+    ("__builtin__", "bytes"): _StandIn(_no_bytes),
+}
+"""What is called in a pickle for a (module, name); old and new NumPy name the same things differently."""

@@ -1,0 +1,277 @@
+"""A user's own videos: how they are found, numbered and divided, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from autohier.data.datasets import custom
+from autohier.data.datasets.custom import CustomReader
+from autohier.data.datasets.custom_protocols import class_names, class_of
+from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.preparation import prepare_dataset
+from autohier.data.store.reader import ClipStore
+from autohier.errors import ClipError, InputError, MissingDataError
+from command_line import Autohier
+from tiny_custom import write_custom_clip
+
+
+def opened(source: Path) -> tuple[CustomReader, list[ClipSource]]:
+    reader = open_dataset("custom", source=source)
+    assert isinstance(reader, CustomReader)
+    return reader, reader.find_clips(source)
+
+
+def listed(source: Path, table: str | bytes) -> Path:
+    source.mkdir(exist_ok=True)
+    (source / "clips.csv").write_bytes(table if isinstance(table, bytes) else table.encode())
+    return source
+
+
+def touched(source: Path, *clips: str) -> Path:
+    for clip in clips:
+        (source / "videos" / clip).parent.mkdir(parents=True, exist_ok=True)
+        (source / "videos" / clip).touch()
+    return source
+
+
+def test_folders_are_classes(tmp_path: Path) -> None:
+    touched(
+        tmp_path, "wave/2.MOV", "wave/1.mp4", "clap/1.webm", "clap/._1.mp4", "clap/notes.txt", "stray.mp4"
+    )
+    reader, clips = opened(tmp_path)
+    assert reader.class_names == ("clap", "wave")
+    assert [(clip.clip_id, clip.label, clip.subject) for clip in clips] == [
+        ("clap/1", 0, 1),
+        ("wave/1", 1, 2),
+        ("wave/2", 1, 3),
+    ]
+    assert clips[2].video_path == tmp_path / "videos" / "wave" / "2.MOV"
+    assert clips[2].skeleton_path is None
+
+
+def test_poses_lie_beside_them(tmp_path: Path) -> None:
+    write_custom_clip(tmp_path, "wave/1", ending=".avi")
+    reader, (clip,) = opened(tmp_path)
+    skeleton = reader.read_skeleton(clip)
+    assert (skeleton.image_width_px, skeleton.image_height_px) == (192, 108)
+    assert skeleton.scores_MTV is not None
+    assert (skeleton.scores_MTV == 0.5).all()
+    with np.load(tmp_path / "poses" / "wave" / "1.npz") as arrays:
+        np.testing.assert_array_equal(skeleton.pixels_MTV2, arrays["keypoint"])
+
+
+def test_it_becomes_a_store_cropped_where_there_are_poses(tmp_path: Path) -> None:
+    for clip_id in ("wave/1", "wave/2", "clap/1"):
+        write_custom_clip(tmp_path / "source", clip_id)
+    (tmp_path / "source" / "poses" / "wave" / "2.npz").unlink()
+    reader, _ = opened(tmp_path / "source")
+    prepare_dataset(reader, tmp_path / "source", tmp_path / "store", size_px=32, num_workers=1)
+    store = ClipStore.open(tmp_path / "store")
+    assert store.clips.clip_id == ("clap/1", "wave/1")
+    assert store.box_px(0)[2] - store.box_px(0)[0] < 192
+    (row,) = pq.read_table(tmp_path / "store" / "rejected.parquet").to_pylist()
+    assert row["reason"] == "a clip must have a skeleton file: or keep such clips whole: --keep-all"
+    whole = prepare_dataset(
+        reader, tmp_path / "source", tmp_path / "whole", without_skeleton="whole-frame", num_workers=1
+    )
+    assert whole.num_clips == 3
+    assert ClipStore.open(tmp_path / "whole").box_px(2) == (0, 0, 192, 108)
+
+
+def test_a_table_says_all_it_can(tmp_path: Path) -> None:
+    table = "path,label,subject,camera,setup,split,skeleton\nb.mp4,10,ann,2,5,train,p/b.npz\n"
+    table += '"a,1.mp4", 9 ,bob,1,6,Test,\nc/d.mp4,9,ann,1,6,,\n'
+    reader, clips = opened(listed(tmp_path, table))
+    assert reader.class_names == ("9", "10")  # by number, not as text
+    assert [
+        (clip.clip_id, clip.label, clip.subject, clip.camera, clip.setup, clip.parts) for clip in clips
+    ] == [
+        ("a,1", 0, 2, 1, 6, ("test",)),
+        ("b", 1, 1, 2, 5, ("train",)),
+        ("c/d", 0, 1, 1, 6, ()),
+    ]
+    assert clips[1].skeleton_path == tmp_path / "p" / "b.npz"
+    assert clips[0].skeleton_path is None
+    (rule,) = reader.protocols
+    assert (rule.name, rule.column, rule.train, rule.test) == ("split", "parts", ("train",), ("test",))
+    assert [(size.train, size.test) for size in rule.published] == [(1, 1)]
+
+
+def test_a_table_without_test_clips_tests_on_val(tmp_path: Path) -> None:
+    reader, _ = opened(listed(tmp_path, "\ufeffpath,label,split\r\na,x,train\r\nb,x,val\r\n"))
+    assert [(rule.train, rule.test) for rule in reader.protocols] == [(("train",), ("val",))]
+
+
+def test_subjects_train_and_test_by_turns(tmp_path: Path) -> None:
+    table = "path,label,subject\n" + "".join(
+        f"{number},x,{subject}\n" for number, subject in enumerate((7, 3, 12, 9, 3))
+    )
+    reader, clips = opened(listed(tmp_path, table))
+    (rule,) = reader.protocols
+    # In order they are 3, 7, 9, 12: the first and third train.
+    assert (rule.name, rule.train, rule.test) == ("cross-subject", (3, 9), (7, 12))
+    assert [clip.subject for clip in clips] == [7, 3, 12, 9, 3]
+
+
+@pytest.mark.parametrize("column", ["", ",subject"])
+def test_else_a_fifth_of_each_class_tests_always_the_same(tmp_path: Path, column: str) -> None:
+    cell = column.replace("subject", "ann")
+    lines = [
+        f"{label}{number:02},{label}{cell}"
+        for label, many in (("a", 10), ("b", 4), ("c", 1))
+        for number in range(many)
+    ]
+    source = listed(tmp_path, f"path,label{column}\n" + "\n".join(lines))
+    reader, clips = opened(source)
+    assert [(rule.name, rule.train, rule.test) for rule in reader.protocols] == [
+        ("random", ("train",), ("test",))
+    ]
+    tests = [clip.clip_id[0] for clip in clips if clip.parts == ("test",)]
+    assert tests == ["a", "a", "b"]  # 2 of 10, 1 of 4 (0.8 is rounded), none of a single one
+    listed(source, f"path,label{column}\n" + "\n".join(reversed(lines)))
+    assert opened(source)[1] == clips
+
+
+def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
+    assert class_names(["10", "9", "09", "1"]) == ("1", "9", "10")
+    assert class_of("09", ("1", "9", "10")) == 1
+    assert class_names(["10", "9", "x"]) == ("10", "9", "x")
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("", r"clips\.csv line 1: the header must be of path, label, .*, but got \[\]"),
+        ("path\na\n", r"clips\.csv line 1: the header must be of path, label, "),
+        (
+            "path,label,colour\na,x,red\n",
+            r"line 1: the header must be of .*, but got \['path', 'label', 'colour'\]",
+        ),
+        ("path,label,label\na,x,x\n", r"line 1: the header must be of "),
+        ("path,label\na.mp4,x\n./a.mp4,y\n", r"line 3: a clip must be listed once, but got \./a\.mp4"),
+        ("path,label\na.mp4,\n", r"line 2: label must not be empty"),
+        ("path,label,subject\na.mp4,x, \n", r"line 2: subject must not be empty"),
+        ("path,label\n\n,x\n", r"line 3: path must not be empty"),
+        ("path,label\na.mp4\n", r"line 2: a row must have as many cells as the header"),
+        ("path,label\na.mp4,x,y\n", r"line 2: a row must have as many cells as the header"),
+        (
+            "path,label\n/etc/passwd,x\n",
+            r"line 2: a path must lead from the folder .*, but got '/etc/passwd'",
+        ),
+        ("path,label\nb,x\n../a.mp4,x\n", r"line 3: a path must lead from the folder"),
+        ("path,label\nb/../../a.mp4,x\n", r"line 2: a path must lead from the folder"),
+        ("path,label\na\0b,x\n", r"line 2: a path must lead from the folder"),
+        ("path,label,skeleton\na,x,../p.npz\n", r"line 2: a path must lead from the folder"),
+        ('path,label\n"a,x\n', r"line 2: a table must be of CSV"),
+        (b"path,label\na,x\nb,\xff\n", r"line 3: a table must be in UTF-8"),
+        (
+            "path,label,split\na,x,train\nb,x,train\n",
+            r"split in clips\.csv must say train, .*, but got train",
+        ),
+        (
+            "path,label,split\na,x,fold1\nb,x,fold2\n",
+            r"must say train, and test or val, but got fold1, fold2",
+        ),
+    ],
+)
+def test_faults_of_a_table_are_told_with_their_line(tmp_path: Path, table: str | bytes, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        opened(listed(tmp_path, table))
+
+
+def test_a_table_or_videos_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingDataError, match="custom is prepared from a folder of videos: add --source DIR"
+    ):
+        open_dataset("custom")
+    with pytest.raises(
+        MissingDataError, match=r"hold clips named like videos/CLASS/CLIP\.mp4, or a clips\.csv"
+    ):
+        opened(listed(tmp_path, "path,label\n"))
+    with pytest.raises(MissingDataError, match="the source must be a folder"):
+        opened(tmp_path / "clips.csv")
+
+
+def test_names_that_are_alike_or_not_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"two clips must differ in more than their ending, but got .*1\.mp4"
+    ):
+        opened(touched(tmp_path / "alike", "wave/1.avi", "wave/1.mp4"))
+    touched(tmp_path / "bytes", "wave/1.mp4")
+    (tmp_path / "bytes" / "videos" / "wave" / os.fsdecode(b"\xff.mp4")).touch()
+    with pytest.raises(InputError, match=r"the names of clips must be in UTF-8, but got 'wave/\\udcff'"):
+        opened(tmp_path / "bytes")
+
+
+def test_listed_files_that_are_not_there_are_rejected_clips(tmp_path: Path) -> None:
+    write_custom_clip(tmp_path, "wave/1")
+    table = "path,label,skeleton\nvideos/wave/1.mp4,wave,poses/wave/1.npz\nnone.mp4,wave,poses/wave/1.npz\n"
+    listed(tmp_path, table + "videos/wave/2.mp4,wave,\n")
+    reader, _ = opened(tmp_path)
+    prepare_dataset(reader, tmp_path, tmp_path / "store", size_px=32, num_workers=1)
+    rows = pq.read_table(tmp_path / "store" / "rejected.parquet").to_pylist()
+    assert [(row["clip_id"], row["path"]) for row in rows] == [
+        ("none", str(tmp_path / "none.mp4")),
+        ("videos/wave/2", str(tmp_path / "videos" / "wave" / "2.mp4")),
+    ]
+    assert "a video must be readable, but got FileNotFoundError" in rows[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"keypoint": np.zeros((6, 17, 2))}, r"shape \(persons, frames, 17, 2\), but got \(6, 17, 2\)"),
+        ({"keypoint": np.zeros((1, 6, 25, 2))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 25, 2\)"),
+        ({"keypoint": np.full((1, 6, 17, 2), np.nan)}, "a skeleton must hold a body"),
+        ({"keypoint": np.zeros((1, 0, 17, 2))}, "keypoint must hold a frame"),
+        (
+            {"keypoint": np.array([None])},
+            r"an \.npz file must be readable, but got ValueError: Object arrays",
+        ),
+        ({"keypoint": np.array(["a"])}, "keypoint must be an array of numbers, but got <U1"),
+        ({"points": np.zeros(3)}, "keypoint must be an array of numbers, but got NoneType"),
+        (
+            {"keypoint": np.zeros((1, 6, 17, 2)), "keypoint_score": np.zeros((6, 17))},
+            r"keypoint_score must have the shape of its keypoint, but got \(6, 17\), not \(1, 6, 17\)",
+        ),
+    ],
+)
+def test_bad_poses_are_a_fault_of_their_clip(tmp_path: Path, arrays: dict[str, Any], reason: str) -> None:
+    write_custom_clip(tmp_path, "wave/1")
+    np.savez(tmp_path / "poses" / "wave" / "1.npz", **arrays)
+    reader, (clip,) = opened(tmp_path)
+    with pytest.raises(ClipError, match=reason):
+        reader.read_skeleton(clip)
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_poses_cut_short_are_a_fault_of_their_clip(tmp_path: Path, tenths: int) -> None:
+    write_custom_clip(tmp_path, "wave/1")
+    path = tmp_path / "poses" / "wave" / "1.npz"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * tenths // 10])
+    reader, (clip,) = opened(tmp_path)
+    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got BadZipFile"):
+        reader.read_skeleton(clip)
+
+
+def test_poses_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_custom_clip(tmp_path, "wave/1")
+    reader, (clip,) = opened(tmp_path)
+    monkeypatch.setattr(custom, "_MAX_POSE_BYTES", 100)
+    with pytest.raises(ClipError, match=r"poses must have at most 100 bytes, but got \d,\d+"):
+        reader.read_skeleton(clip)
+
+
+def test_the_command_calls_it_as_the_user_says(tmp_path: Path, autohier: Autohier) -> None:
+    write_custom_clip(tmp_path / "source", "wave/1")
+    options = ("--data", tmp_path / "data", "--workers", 1, "--size", 32)
+    done = autohier("prepare", "custom", "--source", tmp_path / "source", "--name", "My_Own", *options)
+    assert (done.code, ClipStore.open(tmp_path / "data" / "my-own").manifest.dataset) == (0, "my-own")
+    assert "prepared from a folder of videos" in autohier("prepare", "custom", *options).error

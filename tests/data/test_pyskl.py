@@ -1,0 +1,386 @@
+"""PYSKL's pickles: what is read of them, what is refused, and that nothing in them is run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from autohier.data.datasets import pickles
+from autohier.data.datasets.naming import clip_numbers
+from autohier.data.datasets.pickles import load_plain
+from autohier.data.datasets.pyskl import PysklReader
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.preparation import prepare_dataset
+from autohier.data.skeleton import COCO_17, KINECT_V1_20, KINECT_V2_25
+from autohier.data.store.reader import ClipStore
+from autohier.errors import ClipError, InputError, MissingDataError
+from tiny_pyskl import annotation, write_pyskl
+
+SPLIT = {"xsub_train": ["a", "b"], "xsub_val": ["c"]}
+
+
+def opened(path: Path) -> PysklReader:
+    reader = open_dataset("pyskl", source=path)
+    assert isinstance(reader, PysklReader)
+    return reader
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write_pyskl(tmp_path / "Some_Poses.pkl", [annotation(name, 4) for name in "abc"], SPLIT)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_numbers_come_as_they_were_written_in_every_protocol(tmp_path: Path, protocol: int) -> None:
+    entry = annotation("a", np.int64(0), num_frames=2)  # type: ignore[arg-type]
+    entry["keypoint"] = np.asfortranarray(np.arange(136, dtype=">f4").reshape(2, 2, 17, 2) / 8)
+    entry["keypoint"][1] = 0  # PYSKL's way to say that a person is not there
+    entry["keypoint_score"] = np.zeros((2, 2, 17), dtype=np.float16)
+    path = write_pyskl(
+        tmp_path / "x.pkl", [entry], {"train": np.array(["a"]), "test": ["b"]}, protocol=protocol
+    )
+    reader = opened(path)
+    (clip,) = reader.find_clips(path)
+    skeleton = reader.read_skeleton(clip)
+    assert skeleton.pixels_MTV2.dtype == np.float32
+    np.testing.assert_array_equal(skeleton.pixels_MTV2, entry["keypoint"])
+    assert skeleton.pixels_MTV2[0, 1, 16].tolist() == [66 / 8, 67 / 8]
+    assert np.isnan(skeleton.joints_MTV3_m).all()
+    assert skeleton.scores_MTV is not None
+    assert not skeleton.scores_MTV.any()
+    assert (skeleton.image_width_px, skeleton.image_height_px) == (1920, 1080)
+
+
+@pytest.mark.parametrize(("num_joints", "layout"), [(25, KINECT_V2_25), (20, KINECT_V1_20), (17, COCO_17)])
+def test_the_number_of_joints_tells_the_layout(tmp_path: Path, num_joints: int, layout: object) -> None:
+    entry = annotation("a", 0, num_joints=num_joints)
+    reader = opened(write_pyskl(tmp_path / "x.pkl", [entry], {"train": ["a"], "val": ["b"]}))
+    assert reader.joint_layout == layout
+    skeleton = reader.read_skeleton(reader.find_clips(tmp_path / "x.pkl")[0])
+    values = skeleton.pixels_MTV2 if num_joints == 17 else skeleton.joints_MTV3_m
+    np.testing.assert_array_equal(values, entry["keypoint"])
+
+
+def test_it_is_called_like_its_file_or_as_the_user_says(path: Path) -> None:
+    assert open_dataset("pyskl", source=path).name == "some-poses"
+    assert open_dataset("pyskl", source=path, stored_as="My_Own").name == "my-own"
+    for name in ("../up", "a/b", "a b", ".hidden"):
+        with pytest.raises(InputError, match=r"letters, digits, '-' and '\.', but got .*: add --name"):
+            open_dataset("pyskl", source=path, stored_as=name)
+    with pytest.raises(InputError, match="not be named like one that has its own files, but got 'ntu60'"):
+        open_dataset("pyskl", source=path, stored_as="ntu60")
+
+
+def test_labels_become_classes_in_their_order(tmp_path: Path) -> None:
+    entries = [annotation("a", 7), annotation("b", 1), annotation("c", 3)]
+    path = write_pyskl(tmp_path / "x.pkl", entries, SPLIT)
+    assert opened(path).class_names == ("class 1", "class 3", "class 7")
+    assert [clip.label for clip in opened(path).find_clips(path)] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ({"xsub_train": "ab", "xsub_val": "c"}, {"xsub": ("xsub_train", "xsub_val")}),
+        ({"train": "ab", "val": "c"}, {"train-val": ("train", "val")}),
+        ({"train": "a", "val": "b", "test": "c"}, {"train-val": ("train", "test")}),
+        (
+            {"train2": "ab", "test2": "c", "train1": "b", "test1": "c"},
+            {"2": ("train2", "test2"), "1": ("train1", "test1")},
+        ),
+        ({"x_train": "a"}, {"x": ("x_train", "x_val")}),
+        ({"x_test": "a"}, {"x": ("x_train", "x_test")}),
+        ({"train3": "a"}, {"3": ("train3", "test3")}),
+        ({"fold": "a"}, {"fold": ("fold", "fold_val")}),
+    ],
+)
+def test_lists_that_go_together_are_a_protocol(
+    tmp_path: Path, split: dict[str, str], expected: dict[str, tuple[str, str]]
+) -> None:
+    entries = [annotation(name, 0) for name in "abc"]
+    path = write_pyskl(tmp_path / "x.pkl", entries, {name: list(ids) for name, ids in split.items()})
+    reader = opened(path)
+    assert {rule.name: (*rule.train, *rule.test) for rule in reader.protocols} == expected
+    listed = {clip.clip_id: set(clip.parts) for clip in reader.find_clips(path)}
+    for name, ids in split.items():
+        assert {clip_id for clip_id, parts in listed.items() if name in parts} == set(ids)
+    derived = {part for parts in listed.values() for part in parts} - set(split)
+    for name in derived:  # holds all that its only counterpart does not
+        assert {clip_id for clip_id, parts in listed.items() if name in parts} == {"b", "c"}
+
+
+@pytest.mark.parametrize("split", [{}, {"train": []}, {"train": ["a", "b", "c"]}])
+def test_without_clips_on_both_sides_there_is_no_protocol(
+    tmp_path: Path, split: dict[str, list[str]]
+) -> None:
+    path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in "abc"], split)
+    with pytest.raises(InputError, match="lists must say which clips train and which test, but got"):
+        opened(path)
+
+
+def test_a_clip_must_not_both_train_and_test(tmp_path: Path) -> None:
+    split = {"train": ["a", "b"], "val": ["b", "c"]}
+    path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in "abc"], split)
+    with pytest.raises(InputError, match="but 1 are listed in train and val, but got b"):
+        opened(path)
+
+
+def test_names_tell_who_acts() -> None:
+    ntu = clip_numbers(["S017C003P040R002A060", "S001C001P008R001A001"])
+    assert [tuple(numbers) for numbers in ntu.values()] == [(40, 3, 17, 2), (8, 1, 1, 1)]
+    assert tuple(clip_numbers(["a01_s05_e02_v03"])["a01_s05_e02_v03"]) == (5, 3, 1, 2)
+    gym = clip_numbers(["vid2_E_01_02_A_0_1", "vid1_E_01_02_A_0_1", "vid2_E_09_10_A_0_1", "else"])
+    # Sorted: else, vid1, vid2.
+    assert [numbers.subject for numbers in gym.values()] == [3, 2, 3, 1]
+
+
+ANNOTATION_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"label": "1"}, r"label must be a whole number, but got '1'"),
+    ({"label": True}, r"label must be a whole number, but got True"),
+    ({"total_frames": 5}, r"total_frames must count the frames of keypoint, but got 5, not 6"),
+    ({"total_frames": None}, r"total_frames must count .*, but got None, not 6"),
+    ({"keypoint": np.zeros((1, 6, 17, 3))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 17, 3\)"),
+    ({"keypoint": np.zeros((1, 6, 25, 2))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 25, 2\)"),
+    ({"keypoint": np.zeros((6, 17, 2))}, r"shape \(persons, frames, 17, 2\), but got \(6, 17, 2\)"),
+    ({"keypoint": np.zeros((1, 0, 17, 2))}, r"keypoint must hold a frame"),
+    ({"keypoint": np.zeros((0, 6, 17, 2))}, r"a skeleton must hold a body"),
+    ({"keypoint": np.full((1, 6, 17, 2), np.nan)}, r"a skeleton must hold a body"),
+    ({"keypoint": np.full((1, 6, 17, 2), np.inf)}, r"a skeleton must hold a body"),
+    ({"keypoint": [[1.0, 2.0]]}, r"keypoint must be an array of numbers, but got list"),
+    ({"keypoint": np.zeros((1, 6, 17, 2), dtype="U1")}, r"must be an array of numbers, but got <U1"),
+    ({"keypoint": None, "raw_file": "x.npy"}, r"must hold its keypoint, but got .* raw_file"),
+    ({"keypoint_score": np.ones((1, 5, 17))}, r"of its keypoint, but got \(1, 5, 17\), not \(1, 6, 17\)"),
+    ({"img_shape": (0, 5)}, r"img_shape must be a height and a width in pixels, but got \(0, 5\)"),
+    ({"img_shape": "wide"}, r"img_shape must be a height and a width in pixels, but got 'wide'"),
+    ({"frame_dir": "a"}, r"frame_dir must be a text of its own, but got 'a'"),
+    ({"frame_dir": 5}, r"frame_dir must be a text of its own, but got 5"),
+    ({"frame_dir": "\ud800"}, r"frame_dir must be a text of its own"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), ANNOTATION_FAULTS, ids=[reason for _, reason in ANNOTATION_FAULTS]
+)
+def test_one_bad_annotation_is_one_rejected_clip(tmp_path: Path, fault: dict[str, Any], reason: str) -> None:
+    entries = [annotation("a", 0), annotation("b", 1), annotation("bad", 1) | fault]
+    path = write_pyskl(tmp_path / "x.pkl", entries, {"train": ["a"], "val": ["b"]})
+    reader = opened(path)
+    clips = {clip.clip_id: clip for clip in reader.find_clips(path)}
+    bad = clips.pop("annotation 2" if "frame_dir" in fault else "bad")
+    with pytest.raises(ClipError, match=reason):
+        reader.read_skeleton(bad)
+    assert {name: reader.read_skeleton(clip).num_frames for name, clip in clips.items()} == {"a": 6, "b": 6}
+
+
+def test_rejected_annotations_are_named_in_the_store(tmp_path: Path) -> None:
+    entries = [annotation("a", 0), annotation("b", 1), annotation("c", 1) | {"total_frames": 9}]
+    path = write_pyskl(tmp_path / "x.pkl", entries, {"train": ["a"], "val": ["b", "c"]})
+    summary = prepare_dataset(opened(path), path, tmp_path / "store", num_workers=1)
+    (row,) = pq.read_table(tmp_path / "store" / "rejected.parquet").to_pylist()
+    assert (row["clip_id"], row["path"]) == ("c", str(path))
+    assert row["reason"] == "total_frames must count the frames of keypoint, but got 9, not 6"
+    assert summary.split_findings == (
+        "x train-val has 1 train / 1 test clips; published are 1 / 2 (clips in the lists)",
+    )
+    store = ClipStore.open(tmp_path / "store")
+    assert store.clips.parts == (("train",), ("val",))
+    assert store.manifest.protocols == opened(path).protocols
+
+
+def test_workers_of_their_own_read_it_too(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autohier.data.preparation.SHARD_CLIPS", 1)
+    summary = prepare_dataset(opened(path), path, tmp_path / "store", num_workers=2)
+    assert (summary.num_clips, summary.num_rejected) == (3, 0)
+
+
+def test_a_file_is_read_once_until_it_changes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Path] = []
+
+    def load(source: Path) -> object:
+        loads.append(source)
+        return load_plain(source)
+
+    monkeypatch.setattr("autohier.data.datasets.pyskl_file.load_plain", load)
+    reader = opened(path)
+    for clip in reader.find_clips(path):
+        reader.read_skeleton(clip)
+    assert len(loads) == 1
+    write_pyskl(path, [annotation(name, 4) for name in "abc"], SPLIT, note="later")
+    reader.find_clips(path)
+    assert len(loads) == 2
+
+
+def test_a_changed_label_is_prepared_again(path: Path, tmp_path: Path) -> None:
+    prepare_dataset(opened(path), path, tmp_path / "store", num_workers=1)
+    write_pyskl(path, [annotation(name, label) for name, label in zip("abc", (4, 5, 4), strict=True)], SPLIT)
+    prepare_dataset(opened(path), path, tmp_path / "store", num_workers=1)
+    assert ClipStore.open(tmp_path / "store").clips.label.tolist() == [0, 1, 0]
+
+
+def test_numbers_that_are_not_finite_are_absent(tmp_path: Path) -> None:
+    entry = annotation("a", 0)
+    entry["keypoint"][0, 0, 3] = np.nan, 5
+    entry["keypoint"][0, 1, 4] = np.inf, 5
+    entry["keypoint_score"][0, 2, 5] = np.nan
+    del entry["img_shape"], entry["original_shape"]
+    entry["keypoint"][0, 5, 0] = 1300, 1100.5
+    path = write_pyskl(tmp_path / "x.pkl", [entry], {"train": ["a"], "val": ["b"]})
+    skeleton = opened(path).read_skeleton(opened(path).find_clips(path)[0])
+    assert np.argwhere(np.isnan(skeleton.pixels_MTV2).any(axis=-1)).tolist() == [[0, 0, 3], [0, 1, 4]]
+    assert skeleton.scores_MTV is not None
+    assert skeleton.scores_MTV[0, 2, 5] == 0
+    # The pixel furthest out is (1300, 1100.5) after float16 has made it (1300, 1100): columns 0..1300.
+    assert (skeleton.image_width_px, skeleton.image_height_px) == (1301, 1101)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([], "must be a dict of split and annotations, but got list"),
+        ({"split": {}}, r"must be a dict of split and annotations, but got keys \['split'\]"),
+        ({"split": {}, "annotations": {}}, "annotations of a PYSKL file must be a list of dicts"),
+        ({"split": {}, "annotations": [1]}, "annotations of a PYSKL file must be a list of dicts"),
+        ({"split": [], "annotations": [annotation("a", 0)]}, "split of a PYSKL file must be a dict of lists"),
+        (
+            {"split": {"train": "a"}, "annotations": [annotation("a", 0)]},
+            "list train .* must be of frame_dirs",
+        ),
+        (
+            {"split": {"train": [1]}, "annotations": [annotation("a", 0)]},
+            "list train .* must be of frame_dirs",
+        ),
+        (
+            {"split": SPLIT, "annotations": [annotation("a", 0) | {"keypoint": np.zeros((1, 6, 13, 2))}]},
+            "keypoints must be of 17 joints in 2 coordinates, .* but got 13 joints in 2",
+        ),
+    ],
+)
+def test_what_pyskl_does_not_read_is_refused(tmp_path: Path, content: object, reason: str) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match=reason):
+        opened(path)
+
+
+def test_a_file_without_keypoints_or_labels_is_refused(tmp_path: Path) -> None:
+    entries = [{"frame_dir": "a", "label": 0, "total_frames": 3, "raw_file": "a.npy"}]
+    with pytest.raises(MissingDataError, match=r"an annotation with a keypoint .*, but got none in 1"):
+        opened(write_pyskl(tmp_path / "x.pkl", entries, SPLIT))
+    with pytest.raises(MissingDataError, match="must hold a label"):
+        opened(write_pyskl(tmp_path / "y.pkl", [annotation("a", 0) | {"label": None}], SPLIT))
+
+
+def test_there_must_be_a_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"prepared from its own file: add --source FILE\.pkl"):
+        open_dataset("pyskl")
+    with pytest.raises(MissingDataError, match="the source must be a pickle file"):
+        opened(tmp_path)
+    with pytest.raises(MissingDataError, match="the source must be a pickle file"):
+        opened(tmp_path / "none.pkl")
+
+
+@pytest.mark.parametrize("tenths", range(10))
+def test_a_file_cut_short_is_refused(path: Path, tenths: int) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * tenths // 10])
+    with pytest.raises(
+        InputError, match=r"must be a whole pickle of plain values, but got .*: fetch or write it again"
+    ):
+        opened(path)
+
+
+class _Malice:
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return self.call[0], self.call[1:]
+
+
+def test_nothing_in_a_pickle_is_run(path: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for call in ((os.system, f"touch {mark}"), (eval, f"open({str(mark)!r}, 'w')"), (open, str(mark), "w")):
+        path.write_bytes(pickle.dumps({"split": SPLIT, "annotations": [], "x": _Malice(*call)}))
+        with pytest.raises(InputError, match=rf"but got one that asks for \w+\.{call[0].__name__}: "):
+            opened(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("shape", [(2**60,), (2**31, 2**31), (-1,), (3,), (2.0,)])
+def test_arrays_hold_what_the_file_holds(path: Path, shape: tuple[int, ...]) -> None:
+    # What NumPy writes for one number, with another shape in its place.
+    state = (1, shape, np.dtype("f4"), False, b"1234")
+
+    class Claim:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return np.ndarray, ((0,),), state
+
+    path.write_bytes(
+        pickle.dumps({"split": SPLIT, "annotations": [annotation("a", 0) | {"keypoint": Claim()}]})
+    )
+    with pytest.raises(
+        InputError, match=r"whole pickle of plain values, but got UnpicklingError: an array of"
+    ):
+        opened(path)
+
+
+def test_an_array_that_only_claims_to_be_is_none(path: Path) -> None:
+    # ndarray((2**60,)) would ask NumPy for four exabytes.
+    claim = _Malice(np.ndarray, (2**60,), np.dtype("f4"))
+    entries = [annotation("a", 0), annotation("b", 0) | {"keypoint": claim}]
+    write_pyskl(path, entries, {"train": ["a"], "val": ["b"]})
+    with pytest.raises(ClipError, match="an annotation must hold its keypoint"):
+        opened(path).read_skeleton(opened(path).find_clips(path)[1])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # Room for four billion remembered values; a text of an exabyte; bytes of an exabyte; a long frame.
+        b"\x80\x04Nr" + struct.pack("<I", 2**32 - 2) + b".",
+        b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"a.",
+        b"\x80\x04\x8e" + struct.pack("<Q", 2**60) + b"a.",
+        b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"N.",
+        b"\x80\x05\x96" + struct.pack("<Q", 2**60) + b"a.",
+        # The class of a name set to something else; a name's attributes; a persistent id; an extension.
+        b"\x80\x04cnumpy\nndarray\n}b.",
+        b"\x80\x04cnumpy\nndarray\n)\x81.",
+        b"\x80\x04cbuiltins\nbytes\n(J\xff\xff\xff\x7ftR.",
+        b"\x80\x04Pid\n.",
+        b"\x80\x04\x82\x05.",
+        b"not a pickle",
+        b"\x1f\x8b\x08\x00\x00\x00",
+        b"PK\x03\x04",
+        b"",
+    ],
+)
+def test_crafted_pickles_are_refused_at_once(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"Some_Poses\.pkl must be a whole pickle"):
+        opened(path)
+
+
+def test_arrays_of_objects_and_records_are_not_read(path: Path) -> None:
+    for array in (
+        np.array(["a", None], dtype=object),
+        np.zeros(3, dtype=[("x", "f4")]),
+        np.zeros(3, "M8[s]"),
+    ):
+        path.write_bytes(pickle.dumps(array))
+        values = load_plain(path).values  # type: ignore[attr-defined]
+        assert values is None
+
+
+def test_files_of_more_than_the_bound_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickles, "MAX_BYTES", 100)
+    with pytest.raises(InputError, match=r"a pickle must have at most 100 bytes, but got \d,\d+"):
+        opened(path)
