@@ -44,6 +44,9 @@ def prepare(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Keep clips without a usable skeleton too, uncropped.")
     ] = False,
+    part: Annotated[
+        str, typer.Option(help="Prepare one part of so many, e.g. 3/8; the last to end makes the store.")
+    ] = "1/1",
 ) -> None:
     """Prepare a dataset once for all searches: decode, crop, resize, keep some frames of each clip.
 
@@ -52,7 +55,7 @@ def prepare(
     from autohier.cli.prepare_progress import ProgressLines
     from autohier.data.datasets.registry import open_dataset
     from autohier.data.demo_preparation import DEMO_SIZE_PX, generate_demo_source
-    from autohier.data.preparation import prepare_dataset
+    from autohier.data.preparation import Part, prepare_dataset
     from autohier.data.store.paths import store_folder
     from autohier.errors import InputError
 
@@ -73,7 +76,9 @@ def prepare(
                 crop=crop,
                 without_skeleton="whole-frame" if keep_all else "reject",
                 num_workers=workers,
+                part=Part.of_text(part),
                 progress=lines.show_prepared,
+                say=lines.say,
             )
         except KeyboardInterrupt:
             lines.say("stopped; finished shards are kept: give the same command to go on")
@@ -88,7 +93,10 @@ def describe(summary: PrepareSummary) -> list[str]:
     size = f"{summary.num_clips:,} clips, {summary.num_bytes / 1e6:,.1f} MB"
     lines = [f"{folder}: {size}, in {summary.elapsed_s:,.0f} s"]
     if summary.rejected_by_kind:
-        lines.append(f"{summary.num_rejected:,} clips rejected; {folder / 'rejected.parquet'} names each:")
+        named = "" if summary.fingerprint is None else f"; {folder / 'rejected.parquet'} names each"
+        lines.append(f"{summary.num_rejected:,} clips rejected{named}:")
         lines.extend(f"  {count:,} files break this rule: {kind}" for kind, count in summary.rejected_by_kind)
     lines.extend(f"WARNING: {finding}" for finding in summary.split_findings)
+    if summary.fingerprint is None:
+        lines.append("other parts are still to be prepared; the one that ends last makes the store")
     return lines

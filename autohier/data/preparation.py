@@ -7,15 +7,18 @@ shards that have none. Rows are ordered by clip id, whatever the number of worke
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from autohier.data.datasets.reader import DatasetReader
+from autohier.data.disk_room import check_room
 from autohier.data.preparation_pool import prepare_shards
+from autohier.data.preparation_steps import is_finished
 from autohier.data.store.manifest import Receipt, StoreOptions
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.writer import claim_folder, finish_store
@@ -66,7 +69,7 @@ class PrepareSummary:
         split_findings: sentences on split sizes that differ from the published ones.
         num_bytes: size of its shards.
         elapsed_s: how long this run took.
-        fingerprint: of the store.
+        fingerprint: of the store; None where other parts of it are still to be prepared.
     """
 
     store_folder: Path
@@ -76,7 +79,39 @@ class PrepareSummary:
     split_findings: tuple[str, ...]
     num_bytes: int
     elapsed_s: float
-    fingerprint: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of so many parts of a preparation; they may run on different machines, in one folder.
+
+    Attributes:
+        number: from 1.
+        of: how many there are.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def of_text(cls, text: str) -> Part:
+        """A part as a user writes it, e.g. "3/8".
+
+        Raises:
+            InputError: where it is no part.
+        """
+        match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+        if not match or int(match[1]) > int(match[2]):
+            raise InputError("a part must be written as its number of how many, as 3/8", got=repr(text))
+        return cls(int(match[1]), int(match[2]))
+
+    def holds(self, shard: int) -> bool:
+        """Whether a shard, counted from 0, belongs to it."""
+        return shard % self.of == self.number - 1
+
+
+WHOLE = Part()
 
 
 def prepare_dataset(
@@ -90,9 +125,14 @@ def prepare_dataset(
     crop: bool = True,
     without_skeleton: Literal["reject", "whole-frame"] = "reject",
     num_workers: int | None = None,
+    part: Part = WHOLE,
     progress: Callable[[PrepareProgress], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PrepareSummary:
     """Prepare all clips under a folder into a store, or finish a preparation that was stopped.
+
+    Of several parts the one that ends last makes the store; shards that were prepared elsewhere count once
+    they lie in the folder.
 
     Args:
         reader: of the dataset.
@@ -105,11 +145,13 @@ def prepare_dataset(
         without_skeleton: whether a clip without a usable skeleton is rejected, or kept uncropped as
             HAC's clip counts imply.
         num_workers: processes; None for one per usable core, 1 for none beside this one.
+        part: prepare this part alone.
         progress: called now and then from the calling thread.
+        say: told how much room the store will take.
 
     Raises:
-        InputError: where an option is out of range, the folder holds a store of other options, the
-            store cannot be written or a worker was killed; finished shards are kept.
+        InputError: where an option is out of range, the folder holds a store of other options, the disk
+            will not hold it, it cannot be written or a worker was killed; finished shards are kept.
         MissingDataError: where the source holds no clips, or none that can be prepared.
     """
     start_s = time.monotonic()
@@ -125,16 +167,36 @@ def prepare_dataset(
     )
     clips = reader.find_clips(source)
     claim_folder(store_folder, options)
-    shards = [clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS)]
+    shards = dict(
+        enumerate(clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS))
+    )
+    own = {index: shard for index, shard in shards.items() if part.holds(index)}
+    num_own = sum(map(len, own.values()))
+    to_do = [
+        clip
+        for index, shard in own.items()
+        if not is_finished(options, store_folder, index, shard)
+        for clip in shard
+    ]
+    if len(to_do) >= SHARD_CLIPS:
+        needed, free = check_room(reader, options, to_do, store_folder)
+        if say is not None:
+            say(f"{len(to_do):,} clips, about {needed / 1e9:,.2f} GB; {free / 1e9:,.0f} GB are free")
 
     def tell(num_done: int, num_rejected: int, num_found: int) -> None:
         if progress is not None:
             elapsed_s = time.monotonic() - start_s
-            progress(PrepareProgress(num_done, len(clips), num_rejected, num_found, elapsed_s))
+            progress(PrepareProgress(num_done, num_own, num_rejected, num_found, elapsed_s))
 
     tell(0, 0, 0)
     try:
-        receipts = prepare_shards(reader, options, store_folder, shards, num_workers=num_workers, tell=tell)
+        receipts = prepare_shards(reader, options, store_folder, own, num_workers=num_workers, tell=tell)
+        if len(own) < len(shards):
+            if not all(is_finished(options, store_folder, index, shard) for index, shard in shards.items()):
+                return _summarise_part(store_folder, receipts, time.monotonic() - start_s)
+            receipts = prepare_shards(
+                reader, options, store_folder, shards, num_workers=num_workers, tell=lambda *_: None
+            )
         finish_store(reader, options, store_folder, receipts)
     except OSError as error:
         raise InputError(
@@ -151,14 +213,31 @@ def _check_workers(num_workers: int | None) -> int:
     return num_workers
 
 
+def _summarise_part(folder: Path, receipts: Sequence[Receipt], elapsed_s: float) -> PrepareSummary:
+    return PrepareSummary(
+        store_folder=folder,
+        num_clips=sum(receipt.entry.num_rows for receipt in receipts),
+        num_rejected=sum(receipt.num_rejected for receipt in receipts),
+        rejected_by_kind=_kinds(receipts),
+        split_findings=(),
+        num_bytes=sum(receipt.entry.num_bytes for receipt in receipts),
+        elapsed_s=elapsed_s,
+        fingerprint=None,
+    )
+
+
+def _kinds(receipts: Iterable[Receipt]) -> tuple[tuple[str, int], ...]:
+    kinds = Counter(rejection.kind for receipt in receipts for rejection in receipt.rejections)
+    return tuple(kinds.most_common())
+
+
 def _summarise(folder: Path, receipts: Iterable[Receipt], elapsed_s: float) -> PrepareSummary:
     store = ClipStore.open(folder)
-    kinds = Counter(rejection.kind for receipt in receipts for rejection in receipt.rejections)
     return PrepareSummary(
         store_folder=folder,
         num_clips=store.manifest.num_clips,
         num_rejected=store.manifest.num_rejected,
-        rejected_by_kind=tuple(kinds.most_common()),
+        rejected_by_kind=_kinds(receipts),
         split_findings=store.manifest.split_findings,
         num_bytes=sum(entry.num_bytes for entry in store.manifest.shards),
         elapsed_s=elapsed_s,

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
@@ -34,7 +34,7 @@ def prepare_shards(
     reader: DatasetReader,
     options: StoreOptions,
     folder: Path,
-    shards: Sequence[Sequence[ClipSource]],
+    shards: Mapping[int, Sequence[ClipSource]],
     *,
     num_workers: int,
     tell: Tell,
@@ -45,7 +45,7 @@ def prepare_shards(
         reader: of the clips' dataset.
         options: how to prepare them.
         folder: the store.
-        shards: the clips of each shard.
+        shards: the clips of each shard, by its index.
         num_workers: processes; 1 for none beside this one.
         tell: called with the clips done, rejected and found whole, all since the start.
 
@@ -63,7 +63,7 @@ def prepare_shards(
         tell(*totals)
 
     return [
-        prepare_shard(reader, options, folder, index, clips, tell=count) for index, clips in enumerate(shards)
+        prepare_shard(reader, options, folder, index, clips, tell=count) for index, clips in shards.items()
     ]
 
 
@@ -71,7 +71,7 @@ def _prepare_in_pool(
     reader: DatasetReader,
     options: StoreOptions,
     folder: Path,
-    shards: Sequence[Sequence[ClipSource]],
+    shards: Mapping[int, Sequence[ClipSource]],
     *,
     num_workers: int,
     tell: Tell,
@@ -80,7 +80,7 @@ def _prepare_in_pool(
     job = _Job(reader, options, folder, context.Array("q", 3), context.Event())
     pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_enter, initargs=(job,))
     receipts: list[Receipt] = []
-    waiting = iter(enumerate(shards))
+    waiting = iter(shards.items())
     pending: set[Future[Receipt]] = set()
     try:
         while True:

@@ -132,6 +132,12 @@ def prepare_shard(
     return _publish(folder, index, inputs, prepared, rejections)
 
 
+def is_finished(options: StoreOptions, folder: Path, index: int, clips: Sequence[ClipSource]) -> bool:
+    """Whether a shard has a receipt for these clips; whether it is undamaged is not looked at."""
+    receipt = load_record(Receipt, receipt_path(folder, index))
+    return receipt is not None and receipt.inputs == digest_inputs(options, clips)
+
+
 def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
     """A digest that changes with the options, with what is known of the clips and with their files' sizes."""
     files = [

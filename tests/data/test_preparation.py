@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 
 from autohier.data import preparation, preparation_steps
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.preparation import PrepareProgress, PrepareSummary, prepare_dataset
+from autohier.data.disk_room import check_room
+from autohier.data.preparation import Part, PrepareProgress, PrepareSummary, prepare_dataset
 from autohier.data.preparation_steps import evenly_spaced
+from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.paths import receipt_path, shard_path
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError
@@ -273,6 +276,71 @@ def test_other_options_are_refused_with_a_remedy(source: Path, tmp_path: Path) -
     run(source, tmp_path / "demo")
     with pytest.raises(InputError, match=r"size_px 32, not 16; max_frames 6, not 4: delete .* or .* --data"):
         run(source, tmp_path / "demo", size_px=16, max_frames=4)
+
+
+def test_parts_make_the_store_that_one_run_makes(source: Path, tmp_path: Path) -> None:
+    whole = run(source, tmp_path / "whole")
+    # Three shards: the first part has the first and the last, the second the one between.
+    late = run(source, tmp_path / "parts", part=Part(2, 2))
+    assert (late.fingerprint, late.num_clips) == (None, 5)
+    with pytest.raises(MissingDataError, match="is not prepared"):
+        ClipStore.open(tmp_path / "parts")
+    told: list[PrepareProgress] = []
+    early = run(source, tmp_path / "parts", part=Part(1, 2), progress=told.append)
+    assert (told[-1].num_done, told[-1].num_clips) == (7, 7)
+    assert (early.fingerprint, early.num_clips) == (whole.fingerprint, 12)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_parts_of_other_machines_are_joined_by_copying_their_shards(source: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        run(source, tmp_path / str(number), part=Part(number, 2))
+    shutil.copytree(tmp_path / "2", tmp_path / "1", dirs_exist_ok=True)
+    found: list[PrepareProgress] = []
+    joined = run(source, tmp_path / "1", progress=found.append)
+    assert joined.fingerprint == run(source, tmp_path / "whole").fingerprint
+    assert found[-1].num_found == 12
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/8", "9/8", "3/", "a/b", "-1/2", "1/2/3"])
+def test_what_is_no_part_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="a part must be written as its number of how many, as 3/8"):
+        Part.of_text(text)
+
+
+def test_a_part_is_read_as_it_is_written() -> None:
+    assert Part.of_text("3/8") == Part(3, 8)
+
+
+def test_the_room_that_a_store_takes_is_told_and_comes_true(source: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    summary = run(source, tmp_path / "store", say=told.append)
+    (line,) = told
+    assert line.startswith("12 clips, about 0.00 GB; ")
+    reader = open_dataset("demo")
+    options = StoreOptions.checked(
+        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
+        without_skeleton="reject",
+    )  # fmt: skip
+    needed, _ = check_room(reader, options, reader.find_clips(source), tmp_path / "not" / "there")
+    # A shard of one clip has the frame of a whole shard, so that small clips are thought larger.
+    assert summary.num_bytes < needed < 4 * summary.num_bytes
+
+
+def test_a_store_that_will_not_fit_is_refused_before_it_begins(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(free=1000)
+    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
+    with pytest.raises(InputError, match=r"the store of 12 clips must fit the disk, but got about 0\.0 GB"):
+        run(source, tmp_path / "store")
+    assert not list((tmp_path / "store").glob("shards/*"))
+    # Where it was prepared already nothing is needed.
+    monkeypatch.undo()
+    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)
+    run(source, tmp_path / "store")
+    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
+    assert run(source, tmp_path / "store").num_clips == 12
 
 
 def test_other_options_may_be_tried_where_no_clip_could_be_prepared(tmp_path: Path) -> None:

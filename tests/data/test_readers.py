@@ -186,14 +186,19 @@ def test_ntu_names_are_taken_apart(tmp_path: Path) -> None:
     assert first.skeleton_path == tmp_path / "S001C001P001R001A002.skeleton"
 
 
-def test_ntus_own_list_of_flawed_skeletons_is_heeded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dataset", ["ntu60", "ntu120"])
+def test_skeletons_that_ntu_lists_as_flawed_are_not_used(tmp_path: Path, dataset: str) -> None:
     write_ntu_clip(tmp_path, "S001C001P001R001A001")
-    write_ntu_clip(tmp_path, "S001C001P001R001A002")
-    listed = "1 of the samples have missing skeletons.\n\n\nS001C001P001R001A002\n"
-    (tmp_path / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text(listed)
-    whole, flawed = open_dataset("ntu60").find_clips(tmp_path)
+    write_ntu_clip(tmp_path, "S001C002P005R002A008")  # the first of both lists
+    whole, flawed = open_dataset(dataset).find_clips(tmp_path)
     assert whole.skeleton_path is not None
     assert flawed.skeleton_path is None
+
+
+def test_the_demo_names_clips_as_ntu_does_and_has_none_that_are_flawed(tmp_path: Path) -> None:
+    write_ntu_clip(tmp_path, "S001C002P005R002A008")
+    (clip,) = open_dataset("demo").find_clips(tmp_path)
+    assert clip.skeleton_path is not None
 
 
 def test_depth_becomes_grey_between_the_limits() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autohier.data.datasets.ntu import NTU60_CLASS_NAMES
+from autohier.data.datasets.ntu import NTU60_CLASS_NAMES, ntu_reader
 from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.datasets.utd_mhad import ABSENT_CLIPS, UtdMhadReader
@@ -86,6 +86,9 @@ def test_ntu_splits_have_the_published_sizes(data: Path, complete_ids: list[str]
     listed = (data / "ntu-statistics" / "NTU_RGBD_samples_with_missing_skeletons.txt").read_text().split()
     flawed = [word for word in listed if len(word) == 20 and word.startswith("S0")]
     assert len(flawed) == 302
+    shipped = ntu_reader("ntu60", "rgb").missing_skeletons
+    assert len(shipped) == 535
+    assert set(flawed) == {name for name in shipped if int(name[-3:]) <= 60}
     assert check_split_sizes(clip_table(complete_ids), "ntu60", PROTOCOLS["ntu60"]) == []
     assert check_split_sizes(clip_table(sorted(complete_ids + flawed)), "ntu60", PROTOCOLS["ntu60"]) == []
     assert len(check_split_sizes(clip_table(complete_ids[1:]), "ntu60", PROTOCOLS["ntu60"])) == 2
