@@ -17,6 +17,7 @@ from autohier.core.trial import read_tests, run_trial
 from autohier.data.store.reader import ClipStore
 from command_line import Autohier
 from tiny_clips import SPACE_FILE, open_tiny_trial, tiny_setting
+from tiny_datasets import write_ntu_clip
 
 QUICK = ("--threads", 1, "--device", "cpu", "--set", "pass_1.epochs=1", "--set", "passes=1")
 
@@ -193,3 +194,14 @@ def test_in_a_process_of_its_own_it_ends_with_2_and_no_traceback(space: Path, tm
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(r"autohier: demo is not prepared: [^\n]*\n", ended.stderr)
+
+
+def test_skeletons_alone_cannot_be_looked_at(autohier: Autohier, tmp_path: Path) -> None:
+    for clip_id in ("S001C001P001R001A001", "S001C001P002R001A001"):
+        write_ntu_clip(tmp_path / "source", clip_id)
+    options = ("--source", tmp_path / "source", "--data", tmp_path, "--modality", "skeleton")
+    assert autohier("prepare", "ntu60", *options).code == 0
+    ended = autohier("train", "ntu60", "--data", tmp_path, "--set", "clips.modality=skeleton")
+    assert ended.error.startswith(
+        "inflated-resnet50 must have frames to look at, but got ntu60, prepared without"
+    )

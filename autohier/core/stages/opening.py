@@ -92,6 +92,12 @@ def open_trial(
             got=setting.num_classes,
             remedy="mend num_classes in the space",
         )
+    if not clips.manifest.channels:
+        raise InputError(
+            f"{setting.recognizer.name} must have frames to look at",
+            got=f"{clips.manifest.dataset}, prepared without frames",
+            remedy="choose another clips.modality",
+        )
     if setting.hierarchy == "given" and not clips.manifest.levels:
         raise InputError(
             f"{clips.manifest.dataset} must bring superclasses for hierarchy = 'given'",
