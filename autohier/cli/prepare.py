@@ -94,7 +94,9 @@ def describe(summary: PrepareSummary) -> list[str]:
     lines = [f"{folder}: {size}, in {summary.elapsed_s:,.0f} s"]
     if summary.rejected_by_kind:
         named = "" if summary.fingerprint is None else f"; {folder / 'rejected.parquet'} names each"
-        lines.append(f"{summary.num_rejected:,} clips rejected{named}:")
+        kept = sum(count for _, count in summary.rejected_by_kind) - summary.num_rejected
+        whole = f", {kept:,} kept whole without a skeleton" if kept else ""
+        lines.append(f"{summary.num_rejected:,} clips rejected{whole}{named}:")
         lines.extend(f"  {count:,} files break this rule: {kind}" for kind, count in summary.rejected_by_kind)
     lines.extend(f"WARNING: {finding}" for finding in summary.split_findings)
     if summary.fingerprint is None:

@@ -91,6 +91,26 @@ def test_the_summary_names_what_is_rejected_and_warns_of_sizes() -> None:
     ]
 
 
+def test_the_summary_counts_what_is_kept_whole_and_says_that_a_part_is_none() -> None:
+    summary = PrepareSummary(
+        store_folder=Path("data/ntu60"),
+        num_clips=64,
+        num_rejected=1,
+        rejected_by_kind=(("a clip must have a skeleton file", 5), ("a video must be whole", 1)),
+        split_findings=(),
+        num_bytes=1_000_000,
+        elapsed_s=2.0,
+        fingerprint=None,
+    )
+    assert describe(summary) == [
+        "data/ntu60: 64 clips, 1.0 MB, in 2 s",
+        "1 clips rejected, 5 kept whole without a skeleton:",
+        "  5 files break this rule: a clip must have a skeleton file",
+        "  1 files break this rule: a video must be whole",
+        "other parts are still to be prepared; the one that ends last makes the store",
+    ]
+
+
 def shown(*, terminal: bool) -> str:
     out = io.StringIO()
     with ProgressLines(Console(file=out, force_terminal=terminal, width=120)) as lines:
