@@ -20,6 +20,8 @@ from autohier.sweep.cluster import Share
 from autohier.sweep.logs import logging_to
 
 _POLL_S = 0.3
+_SLOW_START_S = 20.0
+"""After which it is not the process that is slow, but no machine has room for it."""
 
 Event = tuple[str, int, float, bool] | tuple[str, str]
 """Stage label, epochs done, validation accuracy, found in the store; or stage label, who is waited for."""
@@ -91,6 +93,8 @@ def run_beside(
     result = getattr(actor, method).remote()
     num_events = 0
     try:
+        if not ray.wait([actor.__ray_ready__.remote()], timeout=_SLOW_START_S)[0]:
+            on_event((method.replace("_", " "), _wanted(share)))
         done = False
         while not done:
             done = bool(ray.wait([result], timeout=_POLL_S)[0])
@@ -110,3 +114,8 @@ def run_beside(
         ) from error
     finally:
         ray.kill(actor)
+
+
+def _wanted(share: Share) -> str:
+    gpus = f" and {share.gpus:g} GPUs" if share.gpus else ""
+    return f"{share.cpus:g} cores{gpus} of one machine to be free"

@@ -1,4 +1,4 @@
-"""What goes wrong in a stage beside the trials is told as it is, not as Ray's account of it."""
+"""A stage beside the trials: what it waits for and what goes wrong in it is told."""
 
 from __future__ import annotations
 
@@ -31,3 +31,40 @@ def test_a_store_that_cannot_be_written_is_told_in_one_line(
     with lease_book_open(blocked), pytest.raises(OSError, match="stages") as raised:
         run_beside("pass_1", space.setting(FLAT_CHOICE, seed=0), job, Share(1, 0, 1, 2), lambda _: None)
     assert "\n" not in str(raised.value)
+
+
+def test_that_no_machine_is_free_is_told(
+    tmp_path: Path,
+    tiny_data: Path,
+    ray_address: str,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    from autohier.sweep import stage_actor
+    from autohier.sweep.actor import TrialJob
+    from autohier.sweep.leases import lease_book_open
+
+    class Idle:
+        """Holds the cores of the machine."""
+
+    holder = ray.remote(num_cpus=2)(Idle).remote()
+    ray.get(holder.__ray_ready__.remote())
+    monkeypatch.setattr(stage_actor, "_SLOW_START_S", 1.0)
+    told: list[stage_actor.Event] = []
+
+    def listen(event: stage_actor.Event) -> None:
+        if not told:
+            ray.kill(holder)
+        told.append(event)
+
+    space = load_space(str(SPACE_FILE))
+    ladder = open_ladder(space, stopping=False)
+    stages = tmp_path / "stages"
+    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
+    with lease_book_open(stages):
+        flat = space.setting(FLAT_CHOICE, seed=0)
+        result = stage_actor.run_beside("pass_1", flat, job, Share(2, 0, 1, 2), listen)
+    assert told[0] == ("pass 1", "2 cores of one machine to be free")
+    assert [event[1] for event in told[1:]] == [1, 2]
+    assert len(result.epochs) == 2
