@@ -46,8 +46,8 @@ def check(
 ) -> None:
     """Check a space and its prepared clips, or with --source a dataset's own files before preparing.
 
-    With --source it ends with 1 where prepare would reject a clip, or where split sizes differ from the
-    published ones; what else is odd is a warning, and ends with 0.
+    With --source it ends with 1 where prepare would reject a clip that the published sizes do not leave out,
+    or where split sizes differ from the published ones; what else is odd is a warning, and ends with 0.
     """
     if source is None:
         if modality or name or quick or keep_all or workers is not None:

@@ -42,7 +42,6 @@ def check_source(
     from autohier.data.datasets.registry import open_dataset
 
     start_s = time.monotonic()
-    reader = open_dataset(dataset, modality=modality, source=source, stored_as=name)
     with ProgressLines() as lines:
 
         def show(what: str, num_done: int, num_all: int) -> None:
@@ -50,6 +49,7 @@ def check_source(
                 lines.show_checked(what, num_done, num_all)
 
         try:
+            reader = open_dataset(dataset, modality=modality, source=source, stored_as=name)
             found = check_dataset(
                 reader, source, quick=quick, keep_all=keep_all, num_workers=workers, progress=show
             )

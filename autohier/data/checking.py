@@ -79,8 +79,9 @@ def check_dataset(
 ) -> DatasetCheck:
     """Look at all clips under a folder, and change nothing.
 
-    Clips are counted and divided by their names. Their files are then compared, and read as far as that
-    goes without decoding frames: damage within a frame shows when clips are prepared.
+    Clips are counted and divided by their names. Their files are then compared, and read without decoding
+    frames, which costs one pass over the bytes of all videos: damage within a frame shows when clips are
+    prepared.
 
     Args:
         reader: of the dataset.

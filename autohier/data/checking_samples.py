@@ -14,9 +14,10 @@ from typing import Literal
 
 from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.preparation_pool import live_with_parent
+from autohier.data.preprocessing.boxes import skeleton_box
 from autohier.errors import ClipError, InputError
 
-_CHUNK_CLIPS = 64
+_CHUNK_CLIPS = 16
 
 Kind = Literal["video", "skeleton"]
 Tell = Callable[[int, int], None]
@@ -46,7 +47,7 @@ class SampleFault:
 def try_samples(
     reader: DatasetReader, clips: Sequence[ClipSource], *, num_workers: int, tell: Tell | None = None
 ) -> list[SampleFault]:
-    """Read every skeleton, and the packets of every video without decoding them.
+    """Read every skeleton and find its box, and read the packets of every video without decoding them.
 
     A clip that comes without a skeleton file is no fault here, for that is seen without reading anything.
 
@@ -132,7 +133,10 @@ def _try_clip(reader: DatasetReader, clip: ClipSource) -> list[SampleFault]:
             faults.append(_fault(clip, "video", clip.video_path, error))
     if clip.skeleton_path is not None:
         try:
-            reader.read_skeleton(clip)
+            skeleton = reader.read_skeleton(clip)
+            if reader.channels:
+                # Its own image's size stands for the video's, which only decoding would tell.
+                skeleton_box(skeleton, width_px=skeleton.image_width_px, height_px=skeleton.image_height_px)
         except ClipError as error:
             # Poses in pixels need their video's size: what is wrong with the video is told once.
             if all(fault.rule != error.rule for fault in faults):

@@ -95,6 +95,17 @@ def test_an_empty_skeleton_is_forgiven_where_all_clips_are_kept(source: Path) ->
     assert (kept.faults, kept.num_rejected, kept.is_sound) == (found.faults, 0, True)
 
 
+def test_a_skeleton_beside_its_image_has_nothing_to_crop_to(source: Path) -> None:
+    joints = body_joints(6)
+    pixels = np.full((6, 25, 2), -100.0)
+    (source / f"{TRAINS}.skeleton").write_text(skeleton_text({"1": joints}, {"1": pixels}))
+    (fault,) = checked(source).faults
+    assert (fault.kind, fault.rule) == ("skeleton", "a skeleton must have joints in its image")
+    # Skeletons alone are not cropped to.
+    alone = check_dataset(open_dataset("ntu60", modality="skeleton"), source, num_workers=1)
+    assert alone.faults == ()
+
+
 def test_faults_are_grouped_by_their_rule_with_three_examples(tmp_path: Path) -> None:
     for replication in range(1, 6):
         write_ntu_clip(tmp_path, f"S001C001P001R{replication:03d}A001", num_frames=5 + replication)
@@ -268,9 +279,9 @@ def test_worker_processes_find_the_same(tmp_path: Path) -> None:
         ("a skeleton must not be empty", 65),
         ("a skeleton must hold a body", 65),
     }
-    # Chunks of 64, 64 and 2 clips end in any order, the last one with all.
+    # Eight chunks of 16 clips and one of 2 end in any order, the last one with all.
     read = [numbers for numbers in told if numbers[0] == "reading"]
-    assert len(read) == 3
+    assert len(read) == 9
     assert read[-1] == ("reading", 130, 130)
 
 
