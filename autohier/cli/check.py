@@ -1,16 +1,70 @@
-"""``autohier check SPACE``: what a sweep of this space would draw and read, before anything is paid."""
+"""``autohier check``: what a sweep of a space would draw and read, or what a dataset's own files hold."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides, SpaceName
+from autohier.cli.check_source import check_source
+from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides
+from autohier.errors import InputError
 
 
-def check(space: SpaceName, data: DataFolder = DEFAULT_DATA, overrides: Overrides = None) -> None:
-    """Check a space, and the clips it would read where they are prepared."""
+def check(
+    name_or_space: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE|DATASET",
+            help="A shipped space or a TOML file; with --source a dataset as prepare takes it.",
+        ),
+    ],
+    *,
+    data: DataFolder = DEFAULT_DATA,
+    overrides: Overrides = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Check a dataset's own files in this folder; for pyskl the file.")
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="With --source: rgb, depth or skeleton, as prepare takes it.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="With --source: what a pyskl or custom dataset is called.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --source: read the files of 200 clips only.")
+    ] = False,
+    keep_all: Annotated[
+        bool,
+        typer.Option("--keep-all", help="With --source: as prepare takes it; skeletons may be missing."),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="With --source: processes; one per core by default.")
+    ] = None,
+) -> None:
+    """Check a space and its prepared clips, or with --source a dataset's own files before preparing.
+
+    With --source it ends with 1 where prepare would reject a clip that the published sizes do not leave out,
+    or where split sizes differ from the published ones; what else is odd is a warning, and ends with 0.
+    """
+    if source is None:
+        if modality or name or quick or keep_all or workers is not None:
+            raise InputError(
+                "--modality, --name, --quick, --keep-all and --workers look at a dataset's own files",
+                remedy="add --source DIR",
+            )
+        _check_space(name_or_space, data, overrides)
+        return
+    if overrides:
+        raise InputError("--set changes a space, and --source checks a dataset", remedy="leave out one")
+    check_source(
+        name_or_space, source, modality=modality, name=name, quick=quick, keep_all=keep_all, workers=workers
+    )
+
+
+def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     from autohier.data.store.paths import store_folder
     from autohier.settings.loading import load_space
 

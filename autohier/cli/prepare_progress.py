@@ -58,6 +58,10 @@ class ProgressLines:
             note += f", {progress.num_rejected} rejected"
         self._show("preparing", progress.num_done, progress.num_clips, note)
 
+    def show_checked(self, what: str, num_done: int, num_all: int) -> None:
+        """Show how many clips or files of a source are checked."""
+        self._show(what, num_done, num_all, "")
+
     def _show(self, what: str, num_done: int, num_clips: int, note: str) -> None:
         if self._console.is_terminal:
             if what not in self._tasks:

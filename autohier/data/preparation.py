@@ -155,7 +155,7 @@ def prepare_dataset(
         MissingDataError: where the source holds no clips, or none that can be prepared.
     """
     start_s = time.monotonic()
-    num_workers = _check_workers(num_workers)
+    num_workers = check_workers(num_workers)
     options = StoreOptions.checked(
         dataset=reader.name,
         modality=reader.modality,
@@ -205,7 +205,12 @@ def prepare_dataset(
     return _summarise(store_folder, receipts, time.monotonic() - start_s)
 
 
-def _check_workers(num_workers: int | None) -> int:
+def check_workers(num_workers: int | None) -> int:
+    """How many processes to use: as many as are asked for, or one per usable core.
+
+    Raises:
+        InputError: where less than one is asked for.
+    """
     if num_workers is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if num_workers < 1:

@@ -122,10 +122,15 @@ class _Job:
 _job: ContextVar[_Job] = ContextVar("job")
 
 
-def _enter(job: _Job) -> None:
-    _job.set(job)
+def live_with_parent() -> None:
+    """Make this worker process end with its parent, however that ends, and leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _enter(job: _Job) -> None:
+    _job.set(job)
+    live_with_parent()
 
 
 def _end_with_parent() -> None:

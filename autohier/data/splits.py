@@ -66,7 +66,7 @@ def split_clips(
     Raises:
         InputError: where ``held_out`` names what does not train, or a part would be empty.
     """
-    is_train, is_test = _divide(clips, rule)
+    is_train, is_test = divide_clips(clips, rule)
     test = np.flatnonzero(is_test)
     if validation == "paper":
         rng = np.random.default_rng(derive_seed(seed, "paper validation", rule.name))
@@ -136,7 +136,7 @@ def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
     """
     if rule.default_held_out:
         return rule.default_held_out
-    is_train, _ = _divide(clips, rule)
+    is_train, _ = divide_clips(clips, rule)
     values = np.unique(getattr(clips, rule.held_out_column)[is_train])
     rng = np.random.default_rng(derive_seed(0, "held out", rule.name))
     num_drawn = min(len(values), max(1, round(_SHARE * len(values))))
@@ -151,7 +151,7 @@ def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protoc
     """
     findings = []
     for rule in protocols:
-        is_train, is_test = _divide(clips, rule)
+        is_train, is_test = divide_clips(clips, rule)
         sizes = int(is_train.sum()), int(is_test.sum())
         if rule.published and sizes not in {(size.train, size.test) for size in rule.published}:
             published = " or ".join(f"{size.train:,} / {size.test:,} ({size.of})" for size in rule.published)
@@ -162,7 +162,8 @@ def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protoc
     return findings
 
 
-def _divide(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def divide_clips(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which clips train, those that will validate included, and which test: a flag per row for each."""
     if rule.column == "parts":
         is_train, is_test = (
             np.fromiter((not names.isdisjoint(parts) for parts in clips.parts), bool, len(clips))

@@ -1,4 +1,4 @@
-"""``autohier check``: what a sweep of a space would draw and read."""
+"""``autohier check``: what a sweep of a space would draw and read, and what a dataset's own files hold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from autohier.cli import check_source
 from command_line import Autohier
 from tiny_clips import SPACE_FILE
+from tiny_custom import write_custom_clip
+from tiny_datasets import write_ntu_clip, write_utd_clip
 
 
 def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Path) -> None:
@@ -120,3 +123,116 @@ def test_a_damaged_shard_is_told(autohier: Autohier, tiny_data: Path, tmp_path: 
     shard.write_bytes(shard.read_bytes()[:-1])
     ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data")
     assert re.search(r"^the shard .*00000\.arrow is missing or damaged: run 'autohier prepare", ended.error)
+
+
+def write_custom(source: Path, *subjects: int) -> None:
+    """Clips of one class, by turns of training and of testing, each a frame longer than the last."""
+    rows = ["path,label,subject,split,skeleton"]
+    for number, subject in enumerate(subjects):
+        write_custom_clip(source, f"jump/{number}", num_frames=5 + number)
+        split = ("train", "test")[number % 2]
+        rows.append(f"videos/jump/{number}.mp4,jump,{subject},{split},poses/jump/{number}.npz")
+    (source / "clips.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_a_sound_source_ends_with_0_and_changes_nothing(autohier: Autohier, tmp_path: Path) -> None:
+    write_custom(tmp_path, 1, 2)
+    before = sorted(tmp_path.rglob("*"))
+    ended = autohier("check", "custom", "--source", tmp_path, "--name", "mine", "--workers", 1)
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert lines[:3] == [
+        "mine rgb: 2 clips of 1 classes",
+        "clips of a class: 2 to 2, median 2",
+        "split: 1 train / 1 test clips, as published",
+    ]
+    assert lines[3].startswith("files compared by size, then by content: ")
+    assert lines[4:] == ["prepare would reject 0 of 2 clips"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_only_odd_is_a_warning(autohier: Autohier, tmp_path: Path) -> None:
+    write_custom(tmp_path, 7, 7, 8)
+    shutil.copyfile(tmp_path / "videos/jump/0.mp4", tmp_path / "videos/jump/2.mp4")
+    ended = autohier("check", "custom", "--source", tmp_path, "--name", "mine", "--workers", 1)
+    assert ended.code == 0
+    assert "FAULT" not in ended.out
+    # Of the clips 0, 1 and 2 the first and the last train.
+    assert "WARNING: 1 subjects both train and test under split: 7\n  mend: give each subject" in ended.out
+    copies = f"  {tmp_path}/videos/jump/0.mp4\n  {tmp_path}/videos/jump/2.mp4\n  mend: keep the one"
+    assert f"hold the same content: videos/jump/0, videos/jump/2\n{copies}" in ended.out
+
+
+def test_faults_end_with_1_and_say_what_mends_them(autohier: Autohier, tmp_path: Path) -> None:
+    write_utd_clip(tmp_path, "a1_s1_t1")
+    write_utd_clip(tmp_path, "a2_s2_t1", num_frames=7)
+    write_utd_clip(tmp_path, "a2_s3_t1", num_frames=8)
+    (tmp_path / "Skeleton" / "a1_s1_t1_skeleton.mat").unlink()
+    depth = tmp_path / "Depth" / "a2_s3_t1_depth.mat"
+    depth.write_bytes(depth.read_bytes()[:100])
+    (tmp_path / "again").mkdir()
+    shutil.copyfile(tmp_path / "Depth/a2_s2_t1_depth.mat", tmp_path / "again/a2_s2_t1_depth.mat")
+    ended = autohier("check", "utd_mhad", "--source", tmp_path, "--modality", "depth", "--workers", 1)
+    assert (ended.code, ended.err) == (1, "")
+    assert "utd-mhad depth: 3 clips of 27 classes\nclips of a class: 0 to 2, median 0\n" in ended.out
+    assert "FAULT: utd-mhad cross-subject has 2 train / 1 test clips; published are 431 / 430" in ended.out
+    assert "FAULT: 1 clips break this rule of a video file: a .mat file must be readable\n" in ended.out
+    assert f"  {depth} (" in ended.out
+    assert "  mend: fetch or unpack these files again, or leave them: prepare sets them aside" in ended.out
+    assert "FAULT: 1 clips come without a skeleton file\n  a1_s1_t1\n" in ended.out
+    assert "keep such clips whole: --keep-all, and with --no-crop all clips alike" in ended.out
+    assert "WARNING: 25 classes are without clips: wave, clap, throw, " in ended.out
+    assert "a file is there 2 times" in ended.out
+    assert ended.out.endswith("prepare would reject 2 of 3 clips\n")
+    kept = autohier("check", "utd-mhad", "--source", tmp_path, "--keep-all", "--workers", 1)
+    assert kept.code == 1
+    assert "WARNING: 1 clips come without a skeleton file" in kept.out
+    assert kept.out.endswith("prepare would reject 1 of 3 clips\n")
+
+
+def test_a_quick_check_says_what_it_did_not_read(autohier: Autohier, tmp_path: Path) -> None:
+    for number in range(201):
+        (tmp_path / f"S001C001P001R{number:03d}A001.skeleton").write_text("")
+    ended = autohier(
+        *("check", "ntu60", "--modality", "skeleton", "--source", tmp_path), "--quick", "--workers", 1
+    )
+    assert ended.code == 1
+    assert "files of 200 evenly spaced clips of 201 were read (--quick)" in ended.out
+    assert ended.out.endswith("prepare would reject at least 200 of 201 clips\n")
+
+
+def test_progress_is_told_where_it_takes_long(
+    autohier: Autohier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_ntu_clip(tmp_path, "S001C001P001R001A001")
+    monkeypatch.setattr(check_source, "_QUIET_S", -1.0)
+    ended = autohier("check", "demo", "--source", tmp_path, "--workers", 1)
+    assert (ended.code, ended.err) == (0, "reading 1/1\n")
+
+
+def test_ctrl_c_ends_it_with_130(autohier: Autohier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    write_ntu_clip(tmp_path, "S001C001P001R001A001")
+    monkeypatch.setattr("autohier.data.checking.try_samples", interrupt)
+    ended = autohier("check", "demo", "--source", tmp_path)
+    assert (ended.code, ended.out, ended.err) == (130, "", "stopped; nothing was changed\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("demo", "--quick"), r"look at a dataset's own files: add --source DIR$"),
+        (("demo", "--modality", "rgb"), r"look at a dataset's own files: add --source DIR$"),
+        (("demo", "--source", "SOURCE", "--set", "a=1"), r"--source checks a dataset: leave out one$"),
+        (("demo", "--source", "SOURCE"), r"^a source of demo must hold clips named like S001C001"),
+        (("dem", "--source", "SOURCE"), r"^the dataset must be one of .* did you mean 'demo'\?$"),
+        (("demo", "--source", "SOURCE", "--modality", "depth"), r"^the modality of demo must be one of rgb"),
+    ],
+)
+def test_what_is_wrong_with_a_check_of_a_source(
+    autohier: Autohier, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    named = [str(tmp_path) if argument == "SOURCE" else argument for argument in arguments]
+    assert re.search(told, autohier("check", *named).error)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from autohier.data.datasets.reader import ClipSource
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.manifest import Manifest, check_version, load_record
 from autohier.data.store.paths import MANIFEST, prepare_command, shard_path
@@ -189,6 +190,23 @@ def tabulate(shards: Sequence[pa.RecordBatch]) -> ClipTable:
         setup=numbers("setup"),
         num_frames=numbers("num_frames"),
         parts=tuple(map(tuple, table["parts"].to_pylist())),
+    )
+
+
+def tabulate_sources(sources: Sequence[ClipSource]) -> ClipTable:
+    """The table of clips that are not prepared, in their order; their ``num_frames`` are 0, as unknown."""
+
+    def numbers(column: str) -> NDArray[np.int64]:
+        return np.array([getattr(source, column) for source in sources], dtype=np.int64)
+
+    return ClipTable(
+        clip_id=tuple(source.clip_id for source in sources),
+        label=numbers("label"),
+        subject=numbers("subject"),
+        camera=numbers("camera"),
+        setup=numbers("setup"),
+        num_frames=np.zeros(len(sources), dtype=np.int64),
+        parts=tuple(source.parts for source in sources),
     )
 
 

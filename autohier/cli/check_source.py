@@ -1,0 +1,137 @@
+"""``autohier check DATASET --source DIR``: what is wrong with a dataset's own files, and how to mend it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from autohier.cli.prepare import INTERRUPTED
+
+if TYPE_CHECKING:
+    from autohier.data.checking import DatasetCheck
+    from autohier.data.checking_splits import SplitCheck
+    from autohier.data.datasets.reader import DatasetReader
+
+FOUND_FAULTS = 1
+_QUIET_S = 2.0
+_NUM_EXAMPLES = 3
+
+
+def check_source(
+    dataset: str,
+    source: Path,
+    *,
+    modality: str | None,
+    name: str | None,
+    quick: bool,
+    keep_all: bool,
+    workers: int | None,
+) -> None:
+    """Print what `check_dataset` finds; progress goes to standard error where it takes over two seconds.
+
+    Raises:
+        Exit: with 1 where clips would be rejected or split sizes differ from the published ones, with 130
+            where it was interrupted.
+    """
+    from autohier.cli.prepare_progress import ProgressLines
+    from autohier.data.checking import check_dataset
+    from autohier.data.datasets.registry import open_dataset
+
+    start_s = time.monotonic()
+    with ProgressLines() as lines:
+
+        def show(what: str, num_done: int, num_all: int) -> None:
+            if time.monotonic() - start_s > _QUIET_S:
+                lines.show_checked(what, num_done, num_all)
+
+        try:
+            reader = open_dataset(dataset, modality=modality, source=source, stored_as=name)
+            found = check_dataset(
+                reader, source, quick=quick, keep_all=keep_all, num_workers=workers, progress=show
+            )
+        except KeyboardInterrupt:
+            lines.say("stopped; nothing was changed")
+            raise typer.Exit(INTERRUPTED) from None
+    for line in describe(reader, found, keep_all=keep_all):
+        typer.echo(line)
+    if not found.is_sound:
+        raise typer.Exit(FOUND_FAULTS)
+
+
+def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> Iterator[str]:
+    """The lines that tell what was found: what is sound first, then FAULT and WARNING lines, then the sum."""
+    least, median, most = found.clips_per_class
+    yield f"{reader.name} {reader.modality}: {found.num_clips:,} clips of {len(reader.class_names)} classes"
+    yield f"clips of a class: {least:,} to {most:,}, median {median:,g}"
+    for split in found.splits:
+        published = ", as published" if split.is_published else ""
+        yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}"
+    if found.num_tried < found.num_clips:
+        yield f"files of {found.num_tried} evenly spaced clips of {found.num_clips:,} were read (--quick)"
+    compared = found.duplicates
+    yield (
+        f"files compared by size, then by content: {compared.num_read:,} were as large as another, "
+        f"{compared.num_bytes / 1e6:,.1f} MB of them were read"
+    )
+    yield from _describe_faults(reader, found, keep_all=keep_all)
+    yield from _describe_warnings(found)
+    at_least = "at least " if found.num_tried < found.num_clips else ""
+    yield f"prepare would reject {at_least}{found.num_rejected:,} of {found.num_clips:,} clips"
+
+
+def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> Iterator[str]:
+    is_kept = keep_all and reader.channels > 0
+    for finding in found.split_findings:
+        yield f"FAULT: {finding}"
+        yield "  mend: fetch what is missing, or take out what is there twice or does not belong there"
+    for group in found.faults:
+        word = "WARNING" if is_kept and group.kind == "skeleton" else "FAULT"
+        yield f"{word}: {group.num_clips:,} clips break this rule of a {group.kind} file: {group.rule}"
+        yield from (f"  {example}" for example in group.examples)
+        yield f"  mend: {group.remedy}"
+    if found.without_skeleton:
+        word = "WARNING" if is_kept or found.is_published_without else "FAULT"
+        yield f"{word}: {len(found.without_skeleton):,} clips come without a skeleton file"
+        yield f"  {_some(found.without_skeleton)}"
+        if reader.channels:
+            yield (
+                "  mend: fetch the skeletons, or keep such clips whole: --keep-all, and with --no-crop all "
+                "clips alike"
+            )
+        else:
+            yield "  mend: fetch the skeletons, or leave such clips: prepare sets them aside"
+
+
+def _describe_warnings(found: DatasetCheck) -> Iterator[str]:
+    if found.empty_classes:
+        names = ", ".join(found.empty_classes)
+        yield f"WARNING: {len(found.empty_classes)} classes are without clips: {names}"
+        yield "  mend: fetch their clips; a search over fewer classes needs a custom dataset"
+    for split in found.splits:
+        yield from _describe_both_sides(split)
+    for same in found.duplicates.found:
+        yield f"WARNING: {len(same.clip_ids)} clips hold the same content: {_some(same.clip_ids)}"
+        yield from (f"  {path}" for path in same.paths[:_NUM_EXAMPLES])
+        yield "  mend: keep the one that is named rightly, and fetch the others again"
+    for used, *others in found.same_names:
+        yield f"WARNING: a file is there {1 + len(others)} times: {used} is read"
+        yield from (f"  {path} is not" for path in others[:_NUM_EXAMPLES])
+        yield "  mend: take out those that are not meant"
+
+
+def _describe_both_sides(split: SplitCheck) -> Iterator[str]:
+    if split.on_both_sides:
+        yield (
+            f"WARNING: {len(split.on_both_sides):,} {split.column}s both train and test under "
+            f"{split.protocol}: {_some(tuple(map(str, split.on_both_sides)))}"
+        )
+        yield f"  mend: give each {split.column} to one side, unless the protocol means it so"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NUM_EXAMPLES])
+    return f"{shown}, ..." if len(names) > _NUM_EXAMPLES else shown

@@ -1,0 +1,140 @@
+"""Checking a dataset's own files before hours are spent on preparing them: what is there, what is wrong."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autohier.data.checking_faults import FaultGroup, group_faults
+from autohier.data.checking_files import Duplicates, find_duplicates, find_same_names
+from autohier.data.checking_samples import Kind, try_samples
+from autohier.data.checking_splits import SplitCheck, check_split, is_published
+from autohier.data.datasets.reader import DatasetReader
+from autohier.data.preparation import check_workers
+from autohier.data.preparation_steps import evenly_spaced
+from autohier.data.splits import check_split_sizes
+from autohier.data.store.reader import tabulate_sources
+
+QUICK_CLIPS = 200
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCheck:
+    """What was found in a dataset's own files.
+
+    Attributes:
+        num_clips: clips found.
+        clips_per_class: least, median and most clips of a class, those without any included.
+        empty_classes: names of the classes without clips.
+        splits: one entry per protocol.
+        split_findings: sentences on split sizes that differ from the published ones.
+        num_tried: clips whose files were read; fewer than ``num_clips`` where the check was quick.
+        faults: files that cannot be read, by the rule that they break.
+        without_skeleton: clips that come without a skeleton file, of all clips.
+        duplicates: the same content under different clips, among those that were read.
+        same_names: files of one name in several folders: the one that is read, then the others.
+        num_rejected: clips that would not be prepared, as far as is known.
+        num_amiss: those of them that published sizes do not leave out. NTU's do leave out the clips that its
+            authors list as without a skeleton.
+    """
+
+    num_clips: int
+    clips_per_class: tuple[int, float, int]
+    empty_classes: tuple[str, ...]
+    splits: tuple[SplitCheck, ...]
+    split_findings: tuple[str, ...]
+    num_tried: int
+    faults: tuple[FaultGroup, ...]
+    without_skeleton: tuple[str, ...]
+    duplicates: Duplicates
+    same_names: tuple[tuple[Path, ...], ...]
+    num_rejected: int
+    num_amiss: int
+
+    @property
+    def is_published_without(self) -> bool:
+        """Whether the published sizes are those without the clips that come without a skeleton file."""
+        return self.num_amiss < self.num_rejected
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no clip is rejected that should not be, and split sizes are the published ones."""
+        return not self.num_amiss and not self.split_findings
+
+
+def check_dataset(
+    reader: DatasetReader,
+    source: Path,
+    *,
+    quick: bool = False,
+    keep_all: bool = False,
+    num_workers: int | None = None,
+    progress: Progress | None = None,
+) -> DatasetCheck:
+    """Look at all clips under a folder, and change nothing.
+
+    Clips are counted and divided by their names. Their files are then compared, and read without decoding
+    frames, which costs one pass over the bytes of all videos: damage within a frame shows when clips are
+    prepared.
+
+    Args:
+        reader: of the dataset.
+        source: folder of the dataset's own files, or the file.
+        quick: whether to read the files of 200 evenly spaced clips only.
+        keep_all: whether clips without a usable skeleton will be kept, so that none is rejected for that.
+        num_workers: processes; None for one per usable core, 1 for none beside this one.
+        progress: called now and then with what is being done, the clips or files done and those in all.
+
+    Raises:
+        InputError: where the number of workers is out of range or a worker was killed.
+        MissingDataError: where the source holds no clips.
+    """
+    num_workers = check_workers(num_workers)
+    clips = reader.find_clips(source)
+    table = tabulate_sources(clips)
+    tried = [clips[index] for index in evenly_spaced(len(clips), QUICK_CLIPS)] if quick else clips
+
+    def telling(what: str) -> Callable[[int, int], None]:
+        return lambda num_done, num_all: progress(what, num_done, num_all) if progress else None
+
+    duplicates = find_duplicates(tried, tell=telling("comparing"))
+    faults = try_samples(reader, tried, num_workers=num_workers, tell=telling("reading"))
+    without_skeleton = tuple(clip.clip_id for clip in clips if clip.skeleton_path is None)
+    forgives = keep_all and reader.channels > 0
+    rejected = {fault.clip_id for fault in faults if not (forgives and fault.kind == "skeleton")}
+    all_rejected = rejected if forgives else rejected.union(without_skeleton)
+    with_skeleton = tabulate_sources([clip for clip in clips if clip.skeleton_path is not None])
+    are_left_out = all(is_published(with_skeleton, rule) for rule in reader.protocols)
+    counts = np.bincount(table.label, minlength=len(reader.class_names)).tolist()
+    return DatasetCheck(
+        num_clips=len(clips),
+        clips_per_class=(min(counts), statistics.median(counts), max(counts)),
+        empty_classes=tuple(
+            name for name, count in zip(reader.class_names, counts, strict=True) if count == 0
+        ),
+        splits=tuple(check_split(table, rule) for rule in reader.protocols),
+        split_findings=tuple(check_split_sizes(table, reader.name, reader.protocols)),
+        num_tried=len(tried),
+        faults=group_faults(faults, source, _remedies(reader)),
+        without_skeleton=without_skeleton,
+        duplicates=duplicates,
+        same_names=find_same_names(reader.name, source, clips),
+        num_rejected=len(all_rejected),
+        num_amiss=len(rejected if are_left_out else all_rejected),
+    )
+
+
+def _remedies(reader: DatasetReader) -> dict[Kind, str]:
+    again = "fetch or unpack these files again"
+    return {
+        "video": f"{again}, or leave them: prepare sets them aside",
+        "skeleton": f"{again}, or keep such clips whole: --keep-all"
+        if reader.channels
+        else f"{again}, or leave them: prepare sets them aside",
+    }
