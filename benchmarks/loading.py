@@ -74,9 +74,11 @@ class Peak:
     num_clips: int
     store_bytes: int
     prepare_bytes: int
+    prepare_own_bytes: int
+    """Without mapped files, whose pages the system takes back when it needs them."""
     read_bytes: int
     read_own_bytes: int
-    """Of reading without the mapped pages of the store, which the system takes back when it needs them."""
+    """Likewise."""
 
 
 def videos_batch(
@@ -243,15 +245,15 @@ def memory_report(peaks: list[Peak]) -> list[str]:
     """One line for each number of clips, and what the most of them add to the fewest."""
     lines = [
         f"{peak.num_clips:8,} clips, {peak.store_bytes / _MIB:6.1f} MiB stored: preparing held "
-        f"{peak.prepare_bytes / _MIB:.0f} MiB, reading {peak.read_bytes / _MIB:.0f}, "
-        f"of these {peak.read_own_bytes / _MIB:.0f} not mapped"
+        f"{peak.prepare_bytes / _MIB:.0f} MiB ({peak.prepare_own_bytes / _MIB:.0f} not mapped), reading "
+        f"{peak.read_bytes / _MIB:.0f} MiB ({peak.read_own_bytes / _MIB:.0f} not mapped)"
         for peak in peaks
     ]
     few, many = peaks[0], peaks[-1]
-    added = (many.prepare_bytes - few.prepare_bytes, many.read_own_bytes - few.read_own_bytes)
+    added = (many.prepare_own_bytes - few.prepare_own_bytes, many.read_own_bytes - few.read_own_bytes)
     times = f"{many.num_clips / few.num_clips:.0f} times the clips"
-    prepared, unmapped = (f"{each / _MIB:.0f} MiB" for each in added)
-    return [*lines, f"{times}: preparing adds {prepared}, reading {unmapped} that are not mapped"]
+    prepared, read = (f"{each / _MIB:.0f} MiB" for each in added)
+    return [*lines, f"{times}: preparing adds {prepared}, reading {read} that are not mapped"]
 
 
 def measure_memory(folder: Path, num_clips: int) -> Peak:
@@ -262,10 +264,9 @@ def measure_memory(folder: Path, num_clips: int) -> Peak:
         told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         return [int(word) for word in told.split()]
 
-    (prepare_bytes,) = run("prepare")
-    read_bytes, read_own_bytes = run("read")
+    peaks = (*run("prepare"), *run("read"))
     store_bytes = sum(entry.num_bytes for entry in ClipStore.open(folder).manifest.shards)
-    return Peak(num_clips, store_bytes, prepare_bytes, read_bytes, read_own_bytes)
+    return Peak(num_clips, store_bytes, *peaks)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The peak memory of one preparation, or of reading one store: what loading.py runs as processes of its own.
 
+Printed are the most bytes held, and the most that were no mapped file, looked up every 5 ms.
 Frames are made up, so that thousands of clips take seconds; preparing takes place in this one process.
 
     python benchmarks/loading_memory.py prepare STORE --clips 100
@@ -12,8 +13,10 @@ import argparse
 import re
 import resource
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,7 @@ NUM_FRAMES, SIDE_PX = 8, 64
 _BATCH, _RESIZE_PX = 16, 64
 _SUBJECTS = 10
 _BLOTS = 8
+_EVERY_S = 0.005
 _BYTES_PER_KIB = 1024
 
 
@@ -106,8 +110,26 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_KIB if peak is None else peak
 
 
-def prepare(folder: Path, num_clips: int) -> int:
-    """Make a store; returns the peak."""
+@contextmanager
+def own_peak() -> Iterator[list[int]]:
+    """Yield a list whose last number is the most bytes, out of no mapped file, held in the block so far."""
+    peak, ended = [0], Event()
+
+    def watch() -> None:
+        while not ended.wait(_EVERY_S):
+            peak.append(max(peak.pop(), status_bytes(own_status(), "RssAnon") or 0))
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def prepare(folder: Path, num_clips: int) -> None:
+    """Make a store."""
     prepare_dataset(
         MadeUpReader(num_clips),
         folder,
@@ -117,11 +139,10 @@ def prepare(folder: Path, num_clips: int) -> int:
         crop=False,
         num_workers=1,
     )
-    return peak_bytes()
 
 
-def read(folder: Path) -> tuple[int, int]:
-    """Iterate a training epoch of all clips; returns the peak, and the most that was no mapped file."""
+def read(folder: Path) -> None:
+    """Iterate a training epoch of all clips."""
     import torch
 
     from autohier.data.batches import ClipBatches
@@ -130,10 +151,8 @@ def read(folder: Path) -> tuple[int, int]:
     store = ClipStore.open(folder)
     rows = np.arange(len(store))
     batches = ClipBatches(store, rows, _BATCH, NUM_FRAMES, _RESIZE_PX, torch.device("cpu"))
-    own = 0
     for _ in batches.training_epoch(0):
-        own = max(own, status_bytes(own_status(), "RssAnon") or 0)
-    return peak_bytes(), own
+        pass
 
 
 def main() -> None:
@@ -142,8 +161,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=int, default=100)
     options = parser.parse_args()
-    peaks = [prepare(options.folder, options.clips)] if options.work == "prepare" else [*read(options.folder)]
-    print(*peaks)
+    with own_peak() as own:
+        if options.work == "prepare":
+            prepare(options.folder, options.clips)
+        else:
+            read(options.folder)
+    print(peak_bytes(), own[-1])
 
 
 if __name__ == "__main__":
