@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_DATA, DataFolder
+from autohier.cli.options import DEFAULT_DATA, DataFolder, PresentModality
 
 
 def export_pyskl(
@@ -17,21 +17,14 @@ def export_pyskl(
     *,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The pickle to write.")],
     data: DataFolder = DEFAULT_DATA,
-    modality: Annotated[
-        str | None,
-        typer.Option(help="rgb, depth or skeleton; by default the dataset's own, or the one that is there."),
-    ] = None,
+    modality: PresentModality = None,
 ) -> None:
     """Write a prepared dataset's skeletons, labels and lists as the pickle that PYSKL and MMAction2 read."""
     from autohier.data.export_pyskl import export_pyskl as write_pickle
-    from autohier.data.store.paths import store_folder
+    from autohier.data.store.paths import present_store
     from autohier.data.store.reader import ClipStore
 
-    folder = store_folder(data, dataset, modality)
-    skeletons = store_folder(data, dataset, "skeleton")
-    if modality is None and not folder.exists() and skeletons.exists():
-        folder = skeletons
-    summary = write_pickle(ClipStore.open(folder), out)
+    summary = write_pickle(ClipStore.open(present_store(data, dataset, modality)), out)
     typer.echo(f"{out}: {summary.num_clips:,} clips, {out.stat().st_size / 1e6:,.1f} MB")
     for name, num_clips in summary.split.items():
         typer.echo(f"  {name}: {num_clips:,}")

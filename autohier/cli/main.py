@@ -12,6 +12,7 @@ from autohier.cli.plan import plan
 from autohier.cli.prepare import prepare
 from autohier.cli.resume import resume
 from autohier.cli.search import search
+from autohier.cli.show import show
 from autohier.cli.spaces import spaces
 from autohier.cli.status import status
 from autohier.cli.store import store_app
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, search, resume, status, train, spaces, check, plan, export_pyskl):
+for command in (prepare, search, resume, status, train, spaces, check, plan, show, export_pyskl):
     app.command()(command)
 app.add_typer(store_app, name="store")
 

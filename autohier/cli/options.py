@@ -17,6 +17,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
 ]
+PresentModality = Annotated[
+    str | None,
+    typer.Option(help="rgb, depth or skeleton; by default the dataset's own, or the one that is there."),
+]
 Sampler = Annotated[str, typer.Option(help="tpe, gp or random.")]
 Stopping = Annotated[str, typer.Option(help="halving stops weak trials at rungs; none lets all go on.")]
 

@@ -45,6 +45,12 @@ def store_folder(data: Path, dataset: str, modality: str | None) -> Path:
     return data / (name if modality == _DEFAULT and name not in _NAMED else f"{name}-{modality}")
 
 
+def present_store(data: Path, dataset: str, modality: str | None) -> Path:
+    """`store_folder`; where no modality is named and only the dataset's skeletons are there, theirs."""
+    folder, skeletons = store_folder(data, dataset, modality), store_folder(data, dataset, "skeleton")
+    return skeletons if modality is None and not folder.exists() and skeletons.exists() else folder
+
+
 def prepare_command(folder: Path) -> str:
     """The command that prepares the store in a folder; what nobody publishes is the user's own."""
     dataset, _, last = folder.name.rpartition("-")

@@ -95,6 +95,11 @@ class ClipStore:
     def __reduce__(self) -> tuple[Callable[[Path], ClipStore], tuple[Path]]:
         return ClipStore.open, (self.folder,)
 
+    def replications(self) -> NDArray[np.int64]:
+        """Which repetition by the same subject every clip is, in the order of the rows."""
+        columns = [shard.column("replication").to_numpy() for shard in self._shards]
+        return np.concatenate([*columns, np.empty(0)]).astype(np.int64)
+
     def num_kept(self, row: int) -> int:
         """How many frames of a clip the store holds."""
         return len(self._cell(row, "frames"))
