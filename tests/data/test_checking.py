@@ -134,9 +134,9 @@ def test_clips_without_a_skeleton_file(source: Path) -> None:
 
 def test_clips_that_the_published_sizes_leave_out_are_no_fault(source: Path) -> None:
     write_ntu_clip(source, "S001C001P001R002A001", num_frames=8)
-    (source / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text("S001C001P001R002A001\n")
     sizes = PublishedSize("all", 2, 1), PublishedSize("with skeleton", 1, 1)
-    found = check_dataset(two_classes(sizes), source, num_workers=1)
+    reader = replace(two_classes(sizes), missing_skeletons=frozenset(("S001C001P001R002A001",)))
+    found = check_dataset(reader, source, num_workers=1)
     assert (found.num_rejected, found.num_amiss) == (1, 0)
     assert found.is_published_without
     assert found.is_sound
