@@ -71,7 +71,7 @@ def prepare(
                 reader,
                 source,
                 store_folder(data, reader.name, reader.modality),
-                size_px=size or (DEMO_SIZE_PX if is_demo else 256),
+                size_px=(DEMO_SIZE_PX if is_demo else 256) if size is None else size,
                 max_frames=frames,
                 crop=crop,
                 without_skeleton="whole-frame" if keep_all else "reject",

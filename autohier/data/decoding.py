@@ -166,7 +166,7 @@ def _counts_time(container: InputContainer) -> bool:
 @contextmanager
 def _open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path.absolute()), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ClipError("a video file must hold a video stream")
             stream = container.streams.video[0]

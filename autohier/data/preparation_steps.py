@@ -6,12 +6,13 @@ Shape letters: M persons, T frames, V joints.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from autohier.data.datasets.reader import ClipSource, DatasetReader
@@ -32,8 +33,17 @@ class BadFileError(ClipError):
     def __init__(self, clip: ClipSource, path: Path | None, error: ClipError) -> None:
         super().__init__(error.rule, got=error.got, remedy=error.remedy)
         self.rejection = Rejection(
-            clip_id=clip.clip_id, path=str(path or ""), kind=error.rule, reason=str(error), kept=False
+            clip_id=clip.clip_id,
+            path=_printable(str(path or "")),
+            kind=error.rule,
+            reason=_printable(str(error)),
+            kept=False,
         )
+
+
+def _printable(text: str) -> str:
+    # A file's name may be no text.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def evenly_spaced(num_frames: int, max_frames: int) -> tuple[int, ...]:
@@ -76,7 +86,7 @@ def prepare_clip(
     with _blaming(clip, clip.video_path):
         jpegs = tuple(
             _encode(crop_and_resize(frame, box, options.size_px), options.jpeg_quality)
-            for frame in chain((first,), frames)
+            for frame in _of_one_size(chain((first,), frames))
         )
     prepared = PreparedClip(clip, num_frames, (width_px, height_px), box, indices, jpegs, skeleton)
     return prepared, rejection
@@ -187,6 +197,18 @@ def _blaming(clip: ClipSource, path: Path | None) -> Iterator[None]:
         yield
     except ClipError as error:
         raise BadFileError(clip, path, error) from error
+
+
+def _of_one_size(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    # A box is told in pixels of the first frame; beyond a smaller one there would be nothing but black.
+    shape: tuple[int, ...] | None = None
+    for frame in frames:
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise ClipError(
+                "the frames of a clip must be of one size", got=f"{shape[:2]} and {frame.shape[:2]}"
+            )
+        yield frame
 
 
 def _encode(image: Image.Image, quality: int) -> bytes:

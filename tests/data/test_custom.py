@@ -166,6 +166,7 @@ def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
             r"line 2: a path must lead from the folder .*, but got '/etc/passwd'",
         ),
         ("path,label\nb,x\n../a.mp4,x\n", r"line 3: a path must lead from the folder"),
+        ("path,label\nfile:/tmp/a.mp4,x\n", r"line 2: a path must lead from the folder"),
         ("path,label\nb/../../a.mp4,x\n", r"line 2: a path must lead from the folder"),
         ("path,label\na\0b,x\n", r"line 2: a path must lead from the folder"),
         ("path,label,skeleton\na,x,../p.npz\n", r"line 2: a path must lead from the folder"),

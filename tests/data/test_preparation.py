@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,8 @@ from autohier.data.preparation_steps import evenly_spaced
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.paths import receipt_path, shard_path
 from autohier.data.store.reader import ClipStore
-from autohier.errors import InputError, MissingDataError
+from autohier.data.store.writer import claim_folder
+from autohier.errors import ClipError, InputError, MissingDataError
 from autohier.files import write_atomically
 from tiny_datasets import (
     body_joints,
@@ -405,3 +407,50 @@ def test_a_wrong_source_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="the source must be a folder"):
         run(tmp_path / "none", tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_parts_that_begin_at_the_same_time_share_a_new_folder(tmp_path: Path) -> None:
+    options = StoreOptions.checked(
+        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
+        without_skeleton="reject",
+    )  # fmt: skip
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        with ThreadPoolExecutor(8) as pool:
+            claims = [pool.submit(claim_folder, folder, options) for _ in range(8)]
+        assert [claim.result() for claim in claims] == [None] * 8
+        assert [path.name for path in folder.iterdir()] == ["options.json"]
+
+
+def test_another_part_with_other_options_is_refused_before_the_first_has_a_shard(tmp_path: Path) -> None:
+    values = {
+        "dataset": "demo", "modality": "rgb", "max_frames": 6, "jpeg_quality": 90, "cropped": True,
+        "without_skeleton": "reject",
+    }  # fmt: skip
+    claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=32))
+    with pytest.raises(InputError, match="one set of options, but got one with size_px 32, not 64"):
+        claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=64))
+
+
+def test_what_is_no_shard_is_left_among_them(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "store")
+    (tmp_path / "store" / "shards" / "00000.arrow.bak").touch()
+    (tmp_path / "store" / "shards" / "00003 (1).arrow").touch()
+    run(source, tmp_path / "store")
+    assert (tmp_path / "store" / "shards" / "00000.arrow.bak").exists()
+
+
+def test_frames_of_two_sizes_are_no_clip() -> None:
+    frames = [np.zeros((4, 6, 3), np.uint8), np.zeros((2, 3, 3), np.uint8)]
+    with pytest.raises(ClipError, match=r"must be of one size, but got \(4, 6\) and \(2, 3\)"):
+        list(preparation_steps._of_one_size(frames))
+
+
+def test_a_folder_whose_name_is_no_text_ends_no_preparation(tmp_path: Path) -> None:
+    source = tmp_path / "vid\udce9os"
+    for clip_id in CLIP_IDS[:2]:
+        write_ntu_clip(source, clip_id)
+    (source / f"{CLIP_IDS[0]}.skeleton").write_text("")
+    assert run(source, tmp_path / "store").num_rejected == 1
+    (row,) = pq.read_table(tmp_path / "store" / "rejected.parquet").to_pylist()
+    assert r"vid\udce9os" in row["path"]

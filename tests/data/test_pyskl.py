@@ -145,6 +145,7 @@ ANNOTATION_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"label": "1"}, r"label must be a whole number, but got '1'"),
     ({"label": True}, r"label must be a whole number, but got True"),
     ({"total_frames": 5}, r"total_frames must count the frames of keypoint, but got 5, not 6"),
+    ({"total_frames": np.array([6, 6])}, r"total_frames must count"),
     ({"total_frames": None}, r"total_frames must count .*, but got None, not 6"),
     ({"keypoint": np.zeros((1, 6, 17, 3))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 17, 3\)"),
     ({"keypoint": np.zeros((1, 6, 25, 2))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 25, 2\)"),
@@ -357,6 +358,8 @@ def test_an_array_that_only_claims_to_be_is_none(path: Path) -> None:
         b"\x80\x04cbuiltins\nbytes\n(J\xff\xff\xff\x7ftR.",
         b"\x80\x04Pid\n.",
         b"\x80\x04\x82\x05.",
+        # Two hundred thousand tuples in each other as a dict's key.
+        b"\x80\x04}N" + b"\x85" * 200_000 + b"Ns.",
         b"not a pickle",
         b"\x1f\x8b\x08\x00\x00\x00",
         b"PK\x03\x04",

@@ -127,7 +127,9 @@ def _clip_of_row(source: Path, row: dict[str, str], place: str) -> CustomClip:
 
 def _inside(text: str, place: str) -> PurePosixPath:
     path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in text:
+    leaves = path.is_absolute() or ".." in path.parts or not path.name or "\0" in text
+    # FFmpeg takes what stands before a colon for a protocol.
+    if leaves or ":" in path.parts[0]:
         raise _fault(place, "a path must lead from the folder of the table to a file in it", repr(text))
     return path
 

@@ -21,6 +21,8 @@ from autohier.errors import ClipError
 
 MAX_PERSONS = 2
 _MAX_FILE_BYTES = 256 << 20
+_MOST_FRAMES, _MOST_DIGITS = 50_000, 9
+"""Half an hour at 30 frames per second; a file of empty frames would ask for far more memory than it has."""
 _BODY_NUMBERS = 10
 _JOINT_NUMBERS = 12
 _NUM_JOINTS = KINECT_V2_25.num_joints
@@ -90,6 +92,8 @@ def _parse(tokens: list[str]) -> tuple[int, dict[str, _Track]]:
     num_frames = _count_at(tokens, 0)
     if num_frames == 0:
         raise ClipError("a skeleton must not be empty", got="0 frames")
+    if num_frames > _MOST_FRAMES:
+        raise ClipError("a skeleton must be of a clip", got=f"{num_frames} frames")
     tracks: dict[str, _Track] = {}
     at = 1
     for frame in range(num_frames):
@@ -115,7 +119,7 @@ def _parse(tokens: list[str]) -> tuple[int, dict[str, _Track]]:
 def _count_at(tokens: list[str], at: int) -> int:
     if at >= len(tokens):
         raise ClipError("a skeleton must be whole", got=f"an end after {len(tokens)} numbers")
-    if not tokens[at].isdigit():
+    if not tokens[at].isdigit() or len(tokens[at]) > _MOST_DIGITS:
         raise ClipError("a skeleton must be well formed", got=f"{tokens[at][:20]!r} for a count")
     return int(tokens[at])
 

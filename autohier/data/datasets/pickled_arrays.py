@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-_PLAIN_DTYPE = re.compile(r"[<>|=]?(?:[fiu][1248]|b1|[US]\d{1,6})")
+_PLAIN_DTYPE = re.compile(r"[<>|=]?(?:[fiu][1248]|b1|[US][1-9]\d{0,5})")
 
 
 class PickledArray:

@@ -19,6 +19,8 @@ MAX_BYTES: Final = 16 * 2**30
 """Larger files are refused: a whole one is held in memory."""
 
 # What damaged or crafted files make the unpickler and NumPy raise.
+_DEEPEST = 100
+"""Python itself fails on tuples that lie a hundred thousand deep in each other."""
 _FAULTS = (
     *(pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, OverflowError),
     *(ImportError, MemoryError, RecursionError),
@@ -69,6 +71,10 @@ def _check_steps(file: BinaryIO) -> None:
 
     The unpickler makes room for as many values as the highest number says.
     """
+    depth = 0
     for number, (step, argument, _) in enumerate(pickletools.genops(file)):
+        depth = depth + 1 if step.name == "TUPLE1" else 0
+        if depth > _DEEPEST:
+            raise pickle.UnpicklingError(f"more than {_DEEPEST} tuples within each other")
         if step.name in {"PUT", "BINPUT", "LONG_BINPUT"} and not 0 <= int(argument or 0) <= number:
             raise pickle.UnpicklingError(f"value number {argument} in step {number}")

@@ -51,7 +51,7 @@ class Annotation:
         shape = self.fields.get("img_shape", self.fields.get("original_shape"))
         size_px = None if shape is None else image_size(shape)
         skeleton = skeleton_of_poses(keypoint, self.fields.get("keypoint_score"), size_px, layout)
-        if num_frames != skeleton.num_frames:
+        if not isinstance(num_frames, int) or num_frames != skeleton.num_frames:
             raise ClipError(
                 "total_frames must count the frames of keypoint",
                 got=f"{num_frames}, not {skeleton.num_frames}",

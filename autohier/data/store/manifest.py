@@ -23,7 +23,11 @@ class _FrozenRecord(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_atomically(path, self.model_dump_json(indent=1).encode())
+        write_atomically(path, self.content())
+
+    def content(self) -> bytes:
+        """The JSON that is written."""
+        return self.model_dump_json(indent=1).encode()
 
 
 class StoreOptions(_FrozenRecord):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,10 @@ from autohier.data.store.manifest import (
 from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, SHARDS, shard_path
 from autohier.data.store.reader import map_shard, tabulate
 from autohier.errors import InputError, MissingDataError
-from autohier.files import write_atomically
+from autohier.files import write_atomically, write_once
 
 _STALE_AFTER_S = 600
+_SHARD_FILE = re.compile(r"(\d{1,9})\.(arrow|json)")
 _REJECTED_SCHEMA: Final = pa.schema(
     [
         ("clip_id", pa.string()),
@@ -47,18 +49,19 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
     remedy = f"delete {folder} to prepare afresh, or prepare elsewhere with --data"
     path = folder / OPTIONS
     if not path.exists():
-        if folder.is_dir() and any(folder.iterdir()):
+        # Parts may begin at the same time: what another one writes just now is no stranger's.
+        others = [entry for entry in folder.glob("*") if not entry.name.startswith(".")]
+        if others and not path.exists():
             raise InputError("a new store's folder must be empty", got=folder, remedy="choose another --data")
         try:
-            options.write(path)
+            write_once(path, options.content())
         except OSError as error:
             raise InputError("a store must be writable", got=error, remedy="choose another --data") from error
-        return
     check_version(path, remedy=remedy)
     earlier = load_record(StoreOptions, path)
     if earlier is None:
         raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy)
-    if not _holds_clips(folder):  # as where every clip was rejected: then other options are tried
+    if _holds_rejections_alone(folder):  # then other options are tried
         options.write(path)
         return
     was, now = earlier.model_dump(), options.model_dump()
@@ -71,9 +74,9 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
         )
 
 
-def _holds_clips(folder: Path) -> bool:
-    receipts = (load_record(Receipt, path) for path in (folder / SHARDS).glob("[0-9]*.json"))
-    return any(receipt is not None and receipt.entry.num_rows for receipt in receipts)
+def _holds_rejections_alone(folder: Path) -> bool:
+    receipts = [load_record(Receipt, path) for path in (folder / SHARDS).glob("[0-9]*.json")]
+    return bool(receipts) and not any(receipt and receipt.entry.num_rows for receipt in receipts)
 
 
 def finish_store(
@@ -122,8 +125,16 @@ def _write_rejected(path: Path, rejections: Sequence[Rejection]) -> None:
 
 def _remove_leftovers(folder: Path, num_shards: int) -> None:
     """Remove shards beyond the last one, from when the source held more clips, and broken-off files."""
-    beyond = (path for path in (folder / SHARDS).glob("[0-9]*") if int(path.stem) >= num_shards)
+    named = ((_SHARD_FILE.fullmatch(path.name), path) for path in (folder / SHARDS).iterdir())
+    beyond = [path for match, path in named if match and int(match[1]) >= num_shards]
     # Written in one go from memory, so a temporary file of that age belongs to a run that was killed.
-    stale = (path for path in folder.rglob(".*.tmp") if time.time() - path.stat().st_mtime > _STALE_AFTER_S)
+    stale = [path for path in folder.rglob(".*.tmp") if _age_s(path) > _STALE_AFTER_S]
     for path in (*beyond, *stale):
         path.unlink(missing_ok=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # of another part that has just ended
+        return 0.0
