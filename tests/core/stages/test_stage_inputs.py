@@ -52,6 +52,7 @@ FROM_PASS_1 = {
     "seed": "seed=1",
 }
 FROM_PASS_2 = {
+    "hierarchy": "hierarchy=given",
     "pass_2.epochs": "pass_2.epochs=2",
     "pass_2.learning_rate": "pass_2.learning_rate=1e-3",
     "pass_2.start": "pass_2.start=initial",
