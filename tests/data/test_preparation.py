@@ -5,10 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,15 +15,13 @@ from hypothesis import strategies as st
 
 from autohier.data import preparation, preparation_steps
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.disk_room import check_room
-from autohier.data.preparation import Part, PrepareProgress, PrepareSummary, prepare_dataset
+from autohier.data.preparation import PrepareProgress, prepare_dataset
 from autohier.data.preparation_steps import evenly_spaced
-from autohier.data.store.manifest import StoreOptions
-from autohier.data.store.paths import receipt_path, shard_path
+from autohier.data.store.paths import shard_path
 from autohier.data.store.reader import ClipStore
-from autohier.data.store.writer import claim_folder
 from autohier.errors import ClipError, InputError, MissingDataError
 from autohier.files import write_atomically
+from small_preparations import CLIP_IDS, contents, run
 from tiny_datasets import (
     body_joints,
     frame_number,
@@ -37,38 +32,7 @@ from tiny_datasets import (
     write_video,
 )
 
-CLIP_IDS = [
-    f"S001C00{camera}P00{subject}R001A00{action}"
-    for camera in (1, 2)
-    for subject in (1, 2)
-    for action in (1, 2, 3)
-]
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("source")
-    for number, clip_id in enumerate(CLIP_IDS):
-        write_ntu_clip(folder, clip_id, num_frames=5 + number % 4)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)  # 12 clips in shards of 5, 5 and 2
-
-
-def run(source: Path, folder: Path, **options: Any) -> PrepareSummary:
-    settings: dict[str, Any] = {"size_px": 32, "max_frames": 6, "num_workers": 1} | options
-    return prepare_dataset(open_dataset("demo"), source, folder, **settings)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @given(num_frames=st.integers(1, 400), max_frames=st.integers(1, 100))
@@ -234,151 +198,6 @@ def test_clips_without_skeleton_may_be_kept_uncropped(source: Path, tmp_path: Pa
     assert store.skeleton(store.clips.clip_id.index(CLIP_IDS[5])).num_persons == 1
 
 
-def test_mended_and_added_files_are_taken_up(source: Path, tmp_path: Path) -> None:
-    break_clips(source, tmp_path / "source")
-    run(tmp_path / "source", tmp_path / "demo")
-    for path in source.iterdir():
-        shutil.copy(path, tmp_path / "source")
-    run(tmp_path / "source", tmp_path / "demo")
-    run(source, tmp_path / "fresh")
-    assert contents(tmp_path / "demo") == contents(tmp_path / "fresh")
-
-
-def test_a_shrunken_source_leaves_no_shard_behind(source: Path, tmp_path: Path) -> None:
-    shutil.copytree(source, tmp_path / "source")
-    run(tmp_path / "source", tmp_path / "demo")
-    for clip_id in sorted(CLIP_IDS)[4:]:
-        (tmp_path / "source" / f"{clip_id}_rgb.avi").unlink()
-        (tmp_path / "source" / f"{clip_id}.skeleton").unlink()
-    assert run(tmp_path / "source", tmp_path / "demo").num_clips == 4
-    assert [path.name for path in sorted((tmp_path / "demo" / "shards").iterdir())] == [
-        "00000.arrow",
-        "00000.json",
-    ]
-
-
-@pytest.mark.parametrize("damage", ["content", "size", "gone", "receipt"])
-def test_preparing_again_replaces_what_is_damaged(source: Path, tmp_path: Path, damage: str) -> None:
-    run(source, tmp_path / "demo")
-    before = contents(tmp_path / "demo")
-    path = shard_path(tmp_path / "demo", 1)
-    if damage == "content":
-        path.write_bytes(path.read_bytes()[:-500] + b"\0" * 500)
-    elif damage == "size":
-        path.write_bytes(path.read_bytes()[:-500])
-    elif damage == "gone":
-        path.unlink()
-    else:
-        receipt_path(tmp_path / "demo", 1).write_text('{"index": 1')
-    run(source, tmp_path / "demo")
-    assert contents(tmp_path / "demo") == before
-
-
-def test_other_options_are_refused_with_a_remedy(source: Path, tmp_path: Path) -> None:
-    run(source, tmp_path / "demo")
-    with pytest.raises(InputError, match=r"size_px 32, not 16; max_frames 6, not 4: delete .* or .* --data"):
-        run(source, tmp_path / "demo", size_px=16, max_frames=4)
-
-
-def test_parts_make_the_store_that_one_run_makes(source: Path, tmp_path: Path) -> None:
-    whole = run(source, tmp_path / "whole")
-    # Three shards: the first part has the first and the last, the second the one between.
-    late = run(source, tmp_path / "parts", part=Part(2, 2))
-    assert (late.fingerprint, late.num_clips) == (None, 5)
-    with pytest.raises(MissingDataError, match="is not prepared"):
-        ClipStore.open(tmp_path / "parts")
-    told: list[PrepareProgress] = []
-    early = run(source, tmp_path / "parts", part=Part(1, 2), progress=told.append)
-    assert (told[-1].num_done, told[-1].num_clips) == (7, 7)
-    assert (early.fingerprint, early.num_clips) == (whole.fingerprint, 12)
-    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
-
-
-def test_parts_of_other_machines_are_joined_by_copying_their_shards(source: Path, tmp_path: Path) -> None:
-    for number in (1, 2):
-        run(source, tmp_path / str(number), part=Part(number, 2))
-    shutil.copytree(tmp_path / "2", tmp_path / "1", dirs_exist_ok=True)
-    found: list[PrepareProgress] = []
-    joined = run(source, tmp_path / "1", progress=found.append)
-    assert joined.fingerprint == run(source, tmp_path / "whole").fingerprint
-    assert found[-1].num_found == 12
-
-
-@pytest.mark.parametrize("text", ["", "3", "0/8", "9/8", "3/", "a/b", "-1/2", "1/2/3"])
-def test_what_is_no_part_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="a part must be written as its number of how many, as 3/8"):
-        Part.of_text(text)
-
-
-def test_a_part_is_read_as_it_is_written() -> None:
-    assert Part.of_text("3/8") == Part(3, 8)
-
-
-def test_the_room_that_a_store_takes_is_told_and_comes_true(source: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    summary = run(source, tmp_path / "store", say=told.append)
-    (line,) = told
-    assert line.startswith("12 clips, about 0.00 GB; ")
-    reader = open_dataset("demo")
-    options = StoreOptions.checked(
-        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
-        without_skeleton="reject",
-    )  # fmt: skip
-    needed, _ = check_room(reader, options, reader.find_clips(source), tmp_path / "not" / "there")
-    # A shard of one clip has the frame of a whole shard, so that small clips are thought larger.
-    assert summary.num_bytes < needed < 4 * summary.num_bytes
-
-
-def test_a_store_that_will_not_fit_is_refused_before_it_begins(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    full = SimpleNamespace(free=1000)
-    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
-    with pytest.raises(InputError, match=r"the store of 12 clips must fit the disk, but got about 0\.0 GB"):
-        run(source, tmp_path / "store")
-    assert not list((tmp_path / "store").glob("shards/*"))
-    # Where it was prepared already nothing is needed.
-    monkeypatch.undo()
-    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)
-    run(source, tmp_path / "store")
-    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
-    assert run(source, tmp_path / "store").num_clips == 12
-
-
-def test_other_options_may_be_tried_where_no_clip_could_be_prepared(tmp_path: Path) -> None:
-    for clip_id in CLIP_IDS[:2]:
-        write_ntu_clip(tmp_path / "source", clip_id)
-        (tmp_path / "source" / f"{clip_id}.skeleton").unlink()
-    folder = tmp_path / "store"
-    with pytest.raises(MissingDataError, match="must hold a clip that can be prepared, but none of 2 can"):
-        run(tmp_path / "source", folder)
-    assert run(tmp_path / "source", folder, without_skeleton="whole-frame").num_clips == 2
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "reason"),
-    [
-        ("size_px", 0, "size_px of a store: .*greater than or equal to 8, but got 0"),
-        ("max_frames", 0, "max_frames of a store"),
-        ("jpeg_quality", 101, "jpeg_quality of a store"),
-        ("num_workers", 0, "number of workers must be at least 1, but got 0"),
-    ],
-)
-def test_options_out_of_range_are_refused(
-    source: Path, tmp_path: Path, option: str, value: int, reason: str
-) -> None:
-    with pytest.raises(InputError, match=reason):
-        run(source, tmp_path / "demo", **{option: value})
-    assert not (tmp_path / "demo").exists()
-
-
-def test_a_folder_that_holds_something_else_is_left_alone(source: Path, tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="a new store's folder must be empty"):
-        run(source, tmp_path)
-    assert contents(tmp_path) == {"thesis.txt": b"mine"}
-
-
 def test_a_source_of_bad_clips_alone_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "source"
     folder.mkdir()
@@ -403,43 +222,6 @@ def test_workers_import_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_wrong_source_leaves_no_trace(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match="the source must be a folder"):
-        run(tmp_path / "none", tmp_path / "demo")
-    assert not (tmp_path / "demo").exists()
-
-
-def test_parts_that_begin_at_the_same_time_share_a_new_folder(tmp_path: Path) -> None:
-    options = StoreOptions.checked(
-        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
-        without_skeleton="reject",
-    )  # fmt: skip
-    for attempt in range(20):
-        folder = tmp_path / str(attempt)
-        with ThreadPoolExecutor(8) as pool:
-            claims = [pool.submit(claim_folder, folder, options) for _ in range(8)]
-        assert [claim.result() for claim in claims] == [None] * 8
-        assert [path.name for path in folder.iterdir()] == ["options.json"]
-
-
-def test_another_part_with_other_options_is_refused_before_the_first_has_a_shard(tmp_path: Path) -> None:
-    values = {
-        "dataset": "demo", "modality": "rgb", "max_frames": 6, "jpeg_quality": 90, "cropped": True,
-        "without_skeleton": "reject",
-    }  # fmt: skip
-    claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=32))
-    with pytest.raises(InputError, match="one set of options, but got one with size_px 32, not 64"):
-        claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=64))
-
-
-def test_what_is_no_shard_is_left_among_them(source: Path, tmp_path: Path) -> None:
-    run(source, tmp_path / "store")
-    (tmp_path / "store" / "shards" / "00000.arrow.bak").touch()
-    (tmp_path / "store" / "shards" / "00003 (1).arrow").touch()
-    run(source, tmp_path / "store")
-    assert (tmp_path / "store" / "shards" / "00000.arrow.bak").exists()
-
-
 def test_frames_of_two_sizes_are_no_clip() -> None:
     frames = [np.zeros((4, 6, 3), np.uint8), np.zeros((2, 3, 3), np.uint8)]
     with pytest.raises(ClipError, match=r"must be of one size, but got \(4, 6\) and \(2, 3\)"):
@@ -454,3 +236,13 @@ def test_a_folder_whose_name_is_no_text_ends_no_preparation(tmp_path: Path) -> N
     assert run(source, tmp_path / "store").num_rejected == 1
     (row,) = pq.read_table(tmp_path / "store" / "rejected.parquet").to_pylist()
     assert r"vid\udce9os" in row["path"]
+
+
+def test_mended_and_added_files_are_taken_up(source: Path, tmp_path: Path) -> None:
+    break_clips(source, tmp_path / "source")
+    run(tmp_path / "source", tmp_path / "demo")
+    for path in source.iterdir():
+        shutil.copy(path, tmp_path / "source")
+    run(tmp_path / "source", tmp_path / "demo")
+    run(source, tmp_path / "fresh")
+    assert contents(tmp_path / "demo") == contents(tmp_path / "fresh")

@@ -1,0 +1,198 @@
+"""The folder of a store: who may write it, with which options, in which parts, and whether it fits."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from autohier.data import preparation
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.disk_room import check_room
+from autohier.data.preparation import Part, PrepareProgress
+from autohier.data.store.manifest import StoreOptions
+from autohier.data.store.paths import receipt_path, shard_path
+from autohier.data.store.reader import ClipStore
+from autohier.data.store.writer import claim_folder
+from autohier.errors import InputError, MissingDataError
+from small_preparations import CLIP_IDS, contents, run
+from tiny_datasets import (
+    write_ntu_clip,
+)
+
+pytestmark = pytest.mark.usefixtures("small_shards")
+
+
+def test_a_shrunken_source_leaves_no_shard_behind(source: Path, tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "source")
+    run(tmp_path / "source", tmp_path / "demo")
+    for clip_id in sorted(CLIP_IDS)[4:]:
+        (tmp_path / "source" / f"{clip_id}_rgb.avi").unlink()
+        (tmp_path / "source" / f"{clip_id}.skeleton").unlink()
+    assert run(tmp_path / "source", tmp_path / "demo").num_clips == 4
+    assert [path.name for path in sorted((tmp_path / "demo" / "shards").iterdir())] == [
+        "00000.arrow",
+        "00000.json",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["content", "size", "gone", "receipt"])
+def test_preparing_again_replaces_what_is_damaged(source: Path, tmp_path: Path, damage: str) -> None:
+    run(source, tmp_path / "demo")
+    before = contents(tmp_path / "demo")
+    path = shard_path(tmp_path / "demo", 1)
+    if damage == "content":
+        path.write_bytes(path.read_bytes()[:-500] + b"\0" * 500)
+    elif damage == "size":
+        path.write_bytes(path.read_bytes()[:-500])
+    elif damage == "gone":
+        path.unlink()
+    else:
+        receipt_path(tmp_path / "demo", 1).write_text('{"index": 1')
+    run(source, tmp_path / "demo")
+    assert contents(tmp_path / "demo") == before
+
+
+def test_other_options_are_refused_with_a_remedy(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "demo")
+    with pytest.raises(InputError, match=r"size_px 32, not 16; max_frames 6, not 4: delete .* or .* --data"):
+        run(source, tmp_path / "demo", size_px=16, max_frames=4)
+
+
+def test_parts_make_the_store_that_one_run_makes(source: Path, tmp_path: Path) -> None:
+    whole = run(source, tmp_path / "whole")
+    # Three shards: the first part has the first and the last, the second the one between.
+    late = run(source, tmp_path / "parts", part=Part(2, 2))
+    assert (late.fingerprint, late.num_clips) == (None, 5)
+    with pytest.raises(MissingDataError, match="is not prepared"):
+        ClipStore.open(tmp_path / "parts")
+    told: list[PrepareProgress] = []
+    early = run(source, tmp_path / "parts", part=Part(1, 2), progress=told.append)
+    assert (told[-1].num_done, told[-1].num_clips) == (7, 7)
+    assert (early.fingerprint, early.num_clips) == (whole.fingerprint, 12)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_parts_of_other_machines_are_joined_by_copying_their_shards(source: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        run(source, tmp_path / str(number), part=Part(number, 2))
+    shutil.copytree(tmp_path / "2", tmp_path / "1", dirs_exist_ok=True)
+    found: list[PrepareProgress] = []
+    joined = run(source, tmp_path / "1", progress=found.append)
+    assert joined.fingerprint == run(source, tmp_path / "whole").fingerprint
+    assert found[-1].num_found == 12
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/8", "9/8", "3/", "a/b", "-1/2", "1/2/3"])
+def test_what_is_no_part_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="a part must be written as its number of how many, as 3/8"):
+        Part.of_text(text)
+
+
+def test_a_part_is_read_as_it_is_written() -> None:
+    assert Part.of_text("3/8") == Part(3, 8)
+
+
+def test_the_room_that_a_store_takes_is_told_and_comes_true(source: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    summary = run(source, tmp_path / "store", say=told.append)
+    (line,) = told
+    assert line.startswith("12 clips, about 0.00 GB; ")
+    reader = open_dataset("demo")
+    options = StoreOptions.checked(
+        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
+        without_skeleton="reject",
+    )  # fmt: skip
+    needed, _ = check_room(reader, options, reader.find_clips(source), tmp_path / "not" / "there")
+    # A shard of one clip has the frame of a whole shard, so that small clips are thought larger.
+    assert summary.num_bytes < needed < 4 * summary.num_bytes
+
+
+def test_a_store_that_will_not_fit_is_refused_before_it_begins(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(free=1000)
+    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
+    with pytest.raises(InputError, match=r"the store of 12 clips must fit the disk, but got about 0\.0 GB"):
+        run(source, tmp_path / "store")
+    assert not list((tmp_path / "store").glob("shards/*"))
+    # Where it was prepared already nothing is needed.
+    monkeypatch.undo()
+    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)
+    run(source, tmp_path / "store")
+    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
+    assert run(source, tmp_path / "store").num_clips == 12
+
+
+def test_other_options_may_be_tried_where_no_clip_could_be_prepared(tmp_path: Path) -> None:
+    for clip_id in CLIP_IDS[:2]:
+        write_ntu_clip(tmp_path / "source", clip_id)
+        (tmp_path / "source" / f"{clip_id}.skeleton").unlink()
+    folder = tmp_path / "store"
+    with pytest.raises(MissingDataError, match="must hold a clip that can be prepared, but none of 2 can"):
+        run(tmp_path / "source", folder)
+    assert run(tmp_path / "source", folder, without_skeleton="whole-frame").num_clips == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("size_px", 0, "size_px of a store: .*greater than or equal to 8, but got 0"),
+        ("max_frames", 0, "max_frames of a store"),
+        ("jpeg_quality", 101, "jpeg_quality of a store"),
+        ("num_workers", 0, "number of workers must be at least 1, but got 0"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    source: Path, tmp_path: Path, option: str, value: int, reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        run(source, tmp_path / "demo", **{option: value})
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="a new store's folder must be empty"):
+        run(source, tmp_path)
+    assert contents(tmp_path) == {"thesis.txt": b"mine"}
+
+
+def test_a_wrong_source_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="the source must be a folder"):
+        run(tmp_path / "none", tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()
+
+
+def test_parts_that_begin_at_the_same_time_share_a_new_folder(tmp_path: Path) -> None:
+    options = StoreOptions.checked(
+        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
+        without_skeleton="reject",
+    )  # fmt: skip
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        with ThreadPoolExecutor(8) as pool:
+            claims = [pool.submit(claim_folder, folder, options) for _ in range(8)]
+        assert [claim.result() for claim in claims] == [None] * 8
+        assert [path.name for path in folder.iterdir()] == ["options.json"]
+
+
+def test_another_part_with_other_options_is_refused_before_the_first_has_a_shard(tmp_path: Path) -> None:
+    values = {
+        "dataset": "demo", "modality": "rgb", "max_frames": 6, "jpeg_quality": 90, "cropped": True,
+        "without_skeleton": "reject",
+    }  # fmt: skip
+    claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=32))
+    with pytest.raises(InputError, match="one set of options, but got one with size_px 32, not 64"):
+        claim_folder(tmp_path / "store", StoreOptions.checked(**values, size_px=64))
+
+
+def test_what_is_no_shard_is_left_among_them(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "store")
+    (tmp_path / "store" / "shards" / "00000.arrow.bak").touch()
+    (tmp_path / "store" / "shards" / "00003 (1).arrow").touch()
+    run(source, tmp_path / "store")
+    assert (tmp_path / "store" / "shards" / "00000.arrow.bak").exists()
