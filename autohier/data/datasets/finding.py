@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from autohier.errors import ClipError, MissingDataError
@@ -20,6 +21,37 @@ def find_named(source: Path, pattern: re.Pattern[str]) -> Iterator[tuple[re.Matc
         for name in names:
             if match := pattern.fullmatch(name):
                 yield match, folder / name
+
+
+@dataclass(frozen=True, slots=True)
+class NamedClip:
+    """A clip as the names of its files tell it."""
+
+    numbers: tuple[int, ...]
+    """In the order of the name."""
+    files: dict[str, Path]
+    """By their endings, in lower case; the first of several."""
+
+
+def find_named_clips(source: Path, pattern: re.Pattern[str], *, lower: bool = False) -> dict[str, NamedClip]:
+    """The clips whose files have names of one form, by id.
+
+    Args:
+        source: the folder, searched at any depth.
+        pattern: its groups are the clip's id, the numbers in it, and the ending of the file.
+        lower: whether ids are told apart, and given, in lower case.
+
+    Raises:
+        MissingDataError: where ``source`` is not a folder that can be listed.
+    """
+    found: dict[str, NamedClip] = {}
+    for match, path in find_named(source, pattern):
+        clip_id, *numbers, ending = match.groups()
+        clip = found.setdefault(
+            clip_id.lower() if lower else clip_id, NamedClip(tuple(map(int, numbers)), {})
+        )
+        clip.files.setdefault(ending.lower(), path)
+    return dict(sorted(found.items()))
 
 
 def walk_source(source: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

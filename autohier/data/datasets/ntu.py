@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.datasets.finding import find_named, require_path
+from autohier.data.datasets.finding import find_named_clips, require_path
 from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
@@ -92,13 +92,10 @@ class NtuReader:
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`."""
-        found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
         pattern = _CLIP_FILE if self.modality == "rgb" else _SKELETON_FILE
-        for match, path in find_named(source, pattern):
-            clip_id, *numbers, ending = match.groups()
-            if 1 <= int(numbers[-1]) <= len(self.class_names):
-                _, files = found.setdefault(clip_id, (tuple(map(int, numbers)), {}))
-                files.setdefault(ending, path)
+        actions = range(1, len(self.class_names) + 1)
+        named = find_named_clips(source, pattern)
+        found = {clip_id: clip for clip_id, clip in named.items() if clip.numbers[-1] in actions}
         if not found:
             raise MissingDataError(
                 f"a source of {self.name} must hold clips named like S001C001P001R001A001"
@@ -114,10 +111,11 @@ class NtuReader:
                 camera=camera,
                 setup=setup,
                 replication=replication,
-                video_path=files.get("_rgb.avi"),
-                skeleton_path=None if clip_id in self.missing_skeletons else files.get(".skeleton"),
+                video_path=clip.files.get("_rgb.avi"),
+                skeleton_path=None if clip_id in self.missing_skeletons else clip.files.get(".skeleton"),
             )
-            for clip_id, ((setup, camera, subject, replication, action), files) in sorted(found.items())
+            for clip_id, clip in found.items()
+            for setup, camera, subject, replication, action in [clip.numbers]
         ]
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
 from scipy.io.matlab import MatReadError
 
-from autohier.data.datasets.finding import find_named, require_path
+from autohier.data.datasets.finding import find_named_clips, require_path
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
@@ -68,14 +68,12 @@ class UtdMhadReader:
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`."""
-        found: dict[str, tuple[tuple[int, ...], dict[str, Path]]] = {}
-        for match, path in find_named(source, _FILE_NAME):
-            clip_id, *numbers, ending = match.groups()
-            if self.modality == "skeleton" and ending.lower() != "skeleton.mat":
-                continue
-            if 1 <= int(numbers[0]) <= len(self.class_names):
-                _, files = found.setdefault(clip_id.lower(), (tuple(map(int, numbers)), {}))
-                files.setdefault(ending.lower(), path)
+        actions = range(1, len(self.class_names) + 1)
+        found = {
+            clip_id: clip
+            for clip_id, clip in find_named_clips(source, _FILE_NAME, lower=True).items()
+            if clip.numbers[0] in actions and (self.channels or "skeleton.mat" in clip.files)
+        }
         if not found:
             raise MissingDataError(
                 f"a source of {self.name} must hold files named like a1_s1_t1_"
@@ -91,10 +89,11 @@ class UtdMhadReader:
                 camera=1,
                 setup=1,
                 replication=trial,
-                video_path=files.get(_VIDEO_ENDING[self.modality] or ""),
-                skeleton_path=files.get("skeleton.mat"),
+                video_path=clip.files.get(_VIDEO_ENDING[self.modality] or ""),
+                skeleton_path=clip.files.get("skeleton.mat"),
             )
-            for clip_id, ((action, subject, trial), files) in sorted(found.items())
+            for clip_id, clip in found.items()
+            for action, subject, trial in [clip.numbers]
         ]
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
