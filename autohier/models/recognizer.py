@@ -1,14 +1,18 @@
 """What a recognizer is: a network with ordered stacks, one pooled feature per stack.
 
-Legend: B clips, F filters, C channels; stacks are listed front to back.
+Legend: B clips, F filters, C channels, T frames, H W pixels, M persons, V joints. Stacks are listed front to
+back.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
+
+Modality = Literal["frames", "skeletons", "heatmaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,10 @@ class PrunableFilters:
 
     name: str
     """Module path of the convolution within the recognizer."""
-    convolution: nn.Conv3d
-    norm: nn.BatchNorm3d
+    convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d
+    norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+    first_channel: int = 0
+    """Where the filters' channels begin in the norm, which may follow several convolutions side by side."""
 
 
 class Recognizer(nn.Module, ABC):
@@ -28,8 +34,9 @@ class Recognizer(nn.Module, ABC):
     and a 3D ResNet share them.
     """
 
-    modality: str
-    """What ``forward_stacks`` takes: "frames" is float32 [B, C, T, H, W]."""
+    modality: Modality
+    """What ``forward_stacks`` takes, float32: "frames" is [B, C, T, H, W], "skeletons" [B, M, T, V, C] with M
+    persons, zero where one is absent, and "heatmaps" [B, V, T, H, W] with a map for every joint."""
     stack_channels: tuple[int, ...]
     """Channels of every stack's feature."""
 

@@ -57,7 +57,7 @@ class FilterMasks:
 
     @torch.no_grad()
     def apply(self, filters: Sequence[PrunableFilters]) -> None:
-        """Zero dead filters, their gamma and their beta in place; layers without dead ones cost nothing.
+        """Zero dead filters, their biases, gamma and beta in place; layers without dead ones cost nothing.
 
         Raises:
             KeyError: where a layer has no mask.
@@ -65,8 +65,11 @@ class FilterMasks:
         for each in filters:
             dead = self._dead_filters(each.name, each.convolution.weight.device)
             if len(dead):
-                for parameter in (each.convolution.weight, each.norm.weight, each.norm.bias):
-                    parameter.index_fill_(0, dead, 0.0)
+                for parameter in (each.convolution.weight, each.convolution.bias):
+                    if parameter is not None:
+                        parameter.index_fill_(0, dead, 0.0)
+                for parameter in (each.norm.weight, each.norm.bias):
+                    parameter.index_fill_(0, dead + each.first_channel, 0.0)
 
     def _dead_filters(self, name: str, device: torch.device) -> Tensor:
         key = (name, device)

@@ -129,3 +129,17 @@ def test_safetensors_keep_masks(tmp_path: Path) -> None:
 def test_a_layer_without_a_mask_is_an_error() -> None:
     with pytest.raises(KeyError, match="conv2"):
         FilterMasks({"conv1": MASKS.alive["conv1"]}).apply(TwoLayers().prunable())
+
+
+def test_a_norm_behind_several_convolutions_is_zeroed_where_the_filters_stand() -> None:
+    convolution = nn.Conv2d(2, 3, 1)
+    norm = nn.BatchNorm2d(8)
+    with torch.no_grad():
+        norm.bias.fill_(1.0)
+    masks = FilterMasks({"branch": torch.tensor([1, 0, 1]).bool()})
+    masks.apply([PrunableFilters("branch", convolution, norm, first_channel=4)])
+    assert convolution.bias is not None
+    # Filter 1 of the convolution is channel 5 of the norm.
+    assert norm.weight.tolist() == norm.bias.tolist() == [1, 1, 1, 1, 1, 0, 1, 1]
+    assert [bool(value) for value in convolution.bias] == [True, False, True]
+    assert [bool(rows.any()) for rows in convolution.weight] == [True, False, True]
