@@ -28,11 +28,13 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autohier.core.stages.forms import open_form
 from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
 from autohier.data.batches import ClipBatches
 from autohier.data.datasets.ntu import ntu_reader
 from autohier.data.decoding import decode_frames
+from autohier.data.forms.frames import FrameForm
 from autohier.data.preparation import prepare_dataset
 from autohier.data.preprocessing.boxes import Box
 from autohier.data.preprocessing.crop import crop_and_resize
@@ -143,7 +145,10 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
     often, batch_size = np.tile(rows, options.repeats), min(options.batch, len(rows))
     torch.set_num_threads(1)
     device = torch.device("cpu")
-    stored = ClipBatches(store, often, batch_size, options.frames, options.size, device)
+    form = FrameForm(
+        store, channels=3, num_frames=options.frames, resize_px=options.size, crop_px=options.size
+    )
+    stored = ClipBatches(form, often, batch_size, device)
 
     def read_videos() -> Iterator[tuple[int, ...]]:
         for start in range(0, len(rows), batch_size):
@@ -151,7 +156,7 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
             yield videos_batch(store, source, chosen, options.frames, options.size).shape
 
     arms: dict[str, Callable[[], Iterator[tuple[int, ...]]]] = {
-        "stored": lambda: (tuple(batch.clips_BTHWC.shape) for batch in stored.training_epoch(0)),
+        "stored": lambda: (tuple(batch.clips.shape) for batch in stored.training_epoch(0)),
         "videos": read_videos,
     }
     clock = _CLOCKS[options.clock]
@@ -202,14 +207,8 @@ def measure_waiting(folder: Path, epochs: int, num_threads: int) -> list[str]:
     store = ClipStore.open(folder)
     none = np.empty(0, dtype=np.int64)
     feed = Feed(
-        store,
+        open_form(space.clips, store, store.manifest),
         Split(np.arange(len(store)), none, none),
-        channels=store.manifest.channels,
-        num_frames=space.clips.num_frames,
-        resize_px=space.clips.resize_px,
-        crop_px=space.clips.crop_px,
-        min_scale=space.clips.min_scale,
-        flip=space.clips.flip,
         test_sets=1,
         batch_size=space.optimisation.batch_size,
         device=device.torch_device,

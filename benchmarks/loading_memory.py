@@ -146,11 +146,13 @@ def read(folder: Path) -> None:
     import torch
 
     from autohier.data.batches import ClipBatches
+    from autohier.data.forms.frames import FrameForm
     from autohier.data.store.reader import ClipStore
 
     store = ClipStore.open(folder)
     rows = np.arange(len(store))
-    batches = ClipBatches(store, rows, _BATCH, NUM_FRAMES, _RESIZE_PX, torch.device("cpu"))
+    form = FrameForm(store, channels=3, num_frames=NUM_FRAMES, resize_px=_RESIZE_PX, crop_px=_RESIZE_PX)
+    batches = ClipBatches(form, rows, _BATCH, torch.device("cpu"))
     for _ in batches.training_epoch(0):
         pass
 

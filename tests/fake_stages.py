@@ -23,19 +23,18 @@ from autohier.core.stages.inputs import (
 )
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.stages.running import StageContext
-from autohier.settings.parts import ClipSettings, OptimisationSettings, ProtocolSettings
+from autohier.settings.clips import FrameClips
+from autohier.settings.parts import OptimisationSettings, ProtocolSettings
 
 BASIS = Basis(
     data="d" * 64,
     protocol=ProtocolSettings(held_out=(9,)),
-    clips=ClipSettings(),
+    clips=FrameClips(),
     network=NetworkInputs(
         name="inflated-resnet18",
-        width=0.125,
-        initialisation="fan-in",
+        options={"width": 0.125, "initialisation": "fan-in", "in_channels": 3},
         weights_sha256=None,
         num_classes=4,
-        in_channels=3,
     ),
     numerics={"device": "cpu", "precision": "float32"},
     seed=0,

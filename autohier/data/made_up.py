@@ -1,6 +1,6 @@
-"""Made-up frames: what a speed is measured on where a dataset is not prepared.
+"""Made-up clips: what a speed is measured on where a dataset is not prepared.
 
-Legend: T frames, H W pixels, C channels.
+Legend: M persons, T frames, V joints, H W pixels, C channels.
 """
 
 from __future__ import annotations
@@ -13,26 +13,36 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from autohier.data.skeleton import LAYOUTS, Skeleton
+
 _BLOTS, _GRAIN, _JPEG_QUALITY = 32, 6.0, 90
 """Blots along each side of a frame and its deviation in grey levels, so that JPEGs have a usual size."""
+_NUM_FRAMES, _SIZE_PX = 80, 256
+"""Of a skeleton: NTU's clips have some 80 frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeUpClips:
-    """Clips of one frame, which is decoded as a real one is. Implements data.batches.FrameStore.
+    """Clips of one frame, which is decoded as a real one is, and of one skeleton.
+
+    Implements data.forms.frames.FrameStore and data.forms.skeletons.SkeletonStore.
 
     Args:
         label: int64 class of every clip.
         jpeg: the frame.
         channels: C, 1 or 3.
+        joint_layout: of the skeleton.
     """
 
     label: NDArray[np.int64]
     jpeg: bytes
     channels: int
+    joint_layout: str
 
     @classmethod
-    def of(cls, num_clips: int, *, num_classes: int, size_px: int, channels: int) -> MadeUpClips:
+    def of(
+        cls, num_clips: int, *, num_classes: int, size_px: int, channels: int, joint_layout: str
+    ) -> MadeUpClips:
         """Clips of all classes in turn, of square frames."""
         random = np.random.default_rng(0)
         blots = random.integers(0, 256, (_BLOTS, _BLOTS, 3), dtype=np.uint8)
@@ -41,7 +51,7 @@ class MadeUpClips:
         buffer = io.BytesIO()
         frame = Image.fromarray(grained).convert(_mode(channels))
         frame.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-        return cls(np.arange(num_clips) % num_classes, buffer.getvalue(), channels)
+        return cls(np.arange(num_clips) % num_classes, buffer.getvalue(), channels, joint_layout)
 
     @property
     def clips(self) -> MadeUpClips:
@@ -61,6 +71,12 @@ class MadeUpClips:
     ) -> NDArray[np.uint8]:
         """Decode the frame as often as frames are asked for: uint8 [T, H, W, C]."""
         return np.stack([self._decode(size_px) for _ in positions])
+
+    def skeleton(self, row: int) -> Skeleton:  # noqa: ARG002
+        """A person whose joints are anywhere, in a clip of usual length."""
+        shape = (1, _NUM_FRAMES, LAYOUTS[self.joint_layout].num_joints, 3)
+        joints_MTV3 = np.random.default_rng(0).random(shape, dtype=np.float32)
+        return Skeleton(joints_MTV3, joints_MTV3[..., :2], _SIZE_PX, _SIZE_PX, self.joint_layout)
 
     def _decode(self, size_px: int | None) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(self.jpeg)) as image:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
 from autohier.errors import InputError
 
@@ -45,19 +45,48 @@ def nearest(word: str, valid: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"valid are {', '.join(sorted(valid))}"
 
 
+def field_of(value: object, name: str, *, default: object) -> object:
+    """A field of settings, or of what they are made from: what tells the members of a union apart."""
+    return value.get(name, default) if isinstance(value, Mapping) else getattr(value, name, default)
+
+
 def _fault(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
-    path = ".".join(str(part) for part in location)
+    named, group = _walk(model, location)
+    path = ".".join(named)
     if kind == "extra_forbidden":
-        return f"unknown setting {path!r}: {nearest(str(location[-1]), _valid_keys(model, location[:-1]))}"
-    return (
-        f"{path}: {message.removeprefix('Value error, ')}" if path else message.removeprefix("Value error, ")
-    )
+        valid = [] if group is None else list(group.model_fields)
+        return f"unknown setting {path!r}: {nearest(named[-1], valid)}"
+    text = message.removeprefix("Value error, ")
+    return f"{path}: {text}" if path else text
 
 
-def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    for part in location:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return list(model.model_fields)
+def _walk(
+    model: type[BaseModel], location: tuple[int | str, ...]
+) -> tuple[list[str], type[BaseModel] | None]:
+    """A fault's path as users write it, without the tags of unions, and the group its last part stands in."""
+    named: list[str] = []
+    group: type[BaseModel] | None = model
+    inside = group
+    members: dict[str, type[BaseModel]] = {}
+    for part in map(str, location):
+        if part in members:
+            inside, members = members[part], {}
+            continue
+        named.append(part)
+        group, inside = inside, None
+        field = group.model_fields.get(part) if group else None
+        if field:
+            inside, members = _groups_in(field.annotation)
+    return named, group
+
+
+def _groups_in(annotation: object) -> tuple[type[BaseModel] | None, dict[str, type[BaseModel]]]:
+    """The group of settings that a field is of, or those of its union by their tags."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, {}
+    members = {}
+    for member in get_args(annotation):
+        own, *notes = get_args(member) or (member,)
+        for tag in (note.tag for note in notes if isinstance(note, Tag)):
+            members[tag] = own
+    return None, members

@@ -1,11 +1,10 @@
-"""The parts of a setting that a sweep holds fixed: data, recognizer, training recipe, numerics."""
+"""The parts of a setting that a sweep holds fixed beside clips and recognizer: protocol, recipe, numerics."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from autohier.settings.frozen import FrozenModel
 
@@ -21,50 +20,6 @@ class ProtocolSettings(FrozenModel):
     """clean: held-out training subjects; paper: a tenth of the test split, as HAC did (it leaks)."""
     held_out: tuple[int, ...] | None = None
     """Training subjects (or setups) that validate; the dataset's own choice where not given."""
-
-
-class ClipSettings(FrozenModel):
-    """How a clip becomes a tensor."""
-
-    modality: str | None = None
-    """Which prepared form of the dataset is read (utd-mhad: depth or rgb); None where there is one."""
-    num_frames: PositiveInt = 8
-    """Segments of a clip, one frame from each (HAC: 8)."""
-    resize_px: PositiveInt = 256
-    """Frames are brought to this size before the crop."""
-    crop_px: PositiveInt = 224
-    """Random square in training, the centre at test."""
-    min_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """1: crops of crop_px (HAC); below: random height and width from this share of crop_px to the frame."""
-    flip: bool = True
-    """Mirror half of the training clips; wrong where classes have a side."""
-    test_sets: PositiveInt = 5
-    """Frame sets of a clip whose probabilities are averaged when a stage is measured."""
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> ClipSettings:
-        if self.crop_px > self.resize_px:
-            raise ValueError(f"crop_px <= resize_px must hold, but got {self.crop_px} > {self.resize_px}")
-        return self
-
-
-class RecognizerSettings(FrozenModel):
-    """Which network."""
-
-    name: str = "inflated-resnet50"
-    """A name that autohier.models.build_recognizer knows."""
-    width: PositiveFloat = 1.0
-    """Multiplies every channel count."""
-    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
-    """He initialisation; fan-out makes raw norms incomparable between layers."""
-    weights: str | None = None
-    """A 2D ResNet's .safetensors or .pth to inflate; None starts at random."""
-
-    @field_validator("weights")
-    @classmethod
-    def _absolute(cls, path: str | None) -> str | None:
-        # Trials run in other folders, and a sweep may be resumed from another one.
-        return path and str(Path(path).expanduser().resolve())
 
 
 class OptimisationSettings(FrozenModel):

@@ -9,18 +9,18 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from autohier.errors import InputError
 from autohier.settings.choice import Choice, Scope
+from autohier.settings.clips import ClipSettings, FrameClips
 from autohier.settings.counts import CountRule, allowed_counts
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.parts import (
-    ClipSettings,
     NumericsSettings,
     OptimisationSettings,
     Pass1Settings,
     Pass2Settings,
     ProtocolSettings,
     PruningSettings,
-    RecognizerSettings,
 )
+from autohier.settings.recognizers import InflatedResNetSettings, RecognizerSettings
 
 HierarchySource = Literal["derived", "given"]
 
@@ -100,8 +100,8 @@ class Space(FrozenModel):
     """derived: superclasses from the confusion of pass 1; given: those that come with the data, wherever one
     of its levels has as many as are drawn, and derived ones elsewhere."""
     protocol: ProtocolSettings = ProtocolSettings()
-    clips: ClipSettings = ClipSettings()
-    recognizer: RecognizerSettings = RecognizerSettings()
+    clips: ClipSettings = FrameClips()
+    recognizer: RecognizerSettings = InflatedResNetSettings()
     optimisation: OptimisationSettings = OptimisationSettings()
     pass_1: Pass1Settings = Pass1Settings()
     pass_2: Pass2Settings = Pass2Settings()
@@ -114,6 +114,15 @@ class Space(FrozenModel):
     @classmethod
     def _as_registered(cls, name: str) -> str:
         return name.strip().lower().replace("_", "-")
+
+    @model_validator(mode="after")
+    def _clips_are_what_is_read(self) -> Space:
+        if self.clips.form != self.recognizer.reads:
+            raise ValueError(
+                f"{self.recognizer.name} reads {self.recognizer.reads}, but clips.form is "
+                f"{self.clips.form!r}; mend it with --set clips.form={self.recognizer.reads}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _known_can_be_drawn(self) -> Space:

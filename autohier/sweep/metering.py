@@ -13,10 +13,10 @@ import torch
 from autohier.core.failures import is_out_of_memory
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import FilterMasks, choose_filters
+from autohier.core.stages.forms import Contents, network_options, open_form
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.result import StageKind, stage_label
-from autohier.core.stages.running import open_feed
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import Device, open_device
 from autohier.core.training.evaluation import evaluate
@@ -31,6 +31,7 @@ from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.choice import FLAT_CHOICE
+from autohier.settings.clips import FrameClips
 from autohier.settings.space import Space
 
 _PREPARED_PX = 256
@@ -61,11 +62,13 @@ class Meter:
         space: what is trained.
         device: on what.
         feed: its clips, all of them.
+        contents: what they hold.
     """
 
-    def __init__(self, space: Space, device: Device, feed: Feed) -> None:
-        self._space, self._device, self._feed = space, device, feed
-        self._fewest = 1 if space.clips.crop_px >= _SMALL_PX else 2
+    def __init__(self, space: Space, device: Device, feed: Feed, contents: Contents) -> None:
+        self._space, self._device, self._feed, self._contents = space, device, feed, contents
+        is_small = isinstance(space.clips, FrameClips) and space.clips.crop_px < _SMALL_PX
+        self._fewest = 2 if is_small else 1
         self._known: dict[StageKind, Pace] = {}
         self._epochs = _EPOCHS
         self.num_clips = min(_MOST_BATCHES * feed.batch_size, feed.num_clips("train"))
@@ -106,7 +109,7 @@ class Meter:
             Hierarchy.flat(self._space.num_classes) if kind == "pass-1" else any_hierarchy(self._space)
         )
         loss = HierarchicalLoss(hierarchy, [1.0] * len(hierarchy.assignments), device.torch_device)
-        network = build(self._space, feed.channels, hierarchy)
+        network = build(self._space, self._contents, hierarchy)
         masks = self._masks(network) if kind == "prune" else None
         history = train(
             device.prepare(network),
@@ -189,31 +192,34 @@ def open_made_up(space: Space, device_name: str) -> tuple[Device, Feed]:
         compile_network=numerics.compile,
         num_threads=num_threads,
     )
-    channels, batch_size = channels_of(space), space.optimisation.batch_size
+    contents, batch_size = contents_of(space), space.optimisation.batch_size
     rows = np.arange(_MOST_BATCHES * batch_size)
-    store = MadeUpClips.of(len(rows), num_classes=space.num_classes, size_px=_PREPARED_PX, channels=channels)
-    feed = open_feed(
-        clips,
-        store,
+    store = MadeUpClips.of(
+        len(rows),
+        num_classes=space.num_classes,
+        size_px=_PREPARED_PX,
+        channels=contents.channels or 3,
+        joint_layout=contents.joint_layout,
+    )
+    feed = Feed(
+        open_form(clips, store, contents),
         Split(rows, rows, rows),
-        channels=channels,
+        test_sets=clips.test_sets,
         batch_size=batch_size,
-        device=device,
+        device=device.torch_device,
         num_threads=num_threads,
     )
     return device, feed
 
 
-def build(space: Space, channels: int, hierarchy: Hierarchy) -> HierarchicalRecognizer:
+def build(space: Space, contents: Contents, hierarchy: Hierarchy) -> HierarchicalRecognizer:
     """The space's recognizer with random weights, which cost as much as any."""
     recognizer = space.recognizer
     return build_recognizer(
         recognizer.name,
         num_classes=space.num_classes,
         superclasses=hierarchy.num_superclasses[:-1],
-        width=recognizer.width,
-        in_channels=channels,
-        initialisation=recognizer.initialisation,
+        **network_options(recognizer, space.clips, contents),
     )
 
 
@@ -224,9 +230,18 @@ def any_hierarchy(space: Space) -> Hierarchy:
     return Hierarchy.from_lists([*levels, range(num_classes)])
 
 
-def channels_of(space: Space) -> int:
-    """C of the dataset's frames."""
-    return open_dataset(space.dataset, modality=space.clips.modality).channels
+@dataclass(frozen=True, slots=True)
+class PublishedContents:
+    """What a dataset's clips hold, prepared or not. Implements core.stages.forms.Contents."""
+
+    channels: int
+    joint_layout: str
+
+
+def contents_of(space: Space) -> PublishedContents:
+    """What the clips of a space's dataset hold."""
+    reader = open_dataset(space.dataset, modality=space.clips.modality)
+    return PublishedContents(reader.channels, reader.joint_layout.name)
 
 
 def _num_threads() -> int:

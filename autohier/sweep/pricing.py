@@ -21,7 +21,7 @@ from autohier.sweep.metering import (
     Pace,
     any_hierarchy,
     build,
-    channels_of,
+    contents_of,
     device_text,
     open_made_up,
     open_prepared,
@@ -87,7 +87,8 @@ def measure_costs(space: Space, clips: SweepClips, say: Say) -> tuple[EpochCosts
         InputError: where the recognizer cannot be built.
     """
     device, feed = open_prepared(space, clips.store, "auto") if clips.store else open_made_up(space, "auto")
-    meter, name = Meter(space, device, feed), device_text(device)
+    contents = clips.store.manifest if clips.store else contents_of(space)
+    meter, name = Meter(space, device, feed, contents), device_text(device)
     if device.torch_device.type == "cpu":
         say(f"trying how fast {name} is")
         meter.be_patient()
@@ -127,9 +128,9 @@ def scale(paces: Mapping[StageKind, Pace], sizes: SplitSizes, *, test_sets: int)
 
 def stage_bytes(space: Space, clips: SweepClips) -> int:
     """What a pruned stage holds on disk: weights in float32 and masks; they are counted, not made."""
-    channels = clips.store.manifest.channels if clips.store else channels_of(space)
+    contents = clips.store.manifest if clips.store else contents_of(space)
     with torch.device("meta"):
-        network = build(space, channels, any_hierarchy(space))
+        network = build(space, contents, any_hierarchy(space))
         masks = FilterMasks.all_alive(network.recognizer.prunable_filters())
     tensors = [*network.state_dict().values(), *masks.to_state().values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -59,7 +59,7 @@ class TestRecipe:
         assert len({*seeds, given[0]["seed"]}) == 5
 
     def test_clips_are_read_as_the_setting_says(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        clips = {
+        clips: dict[str, float] = {
             "num_frames": 3,
             "resize_px": 15,
             "crop_px": 13,
@@ -70,7 +70,8 @@ class TestRecipe:
         overrides = [f"clips.{name}={str(value).lower()}" for name, value in clips.items()]
         setting = tiny_setting("optimisation.batch_size=7", *overrides)
         feed = open_tiny_trial(setting, tiny_clips, tmp_path).feed
-        assert {name: getattr(feed, name) for name in clips} == clips
+        assert feed.test_sets == clips.pop("test_sets")
+        assert {name: getattr(feed.form, name) for name in clips} == clips
         assert feed.batch_size == 7
         assert feed.clip_shape == (3, 3, 13, 13)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autohier.data.batches import ClipBatches
+from autohier.data.forms.frames import FrameForm
 from autohier.data.preprocessing.sampling import segment_positions
 from autohier.errors import MissingDataError
 
@@ -45,12 +46,13 @@ class FakeStore:
 
 def make(store=None, rows=range(3, 20), **options):
     rows = np.array(rows, dtype=np.int64)
-    options = {"batch_size": 5, "num_frames": 4, "resize_px": 8, "device": CPU, **options}
-    return ClipBatches(store or FakeStore(), rows, **options)
+    sizes = {name: options.pop(name, value) for name, value in (("num_frames", 4), ("resize_px", 8))}
+    form = FrameForm(store or FakeStore(), channels=3, crop_px=6, **sizes)
+    return ClipBatches(form, rows, **{"batch_size": 5, "device": CPU, **options})
 
 
 def rows_of(batches):
-    return [batch.clips_BTHWC[:, 0, 0, 0, 0].tolist() for batch in batches]
+    return [batch.clips[:, 0, 0, 0, 0].tolist() for batch in batches]
 
 
 def decoding_threads():
@@ -60,12 +62,12 @@ def decoding_threads():
 def test_a_batch_is_the_bytes_and_classes_of_its_clips():
     store = FakeStore()
     for batch in make(store).training_epoch(0):
-        assert batch.clips_BTHWC.dtype == torch.uint8
+        assert batch.clips.dtype == torch.uint8
         assert batch.labels_B.dtype == torch.int64
-        assert batch.clips_BTHWC.shape[1:] == (4, 8, 8, 3)
-        rows = batch.clips_BTHWC[..., 0].flatten(1)
+        assert batch.clips.shape[1:] == (4, 8, 8, 3)
+        rows = batch.clips[..., 0].flatten(1)
         assert (rows == rows[:, :1]).all()
-        assert (batch.clips_BTHWC[..., 2] == 8).all()
+        assert (batch.clips[..., 2] == 8).all()
         assert batch.labels_B.tolist() == [int(store.clips.label[row]) for row in rows[:, 0].tolist()]
 
 
@@ -88,7 +90,7 @@ def test_order_and_frames_follow_from_the_seed_alone(num_threads):
         store = FakeStore()
         store.slow = threads > 1
         batches = make(store, num_threads=threads).training_epoch(seed)
-        return torch.cat([batch.clips_BTHWC[:, :, 0, 0, :2] for batch in batches])
+        return torch.cat([batch.clips[:, :, 0, 0, :2] for batch in batches])
 
     assert torch.equal(epoch(4), epoch(4, num_threads))
     assert not torch.equal(epoch(4), epoch(5))
@@ -98,7 +100,7 @@ def test_order_and_frames_follow_from_the_seed_alone(num_threads):
 def test_training_frames_share_one_offset_per_clip():
     offsets = np.linspace(0, 1, 2000, endpoint=False)
     for batch in make(num_frames=8).training_epoch(1):
-        for clip in batch.clips_BTHWC[:, :, 0, 0]:
+        for clip in batch.clips[:, :, 0, 0]:
             num_kept = 10 + int(clip[0, 0])
             possible = {tuple(segment_positions(num_kept, 8, offset).tolist()) for offset in offsets}
             assert tuple(clip[:, 1].tolist()) in possible
@@ -108,7 +110,7 @@ def test_clips_draw_different_offsets():
     first = [
         clip[0, 1].item()
         for batch in make(rows=range(25, 40), num_frames=1).training_epoch(1)
-        for clip in batch.clips_BTHWC[:, :, 0, 0]
+        for clip in batch.clips[:, :, 0, 0]
     ]
     assert len(set(first)) > 5
 
@@ -118,12 +120,12 @@ def test_an_evaluation_set_is_in_order_with_its_own_frames():
     for set_index, positions in ((0, [1, 5, 9, 13]), (1, [3, 7, 11, 15])):
         batches = list(make().evaluation_set(set_index, 2))
         assert rows_of(batches) == [[3, 4, 5, 6, 7], [8, 9, 10, 11, 12], [13, 14, 15, 16, 17], [18, 19]]
-        assert batches[0].clips_BTHWC[3, :, 0, 0, 1].tolist() == positions
+        assert batches[0].clips[3, :, 0, 0, 1].tolist() == positions
 
 
 def test_the_stored_size_is_kept_unless_told_otherwise():
     batch = next(iter(make(resize_px=None).evaluation_set(0, 1)))
-    assert batch.clips_BTHWC.shape == (5, 4, 6, 6, 3)
+    assert batch.clips.shape == (5, 4, 6, 6, 3)
 
 
 def test_it_reads_ahead_but_not_everything():
@@ -151,7 +153,7 @@ def test_no_thread_outlives_the_iteration():
 
 def test_a_clip_that_does_not_decode_ends_the_iteration():
     batches = make(FakeStore(broken_row=9), num_threads=3).evaluation_set(0, 1)
-    assert next(batches).clips_BTHWC[0, 0, 0, 0, 0] == 3
+    assert next(batches).clips[0, 0, 0, 0, 0] == 3
     with pytest.raises(MissingDataError, match="clip 9 does not decode"):
         next(batches)
     assert decoding_threads() == []

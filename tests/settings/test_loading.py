@@ -119,3 +119,31 @@ def test_reading_a_space_imports_neither_torch_nor_ray():
         "sys.exit(bool({'torch', 'ray', 'optuna', 'pyarrow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_clips_must_have_the_form_that_the_recognizer_reads():
+    told = r"st-gcn reads skeletons, but clips.form is 'frames'; mend it with --set clips.form=skeletons"
+    with pytest.raises(InputError, match=told):
+        load_space("demo", ["recognizer={name='st-gcn'}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("clips.num_frame=3", "unknown setting 'clips.num_frame': did you mean 'num_frames'"),
+        ("clips.crop_px=3", "unknown setting 'clips.crop_px': valid are .*stream"),
+        ("clips.stream=bones", r"clips\.stream: Input should be 'joint', 'bone'"),
+        ("recognizer.weights=x.pth", "unknown setting 'recognizer.weights'"),
+        ("clips.form=sound", "clips: .*'sound'.*'frames', 'skeletons', 'heatmaps'"),
+    ],
+)
+def test_settings_are_those_of_their_family(override, told):
+    skeletons = ["clips={form='skeletons'}", "recognizer={name='st-gcn++'}"]
+    with pytest.raises(InputError, match=told):
+        load_space("demo", [*skeletons, override])
+
+
+def test_each_family_has_its_own_settings():
+    space = load_space("demo", ["clips={form='skeletons', stream='bone'}", "recognizer={name='st-gcn++'}"])
+    assert space.clips.stream == "bone"
+    assert space.recognizer.options() == {"width": 1.0, "stacks": (4, 3, 3)}

@@ -6,13 +6,14 @@ trials which agree on the superclasses share it. The pass cap and the stop rule 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from autohier.core.stages.result import StageKind
 from autohier.digest import digest
 from autohier.settings.choice import Scope
+from autohier.settings.clips import ClipSettings
 from autohier.settings.frozen import FrozenModel
-from autohier.settings.parts import ClipSettings, OptimisationSettings, ProtocolSettings
+from autohier.settings.parts import OptimisationSettings, ProtocolSettings
 
 _VERSIONS: dict[StageKind, int] = {"pass-1": 1, "pass-2": 1, "prune": 1}
 """Raised when what a stage computes changes, so that older artifacts are not taken for it."""
@@ -22,12 +23,11 @@ class NetworkInputs(FrozenModel):
     """Which network is built, and what it starts from."""
 
     name: str
-    width: float
-    initialisation: Literal["fan-in", "fan-out"]
+    options: dict[str, Any]
+    """What autohier.models.build_recognizer is given: settings, and what follows from the data."""
     weights_sha256: str | None
     """Digest of the 2D weights that are inflated; their path does not matter."""
     num_classes: int
-    in_channels: int
 
 
 class Basis(FrozenModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autohier.core.stages.forms import network_options
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
@@ -92,12 +93,6 @@ def open_trial(
             got=setting.num_classes,
             remedy="mend num_classes in the space",
         )
-    if not clips.manifest.channels:
-        raise InputError(
-            f"{setting.recognizer.name} must have frames to look at",
-            got=f"{clips.manifest.dataset}, prepared without frames",
-            remedy="choose another clips.modality",
-        )
     if setting.hierarchy == "given" and not clips.manifest.levels:
         raise InputError(
             f"{clips.manifest.dataset} must bring superclasses for hierarchy = 'given'",
@@ -123,11 +118,9 @@ def open_trial(
         clips=setting.clips,
         network=NetworkInputs(
             name=setting.recognizer.name,
-            width=setting.recognizer.width,
-            initialisation=setting.recognizer.initialisation,
+            options=network_options(setting.recognizer, setting.clips, clips.manifest),
             weights_sha256=digest_file(weights_path) if weights_path else None,
             num_classes=setting.num_classes,
-            in_channels=clips.manifest.channels,
         ),
         numerics=opened.numerics_class,
         seed=setting.seed,

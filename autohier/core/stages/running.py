@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autohier.core.failures import is_out_of_memory
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import measure_cost
+from autohier.core.stages.forms import open_form
 from autohier.core.stages.inputs import (
     Basis,
     NetworkInputs,
@@ -34,13 +35,12 @@ from autohier.core.training.feed import Feed
 from autohier.core.training.loop import EpochListener, train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
-from autohier.data.batches import FrameStore
-from autohier.data.splits import Split, split_clips
+from autohier.data.splits import split_clips
 from autohier.data.store.reader import ClipStore
 from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.settings.parts import ClipSettings, OptimisationSettings
+from autohier.settings.parts import OptimisationSettings
 
 _LOG = logging.getLogger(__name__)
 _HALVES = 2
@@ -74,13 +74,12 @@ class StageContext:
             held_out=basis.protocol.held_out or (),
             seed=basis.seed,
         )
-        return open_feed(
-            basis.clips,
-            self.clips,
+        return Feed(
+            open_form(basis.clips, self.clips, self.clips.manifest),
             split.training_on_all() if basis.all_training_clips else split,
-            channels=basis.network.in_channels,
+            test_sets=basis.clips.test_sets,
             batch_size=batch_size,
-            device=self.device,
+            device=self.device.torch_device,
             num_threads=self.num_threads,
         )
 
@@ -96,39 +95,10 @@ class StageContext:
             network.name,
             num_classes=network.num_classes,
             superclasses=superclasses,
-            width=network.width,
-            in_channels=network.in_channels,
-            initialisation=network.initialisation,
             weights=self.weights_path,
             seed=seed,
+            **network.options,
         )
-
-
-def open_feed(
-    clips: ClipSettings,
-    store: FrameStore,
-    split: Split,
-    *,
-    channels: int,
-    batch_size: int,
-    device: Device,
-    num_threads: int,
-) -> Feed:
-    """A split of a store as the settings of clips have it read."""
-    return Feed(
-        store=store,
-        split=split,
-        channels=channels,
-        num_frames=clips.num_frames,
-        resize_px=clips.resize_px,
-        crop_px=clips.crop_px,
-        min_scale=clips.min_scale,
-        flip=clips.flip,
-        test_sets=clips.test_sets,
-        batch_size=batch_size,
-        device=device.torch_device,
-        num_threads=num_threads,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ NOWHERE = {
     "numerics.compile": "numerics.compile=true",  # and compiles nothing
 }
 TOLD_BY_THE_CLIPS = {"dataset", "num_classes", "clips.modality"}
-TESTED_APART = {"recognizer.weights"}
+TESTED_APART = {"recognizer.weights", "clips.form"}
 
 
 def changed(override: str) -> Setting:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from autohier.core.training.feed import Feed, Part
+from autohier.data.forms.frames import FrameForm
 from autohier.data.splits import Split
 from autohier.data.store.reader import ClipStore
 from autohier.digest import derive_seed
@@ -37,20 +38,16 @@ class GreyClips:
 
 
 def make_feed(**changes: object) -> Feed:
-    options: dict[str, object] = {
-        "store": GreyClips(),
-        "split": SPLIT,
-        "channels": 1,
-        "num_frames": 2,
-        "resize_px": 8,
-        "crop_px": 6,
-        "min_scale": 1.0,
-        "flip": False,
-        "test_sets": 2,
-        "batch_size": 3,
-        "device": torch.device("cpu"),
-    }
-    return Feed(**(options | changes))  # type: ignore[arg-type]
+    reading: dict[str, object] = {"num_frames": 2, "resize_px": 8, "crop_px": 6, "flip": False}
+    feeding: dict[str, object] = {"batch_size": 3, "num_threads": 1}
+    form = FrameForm(GreyClips(), channels=1, **{name: changes.get(name, reading[name]) for name in reading})  # type: ignore[arg-type]
+    return Feed(
+        form,
+        SPLIT,
+        test_sets=2,
+        device=torch.device("cpu"),
+        **{name: changes.get(name, feeding[name]) for name in feeding},  # type: ignore[arg-type]
+    )
 
 
 def levels(clips_BCTHW: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,91 @@
+"""What a setting's recognizer reads of a store, and what it is built with."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from autohier.data.forms.form import ClipForm
+from autohier.data.forms.frames import FrameForm, FrameStore
+from autohier.data.forms.skeletons import SkeletonForm, SkeletonStore
+from autohier.data.skeleton import LAYOUTS
+from autohier.errors import InputError
+from autohier.settings.clips import ClipSettings, FrameClips, SkeletonClips
+from autohier.settings.recognizers import RecognizerSettings
+
+
+class Contents(Protocol):
+    """What clips of a dataset hold; see data.store.manifest.Manifest."""
+
+    @property
+    def channels(self) -> int:
+        """Of frames; 0 where there are none."""
+
+    @property
+    def joint_layout(self) -> str:
+        """Of skeletons."""
+
+
+class Clips(FrameStore, SkeletonStore, Protocol):
+    """What every form can be read from; see data.store.reader.ClipStore."""
+
+
+def open_form(clips: ClipSettings, store: Clips, contents: Contents) -> ClipForm:
+    """A store's clips as the settings have them read.
+
+    Raises:
+        InputError: where the store does not hold what is to be read.
+    """
+    if isinstance(clips, FrameClips):
+        return FrameForm(
+            store,
+            channels=contents.channels,
+            num_frames=clips.num_frames,
+            resize_px=clips.resize_px,
+            crop_px=clips.crop_px,
+            min_scale=clips.min_scale,
+            flip=clips.flip,
+        )
+    if isinstance(clips, SkeletonClips):
+        return SkeletonForm(
+            store,
+            layout=LAYOUTS[contents.joint_layout],
+            stream=clips.stream,
+            num_frames=clips.num_frames,
+            num_persons=clips.num_persons,
+            rotation_degrees=clips.rotation_degrees,
+            scaling=clips.scaling,
+            joint_drop=clips.joint_drop,
+            flip=clips.flip,
+            planar=_is_planar(store),
+        )
+    raise InputError("clips.form must be frames or skeletons", got=clips.form)
+
+
+def _is_planar(store: Clips) -> bool:
+    """Whether skeletons have no place in space: told by the first clip that shows anybody."""
+    for row in range(len(store.clips.label)):
+        skeleton = store.skeleton(row)
+        if skeleton.num_persons and np.isfinite(skeleton.pixels_MTV2).any():
+            return not np.isfinite(skeleton.joints_MTV3_m).any()
+    return False
+
+
+def network_options(
+    recognizer: RecognizerSettings, clips: ClipSettings, contents: Contents
+) -> dict[str, Any]:
+    """What autohier.models.build_recognizer is given for a setting, beside the name.
+
+    Raises:
+        InputError: where the store does not hold what the recognizer reads.
+    """
+    if isinstance(clips, FrameClips):
+        if not contents.channels:
+            raise InputError(
+                f"{recognizer.name} must have frames to look at",
+                got="clips prepared without frames",
+                remedy="choose another clips.modality",
+            )
+        return {**recognizer.options(), "in_channels": contents.channels}
+    return {**recognizer.options(), "layout": contents.joint_layout}

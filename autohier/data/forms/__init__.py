@@ -1,0 +1,1 @@
+"""Forms of clips: what recognizers of each kind read of a store."""

@@ -1,0 +1,134 @@
+"""Skeletons: clips as places of joints, for graph networks.
+
+Legend: B clips, M persons, T frames, V joints, C coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from autohier.data.forms.frames import Labelled
+from autohier.data.preprocessing.sampling import uniform_positions
+from autohier.data.preprocessing.skeletons import (
+    Stream,
+    derive_stream,
+    joints_in_image,
+    joints_in_space,
+    mirrored_joints,
+)
+from autohier.data.skeleton import JointLayout, Skeleton
+
+
+class SkeletonStore(Protocol):
+    """What skeletons are read from; see data.store.reader.ClipStore. Its methods may be called by threads."""
+
+    @property
+    def clips(self) -> Labelled:
+        """What is known of every clip."""
+
+    def skeleton(self, row: int) -> Skeleton:
+        """The people of a clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkeletonForm:
+    """One frame of each equal part of a clip, all its joints. Implements data.forms.form.ClipForm.
+
+    Every stream is linear, so that augmentation turns and stretches streams as it would the places.
+    """
+
+    store: SkeletonStore
+    layout: JointLayout
+    stream: Stream
+    num_frames: int
+    num_persons: int
+    planar: bool = False
+    """Whether joints are places in the image with their scores, rather than in metres."""
+    rotation_degrees: float = 0.0
+    scaling: float = 0.0
+    joint_drop: float = 0.0
+    flip: bool = False
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """See `ClipForm.labels`."""
+        return self.store.clips.label
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """[M, T, V, C]."""
+        return (self.num_persons, self.num_frames, self.layout.num_joints, 3)
+
+    def draw(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
+        """float32 [M, T, V, C], of a random frame of every part."""
+        return self._read(row, random.random(self.num_frames))
+
+    def take(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
+        """float32 [M, T, V, C], of one random frame of every part, the same ones of every clip of a length.
+
+        The random numbers follow from the set alone; a single set takes the middle of every part.
+        """
+        if num_sets == 1:
+            return self._read(row, np.full(self.num_frames, 0.5))
+        return self._read(row, np.random.default_rng(set_index).random(self.num_frames))
+
+    def augment(self, clips: Tensor, generator: Generator) -> Tensor:
+        """Turned, stretched and mirrored, and without some joints; float32 [B, M, T, V, C]."""
+        num_clips, num_joints = len(clips), self.layout.num_joints
+        matrices_BCC = self._random_maps(num_clips, generator).to(clips)
+        mirrored = torch.rand(num_clips, generator=generator) < 0.5
+        kept_BV = torch.rand(num_clips, num_joints, generator=generator) >= self.joint_drop
+        if self.flip:
+            other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
+            # The column of x: the mirror is square to the shoulders, or upright in the image.
+            matrices_BCC[mirrored.to(clips.device), :, 0] *= -1
+            flags = mirrored.to(clips.device)[:, None, None, None, None]
+            clips = torch.where(flags, clips[:, :, :, other], clips)
+        clips = torch.einsum("bmtvc,bdc->bmtvd", clips, matrices_BCC)
+        return clips * kept_BV[:, None, None, :, None].to(clips) if self.joint_drop else clips
+
+    def present(self, clips: Tensor) -> Tensor:
+        """As it was read: float32 [B, M, T, V, C]."""
+        return clips
+
+    def _read(self, row: int, within_T: NDArray[np.float64]) -> NDArray[np.float32]:
+        skeleton = self.store.skeleton(row)
+        if not skeleton.num_persons or not skeleton.num_frames:
+            return np.zeros(self.clip_shape, dtype=np.float32)
+        if self.planar:
+            joints_MTVC = joints_in_image(skeleton, self.num_persons)
+        else:
+            joints_MTVC = joints_in_space(skeleton, self.layout, self.num_persons)
+        values_MTVC = derive_stream(joints_MTVC, self.layout, self.stream, planar=self.planar)
+        return values_MTVC[:, uniform_positions(skeleton.num_frames, within_T)]
+
+    def _random_maps(self, num_clips: int, generator: Generator) -> Tensor:
+        """A random rotation and stretching of each clip, [B, C, C]; in the image about its middle alone."""
+        either_2B3 = 2 * torch.rand(2, num_clips, 3, generator=generator) - 1
+        turns_B3 = either_2B3[0] * math.radians(self.rotation_degrees)
+        stretches_B3 = 1 + either_2B3[1] * self.scaling
+        if self.planar:
+            turns_B3[:, :2] = 0
+            stretches_B3[:, 2] = 1
+        return _rotations(turns_B3) * stretches_B3[:, None, :]
+
+
+def _rotations(turns_B3: Tensor) -> Tensor:
+    """Rotations about x, then y, then z, by angles in radians: [B, 3, 3]."""
+    cos_B3, sin_B3 = turns_B3.cos(), turns_B3.sin()
+    total_B33 = torch.eye(3).expand(len(turns_B3), 3, 3)
+    for axis in range(3):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        about_B33 = torch.eye(3).repeat(len(turns_B3), 1, 1)
+        about_B33[:, first, first] = about_B33[:, second, second] = cos_B3[:, axis]
+        about_B33[:, first, second] = -sin_B3[:, axis]
+        about_B33[:, second, first] = sin_B3[:, axis]
+        total_B33 = about_B33 @ total_B33
+    return total_B33

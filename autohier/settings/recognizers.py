@@ -1,0 +1,75 @@
+"""Which network, by family, and what can be chosen of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Discriminator, PositiveFloat, PositiveInt, Tag, field_validator
+
+from autohier.settings.frozen import FrozenModel, field_of
+
+
+class _Recognizer(FrozenModel):
+    """What all families have in common."""
+
+    width: PositiveFloat = 1.0
+    """Multiplies every channel count."""
+
+    def options(self) -> dict[str, object]:
+        """What the network is built with, beside its name and what follows from the data."""
+        return self.model_dump(exclude={"name", "weights"})
+
+
+class InflatedResNetSettings(_Recognizer):
+    """A 2D ResNet that also looks at the frame before and the frame after."""
+
+    reads: ClassVar[str] = "frames"
+    name: str = "inflated-resnet50"
+    """A name that autohier.models.build_recognizer knows."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialisation; fan-out makes raw norms incomparable between layers."""
+    weights: str | None = None
+    """A 2D ResNet's .safetensors or .pth to inflate; None starts at random."""
+
+    @field_validator("weights")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        # Trials run in other folders, and a sweep may be resumed from another one.
+        return path and str(Path(path).expanduser().resolve())
+
+
+class StGcnSettings(_Recognizer):
+    """A graph network on joints."""
+
+    reads: ClassVar[str] = "skeletons"
+    name: str
+    """st-gcn or st-gcn++."""
+    stacks: tuple[PositiveInt, ...] = (4, 3, 3)
+    """How many of the ten blocks each stack takes; by change of width where not given."""
+    weights: ClassVar[None] = None
+
+
+class PoseSlowOnlySettings(_Recognizer):
+    """A 3D network on pseudo heatmaps of joints or limbs."""
+
+    reads: ClassVar[str] = "heatmaps"
+    name: str
+    """pose-slowonly, pose-slowonly-small or pose-slowonly-shallow."""
+    weights: ClassVar[None] = None
+
+
+_FAMILIES = {"st-gcn": "skeletons", "pose": "heatmaps"}
+
+
+def _family(value: object) -> str:
+    name = str(field_of(value, "name", default=""))
+    return next((tag for start, tag in _FAMILIES.items() if name.startswith(start)), "frames")
+
+
+RecognizerSettings = Annotated[
+    Annotated[InflatedResNetSettings, Tag("frames")]
+    | Annotated[StGcnSettings, Tag("skeletons")]
+    | Annotated[PoseSlowOnlySettings, Tag("heatmaps")],
+    Discriminator(_family),
+]
