@@ -30,6 +30,8 @@ _PEAK_TFLOPS = {
     "L4": 121,
 }
 """Dense bfloat16, by a part of the accelerator's name; the first that fits holds. From the makers' sheets."""
+_MEMORY_ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Of kernels, by their axes."""
 _PROBE_CHANNELS, _PROBE_PX, _PROBE_IMAGES, _PROBE_TRIES = 256, 32, 8, 5
 
 
@@ -44,7 +46,10 @@ class Device:
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """Move a network here, in the memory order that its batches have; compiled where asked for."""
-        network.to(self.torch_device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        network.to(self.torch_device)
+        for parameter in network.parameters():
+            if parameter.ndim in _MEMORY_ORDERS:
+                parameter.data = parameter.data.contiguous(memory_format=_MEMORY_ORDERS[parameter.ndim])
         if self.compile_network:
             network.compile()
         return network
