@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -15,9 +16,11 @@ from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.inflated_resnet import DEPTHS, InflatedResNet
 from autohier.models.inflation import load_2d_weights
 from autohier.models.recognizer import Recognizer
+from autohier.models.st_gcn import StGcn, Variant
 
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
-    f"inflated-resnet{depth}": partial(InflatedResNet, depth) for depth in DEPTHS
+    **{f"inflated-resnet{depth}": partial(InflatedResNet, depth) for depth in DEPTHS},
+    **{variant: partial(StGcn, variant) for variant in get_args(Variant)},
 }
 """What builds each recognizer; a new one is one line here."""
 
@@ -50,7 +53,7 @@ def build_recognizer(
             "the recognizer must be a known one", got=repr(name), remedy=_nearest(name, RECOGNIZERS)
         )
     builder = RECOGNIZERS[name]
-    valid = [parameter for parameter in inspect.signature(builder).parameters if parameter != "depth"]
+    valid = [*inspect.signature(builder).parameters]
     for option in options:
         if option not in valid:
             raise InputError(

@@ -100,4 +100,4 @@ def test_importing_it_brings_in_no_other_room():
     )
     imported = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     rooms = {name.split(".")[1] for name in imported.stdout.split()}
-    assert rooms == {"models", "errors"}
+    assert rooms == {"models", "data", "errors"}

@@ -59,7 +59,7 @@ def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:
     layer = uses[0].layer
     read_C = torch.stack([use.read_C for use in uses]).any(dim=0)
     kept_F = torch.stack([use.kept_F for use in uses]).any(dim=0)
-    num_left: dict[Tensor, int] = {each: int(kept_F.sum()) for each in layer.parameters()}
+    num_left: dict[Tensor, int] = {each: int(kept_F.sum()) * each[0].numel() for each in layer.parameters()}
     if not isinstance(layer, Norm):
         num_left[layer.weight] = _num_weights(LayerUse(layer, read_C, kept_F, num_positions=0))
     return num_left

@@ -101,8 +101,8 @@ class _Tape:
         self.revived[:] = [alive_F | (slope_F != 0) for alive_F, slope_F in zip(alive, slopes, strict=True)]
         return any(bool((now_F & ~was_F).any()) for now_F, was_F in zip(self.revived, alive, strict=True))
 
-    def _convolve(self, layer: Weighted, read: Tensor) -> Tensor:
-        """Liveness behind a convolution or a linear layer, in its output's shape."""
+    def _convolve(self, layer: Weighted, read: Tensor, *others: Tensor) -> Tensor:
+        """Liveness behind a convolution or a linear layer, in its output's shape; others hold no channels."""
         channel_axis = 1 - layer.weight.ndim
         read_C = _live_channels(read, channel_axis)
         num_groups = getattr(layer, "groups", 1)
@@ -111,11 +111,11 @@ class _Tape:
             own_F = (layer.weight != 0).flatten(1).any(dim=1)
         emits_F = own_F & read_C.view(num_groups, -1).any(dim=1).repeat_interleave(len(own_F) // num_groups)
         if layer.bias is not None:
-            emits_F = emits_F | (layer.bias != 0)
+            emits_F = emits_F | (layer.bias != 0).view(len(own_F), -1).any(dim=1)
 
         # A copy of the layer on the meta device gives the output's shape and computes nothing.
         shadow = copy.deepcopy(layer, {id(each): each.to("meta") for each in layer.parameters()})
-        shape = shadow.forward(read.to("meta")).shape
+        shape = shadow.forward(*(each.to("meta") for each in (read, *others))).shape
         values_F = read.new_full((len(own_F),), _DEAD).masked_fill_(self._revived(emits_F), math.nan)
         self.uses.append(LayerUse(layer, read_C, own_F | values_F.isnan(), shape.numel() // len(own_F)))
         self.written.append(values_F.requires_grad_())
