@@ -72,12 +72,13 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     search = loaded.search
     tuples = math.comb(len(loaded.allowed_counts), search.levels)
     tables = len(search.weight_ratios) * len(search.scopes) * len(search.ratios) * (search.max_passes + 1)
-    epochs = loaded.pass_1.epochs + loaded.pass_2.epochs + search.max_passes * loaded.pruning.epochs
+    folds, shared = loaded.num_folds, loaded.num_folds * loaded.pass_1.epochs
+    epochs = shared + folds * (loaded.pass_2.epochs + search.max_passes * loaded.pruning.epochs)
     typer.echo(f"{loaded.name}: {loaded.description}")
     typer.echo(f"protocol: {loaded.protocol.name}, validation {loaded.protocol.validation}")
     typer.echo(f"superclass counts: {tuples} tuples of {search.levels} from {list(loaded.allowed_counts)}")
     typer.echo(f"settings in all: {tuples * tables:,}; known ones tried first: {len(loaded.known)}")
-    typer.echo(f"epochs of one setting: at most {epochs}, of which {loaded.pass_1.epochs} are shared by all")
+    typer.echo(f"epochs of one setting: at most {epochs}, of which {shared} are shared by all")
     folder = store_folder(data, loaded.dataset, loaded.clips.modality)
     if not folder.is_dir():
         typer.echo(f"clips: not prepared yet, expected in {folder}")
@@ -96,8 +97,9 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     )
     for level in clips.manifest.levels:
         typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
-    split = trial.feed.split
-    typer.echo(
-        f"clips: {len(split.train)} train, {len(split.validation)} validate "
-        f"(held out {list(trial.basis.protocol.held_out or ())}), {len(split.test)} test"
-    )
+    for fold in trial.folds(Reporters()) or [trial]:
+        split = fold.feed.split
+        typer.echo(
+            f"clips: {len(split.train)} train, {len(split.validation)} validate "
+            f"(held out {list(fold.basis.protocol.held_out or ())}), {len(split.test)} test"
+        )

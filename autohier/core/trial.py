@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
+from autohier.core.stages.folds import FoldedResult, FoldReporter
 from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs, stage_key
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.pass_1 import run_pass_1
@@ -95,11 +96,16 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
 
 def train_flat(trial: OpenTrial) -> StageResult:
     """Pass 1: shared by all trials of a sweep, so a sweep runs it before any of them."""
+    if trial.fold_bases:
+        return _in_folds(trial, lambda fold, _: train_flat(fold))
     return run_pass_1(_flat_inputs(trial), trial.context)
 
 
 def find_flat(trial: OpenTrial) -> StageResult | None:
     """Pass 1 where it is in the store, in the time that it takes to read it; nobody is told."""
+    if trial.fold_bases:
+        found = [find_flat(fold) for fold in trial.folds(Reporters())]
+        return FoldedResult.of([each for each in found if each]) if all(found) else None
     return trial.context.store.find("pass-1", stage_key("pass-1", _flat_inputs(trial)))
 
 
@@ -128,13 +134,16 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
 
     Returns:
         What was read and its score: pass 1, pass 2 and the kept pass, and with clean validation the same
-        three once more, refit on all training clips.
+        three once more, refit on all training clips; with folds the refit ones alone.
     """
-    readings = _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
-    if trial.setting.protocol.validation == "clean":
+    # A trial of folds has no network of its own: refitting makes it.
+    readings = [] if trial.fold_bases else _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
+    if trial.setting.protocol.validation != "paper":
         try:
             readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome), ", refit")
         except TrialError as error:
+            if not readings:
+                raise
             _LOG.warning("the refit failed, so that only the trial itself is read: %s", error)
     return readings
 
@@ -175,12 +184,23 @@ def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
 
 def _follow(done: Sequence[StageResult], hierarchy: Hierarchy, trial: OpenTrial) -> StageResult:
     """The stage that comes after those that are done: pass 2 after pass 1, then pruning passes."""
+    if trial.fold_bases:
+        return _in_folds(
+            trial, lambda fold, index: _follow([stage.fold(index) for stage in done], hierarchy, fold)
+        )
     run = (
         partial(_train_with, hierarchy, done[0], trial)
         if len(done) == 1
         else partial(_prune_and_retrain, done[-1], trial)
     )
     return _with_weights_of(done, trial, run)
+
+
+def _in_folds(trial: OpenTrial, run: Callable[[OpenTrial, int], StageResult]) -> StageResult:
+    folds = trial.folds(FoldReporter(trial.context.reporter))
+    result = FoldedResult.of([run(fold, index) for index, fold in enumerate(folds)])
+    trial.context.reporter.stage_finished(result)
+    return result
 
 
 def _with_weights_of(done: Sequence[StageResult], trial: OpenTrial, use: Callable[[], _T]) -> _T:

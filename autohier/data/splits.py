@@ -143,6 +143,30 @@ def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
     return tuple(sorted(rng.choice(values, num_drawn, replace=False).tolist()))
 
 
+def deal_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[int, ...]]:
+    """Deal the subjects (or setups) that train into folds of equal numbers, give or take one.
+
+    They are dealt in ascending order, one to each fold in turn.
+
+    Args:
+        clips: a store's table.
+        rule: one of its protocols.
+        num_folds: how many; each is held out once.
+
+    Raises:
+        InputError: where fewer train.
+    """
+    is_train, _ = divide_clips(clips, rule)
+    values: list[int] = np.unique(getattr(clips, rule.held_out_column)[is_train]).tolist()
+    if num_folds > len(values):
+        raise InputError(
+            f"protocol.num_folds must not be above the number of {rule.held_out_column}s that train, "
+            f"{len(values)} under {rule.name}",
+            got=num_folds,
+        )
+    return [tuple(values[first::num_folds]) for first in range(num_folds)]
+
+
 def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protocol]) -> list[str]:
     """Compare a store's split sizes with the published ones.
 

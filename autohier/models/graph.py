@@ -71,4 +71,5 @@ def directed_partitions(layout: JointLayout) -> NDArray[np.float32]:
     for child, parent in layout.edges:
         partitions[1, parent, child] = partitions[2, child, parent] = 1
     sums_P1W = partitions.sum(axis=1, keepdims=True)
-    return partitions / np.where(sums_P1W > 0, sums_P1W, 1)
+    scaled: NDArray[np.float32] = np.divide(partitions, sums_P1W, out=partitions, where=sums_P1W > 0)
+    return scaled

@@ -111,6 +111,7 @@ def stage_rows(trial: str, stages: Sequence[StageResult]) -> tuple[StageRow, ...
             num_epochs=len(stage.epochs),
             seconds=stage.seconds,
             reused=stage.reused,
+            store_keys=stage.keys,
         )
         for stage in stages
     )
@@ -189,7 +190,7 @@ def _measured(
         passes_trained=sum(stage.kind == "prune" for stage in stages),
         dense_parameters=pass_2.cost.parameters if pass_2 else None,
         dense_multiply_adds=pass_2.cost.multiply_adds if pass_2 else None,
-        stage_keys=tuple(stage.key for stage in stages),
+        stage_keys=tuple(key for stage in stages for key in stage.keys),
         **_effort(stages, unfinished),
     )
 

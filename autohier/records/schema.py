@@ -35,7 +35,9 @@ class TrialRow:
     source: Annotated[str, "the paper of a known setting, or what else proposed it, e.g. drawn"]
     dataset: Annotated[str, "dataset the clips are from"]
     protocol: Annotated[str, "the dataset's split, e.g. cross-subject"]
-    validation: Annotated[str, "clean (held-out training subjects) or paper (a tenth of the test split)"]
+    validation: Annotated[
+        str, "clean (held-out training subjects), folds (each in turn) or paper (a tenth of the test split)"
+    ]
     superclasses: Annotated[str, "drawn superclass counts, front to back, e.g. 2/6/20"]
     weight_ratio: Annotated[float, "drawn rho of the loss weights rho**(L - l)"]
     stack_weights: Annotated[str, "loss weights of the stacks, front to back, e.g. 1/8 1/4 1/2 1"]
@@ -73,7 +75,7 @@ class StageRow:
     kind: Annotated[str, "pass-1, pass-2 or prune"]
     pass_index: Annotated[int, "0 for pass 1 and pass 2, k for the k-th pruning pass"]
     label: Annotated[str, "pass 1, pass 2, prune 3, ..."]
-    key: Annotated[str, "sha256 that names it in the stage store"]
+    key: Annotated[str, "sha256 that names it in the stage store; with folds, of their keys"]
     parent_key: Annotated[str | None, "key of the stage it started from"]
     superclasses: Annotated[str, "superclass counts of its hierarchy, e.g. 2/6/20; empty in pass 1"]
     assignments: Annotated[str, "JSON: the superclass of every class, for every headed stack"]
@@ -84,6 +86,7 @@ class StageRow:
     num_epochs: Annotated[int, "epochs it was trained"]
     seconds: Annotated[float, "seconds it took whoever computed it"]
     reused: Annotated[bool, "true where it was found in the stage store"]
+    store_keys: Annotated[tuple[str, ...], "its names in the stage store, one per fold"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class ReadingRow:
     trial: Annotated[str, "name of the trial whose network was read"]
     stage: Annotated[str, "pass 1, pass 2, prune 3, ..."]
     protocol: Annotated[str, "the dataset's split"]
-    validation: Annotated[str, "clean or paper: what the choice of this network was made on"]
+    validation: Annotated[str, "clean, folds or paper: what the choice of this network was made on"]
     accuracy: Annotated[float, "test accuracy in the original classes"]
     num_clips: Annotated[int, "test clips"]
     stack_accuracies: Annotated[tuple[float, ...], "test accuracy of every headed stack"]

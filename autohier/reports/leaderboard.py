@@ -22,6 +22,7 @@ NOTHING_YET = "no trial is complete yet"
 
 _VALIDATION = {
     "clean": "clean validation (held-out training subjects)",
+    "folds": "folds (every training subject is held out in turn)",
     "paper": "paper validation (a tenth of the test split: it leaks into the choice)",
 }
 _STATES = {

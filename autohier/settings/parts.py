@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from autohier.settings.frozen import FrozenModel
 
@@ -16,10 +16,25 @@ class ProtocolSettings(FrozenModel):
 
     name: str = "cross-subject"
     """The dataset's published split: cross-subject, cross-view, ..."""
-    validation: Literal["clean", "paper"] = "clean"
-    """clean: held-out training subjects; paper: a tenth of the test split, as HAC did (it leaks)."""
+    validation: Literal["clean", "folds", "paper"] = "clean"
+    """clean: held-out training subjects; folds: each of them in turn, and the mean counts; paper: a tenth of
+    the test split, as HAC did (it leaks)."""
     held_out: tuple[int, ...] | None = None
-    """Training subjects (or setups) that validate; the dataset's own choice where not given."""
+    """clean: training subjects (or setups) that validate; the dataset's own choice where not given."""
+    num_folds: Annotated[int, Field(ge=2)] = 4
+    """folds: parts that the training subjects (or setups) are dealt into; each validates once."""
+
+    @model_validator(mode="after")
+    def _folds_choose_themselves(self) -> ProtocolSettings:
+        if self.validation == "folds" and self.held_out is not None:
+            raise ValueError(
+                "protocol.held_out is for validation = 'clean'; folds hold out everybody in turn"
+            )
+        return self
+
+    def holding_out(self, values: tuple[int, ...]) -> ProtocolSettings:
+        """One fold: a clean split that holds out these, equal to any other that does."""
+        return ProtocolSettings(name=self.name, held_out=values)
 
 
 class OptimisationSettings(FrozenModel):

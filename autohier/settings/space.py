@@ -158,6 +158,11 @@ class Space(FrozenModel):
         return "; ".join(fault for fault, holds in faults.items() if holds)
 
     @property
+    def num_folds(self) -> int:
+        """How often each step of a trial is trained, each time with others held out."""
+        return self.protocol.num_folds if self.protocol.validation == "folds" else 1
+
+    @property
     def allowed_counts(self) -> tuple[int, ...]:
         """Superclass counts a trial may draw, ascending."""
         return allowed_counts(self.num_classes, self.search.levels, self.search.counts)

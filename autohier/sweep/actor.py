@@ -206,7 +206,7 @@ def _facts(outcome: TrialOutcome) -> dict[str, Any]:
         "kept_pass": outcome.kept_pass,
         "parameters": outcome.kept.cost.parameters,
         "multiply_adds": outcome.kept.cost.multiply_adds,
-        "stages": [stage.key for stage in outcome.stages],
+        "stages": [key for stage in outcome.stages for key in stage.keys],
         "epochs_spared": outcome.epochs(reused=True),
         "epochs_computed": outcome.epochs(reused=False),
     }

@@ -57,7 +57,8 @@ def users_of_stages(sweeps: Sequence[SweepUse]) -> dict[str, dict[str, list[str]
     users: dict[str, dict[str, list[str]]] = {}
     for sweep in sweeps:
         for row in sweep.records.stages:
-            users.setdefault(row.key, {}).setdefault(sweep.name, []).append(row.trial)
+            for key in row.store_keys:
+                users.setdefault(key, {}).setdefault(sweep.name, []).append(row.trial)
     return users
 
 
@@ -79,9 +80,10 @@ def needed_stages(
         best = {trial.trial for trial in sweep.records.ranked()[:_NUM_BEST]}
         for row in sweep.records.stages:
             if sweep.living_since is not None:
-                by_key[row.key] = _runs(sweep)
+                by_key.update(dict.fromkeys(row.store_keys, _runs(sweep)))
             elif row.trial in best:
-                by_key.setdefault(row.key, f"best trials of {sweep.name}")
+                for key in row.store_keys:
+                    by_key.setdefault(key, f"best trials of {sweep.name}")
     by_recipe = {
         stage.summary.recipe: by_key[stage.key] for stage in stored if stage.summary and stage.key in by_key
     }

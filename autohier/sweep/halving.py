@@ -47,12 +47,12 @@ class Ladder:
 
 def open_ladder(space: Space, *, stopping: bool) -> Ladder:
     """The rungs that the training recipe of a space makes; without stopping, only what is measured anyway."""
-    factor, epochs = space.search.reduction_factor, space.pass_2.epochs
+    factor, epochs = space.search.reduction_factor, space.num_folds * space.pass_2.epochs
     rungs: list[int] = []
     while stopping and (rung := round(epochs / factor ** (len(rungs) + 1))) >= _FEWEST_EPOCHS:
         rungs.append(rung)
     rungs.reverse()
-    to_pass_2 = [*rungs, epochs, epochs + space.pruning.epochs]
+    to_pass_2 = [*rungs, epochs, epochs + space.num_folds * space.pruning.epochs]
     from_pass_2 = range(1, space.search.max_passes + 1)
     shares = [here / further for costs in (to_pass_2, from_pass_2) for here, further in pairwise(costs)]
     num_judged = len(rungs) + space.search.max_passes

@@ -61,7 +61,7 @@ def find_clips(space: Space, data: Path) -> SweepClips:
     dataset = plain_name(space.dataset)
     published = dataset in PROTOCOLS and published_split_sizes(
         find_protocol(dataset, PROTOCOLS[dataset], protocol.name),
-        validation=protocol.validation,
+        validation="paper" if protocol.validation == "paper" else "clean",
         held_out=protocol.held_out or (),
     )
     if not published:
@@ -69,6 +69,10 @@ def find_clips(space: Space, data: Path) -> SweepClips:
             f"{space.dataset} must be prepared, as its number of clips is not published",
             remedy=f"run '{prepare_command(folder)}'",
         )
+    if space.num_folds > 1:
+        num_training = published.train + published.validation
+        num_held_out = round(num_training / space.num_folds)
+        published = SplitSizes(num_training - num_held_out, num_held_out, published.test)
     return SweepClips(published, "the published numbers")
 
 

@@ -98,18 +98,19 @@ class _Recipe:
         return self.epochs * self.epoch_s + self.closing_s
 
 
-def _recipes(space: Space, costs: EpochCosts) -> dict[StageKind, _Recipe]:
+def _recipes(space: Space, costs: EpochCosts, *, num_folds: int) -> dict[StageKind, _Recipe]:
+    closing_s = num_folds * costs.closing_s
     return {
-        "pass-1": _Recipe(space.pass_1.epochs, costs.pass_1_s, costs.closing_s),
-        "pass-2": _Recipe(space.pass_2.epochs, costs.pass_2_s, costs.closing_s),
-        "prune": _Recipe(space.pruning.epochs, costs.pruning_s, costs.closing_s),
+        "pass-1": _Recipe(num_folds * space.pass_1.epochs, costs.pass_1_s, closing_s),
+        "pass-2": _Recipe(num_folds * space.pass_2.epochs, costs.pass_2_s, closing_s),
+        "prune": _Recipe(num_folds * space.pruning.epochs, costs.pruning_s, closing_s),
     }
 
 
 class _Simulation:
     def __init__(self, plan: SweepPlan, stand_in: StandIn, costs: EpochCosts) -> None:
         self._plan, self._stand_in, self._costs = plan, stand_in, costs
-        self._recipes = _recipes(plan.space, costs)
+        self._recipes = _recipes(plan.space, costs, num_folds=plan.space.num_folds)
         self._study = SweepStudy(plan, InMemoryStorage())
         self._halving = Halving(self._study.ladder, {})
         self._rule = StopRule(ties=plan.space.pruning.ties)
@@ -221,6 +222,7 @@ class _Simulation:
             "prune": sum(self._passes_alone),
         }
         winner = self._winner_stages()
+        refit = _recipes(self._plan.space, self._costs, num_folds=1)
         return Expectation(
             epochs=sum(epochs.values()),
             epochs_alone=_epochs(recipes, alone),
@@ -236,19 +238,23 @@ class _Simulation:
             num_stopped=self._num_stopped,
             best=self._best[0],
             winner_stages=sum(winner.values()),
-            winner_epochs=_epochs(recipes, winner),
-            winner_s=_seconds(recipes, winner) + self._num_readings() * self._costs.reading_s,
+            winner_epochs=_epochs(refit, winner),
+            winner_s=_seconds(refit, winner) + self._num_readings() * self._costs.reading_s,
             asks_s=tuple(self._asks_s),
         )
 
     def _winner_stages(self) -> Mapping[StageKind, int]:
         """What its refit trains; see core.trial.refit."""
-        is_refit = self._plan.space.protocol.validation == "clean"
+        is_refit = self._plan.space.protocol.validation != "paper"
         return {"pass-1": 1, "pass-2": 1, "prune": self._best[1]} if is_refit else {}
 
     def _num_readings(self) -> int:
-        """Networks that read the test split: pass 1, pass 2 and a pruned winner, again where it is refit."""
-        return (2 + bool(self._best[1])) * (2 if self._winner_stages() else 1)
+        """Networks that read the test split: pass 1, pass 2 and a pruned winner, again where it is refit.
+
+        With folds the refit ones alone.
+        """
+        space = self._plan.space
+        return (2 + bool(self._best[1])) * (2 if self._winner_stages() and space.num_folds == 1 else 1)
 
 
 def _epochs(recipes: Mapping[StageKind, _Recipe], stages: Mapping[StageKind, int]) -> int:

@@ -14,6 +14,7 @@ from autohier.data.protocols import PROTOCOLS, Protocol, find_protocol
 from autohier.data.splits import (
     SplitSizes,
     check_split_sizes,
+    deal_folds,
     default_held_out,
     published_split_sizes,
     split_clips,
@@ -217,3 +218,17 @@ def test_what_no_complete_copy_can_hold_out_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=reason):
         published_split_sizes(rule("ntu60", protocol), validation="clean", held_out=held_out)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=40), st.integers(2, 6))
+def test_folds_hold_out_everybody_who_trains_once(subjects: list[int], num_folds: int) -> None:
+    cross_subject = rule("demo", "cross-subject")  # 1, 3, 5, 7 and 9 train
+    trains = sorted({subject for subject in subjects if subject in cross_subject.train})
+    if len(trains) < num_folds:
+        with pytest.raises(InputError, match=f"num_folds must not be above .* {len(trains)} under"):
+            deal_folds(table(subjects), cross_subject, num_folds)
+        return
+    folds = deal_folds(table(subjects), cross_subject, num_folds)
+    assert sorted(subject for fold in folds for subject in fold) == trains
+    assert len(folds) == num_folds
+    assert max(map(len, folds)) - min(map(len, folds)) <= 1

@@ -13,11 +13,13 @@ from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
-from autohier.data.splits import default_held_out
+from autohier.data.protocols import Protocol
+from autohier.data.splits import deal_folds, default_held_out
 from autohier.data.store.paths import plain_name
-from autohier.data.store.reader import ClipStore
+from autohier.data.store.reader import ClipStore, ClipTable
 from autohier.digest import digest_file
 from autohier.errors import InputError
+from autohier.settings.parts import ProtocolSettings
 from autohier.settings.space import Setting
 
 
@@ -27,7 +29,10 @@ class OpenTrial:
 
     setting: Setting
     basis: Basis
+    """What its stages stand on; of the first fold where there are folds."""
     context: StageContext
+    fold_bases: tuple[Basis, ...] = ()
+    """What the stages of each fold stand on; none where the trial has no folds."""
 
     @property
     def feed(self) -> Feed:
@@ -51,12 +56,18 @@ class OpenTrial:
         levels = self.context.clips.manifest.levels
         return {level.num_superclasses: level.assignment for level in reversed(levels)}
 
+    def folds(self, reporter: Reporter) -> list[OpenTrial]:
+        """A trial for every fold, that tells this reporter."""
+        context = replace(self.context, reporter=reporter)
+        return [replace(self, basis=basis, context=context, fold_bases=()) for basis in self.fold_bases]
+
     def with_all_training_clips(self) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
 
         Its validation clips are seen in training, so what it measures on them says nothing.
         """
-        return replace(self, basis=self.basis.model_copy(update={"all_training_clips": True}))
+        everything = self.basis.model_copy(update={"all_training_clips": True})
+        return replace(self, basis=everything, fold_bases=())
 
 
 def open_trial(
@@ -111,10 +122,10 @@ def open_trial(
         num_threads=num_threads,
     )
     rule = clips.manifest.protocol(setting.protocol.name)
-    held_out = setting.protocol.held_out or default_held_out(clips.clips, rule)
+    protocols = _protocols(setting.protocol, clips.clips, rule)
     basis = Basis(
         data=clips.fingerprint,
-        protocol=setting.protocol.model_copy(update={"held_out": held_out}),
+        protocol=protocols[0],
         clips=setting.clips,
         network=NetworkInputs(
             name=setting.recognizer.name,
@@ -127,4 +138,14 @@ def open_trial(
     )
     context = StageContext(stages, clips, opened, reporter, num_threads, weights_path, leases)
     context.feed(basis, setting.optimisation.batch_size)  # an impossible split is told of now
-    return OpenTrial(setting, basis, context)
+    folds = tuple(basis.model_copy(update={"protocol": protocol}) for protocol in protocols)
+    return OpenTrial(setting, basis, context, folds if setting.protocol.validation == "folds" else ())
+
+
+def _protocols(protocol: ProtocolSettings, clips: ClipTable, rule: Protocol) -> list[ProtocolSettings]:
+    """The split of a trial, or of each of its folds."""
+    if protocol.validation == "folds":
+        return [protocol.holding_out(values) for values in deal_folds(clips, rule, protocol.num_folds)]
+    if protocol.validation == "paper":
+        return [ProtocolSettings(name=protocol.name, validation="paper")]
+    return [protocol.holding_out(protocol.held_out or default_held_out(clips, rule))]

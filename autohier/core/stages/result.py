@@ -45,6 +45,15 @@ class StageResult:
         """Validation accuracy in the original classes."""
         return self.stack_accuracies[-1]
 
+    def fold(self, index: int) -> StageResult:  # noqa: ARG002
+        """The same of one fold; of a trial without folds itself."""
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its names in the stage store."""
+        return (self.key,)
+
     @property
     def epochs_spared(self) -> int:
         """Epochs that whoever asked for the stage did not train."""

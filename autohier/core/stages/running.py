@@ -70,7 +70,7 @@ class StageContext:
         split = split_clips(
             self.clips.clips,
             self.clips.manifest.protocol(basis.protocol.name),
-            validation=basis.protocol.validation,
+            validation="paper" if basis.protocol.validation == "paper" else "clean",
             held_out=basis.protocol.held_out or (),
             seed=basis.seed,
         )

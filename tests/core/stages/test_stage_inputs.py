@@ -69,6 +69,7 @@ FROM_PRUNE_1 = {
 }
 NOWHERE = {
     "pruning.ties": "pruning.ties=hold",
+    "protocol.num_folds": "protocol.num_folds=3",
     "choice.passes": "choice.passes=1",
     "numerics.precision": "numerics.precision=bf16",  # the CPU computes in float32 all the same
     "numerics.compile": "numerics.compile=true",  # and compiles nothing
