@@ -56,7 +56,10 @@ def test_a_fold_s_stages_are_those_of_a_clean_trial(
 def test_every_training_clip_is_measured_once(outcome: TrialOutcome) -> None:
     for stage in folds_of(outcome):
         assert int(stage.confusion_KK.sum()) == 4 * CLIPS_PER_SUBJECT
-        assert stage.confusion_KK.tolist() == sum(fold.confusion_KK for fold in stage.folds).tolist()
+        assert (
+            stage.confusion_KK.tolist()
+            == np.sum([fold.confusion_KK for fold in stage.folds], axis=0).tolist()
+        )
         assert stage.accuracy == pytest.approx(np.mean([fold.accuracy for fold in stage.folds]))
         assert stage.cost.parameters == max(fold.cost.parameters for fold in stage.folds)
         assert stage.keys == tuple(fold.key for fold in stage.folds)
