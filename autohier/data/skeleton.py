@@ -31,13 +31,6 @@ class JointLayout:
         """V of the arrays in this layout."""
         return len(self.joint_names)
 
-    @property
-    def mirrored(self) -> tuple[int, ...]:
-        """For each joint the one that stands in its place in a mirror: left and right change places."""
-        sides = {"left": "right", "right": "left"}
-        names = (" ".join(sides.get(word, word) for word in name.split()) for name in self.joint_names)
-        return tuple(self.joint_names.index(name) for name in names)
-
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:

@@ -15,6 +15,7 @@ from autohier.data.preprocessing.keypoints import (
     random_boxes,
     random_crop_mirror,
 )
+from autohier.data.preprocessing.skeletons import mirrored_joints
 from autohier.data.skeleton import COCO_17, LAYOUTS
 
 NAN = math.nan
@@ -122,7 +123,7 @@ def test_random_boxes_lie_anywhere():
 
 
 def test_a_box_that_nothing_fits_into_is_taken_whole():
-    assert (shares_of(8, area=(1.0, 1.0), aspect=(2.0, 3.0)) == torch.tensor([0.0, 0.0, 1.0, 1.0])).all()
+    assert (shares_of(8, min_area=1.0, aspect=(2.0, 3.0)) == torch.tensor([0.0, 0.0, 1.0, 1.0])).all()
 
 
 def test_random_boxes_are_shares_of_their_own_box():
@@ -141,9 +142,9 @@ def test_random_boxes_are_shares_of_their_own_box():
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_mirror_changes_left_and_right_alone(layout):
-    names = layout.joint_names
-    for joint, other in enumerate(layout.mirrored):
-        assert layout.mirrored[other] == joint
+    names, others = layout.joint_names, mirrored_joints(layout).tolist()
+    for joint, other in enumerate(others):
+        assert others[other] == joint
         left, right = sorted((names[joint], names[other]))
         assert joint == other or left.replace("left ", "right ", 1) == right
         assert (joint == other) == (not names[joint].startswith(("left ", "right ")))
@@ -180,7 +181,7 @@ def test_mirrored_twice_is_as_before():
     assert all(torch.equal(*pair) for pair in zip(clips, twice, strict=True))
 
 
-def augmented(*, flip, seed=0, num_clips=300):
+def augmented(*, flip, seed=0, num_clips=300, **options):
     keypoints = torch.full((num_clips, 1, 1, 17, 2), NAN)
     keypoints[..., 5, :] = torch.tensor([110.0, 120.0])
     keypoints[..., 6, :] = torch.tensor([160.0, 180.0])
@@ -189,7 +190,15 @@ def augmented(*, flip, seed=0, num_clips=300):
     boxes = torch.tensor([[100.0, 100.0, 200.0, 200.0]]).repeat(num_clips, 1)
     generator = torch.Generator().manual_seed(seed)
     return random_crop_mirror(
-        keypoints, scores, boxes, layout=COCO_17, width=56, height=48, flip=flip, generator=generator
+        keypoints,
+        scores,
+        boxes,
+        layout=COCO_17,
+        width=56,
+        height=48,
+        flip=flip,
+        generator=generator,
+        **options,
     )
 
 
@@ -214,6 +223,14 @@ def test_training_crops_and_mirrors_half_of_the_clips():
         assert mirrored[0][clip, 0, 0, 6].tolist() == pytest.approx(places[1], abs=1e-3)
     # 150 of 300, give or take five standard deviations of 8.7.
     assert 106 < num_mirrored < 194
+
+
+def test_parts_are_as_large_as_asked_for():
+    # Parts of nearly all of the box: nothing is cut or stretched by more than that.
+    keypoints, _ = augmented(flip=False, min_area=0.999)
+    whole = torch.tensor([0.1 * 56, 0.2 * 48])
+    # Where nothing near a square is drawn in ten attempts the box is taken whole.
+    assert (keypoints[:, 0, 0, 5] - whole).abs().max() < 0.1
 
 
 def test_what_is_absent_stays_absent():

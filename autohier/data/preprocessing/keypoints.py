@@ -18,6 +18,7 @@ import math
 import torch
 from torch import Tensor
 
+from autohier.data.preprocessing.skeletons import mirrored_joints
 from autohier.data.skeleton import JointLayout
 
 _ATTEMPTS = 10
@@ -68,7 +69,7 @@ def random_boxes(
     boxes_B4: Tensor,
     *,
     generator: torch.Generator,
-    area: tuple[float, float] = (0.56, 1.0),
+    min_area: float = 0.56,
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
     """A random rectangle within each box (Inception's random resized crop, as PYSKL sets it).
@@ -79,18 +80,16 @@ def random_boxes(
     Args:
         boxes_B4: on any device.
         generator: of the CPU, so that every device draws the same.
-        area: least and greatest share of the box.
+        min_area: least share of the box; the greatest is all of it.
         aspect: least and greatest width over height, in widths and heights of the box.
 
     Returns:
         float32 [B, 4].
     """
     num_clips = len(boxes_B4)
-    share_BA = area[0] + (area[1] - area[0]) * torch.rand(num_clips, _ATTEMPTS, generator=generator)
-    log_low, log_high = math.log(aspect[0]), math.log(aspect[1])
-    ratio_BA = torch.exp(
-        log_low + (log_high - log_low) * torch.rand(num_clips, _ATTEMPTS, generator=generator)
-    )
+    draws_2BA = torch.rand(2, num_clips, _ATTEMPTS, generator=generator)
+    share_BA = min_area + (1 - min_area) * draws_2BA[0]
+    ratio_BA = aspect[0] * (aspect[1] / aspect[0]) ** draws_2BA[1]
     sides_BA2 = torch.stack([share_BA * ratio_BA, share_BA / ratio_BA], dim=-1).sqrt()
     sides_BA2 = torch.cat([sides_BA2, torch.ones(num_clips, 1, 2)], dim=1)
     first_fit_B = (sides_BA2 <= 1).all(dim=-1).int().argmax(dim=1)
@@ -126,7 +125,7 @@ def mirror(
         layout: of the joints.
         width: of the map.
     """
-    joints = list(layout.mirrored)
+    joints = torch.from_numpy(mirrored_joints(layout)).to(keypoints_BMTV2.device)
     columns, rows = keypoints_BMTV2[..., joints, :].unbind(dim=-1)
     other_BMTV2 = torch.stack([width - columns, rows], dim=-1)
     mask_B111 = mirrored_B[:, None, None, None]
@@ -146,6 +145,7 @@ def random_crop_mirror(
     height: int,
     flip: bool,
     generator: torch.Generator,
+    min_area: float = 0.56,
 ) -> tuple[Tensor, Tensor]:
     """Map keypoints into a random part of their clip's box, and mirror half of the clips.
 
@@ -158,11 +158,12 @@ def random_crop_mirror(
         height: of the heatmaps.
         flip: whether to mirror; wrong where classes have a side. It changes no other draw.
         generator: of the CPU, so that every device draws the same.
+        min_area: the part's least share of the box.
 
     Returns:
         Keypoints in pixels of the heatmaps, NaN where absent, and scores, for `heatmaps`.
     """
-    parts_B4 = random_boxes(boxes_B4, generator=generator)
+    parts_B4 = random_boxes(boxes_B4, generator=generator, min_area=min_area)
     mirrored_B = (torch.rand(len(boxes_B4), generator=generator) < 0.5).to(boxes_B4.device)
     mapped_BMTV2 = map_into_boxes(keypoints_BMTV2, parts_B4, width=width, height=height)
     if not flip:

@@ -1,8 +1,9 @@
 """Frame sampling: one frame from each of T equal segments of a clip.
 
-Two rules. HAC section 4.1: the offset of the first frame is random in the first segment and the same in all
-others. PoseConv3D section 3.2 (uniform sampling, as in PYSKL): every segment has an offset of its own, and
-short clips have rules of their own. Positions count the frames that the store kept.
+HAC section 4.1: the offset of the first frame is random in the first segment and the same in all others
+(`segment_positions`). PoseConv3D section 3.2, uniform sampling: every segment has an offset of its own,
+plainly (`uniform_positions`) or by PYSKL's rules, which repeat no frame of a clip that has enough
+(`draw_positions`, `take_positions`). Positions count the frames that the store kept.
 
 Shape letters: B clips, T segments.
 """
