@@ -60,6 +60,10 @@ def test_absent_joints_widen_no_box(absent):
     assert box_of((100.0, 100.0), absent, (180.0, 140.0)) == [90.0, 70.0, 190.0, 170.0]
 
 
+def test_a_joint_on_the_edge_of_the_image_is_there():
+    assert box_of((0.0, 100.0), (80.0, 140.0)) == [-10.0, 70.0, 90.0, 170.0]
+
+
 @pytest.mark.parametrize("score", [0.0, NAN])
 def test_joints_without_a_score_widen_no_box(score):
     keypoints, scores = clip_of((100.0, 100.0), (500.0, 400.0), (180.0, 140.0))
