@@ -15,12 +15,16 @@ from autohier.errors import InputError
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.inflated_resnet import DEPTHS, InflatedResNet
 from autohier.models.inflation import load_2d_weights
+from autohier.models.pose_conv3d import SHALLOW_NUM_BLOCKS, SMALL_BASE_CHANNELS, PoseSlowOnly
 from autohier.models.recognizer import Recognizer
 from autohier.models.st_gcn import StGcn, Variant
 
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
     **{f"inflated-resnet{depth}": partial(InflatedResNet, depth) for depth in DEPTHS},
     **{variant: partial(StGcn, variant) for variant in get_args(Variant)},
+    "pose-slowonly": PoseSlowOnly,
+    "pose-slowonly-small": partial(PoseSlowOnly, base_channels=SMALL_BASE_CHANNELS),
+    "pose-slowonly-shallow": partial(PoseSlowOnly, num_blocks=SHALLOW_NUM_BLOCKS),
 }
 """What builds each recognizer; a new one is one line here."""
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from autohier.errors import InputError
 from autohier.models.graph import directed_partitions, find_layout, spatial_partitions
 from autohier.models.graph_convolution import GraphConvolution
-from autohier.models.inflated_resnet import scaled_channels
 from autohier.models.recognizer import PrunableFilters, Recognizer
+from autohier.models.residual import scaled_channels
 
 Variant = Literal["st-gcn", "st-gcn++"]
 

@@ -1,11 +1,19 @@
-"""Segment sampling: HAC's one shared offset, whatever the number of frames."""
+"""Segment sampling: HAC's one shared offset and PoseConv3D's many, whatever the number of frames."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.data.preprocessing.sampling import segment_positions, set_offset
+from autohier.data.preprocessing.sampling import (
+    draw_positions,
+    segment_positions,
+    set_offset,
+    take_positions,
+)
+from autohier.errors import InputError
 
 offsets = st.floats(0, 1, exclude_max=True)
 exact_offsets = st.integers(0, 2**20 - 1).map(lambda part: part / 2**20)
@@ -67,3 +75,128 @@ def test_sets_together_see_every_frame(num_segments, length):
 def test_sets_lie_in_the_middles_of_equal_parts():
     assert [set_offset(index, 5) for index in range(5)] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
     assert set_offset(0, 1) == 0.5
+
+
+num_frames_of_clips = st.lists(st.integers(1, 200), min_size=1, max_size=8)
+
+
+def slow_uniform(num_kept, num_segments, draws, start):
+    """PYSKL's rule for one clip, step by step, from T + 1 draws in [0, 1)."""
+    if num_kept < num_segments:
+        return [(start + step) % num_kept for step in range(num_segments)]
+    if num_kept < 2 * num_segments:
+        lowest_first = sorted(range(num_segments + 1), key=lambda place: draws[place])
+        left_out = set(lowest_first[: num_kept - num_segments])
+        positions, position = [], 0
+        for place in range(num_segments):
+            position += place in left_out
+            positions.append(position)
+            position += 1
+        return positions
+    positions = []
+    for segment in range(num_segments):
+        first, behind = segment * num_kept // num_segments, (segment + 1) * num_kept // num_segments
+        positions.append(first + int(draws[segment] * (behind - first)))
+    return positions
+
+
+@given(num_frames_of_clips, st.integers(1, 64), st.integers(0, 2**32))
+def test_drawn_positions_are_those_of_the_slow_rule(num_kept, num_segments, seed):
+    positions = draw_positions(np.array(num_kept), num_segments, np.random.default_rng(seed))
+    draws = np.random.default_rng(seed).random((len(num_kept), num_segments + 1)).tolist()
+    assert positions.dtype == np.int64
+    assert positions.tolist() == [
+        slow_uniform(each, num_segments, row, int(row[0] * each))
+        for each, row in zip(num_kept, draws, strict=True)
+    ]
+
+
+@given(num_frames_of_clips, st.integers(1, 64), st.integers(0, 2**32))
+def test_drawn_positions_ascend_and_cover_the_clip(num_kept, num_segments, seed):
+    positions = draw_positions(np.array(num_kept), num_segments, np.random.default_rng(seed))
+    for each, row in zip(num_kept, positions.tolist(), strict=True):
+        assert 0 <= min(row) <= max(row) < each
+        steps = set(np.diff(row).tolist())
+        if each < num_segments:
+            # Every frame, as often as the others or once more, in a row that begins again.
+            counts = np.bincount(row, minlength=each)
+            assert counts.max() - counts.min() <= 1
+            assert steps <= {1, 1 - each}
+        elif each < 2 * num_segments:
+            # No two neighbours are left out, at the ends neither.
+            assert steps <= {1, 2}
+            assert row[0] <= 1
+            assert row[-1] >= each - 2
+        else:
+            segments = [(position * num_segments + num_segments - 1) // each for position in row]
+            assert segments == list(range(num_segments))
+
+
+def test_all_choices_are_equally_likely():
+    random = np.random.default_rng(0)
+    # Four of six frames: two of five places leave a frame out, which can be done in ten ways.
+    rows = Counter(map(tuple, draw_positions(np.full(20_000, 6), 4, random).tolist()))
+    assert len(rows) == 10
+    # 2000 each, give or take five standard deviations of 42.4.
+    assert all(abs(count - 2000) < 212 for count in rows.values())
+    # Segments of two and three frames.
+    rows = Counter(map(tuple, draw_positions(np.full(18_000, 5), 2, random).tolist()))
+    assert set(rows) == {(first, second) for first in (0, 1) for second in (2, 3, 4)}
+    assert all(abs(count - 3000) < 250 for count in rows.values())
+    # Three frames in a row, from any of the two.
+    rows = Counter(map(tuple, draw_positions(np.full(10_000, 2), 3, random).tolist()))
+    assert set(rows) == {(0, 1, 0), (1, 0, 1)}
+    assert abs(rows[0, 1, 0] - 5000) < 250
+
+
+def test_as_many_frames_as_segments_are_taken_as_they_are():
+    assert draw_positions(np.array([7]), 7, np.random.default_rng(1)).tolist() == [list(range(7))]
+
+
+def test_a_clip_takes_the_same_draws_whatever_the_others_lengths():
+    one = draw_positions(np.array([3, 40, 90]), 16, np.random.default_rng(5))
+    other = draw_positions(np.array([70, 20, 90]), 16, np.random.default_rng(5))
+    assert (one[2] == other[2]).all()
+
+
+@given(num_frames_of_clips, st.integers(1, 64), st.integers(0, 20))
+def test_a_uniform_set_follows_from_its_index_and_the_clip_alone(num_kept, num_segments, set_index):
+    together = take_positions(np.array(num_kept), num_segments, set_index, num_sets=10)
+    for each, row in zip(num_kept, together, strict=True):
+        assert (take_positions(np.array([each]), num_segments, set_index, num_sets=10)[0] == row).all()
+
+
+@given(num_frames_of_clips, st.integers(1, 64), st.integers(0, 9))
+def test_a_uniform_set_keeps_to_the_slow_rule(num_kept, num_segments, set_index):
+    draws = np.random.default_rng(set_index).random(num_segments + 1).tolist()
+    expected = [
+        slow_uniform(each, num_segments, draws, set_index if each < 10 else set_index * each // 10)
+        for each in num_kept
+    ]
+    assert take_positions(np.array(num_kept), num_segments, set_index, num_sets=10).tolist() == expected
+
+
+def test_uniform_sets_differ():
+    sets = [tuple(take_positions(np.array([100]), 16, index, num_sets=10)[0].tolist()) for index in range(10)]
+    assert len(set(sets)) == 10
+
+
+def test_uniform_sets_of_short_clips_begin_at_equal_distances():
+    starts = [take_positions(np.array([20, 4]), 32, index, num_sets=10)[:, 0].tolist() for index in range(10)]
+    assert starts == [[2 * index, index % 4] for index in range(10)]
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        lambda num_kept: draw_positions(num_kept, 4, np.random.default_rng(0)),
+        lambda num_kept: take_positions(num_kept, 4, 0, 1),
+    ],
+)
+def test_a_clip_without_frames_cannot_be_sampled(sample):
+    with pytest.raises(InputError, match="a clip must have a frame to be sampled, but got 0 frames"):
+        sample(np.array([5, 0, 9]))
+
+
+def test_no_clips_have_no_positions():
+    assert draw_positions(np.array([], dtype=np.int64), 4, np.random.default_rng(0)).shape == (0, 4)

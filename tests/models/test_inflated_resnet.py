@@ -4,32 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
-from autohier.models import build_recognizer
-from autohier.models.inflated_resnet import InflatedResNet, scaled_channels
-
-
-def on_meta(name, **options):
-    """A full-size network that holds no memory."""
-    with torch.device("meta"):
-        return build_recognizer(name, num_classes=options.pop("num_classes", 60), **options)
-
-
-def millions(network):
-    return round(sum(parameter.numel() for parameter in network.parameters()) / 1e6, 3)
-
-
-def multiply_adds(network, shape):
-    """Outputs of every convolution and linear layer times the weights each is made from."""
-    counted = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv3d | nn.Linear):
-            module.register_forward_hook(
-                lambda layer, _, out: counted.append(out.numel() * layer.weight[0].numel())
-            )
-    network(torch.empty(shape, device="meta"))
-    return sum(counted)
+from autohier.models.inflated_resnet import InflatedResNet
+from autohier.models.residual import scaled_channels
+from network_counts import millions, multiply_adds, on_meta
 
 
 @pytest.mark.parametrize(
