@@ -56,6 +56,8 @@ class PoseSlowOnlySettings(_Recognizer):
     reads: ClassVar[str] = "heatmaps"
     name: str
     """pose-slowonly, pose-slowonly-small or pose-slowonly-shallow."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """See the inflated ResNet's."""
     weights: ClassVar[None] = None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from autohier.data.forms.form import ClipForm
 from autohier.data.forms.frames import FrameForm, FrameStore
+from autohier.data.forms.heatmaps import HeatmapForm, num_maps
 from autohier.data.forms.skeletons import SkeletonForm, SkeletonStore
 from autohier.data.skeleton import LAYOUTS
 from autohier.errors import InputError
@@ -32,11 +33,7 @@ class Clips(FrameStore, SkeletonStore, Protocol):
 
 
 def open_form(clips: ClipSettings, store: Clips, contents: Contents) -> ClipForm:
-    """A store's clips as the settings have them read.
-
-    Raises:
-        InputError: where the store does not hold what is to be read.
-    """
+    """A store's clips as the settings have them read."""
     if isinstance(clips, FrameClips):
         return FrameForm(
             store,
@@ -60,7 +57,16 @@ def open_form(clips: ClipSettings, store: Clips, contents: Contents) -> ClipForm
             flip=clips.flip,
             planar=_is_planar(store),
         )
-    raise InputError("clips.form must be frames or skeletons", got=clips.form)
+    return HeatmapForm(
+        store,
+        layout=LAYOUTS[contents.joint_layout],
+        maps=clips.maps,
+        num_frames=clips.num_frames,
+        num_persons=clips.num_persons,
+        size_px=clips.size_px,
+        min_area=clips.min_area,
+        flip=clips.flip,
+    )
 
 
 def _is_planar(store: Clips) -> bool:
@@ -88,4 +94,6 @@ def network_options(
                 remedy="choose another clips.modality",
             )
         return {**recognizer.options(), "in_channels": contents.channels}
-    return {**recognizer.options(), "layout": contents.joint_layout}
+    if isinstance(clips, SkeletonClips):
+        return {**recognizer.options(), "layout": contents.joint_layout}
+    return {**recognizer.options(), "in_channels": num_maps(LAYOUTS[contents.joint_layout], clips.maps)}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from autohier.data.forms.frames import Labelled
-from autohier.data.preprocessing.sampling import uniform_positions
+from autohier.data.preprocessing.sampling import draw_positions, take_positions
 from autohier.data.preprocessing.skeletons import (
     Stream,
     derive_stream,
@@ -68,16 +68,13 @@ class SkeletonForm:
 
     def draw(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
         """float32 [M, T, V, C], of a random frame of every part."""
-        return self._read(row, random.random(self.num_frames))
+        num_frames = self.store.skeleton(row).num_frames
+        return self._read(row, draw_positions(np.array([max(num_frames, 1)]), self.num_frames, random)[0])
 
     def take(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
-        """float32 [M, T, V, C], of one random frame of every part, the same ones of every clip of a length.
-
-        The random numbers follow from the set alone; a single set takes the middle of every part.
-        """
-        if num_sets == 1:
-            return self._read(row, np.full(self.num_frames, 0.5))
-        return self._read(row, np.random.default_rng(set_index).random(self.num_frames))
+        """float32 [M, T, V, C], of the set's frames."""
+        num_kept_B = np.array([max(self.store.skeleton(row).num_frames, 1)])
+        return self._read(row, take_positions(num_kept_B, self.num_frames, set_index, num_sets)[0])
 
     def augment(self, clips: Tensor, generator: Generator) -> Tensor:
         """Turned, stretched and mirrored, and without some joints; float32 [B, M, T, V, C]."""
@@ -98,7 +95,7 @@ class SkeletonForm:
         """As it was read: float32 [B, M, T, V, C]."""
         return clips
 
-    def _read(self, row: int, within_T: NDArray[np.float64]) -> NDArray[np.float32]:
+    def _read(self, row: int, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
         skeleton = self.store.skeleton(row)
         if not skeleton.num_persons or not skeleton.num_frames:
             return np.zeros(self.clip_shape, dtype=np.float32)
@@ -107,7 +104,7 @@ class SkeletonForm:
         else:
             joints_MTVC = joints_in_space(skeleton, self.layout, self.num_persons)
         values_MTVC = derive_stream(joints_MTVC, self.layout, self.stream, planar=self.planar)
-        return values_MTVC[:, uniform_positions(skeleton.num_frames, within_T)]
+        return values_MTVC[:, positions_T]
 
     def _random_maps(self, num_clips: int, generator: Generator) -> Tensor:
         """A random rotation and stretching of each clip, [B, C, C]; in the image about its middle alone."""

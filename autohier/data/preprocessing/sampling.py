@@ -37,23 +37,6 @@ def set_offset(set_index: int, num_sets: int) -> float:
     return (set_index + 0.5) / num_sets
 
 
-def uniform_positions(num_kept: int, within_T: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions of one frame in each of T equal parts of a clip, each where its own number says.
-
-    Args:
-        num_kept: frames to choose from, at least 1.
-        within_T: where in its part each frame lies, in [0, 1); where there are more parts than frames,
-            frames repeat.
-
-    Returns:
-        int64 [T], never descending, in 0..num_kept-1.
-    """
-    positions: NDArray[np.int64] = ((np.arange(len(within_T)) + within_T) * num_kept / len(within_T)).astype(
-        np.int64
-    )
-    return positions.clip(0, num_kept - 1)
-
-
 def draw_positions(
     num_kept_B: NDArray[np.int64], num_segments: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
