@@ -84,10 +84,6 @@ def read_annotations(entries: object) -> dict[str, Annotation]:
     return found
 
 
-def _plain(value: object) -> object:
-    return value.values if isinstance(value, PickledArray) else value
-
-
 def _substitute(number: int, own_ids: set[object]) -> str:
     name = f"annotation {number}"
     while name in own_ids:
