@@ -17,8 +17,8 @@ from typing import Literal
 
 from autohier.data.datasets.reader import DatasetReader
 from autohier.data.disk_room import check_room
+from autohier.data.preparation_inputs import is_finished
 from autohier.data.preparation_pool import prepare_shards
-from autohier.data.preparation_steps import is_finished
 from autohier.data.store.manifest import Receipt, StoreOptions
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.writer import claim_folder, finish_store
