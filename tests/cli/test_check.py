@@ -151,6 +151,18 @@ def test_a_sound_source_ends_with_0_and_changes_nothing(autohier: Autohier, tmp_
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_clips_that_neither_train_nor_test_are_counted(autohier: Autohier, tmp_path: Path) -> None:
+    write_custom(tmp_path, 1, 2, 3, 4)
+    table = tmp_path / "clips.csv"
+    *rows, third, fourth = table.read_text().splitlines()
+    # Where clips test, those to validate on are held-out training clips.
+    rows += [third.replace(",train,", ",val,"), fourth.replace(",test,", ",,")]
+    table.write_text("\n".join(rows))
+    ended = autohier("check", "custom", "--source", tmp_path, "--workers", 1)
+    assert (ended.code, ended.err) == (0, "")
+    assert "\nsplit: 1 train / 1 test clips, as published, 2 clips do neither\n" in ended.out
+
+
 def test_what_is_only_odd_is_a_warning(autohier: Autohier, tmp_path: Path) -> None:
     write_custom(tmp_path, 7, 7, 8)
     shutil.copyfile(tmp_path / "videos/jump/0.mp4", tmp_path / "videos/jump/2.mp4")

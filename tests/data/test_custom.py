@@ -177,8 +177,8 @@ def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
             r"split in clips\.csv must say train, .*, but got train",
         ),
         (
-            "path,label,split\na,x,fold1\nb,x,fold2\n",
-            r"must say train, and test or val, but got fold1, fold2",
+            "path,label,split\na,x,train\nb,x,Trian\n",
+            r"line 3: split must be train, val or test, but got 'Trian': did you mean train\? Leave it empty",
         ),
     ],
 )

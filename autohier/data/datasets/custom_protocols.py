@@ -51,7 +51,7 @@ def divide(
         InputError: where the split column does not say both what trains and what tests.
     """
     if any(clip.split for clip in clips):
-        return _divide_as_told([clip.split.lower() for clip in clips])
+        return _divide_as_told([clip.split for clip in clips])
     distinct = sorted(set(subjects))
     if clips[0].subject and len(distinct) > 1:
         rule = Protocol("cross-subject", "subject", tuple(distinct[::2]), tuple(distinct[1::2]))
