@@ -96,8 +96,8 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     )
     for level in clips.manifest.levels:
         typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
-    split = trial.feed.split
+    split, protocol = trial.feed.split, trial.basis.protocol
+    whose = f"held out {list(protocol.held_out or ())}" if protocol.validation == "clean" else "they test too"
     typer.echo(
-        f"clips: {len(split.train)} train, {len(split.validation)} validate "
-        f"(held out {list(trial.basis.protocol.held_out or ())}), {len(split.test)} test"
+        f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), {len(split.test)} test"
     )
