@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autohier.cli.options import DEFAULT_OUT, OutFolder, SweepName
+
+if TYPE_CHECKING:
+    from autohier.settings.sweep import SweepPlan
 
 
 def status(
@@ -16,7 +20,6 @@ def status(
 ) -> None:
     """Print a sweep's state, leaderboard, best setting and test reading."""
     from autohier.cli.driving import open_console, resume_command
-    from autohier.data.datasets.references import reference_levels
     from autohier.records.reader import read_records
     from autohier.reports.agreement import agreement_text
     from autohier.reports.leaderboard import report
@@ -35,8 +38,19 @@ def status(
     )
     console.print(progress_text(records, target=plan.trials))
     console.print(report(records, limit=limit))
-    levels = reference_levels(plan.space.dataset, plan.space.num_classes)
+    levels = _known_levels(plan)
     if levels:
         console.print(agreement_text(records, levels))
     if driver is None:
         console.print(f"continue: {resume_command(folder)}", soft_wrap=True)
+
+
+def _known_levels(plan: SweepPlan) -> dict[int, tuple[int, ...]]:
+    """The superclasses that come with the sweep's data; none where these are not on this machine."""
+    from autohier.data.levels import assignments_by_count
+    from autohier.data.store.manifest import Manifest, load_record
+    from autohier.data.store.paths import MANIFEST, store_folder
+
+    folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+    manifest = load_record(Manifest, folder / MANIFEST)
+    return {} if manifest is None else assignments_by_count(manifest.levels)

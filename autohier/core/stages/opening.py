@@ -12,6 +12,7 @@ from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
+from autohier.data.levels import assignments_by_count
 from autohier.data.splits import default_held_out
 from autohier.data.store.paths import plain_name
 from autohier.data.store.reader import ClipStore
@@ -47,8 +48,7 @@ class OpenTrial:
         """The data's own superclasses by their number, where the setting wants them."""
         if self.setting.hierarchy == "derived":
             return {}
-        levels = self.context.clips.manifest.levels
-        return {level.num_superclasses: level.assignment for level in reversed(levels)}
+        return assignments_by_count(self.context.clips.manifest.levels)
 
     def with_all_training_clips(self) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
