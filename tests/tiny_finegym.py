@@ -26,8 +26,8 @@ def write_gym99_video(folder: Path, name: str, *, num_frames: int = 6) -> Path:
 
 
 def write_gym99_clip(folder: Path, clip_id: str) -> None:
-    """A trimmed clip, and a line for it in the list of training clips beside it."""
+    """A trimmed clip, and a line for it in the list of training clips of all folders beside its own."""
     write_gym99_video(folder / "subactions", clip_id)
-    (folder / VAL).touch()
-    with (folder / TRAIN).open("a") as file:
+    (folder.parent / VAL).touch()
+    with (folder.parent / TRAIN).open("a") as file:
         file.write(f"{clip_id} 98\n")

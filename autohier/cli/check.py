@@ -98,8 +98,9 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     for level in clips.manifest.levels:
         typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
     for fold in trial.folds(Reporters()) or [trial]:
-        split = fold.feed.split
+        split, protocol = fold.feed.split, fold.basis.protocol
+        whose = f"held out {list(protocol.held_out)}" if protocol.held_out else "they test too"
         typer.echo(
-            f"clips: {len(split.train)} train, {len(split.validation)} validate "
-            f"(held out {list(fold.basis.protocol.held_out or ())}), {len(split.test)} test"
+            f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), "
+            f"{len(split.test)} test"
         )

@@ -69,7 +69,8 @@ def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> I
     yield f"clips of a class: {least:,} to {most:,}, median {median:,g}"
     for split in found.splits:
         published = ", as published" if split.is_published else ""
-        yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}"
+        neither = f", {split.neither:,} clips do neither" if split.neither else ""
+        yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}{neither}"
     if found.num_tried < found.num_clips:
         yield f"files of {found.num_tried} evenly spaced clips of {found.num_clips:,} were read (--quick)"
     compared = found.duplicates

@@ -29,6 +29,7 @@ class ProgressLines:
         self._bar = Progress(*columns, console=self._console, transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._last_line_s = 0.0
+        self._ended: str | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -51,12 +52,14 @@ class ProgressLines:
 
     def show_prepared(self, progress: PrepareProgress) -> None:
         """Show how many clips are prepared, how fast, and for how long yet."""
-        note = f"{progress.clips_per_s:.1f} clips/s"
+        notes = []
         if progress.left_s is not None:
-            note += f", {format_duration(progress.left_s)} left"
+            notes += [f"{progress.clips_per_s:.1f} clips/s", f"{format_duration(progress.left_s)} left"]
+        if progress.num_found:
+            notes.append(f"{progress.num_found:,} found prepared")
         if progress.num_rejected:
-            note += f", {progress.num_rejected} rejected"
-        self._show("preparing", progress.num_done, progress.num_clips, note)
+            notes.append(f"{progress.num_rejected:,} rejected")
+        self._show("preparing", progress.num_done, progress.num_clips, ", ".join(notes))
 
     def show_checked(self, what: str, num_done: int, num_all: int) -> None:
         """Show how many clips or files of a source are checked."""
@@ -68,9 +71,10 @@ class ProgressLines:
                 self._tasks[what] = self._bar.add_task(what, total=num_clips, note=note)
             self._bar.update(self._tasks[what], completed=num_done, total=num_clips, note=note)
             return
-        now_s = time.monotonic()
-        if num_done == num_clips or now_s - self._last_line_s >= _LINE_EVERY_S:
+        now_s, is_end = time.monotonic(), num_done == num_clips
+        if (is_end and self._ended != what) or (not is_end and now_s - self._last_line_s >= _LINE_EVERY_S):
             self._last_line_s = now_s
+            self._ended = what if is_end else None
             self.say(f"{what} {num_done}/{num_clips} {note}".rstrip())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from autohier.data.clip_files import list_files
 from autohier.data.datasets.finding import walk_source
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.protocols import PROTOCOLS
@@ -62,7 +63,7 @@ def find_duplicates(clips: Sequence[ClipSource], *, tell: Tell | None = None) ->
         for path in (clip.video_path, clip.skeleton_path):
             if path is not None:
                 owners.setdefault(path, clip.clip_id)
-    sizes = {path: sum(size for _, size in _sized_files(path)) for path in sorted(owners)}
+    sizes = {path: sum(state.st_size for _, state in list_files(path)) for path in sorted(owners)}
     alike = [group for group in _group(sizes, sizes.get) if sizes[group[0]]]
     num_alike = sum(map(len, alike))
     heads: dict[Path, str | None] = {}
@@ -120,23 +121,14 @@ def _group(paths: Iterable[Path], key: Callable[[Path], int | str | None]) -> li
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _sized_files(path: Path) -> list[tuple[Path, int]]:
-    """The files of a clip with their sizes in bytes, a folder's in the order of their names."""
-    try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return [(file, file.stat().st_size) for file in files if not file.is_dir()]
-    except OSError:  # a dangling link: reading the clip will say so
-        return []
-
-
 def _num_head_bytes(path: Path) -> int:
-    return sum(min(size, _HEAD_BYTES) for _, size in _sized_files(path))
+    return sum(min(state.st_size, _HEAD_BYTES) for _, state in list_files(path))
 
 
 def _digest_heads(path: Path) -> str | None:
     try:
         state = sha256()
-        for file, _ in _sized_files(path):
+        for file, _ in list_files(path):
             with file.open("rb") as opened:
                 state.update(opened.read(_HEAD_BYTES))
         return state.hexdigest()
@@ -146,6 +138,6 @@ def _digest_heads(path: Path) -> str | None:
 
 def _digest_whole(path: Path) -> str | None:
     try:
-        return digest([digest_file(file) for file, _ in _sized_files(path)])
+        return digest([digest_file(file) for file, _ in list_files(path)])
     except OSError:
         return None

@@ -19,6 +19,7 @@ class SplitCheck:
         protocol: its name.
         train: training clips, those that will validate included.
         test: test clips.
+        neither: clips that do neither.
         is_published: whether that is how many a published copy has.
         column: what must not be on both sides, e.g. ``subject``.
         on_both_sides: its values that train and test all the same; none where the protocol divides by
@@ -28,6 +29,7 @@ class SplitCheck:
     protocol: str
     train: int
     test: int
+    neither: int
     is_published: bool
     column: str
     on_both_sides: tuple[int, ...]
@@ -42,6 +44,7 @@ def check_split(table: ClipTable, rule: Protocol) -> SplitCheck:
         protocol=rule.name,
         train=int(is_train.sum()),
         test=int(is_test.sum()),
+        neither=int((~(is_train | is_test)).sum()),
         is_published=is_published(table, rule),
         column=rule.held_out_column,
         on_both_sides=tuple(int(value) for value in both),

@@ -31,3 +31,8 @@ class GivenLevel:
     def num_superclasses(self) -> int:
         """How many superclasses it has."""
         return max(self.assignment) + 1
+
+
+def assignments_by_count(levels: Sequence[GivenLevel]) -> dict[int, tuple[int, ...]]:
+    """The superclass of each class, by the number of superclasses; of two levels with as many the first."""
+    return {level.num_superclasses: level.assignment for level in reversed(levels)}

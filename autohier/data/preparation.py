@@ -10,16 +10,17 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autohier.data.datasets.reader import DatasetReader
-from autohier.data.disk_room import check_room
+from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.disk_room import check_room, describe_room
+from autohier.data.preparation_inputs import is_finished
 from autohier.data.preparation_pool import prepare_shards
-from autohier.data.preparation_steps import is_finished
 from autohier.data.store.manifest import Receipt, StoreOptions
+from autohier.data.store.paths import receipt_path
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.writer import claim_folder, finish_store
 from autohier.errors import InputError
@@ -172,16 +173,9 @@ def prepare_dataset(
     )
     own = {index: shard for index, shard in shards.items() if part.holds(index)}
     num_own = sum(map(len, own.values()))
-    to_do = [
-        clip
-        for index, shard in own.items()
-        if not is_finished(options, store_folder, index, shard)
-        for clip in shard
-    ]
-    if len(to_do) >= SHARD_CLIPS:
-        needed, free = check_room(reader, options, to_do, store_folder)
-        if say is not None:
-            say(f"{len(to_do):,} clips, about {needed / 1e9:,.2f} GB; {free / 1e9:,.0f} GB are free")
+    room = _tell_room(reader, options, store_folder, own, shards)
+    if room and say is not None:
+        say(room)
 
     def tell(num_done: int, num_rejected: int, num_found: int) -> None:
         if progress is not None:
@@ -203,6 +197,23 @@ def prepare_dataset(
             "a store must be writable", got=error, remedy="mend that and run again: finished shards are kept"
         ) from error
     return _summarise(store_folder, receipts, time.monotonic() - start_s)
+
+
+def _tell_room(
+    reader: DatasetReader,
+    options: StoreOptions,
+    folder: Path,
+    own: Mapping[int, Sequence[ClipSource]],
+    shards: Mapping[int, Sequence[ClipSource]],
+) -> str:
+    """How much room what is left will take; empty where that is less than a shard."""
+    left = {i: clips for i, clips in own.items() if not is_finished(options, folder, i, clips)}
+    if sum(map(len, left.values())) < SHARD_CLIPS:
+        return ""
+    others = {
+        i: clips for i, clips in shards.items() if i not in own and not receipt_path(folder, i).exists()
+    }
+    return describe_room(*check_room(reader, options, folder, left, others))
 
 
 def check_workers(num_workers: int | None) -> int:

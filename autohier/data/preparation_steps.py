@@ -16,13 +16,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.preparation_inputs import digest_inputs, digest_states, is_current
 from autohier.data.preprocessing.boxes import skeleton_box, whole_frame
 from autohier.data.preprocessing.crop import crop_and_resize
 from autohier.data.skeleton import Skeleton
-from autohier.data.store.manifest import Receipt, Rejection, ShardEntry, StoreOptions, load_record
+from autohier.data.store.manifest import (
+    Receipt,
+    Rejection,
+    ShardEntry,
+    ShardInputs,
+    StoreOptions,
+    load_record,
+)
 from autohier.data.store.paths import MANIFEST, receipt_path, shard_path
 from autohier.data.store.schema import PreparedClip, encode_shard
-from autohier.digest import digest, digest_file
+from autohier.digest import digest_file
 from autohier.errors import ClipError
 from autohier.files import write_atomically
 
@@ -122,11 +130,11 @@ def prepare_shard(
     Raises:
         OSError: where the store cannot be written; no part of the shard is there then.
     """
-    inputs = digest_inputs(options, clips)
-    receipt = load_record(Receipt, receipt_path(folder, index))
-    if receipt is not None and receipt.inputs == inputs and _is_whole(folder, receipt):
+    receipt = _find_shard(options, folder, index, clips)
+    if receipt is not None:
         tell(len(clips), receipt.num_rejected, len(clips))
         return receipt
+    inputs = digest_inputs(options, clips)
     prepared: list[PreparedClip] = []
     rejections: list[Rejection] = []
     for clip in clips:
@@ -142,26 +150,21 @@ def prepare_shard(
     return _publish(folder, index, inputs, prepared, rejections)
 
 
-def is_finished(options: StoreOptions, folder: Path, index: int, clips: Sequence[ClipSource]) -> bool:
-    """Whether a shard has a receipt for these clips; whether it is undamaged is not looked at."""
+def _find_shard(
+    options: StoreOptions, folder: Path, index: int, clips: Sequence[ClipSource]
+) -> Receipt | None:
     receipt = load_record(Receipt, receipt_path(folder, index))
-    return receipt is not None and receipt.inputs == digest_inputs(options, clips)
-
-
-def digest_inputs(options: StoreOptions, clips: Sequence[ClipSource]) -> str:
-    """A digest that changes with the options, with what is known of the clips and with their files' sizes."""
-    files = [
-        (
-            *(clip.clip_id, clip.label, clip.subject, clip.camera, clip.setup, clip.replication, clip.parts),
-            *(_num_bytes(clip.video_path), _num_bytes(clip.skeleton_path)),
-        )
-        for clip in clips
-    ]
-    return digest({"options": options.model_dump(mode="json"), "files": files})
+    if receipt is None or not is_current(receipt, options, clips) or not _is_whole(folder, receipt):
+        return None
+    states = digest_states(options, clips)
+    if receipt.inputs.states != states:  # of other files with the same contents
+        receipt = receipt.model_copy(update={"inputs": receipt.inputs.model_copy(update={"states": states})})
+        receipt.write(receipt_path(folder, index))
+    return receipt
 
 
 def _publish(
-    folder: Path, index: int, inputs: str, prepared: list[PreparedClip], rejections: list[Rejection]
+    folder: Path, index: int, inputs: ShardInputs, prepared: list[PreparedClip], rejections: list[Rejection]
 ) -> Receipt:
     # A finished store stops being one before a shard of it changes, and a shard before its content does.
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -179,16 +182,6 @@ def _is_whole(folder: Path, receipt: Receipt) -> bool:
     path = shard_path(folder, receipt.index)
     is_sized = path.is_file() and path.stat().st_size == receipt.entry.num_bytes
     return is_sized and digest_file(path) == receipt.entry.sha256
-
-
-def _num_bytes(path: Path | None) -> int:
-    if path is None:
-        return -1
-    try:
-        files = path.iterdir() if path.is_dir() else (path,)
-        return sum(file.stat().st_size for file in files)
-    except OSError:  # a dangling link: reading it will say so
-        return -1
 
 
 @contextmanager

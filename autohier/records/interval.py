@@ -1,8 +1,9 @@
-"""How sure an accuracy is: the 95% Wilson score interval."""
+"""How sure an accuracy is: the 95% Wilson score interval, and that of a mean of accuracies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _Z_95 = 1.959963984540054
 
@@ -27,6 +28,22 @@ def wilson_interval(accuracy: float, num_clips: int) -> tuple[float, float]:
     centre = accuracy + z2_n / 2
     half = math.sqrt(z2_n * (accuracy * (1 - accuracy) + z2_n / 4))
     return max(0.0, (centre - half) / (1 + z2_n)), min(1.0, (centre + half) / (1 + z2_n))
+
+
+def mean_interval(measured: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """The 95% interval of the mean of accuracies measured on different, independent clips.
+
+    Zou & Donner, "Construction of confidence intervals about effect measures: a general approach" (2008): of
+    a sum, the distances to the ends of the single intervals, here Wilson's, add up in squares.
+
+    Args:
+        measured: accuracies, at least one, each with the clips that it was measured on.
+    """
+    intervals = [(accuracy, *wilson_interval(accuracy, num_clips)) for accuracy, num_clips in measured]
+    centre = sum(accuracy for accuracy, _, _ in intervals) / len(intervals)
+    below = math.hypot(*(accuracy - low for accuracy, low, _ in intervals)) / len(intervals)
+    above = math.hypot(*(high - accuracy for accuracy, _, high in intervals)) / len(intervals)
+    return centre - below, centre + above
 
 
 def within_noise(first: float, second: float, num_clips: int) -> bool:

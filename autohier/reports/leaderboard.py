@@ -20,11 +20,12 @@ from autohier.records.schema import TrialRow
 
 NOTHING_YET = "no trial is complete yet"
 
-_VALIDATION = {
+VALIDATION = {
     "clean": "clean validation (held-out training subjects)",
     "folds": "folds (every training subject is held out in turn)",
     "paper": "paper validation (a tenth of the test split: it leaks into the choice)",
 }
+"""What a kind of validation means, as every report says it."""
 _STATES = {
     "RUNNING": "running",
     "COMPLETE": "complete",
@@ -127,7 +128,7 @@ def _title(records: Records) -> str:
         return "No trials yet"
     datasets = _distinct([row.dataset for row in records.trials])
     protocols = _distinct([row.protocol for row in records.trials])
-    validations = _distinct([_VALIDATION.get(row.validation, row.validation) for row in records.trials])
+    validations = _distinct([VALIDATION.get(row.validation, row.validation) for row in records.trials])
     return f"Validation accuracy on {datasets}, protocol {protocols}, {validations}"
 
 

@@ -60,7 +60,7 @@ def test_the_paper_s_protocol_is_told_by_its_name(autohier: Autohier, tiny_data:
     ended = autohier("check", SPACE_FILE, "--data", tiny_data, "--set", "protocol.validation=paper")
     assert "protocol: cross-subject, validation paper\n" in ended.out
     # All four training subjects train; a tenth of 48 test clips validates.
-    assert "clips: 96 train, 5 validate" in ended.out
+    assert ended.out.endswith("clips: 96 train, 5 validate (they test too), 48 test\n")
 
 
 @pytest.mark.parametrize("name", ["demo", "ntu60", "utd_mhad"])
@@ -149,6 +149,18 @@ def test_a_sound_source_ends_with_0_and_changes_nothing(autohier: Autohier, tmp_
     assert lines[3].startswith("files compared by size, then by content: ")
     assert lines[4:] == ["prepare would reject 0 of 2 clips"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_clips_that_neither_train_nor_test_are_counted(autohier: Autohier, tmp_path: Path) -> None:
+    write_custom(tmp_path, 1, 2, 3, 4)
+    table = tmp_path / "clips.csv"
+    *rows, third, fourth = table.read_text().splitlines()
+    # Where clips test, those to validate on are held-out training clips.
+    rows += [third.replace(",train,", ",val,"), fourth.replace(",test,", ",,")]
+    table.write_text("\n".join(rows))
+    ended = autohier("check", "custom", "--source", tmp_path, "--workers", 1)
+    assert (ended.code, ended.err) == (0, "")
+    assert "\nsplit: 1 train / 1 test clips, as published, 2 clips do neither\n" in ended.out
 
 
 def test_what_is_only_odd_is_a_warning(autohier: Autohier, tmp_path: Path) -> None:

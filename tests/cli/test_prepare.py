@@ -126,6 +126,14 @@ def test_elsewhere_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPat
     assert "preparing 50/200 5.0 clips/s, 30 s left, 3 rejected\n" in shown(terminal=False)
 
 
+def test_the_end_is_told_once_and_what_was_found_is_said() -> None:
+    out = io.StringIO()
+    with ProgressLines(Console(file=out, force_terminal=False, width=120)) as lines:
+        for elapsed_s in (0.0, 0.5, 1.0):
+            lines.show_prepared(PrepareProgress(1200, 1200, 0, 1200, elapsed_s))
+    assert out.getvalue() == "preparing 1200/1200 1,200 found prepared\n"
+
+
 def test_a_terminal_shows_a_bar() -> None:
     text = shown(terminal=True)
     assert "200/200" in text

@@ -16,7 +16,8 @@ from autohier.data.datasets.custom_protocols import class_names, class_of
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
-from autohier.data.store.reader import ClipStore
+from autohier.data.splits import default_held_out, split_clips
+from autohier.data.store.reader import ClipStore, tabulate_sources
 from autohier.errors import ClipError, InputError, MissingDataError
 from command_line import Autohier
 from tiny_custom import write_custom_clip
@@ -120,6 +121,51 @@ def test_subjects_train_and_test_by_turns(tmp_path: Path) -> None:
     assert [clip.subject for clip in clips] == [7, 3, 12, 9, 3]
 
 
+def _ucf(num_groups: int) -> list[str]:
+    names = ("Archery", "Biking")
+    return [
+        f"{name}/v_{name}_g{group:02}_c{clip:02}.avi"
+        for name in names
+        for group in range(1, num_groups + 1)
+        for clip in (1, 2)
+    ]
+
+
+def test_groups_in_names_are_subjects_that_train_or_test(tmp_path: Path) -> None:
+    reader, clips = opened(touched(tmp_path, *_ucf(3)))
+    (rule,) = reader.protocols
+    assert (rule.name, rule.column, rule.train, rule.test) == ("cross-subject", "subject", (1, 3), (2,))
+    assert [clip.subject for clip in clips] == [1, 1, 2, 2, 3, 3] * 2
+    assert [clip.replication for clip in clips] == [1, 2] * 6
+
+
+def test_clean_validation_of_a_told_split_holds_out_groups(tmp_path: Path) -> None:
+    rows = [f"{path},{path.partition('/')[0]},{'test' if '_g01_' in path else 'train'}" for path in _ucf(25)]
+    reader, clips = opened(listed(tmp_path, "path,label,split\n" + "\n".join(rows)))
+    (rule,) = reader.protocols
+    table = tabulate_sources(clips)
+    held_out = default_held_out(table, rule)
+    split = split_clips(table, rule, validation="clean", held_out=held_out)
+    # A tenth of the 24 groups that train is 2, each of two clips of two classes.
+    assert (len(held_out), len(split.train), len(split.validation), len(split.test)) == (2, 88, 8, 4)
+    assert set(table.subject[split.validation]) == set(held_out)
+    assert not set(held_out) & {1, *table.subject[split.train]}
+
+
+def test_names_say_what_the_table_leaves_out(tmp_path: Path) -> None:
+    table = "path,label,camera\nS003C002P007R001A001.avi,x,5\nS004C001P008R002A001.avi,x,6\n"
+    _, clips = opened(listed(tmp_path, table))
+    assert [(clip.subject, clip.camera, clip.setup) for clip in clips] == [(7, 5, 3), (8, 6, 4)]
+
+
+def test_clips_of_one_name_in_two_folders_are_strangers(tmp_path: Path) -> None:
+    reader, clips = opened(touched(tmp_path, "clap/1.mp4", "wave/1.mp4"))
+    assert [clip.subject for clip in clips] == [1, 2]
+    assert [rule.name for rule in reader.protocols] == ["random"]
+    _, cut = opened(touched(tmp_path / "cut", "clap/vid_E_1_2_A_0_1.mp4", "wave/vid_E_1_2_A_3_4.mp4"))
+    assert [clip.subject for clip in cut] == [1, 1]
+
+
 @pytest.mark.parametrize("column", ["", ",subject"])
 def test_else_a_fifth_of_each_class_tests_always_the_same(tmp_path: Path, column: str) -> None:
     cell = column.replace("subject", "ann")
@@ -177,8 +223,8 @@ def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
             r"split in clips\.csv must say train, .*, but got train",
         ),
         (
-            "path,label,split\na,x,fold1\nb,x,fold2\n",
-            r"must say train, and test or val, but got fold1, fold2",
+            "path,label,split\na,x,train\nb,x,Trian\n",
+            r"line 3: split must be train, val or test, but got 'Trian': did you mean train\? Leave it empty",
         ),
     ],
 )

@@ -50,15 +50,35 @@ def test_clips_that_are_there_are_found_and_the_lists_say_how_many_should_be(tmp
     assert rule.published == (PublishedSize("clips the lists name", 3, 1),)
 
 
-def test_both_forms_of_lists_are_read_and_may_lie_side_by_side(tmp_path: Path) -> None:
-    write_gym99_lists(tmp_path / "official", {EARLY: 3}, {LAST: 41})
-    write_gym99_lists(tmp_path / "trimmed", {EARLY: 3, LATE: 5}, {LAST: 41}, ending=".mp4")
+def test_a_list_may_be_there_in_both_forms(tmp_path: Path) -> None:
+    write_gym99_lists(tmp_path / "official", {EARLY: 3, LATE: 5}, {LAST: 41})
+    write_gym99_lists(tmp_path / "trimmed", {LATE: 5, EARLY: 3}, {LAST: 41}, ending=".mp4")
     (tmp_path / "official" / TRAIN).rename(tmp_path / "official" / "gym99_train_org.txt")
     for clip_id in (EARLY, LATE, LAST):
         write_gym99_video(tmp_path, clip_id)
     reader = open_dataset("gym99", source=tmp_path)
     assert {clip.clip_id: clip.label for clip in reader.find_clips(tmp_path)} == {EARLY: 3, LATE: 5, LAST: 41}
     assert reader.protocols[0].published == (PublishedSize("clips the lists name", 2, 1),)
+
+
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        ({EARLY: 3, LATE: 5}, f"with 2, which differ in 1 clips, e.g. {LATE}: leave the one that is meant"),
+        ({EARLY: 4}, f"with 1, which differ in 1 clips, e.g. {EARLY}: leave"),
+    ],
+    ids=["more clips", "another label"],
+)
+def test_two_versions_of_a_list_are_not_merged(tmp_path: Path, later: dict[str, int], told: str) -> None:
+    write_gym99_lists(tmp_path, later, {LAST: 41})
+    (tmp_path / TRAIN).rename(tmp_path / "gym99_train_element_v1.1.txt")
+    write_gym99_lists(tmp_path, {EARLY: 3}, {LAST: 41})
+    with pytest.raises(
+        InputError, match="the train lists of a source of gym99 must be of one version"
+    ) as caught:
+        open_dataset("gym99", source=tmp_path)
+    paths = f"got {tmp_path / TRAIN} with 1 clips and {tmp_path / 'gym99_train_element_v1.1.txt'} "
+    assert paths + told in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +160,7 @@ def test_times_beyond_the_video_are_refused(tmp_path: Path, clip_id: str, reason
         ("0LtLS9wROrk_E_2407_2435.mp4 3", "line of a gym99 list"),
         (
             f"{LATE} 4",
-            f"lists of gym99 must agree, but got {LATE} in train with label 3 and, at .*:2, in train with",
+            f"clip of gym99 must have one label, but got {LATE} with 3 and, at .*:2, 4$",
         ),
     ],
 )
@@ -159,7 +179,7 @@ def test_bad_lines_are_refused_with_their_place(tmp_path: Path, line: str, reaso
 def test_a_clip_in_both_lists_is_refused(tmp_path: Path) -> None:
     write_gym99_lists(tmp_path, {LATE: 3}, {LATE: 3})
     with pytest.raises(
-        InputError, match=r"in train with label 3 and, at gym99_val_element\.txt:1, in val with"
+        InputError, match=f"not both train and validate, but got 1 in both lists, e.g. {LATE}:"
     ):
         open_dataset("gym99", source=tmp_path)
 

@@ -242,7 +242,7 @@ def test_mended_and_added_files_are_taken_up(source: Path, tmp_path: Path) -> No
     break_clips(source, tmp_path / "source")
     run(tmp_path / "source", tmp_path / "demo")
     for path in source.iterdir():
-        shutil.copy(path, tmp_path / "source")
+        shutil.copy2(path, tmp_path / "source")
     run(tmp_path / "source", tmp_path / "demo")
     run(source, tmp_path / "fresh")
     assert contents(tmp_path / "demo") == contents(tmp_path / "fresh")

@@ -1,17 +1,13 @@
-"""The folder of a store: who may write it, with which options, in which parts, and whether it fits."""
+"""The folder of a store: who may write it, with which options and in which parts."""
 
 from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from autohier.data import preparation
-from autohier.data.datasets.registry import open_dataset
-from autohier.data.disk_room import check_room
 from autohier.data.preparation import Part, PrepareProgress
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.paths import receipt_path, shard_path
@@ -94,37 +90,6 @@ def test_what_is_no_part_is_refused(text: str) -> None:
 
 def test_a_part_is_read_as_it_is_written() -> None:
     assert Part.of_text("3/8") == Part(3, 8)
-
-
-def test_the_room_that_a_store_takes_is_told_and_comes_true(source: Path, tmp_path: Path) -> None:
-    told: list[str] = []
-    summary = run(source, tmp_path / "store", say=told.append)
-    (line,) = told
-    assert line.startswith("12 clips, about 0.00 GB; ")
-    reader = open_dataset("demo")
-    options = StoreOptions.checked(
-        dataset="demo", modality="rgb", size_px=32, max_frames=6, jpeg_quality=90, cropped=True,
-        without_skeleton="reject",
-    )  # fmt: skip
-    needed, _ = check_room(reader, options, reader.find_clips(source), tmp_path / "not" / "there")
-    # A shard of one clip has the frame of a whole shard, so that small clips are thought larger.
-    assert summary.num_bytes < needed < 4 * summary.num_bytes
-
-
-def test_a_store_that_will_not_fit_is_refused_before_it_begins(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    full = SimpleNamespace(free=1000)
-    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
-    with pytest.raises(InputError, match=r"the store of 12 clips must fit the disk, but got about 0\.0 GB"):
-        run(source, tmp_path / "store")
-    assert not list((tmp_path / "store").glob("shards/*"))
-    # Where it was prepared already nothing is needed.
-    monkeypatch.undo()
-    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)
-    run(source, tmp_path / "store")
-    monkeypatch.setattr("autohier.data.disk_room.shutil.disk_usage", lambda _: full)
-    assert run(source, tmp_path / "store").num_clips == 12
 
 
 def test_other_options_may_be_tried_where_no_clip_could_be_prepared(tmp_path: Path) -> None:

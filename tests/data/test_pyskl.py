@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,22 @@ def test_workers_of_their_own_read_it_too(
     monkeypatch.setattr("autohier.data.preparation.SHARD_CLIPS", 1)
     summary = prepare_dataset(opened(path), path, tmp_path / "store", num_workers=2)
     assert (summary.num_clips, summary.num_rejected) == (3, 0)
+
+
+def test_a_clip_brings_its_own_annotation_to_a_worker_and_no_other(tmp_path: Path) -> None:
+    entries = [annotation(f"clip {number:02}", 4, num_frames=40) for number in range(20)]
+    split = {"train": [entry["frame_dir"] for entry in entries[:10]]}
+    path = write_pyskl(tmp_path / "x.pkl", entries, split)
+    reader = opened(path)
+    clips = reader.find_clips(path)
+    sent = pickle.dumps((reader, clips[7]))
+    # Of 20 annotations that are equally large a tenth is two.
+    assert len(sent) < path.stat().st_size / 10
+    path.unlink()
+    reader, clip = pickle.loads(sent)
+    np.testing.assert_array_equal(reader.read_skeleton(clip).pixels_MTV2, entries[7]["keypoint"])
+    with pytest.raises(ClipError, match="must have a skeleton file with its annotation, but got clip 07"):
+        reader.read_skeleton(replace(clip, entry=None))
 
 
 def test_a_file_is_read_once_until_it_changes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

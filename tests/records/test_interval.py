@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.records.interval import wilson_interval, within_noise
+from autohier.records.interval import mean_interval, wilson_interval, within_noise
 
 
 @given(num_clips=st.integers(1, 5000), data=st.data())
@@ -39,3 +40,21 @@ def test_five_points_are_noise_on_few_clips_only(num_clips: int, noise: bool) ->
     # Half widths at 80% are about 1.96 * .4 / sqrt(n): 7.8 points on 100 clips, 0.8 on 10000.
     assert within_noise(0.80, 0.85, num_clips) is noise
     assert within_noise(0.85, 0.80, num_clips) is noise
+
+
+def test_the_interval_of_a_mean_is_narrower_by_the_root_of_how_many() -> None:
+    # Equal accuracies on as many clips: n distances of d add up to sqrt(n) d, and their mean to d / sqrt(n).
+    low, high = wilson_interval(0.8, 100)
+    assert mean_interval([(0.8, 100)]) == pytest.approx((low, high))
+    mean_low, mean_high = mean_interval([(0.8, 100)] * 4)
+    assert 0.8 - mean_low == pytest.approx((0.8 - low) / 2)
+    assert mean_high - 0.8 == pytest.approx((high - 0.8) / 2)
+
+
+def test_the_interval_of_a_mean_covers_the_true_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    rates, counts = np.array([0.95, 0.85, 0.6]), np.array([467, 509, 60])
+    measured = rng.binomial(counts, rates, size=(2000, 3)) / counts
+    ends = [mean_interval(list(zip(row, counts.tolist(), strict=True))) for row in measured.tolist()]
+    covered = np.mean([low <= rates.mean() <= high for low, high in ends])
+    assert 0.935 < covered < 0.965  # three standard errors, of 0.5 points each, around 95%

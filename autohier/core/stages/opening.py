@@ -13,6 +13,7 @@ from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import open_device
 from autohier.core.training.feed import Feed
+from autohier.data.levels import assignments_by_count
 from autohier.data.protocols import Protocol
 from autohier.data.splits import deal_folds, default_held_out
 from autohier.data.store.paths import plain_name
@@ -53,8 +54,7 @@ class OpenTrial:
         """The data's own superclasses by their number, where the setting wants them."""
         if self.setting.hierarchy == "derived":
             return {}
-        levels = self.context.clips.manifest.levels
-        return {level.num_superclasses: level.assignment for level in reversed(levels)}
+        return assignments_by_count(self.context.clips.manifest.levels)
 
     def folds(self, reporter: Reporter) -> list[OpenTrial]:
         """A trial for every fold, that tells this reporter."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from autohier.data.datasets.custom_files import find_custom_clips
 from autohier.data.datasets.custom_protocols import class_names, class_of, divide, number_values
 from autohier.data.datasets.finding import require_path
-from autohier.data.datasets.naming import source_name
+from autohier.data.datasets.naming import clip_numbers, source_name
 from autohier.data.datasets.poses import skeleton_of_poses
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames, video_size
@@ -41,8 +41,9 @@ class CustomReader:
     """Reads ``clips.csv``, or ``videos/CLASS/CLIP.mp4`` with ``poses/CLASS/CLIP.npz``.
 
     The table has the columns path and label, and, where known, subject, camera, setup, split and skeleton.
-    An ``.npz`` holds ``keypoint`` [M, T, 17, 2] in the video's pixels, and ``keypoint_score`` [M, T, 17]
-    where joints have one. Classes count as sided, as nothing is known of them: clips are not mirrored.
+    Who acts before which camera is else told by the clips' names, as far as `clip_numbers` knows them. An
+    ``.npz`` holds ``keypoint`` [M, T, 17, 2] in the video's pixels, and ``keypoint_score`` [M, T, 17] where
+    joints have one. Classes count as sided, as nothing is known of them: clips are not mirrored.
     """
 
     name: str
@@ -100,14 +101,12 @@ def custom_reader(source: Path | None, stored_as: str | None) -> CustomReader:
 def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource]]:
     clips = find_custom_clips(source)
     names = class_names(clip.label for clip in clips)
-    # Where the table does not say who acts, each clip counts as a subject's of its own.
+    named = clip_numbers(clip.clip_id for clip in clips)
     subjects, cameras, setups = (
-        number_values([getattr(clip, column) for clip in clips]) if getattr(clips[0], column) else others
-        for column, others in (
-            ("subject", list(range(1, len(clips) + 1))),
-            ("camera", [1] * len(clips)),
-            ("setup", [1] * len(clips)),
-        )
+        number_values([getattr(clip, column) for clip in clips])
+        if getattr(clips[0], column)
+        else [getattr(named[clip.clip_id], column) for clip in clips]
+        for column in ("subject", "camera", "setup")
     )
     protocols, parts = divide(clips, subjects)
     sources = [
@@ -117,7 +116,7 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
             subject=subject,
             camera=camera,
             setup=setup,
-            replication=1,
+            replication=named[clip.clip_id].replication,
             video_path=clip.video_path,
             skeleton_path=clip.skeleton_path,
             parts=own_parts,

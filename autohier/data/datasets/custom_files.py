@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ TABLE: Final = "clips.csv"
 _REQUIRED: Final = ("path", "label")
 _NUMBERED: Final = ("subject", "camera", "setup")
 _COLUMNS: Final = (*_REQUIRED, *_NUMBERED, "split", "skeleton")
+_SPLITS: Final = ("train", "val", "test")
 _VIDEO_SUFFIXES: Final = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm"})
 
 
@@ -26,6 +28,7 @@ class CustomClip:
         clip_id: path of the video within the folder of videos, without its ending.
         label: name or number of its class.
         subject: who acts; empty where that is not said, as are camera, setup and split.
+        split: ``train``, ``val`` or ``test``.
     """
 
     clip_id: str
@@ -121,7 +124,8 @@ def _clip_of_row(source: Path, row: dict[str, str], place: str) -> CustomClip:
         label=cells["label"],
         video_path=source / path,
         skeleton_path=source / _inside(poses, place) if poses else None,
-        **{name: cells.get(name, "") for name in (*_NUMBERED, "split")},
+        split=_split(cells.get("split", ""), place),
+        **{name: cells.get(name, "") for name in _NUMBERED},
     )
 
 
@@ -134,5 +138,14 @@ def _inside(text: str, place: str) -> PurePosixPath:
     return path
 
 
-def _fault(place: str, rule: str, got: object) -> InputError:
-    return InputError(f"{place}: {rule}", got=got)
+def _split(text: str, place: str) -> str:
+    name = text.lower()
+    if name and name not in _SPLITS:
+        (nearest,) = difflib.get_close_matches(name, _SPLITS, n=1, cutoff=0.0)
+        remedy = f"did you mean {nearest}? Leave it empty where a clip neither trains nor tests"
+        raise _fault(place, "split must be train, val or test", repr(text), remedy=remedy)
+    return name
+
+
+def _fault(place: str, rule: str, got: object, *, remedy: str = "") -> InputError:
+    return InputError(f"{place}: {rule}", got=got, remedy=remedy)

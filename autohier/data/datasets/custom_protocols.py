@@ -44,16 +44,17 @@ def divide(
     """The protocol of some clips, and the parts in which each of them is.
 
     Where the table has a split, that is it: train and test, or train and val where nothing tests. Else
-    subjects train and test by turns, where the table tells at least two apart. Else a fifth of each class
-    tests, drawn from a fixed seed.
+    subjects train and test by turns, where the table tells at least two apart, or names tell who acts in
+    several clips. Else a fifth of each class tests, drawn from a fixed seed.
 
     Raises:
         InputError: where the split column does not say both what trains and what tests.
     """
     if any(clip.split for clip in clips):
-        return _divide_as_told([clip.split.lower() for clip in clips])
+        return _divide_as_told([clip.split for clip in clips])
     distinct = sorted(set(subjects))
-    if clips[0].subject and len(distinct) > 1:
+    are_told = clips[0].subject or len(distinct) < len(clips)
+    if are_told and len(distinct) > 1:
         rule = Protocol("cross-subject", "subject", tuple(distinct[::2]), tuple(distinct[1::2]))
         return (rule,), [()] * len(clips)
     rule = Protocol("random", "parts", ("train",), ("test",))

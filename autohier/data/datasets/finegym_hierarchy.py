@@ -1,7 +1,8 @@
-"""Gym99's own hierarchy: elements in sets, sets in events.
+"""Gym99's own hierarchy: elements in 15 sets, sets in 4 events.
 
-The table beside this module follows from the elements' names. Element 24, an arabian double salto, is the
-one whose set is unsure: a copy of the categories counts it among the front saltos, which leaves 14 sets.
+The table beside this module is inferred from the elements' names, not published: a ``gym99_hierarchy.csv`` in
+a source replaces it. Element 24, an arabian double salto, is the one whose set is unsure: here it is a set of
+its own, side saltos, while a copy of the categories counts it among the front saltos, which leaves 14.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,36 +48,51 @@ class ListedClip:
 def read_gym99_lists(source: Path) -> dict[str, ListedClip]:
     """All clips that the lists under a folder name, by their ids.
 
+    A list may be there several times, under whatever names; lists of one part that differ are two versions of
+    Gym99, which are never merged.
+
     Raises:
         InputError: where a line is malformed, or lists contradict each other.
         MissingDataError: where the folder cannot be listed, or there is no list of one of the parts.
     """
-    clips: dict[str, ListedClip] = {}
-    parts: set[str] = set()
+    lists: dict[str, dict[str, int]] = {}
+    first: dict[str, Path] = {}
     for match, path in find_named(source, _LIST):
-        parts.add(match[1])
-        for clip_id, label, place in _read_list(path):
-            clip = ListedClip(match[1], label)
-            earlier = clips.setdefault(clip_id, clip)
-            if earlier != clip:
-                raise InputError(
-                    "the lists of gym99 must agree",
-                    got=f"{clip_id} in {earlier.part} with label {earlier.label} and, at {place}, "
-                    f"in {clip.part} with label {label}",
-                    remedy="leave one version of the lists in the source",
-                )
+        labels = _read_list(path)
+        part, earlier = match[1], lists.setdefault(match[1], labels)
+        first.setdefault(part, path)
+        if labels != earlier:
+            raise InputError(
+                f"the {part} lists of a source of gym99 must be of one version",
+                got=f"{first[part]} with {len(earlier):,} clips and {path} with {len(labels):,}, "
+                f"which differ in {_name_difference(earlier, labels)}",
+                remedy="leave the one that is meant in the source",
+            )
     for part in PARTS:
-        if part not in parts:
+        if part not in lists:
             raise MissingDataError(
                 f"a source of gym99 must hold files named like gym99_{part}_element.txt",
                 got=source,
                 remedy="download the lists of Gym99 to there",
             )
-    return clips
+    train, val = (lists[part] for part in PARTS)
+    if both := sorted(train.keys() & val.keys()):
+        raise InputError(
+            "a clip of gym99 must not both train and validate",
+            got=f"{len(both):,} in both lists, e.g. {both[0]}",
+            remedy="take both lists from one version",
+        )
+    return {clip_id: ListedClip(part, label) for part in PARTS for clip_id, label in lists[part].items()}
 
 
-def _read_list(path: Path) -> Iterator[tuple[str, int, str]]:
-    """Id, label and place of every clip."""
+def _name_difference(earlier: Mapping[str, int], later: Mapping[str, int]) -> str:
+    clip_ids = {clip_id for clip_id, _ in earlier.items() ^ later.items()}
+    return f"{len(clip_ids):,} clips, e.g. {min(clip_ids)}"
+
+
+def _read_list(path: Path) -> dict[str, int]:
+    """The label of every clip."""
+    labels: dict[str, int] = {}
     for number, line in enumerate(read_list_file(path), start=1):
         if not line:
             continue
@@ -93,7 +108,12 @@ def _read_list(path: Path) -> Iterator[tuple[str, int, str]]:
             raise InputError(
                 f"the label of a gym99 clip must be one of 0 to {NUM_ELEMENTS - 1}", got=f"{label} at {place}"
             )
-        yield match[1], label, place
+        if labels.setdefault(match[1], label) != label:
+            raise InputError(
+                "a clip of gym99 must have one label",
+                got=f"{match[1]} with {labels[match[1]]} and, at {place}, {label}",
+            )
+    return labels
 
 
 def read_gym99_class_names(source: Path | None) -> tuple[str, ...]:

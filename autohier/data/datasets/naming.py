@@ -15,6 +15,7 @@ _STORE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _NTU = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<replication>\d{3})A\d{3}")
 _NTU_SUBJECT = re.compile(r"(?<![A-Za-z])P(?P<subject>\d{3})(?!\d)")
 _UCLA = re.compile(r"a\d+_s(?P<subject>\d{1,6})_e(?P<replication>\d{1,6})_v(?P<camera>\d{1,6})")
+_UCF = re.compile(r"_g(?P<subject>\d{1,6})_c(?P<replication>\d{1,6})(?!\d)")
 _UCLA_SUBJECT = re.compile(r"_s(?P<subject>\d{1,6})_")
 
 
@@ -54,9 +55,13 @@ def source_name(stored_as: str | None, source: Path) -> str:
 def clip_numbers(clip_ids: Iterable[str]) -> dict[str, ClipNumbers]:
     """Who acts in each clip, as far as the clips' names tell.
 
-    NTU's and N-UCLA's names number subjects, which are kept where all names do. FineGym's begin with a video,
-    whose clips count as one subject's; any other clip counts as a subject's of its own. Those are numbered
-    from 1 in the order of their names.
+    NTU's and N-UCLA's names number subjects, UCF's (``v_CLASS_g01_c01``) groups of clips of one scene, which
+    stand for subjects; such numbers are kept where all names have one. FineGym's begin with a video, whose
+    clips count as one subject's; any other clip counts as a subject's of its own. Those are numbered from 1
+    in the order of their names.
+
+    Args:
+        clip_ids: names, which may lie in folders.
     """
     groups: dict[str, tuple[int, str]] = {}
     others: dict[str, dict[str, int]] = {}
@@ -66,7 +71,8 @@ def clip_numbers(clip_ids: Iterable[str]) -> dict[str, ClipNumbers]:
             others[clip_id] = {name: int(number) for name, number in match.groupdict().items()}
             groups[clip_id] = (others[clip_id]["subject"], "")
         else:
-            groups[clip_id] = (-1, clip_id.partition("_E_")[0])
+            video, is_cut, _ = clip_id.rpartition("/")[2].partition("_E_")
+            groups[clip_id] = (-1, video if is_cut else clip_id)
     subjects = _number(groups)
     return {
         clip_id: ClipNumbers(subject, **{"camera": 1, "setup": 1, "replication": 1} | _rest(others, clip_id))
@@ -75,7 +81,7 @@ def clip_numbers(clip_ids: Iterable[str]) -> dict[str, ClipNumbers]:
 
 
 def _matches(clip_id: str) -> Iterable[re.Match[str] | None]:
-    return (pattern.search(clip_id) for pattern in (_NTU, _UCLA, _NTU_SUBJECT, _UCLA_SUBJECT))
+    return (pattern.search(clip_id) for pattern in (_NTU, _UCLA, _UCF, _NTU_SUBJECT, _UCLA_SUBJECT))
 
 
 def _rest(others: Mapping[str, Mapping[str, int]], clip_id: str) -> dict[str, int]:

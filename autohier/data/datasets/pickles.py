@@ -18,9 +18,9 @@ from autohier.errors import InputError, MissingDataError
 MAX_BYTES: Final = 16 * 2**30
 """Larger files are refused: a whole one is held in memory."""
 
-# What damaged or crafted files make the unpickler and NumPy raise.
 _DEEPEST = 100
 """Python itself fails on tuples that lie a hundred thousand deep in each other."""
+# What damaged or crafted files make the unpickler and NumPy raise.
 _FAULTS = (
     *(pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError, OverflowError),
     *(ImportError, MemoryError, RecursionError),

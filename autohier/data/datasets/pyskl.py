@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import NOBODY, clip_numbers, source_name
+from autohier.data.datasets.pyskl_annotations import Annotation
 from autohier.data.datasets.pyskl_file import PoseFile, read_pose_file
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.levels import GivenLevel
@@ -56,20 +56,16 @@ class PysklReader:
                 video_path=None,
                 skeleton_path=source,
                 parts=file.listed.parts(clip_id),
+                entry=annotation,
             )
             for clip_id, annotation in sorted(file.annotations.items())
         ]
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
         """See `DatasetReader.read_skeleton`."""
-        path = require_path(clip.skeleton_path, "skeleton")
-        try:
-            annotations = read_pose_file(path).annotations
-        except (InputError, MissingDataError) as error:
-            raise ClipError(error.rule, got=error.got, remedy=error.remedy) from error
-        if clip.clip_id not in annotations:
-            raise ClipError("a clip must be among the annotations of its file", got=clip.clip_id)
-        return annotations[clip.clip_id].skeleton(self.joint_layout)
+        if not isinstance(clip.entry, Annotation):
+            raise ClipError("a clip must have a skeleton file with its annotation", got=clip.clip_id)
+        return clip.entry.skeleton(self.joint_layout)
 
     def count_frames(self, clip: ClipSource) -> int:
         """See `DatasetReader.count_frames`; there is no video."""

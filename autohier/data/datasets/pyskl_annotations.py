@@ -5,14 +5,19 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final, NamedTuple
+
+import numpy as np
 
 from autohier.data.datasets.pickled_arrays import PickledArray
 from autohier.data.datasets.poses import image_size, skeleton_of_poses
 from autohier.data.skeleton import JointLayout, Skeleton
+from autohier.digest import digest
 from autohier.errors import ClipError, InputError
 
 FORMAT: Final = "see PYSKL's tools/data/README.md"
+_FIELDS: Final = ("keypoint", "keypoint_score", "total_frames", "img_shape", "original_shape", "raw_file")
 
 
 class Fault(NamedTuple):
@@ -24,11 +29,11 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One entry of a file.
+    """One entry of a file. Implements datasets.reader.FileEntry.
 
     Attributes:
         label: as in the file; None where that is no whole number.
-        fields: the entry, its arrays as NumPy's.
+        fields: what the entry says of its poses, arrays as NumPy's.
         fault: why it cannot be told apart or classified; None where it can.
     """
 
@@ -58,6 +63,11 @@ class Annotation:
             )
         return skeleton
 
+    def digest(self) -> str:
+        """See `FileEntry.digest`."""
+        fields = {name: _told(value) for name, value in self.fields.items()}
+        return digest({"fields": fields, "fault": self.fault and [self.fault.rule, str(self.fault.got)]})
+
 
 def read_annotations(entries: object) -> dict[str, Annotation]:
     """The annotations of a file by clip id; what has no id of its own is named by its place.
@@ -77,15 +87,20 @@ def read_annotations(entries: object) -> dict[str, Annotation]:
         if not is_name(clip_id) or clip_id in found:
             rule = "frame_dir must be a text of its own"
             clip_id, fault = _substitute(number, own_ids), Fault(rule, reprlib.repr(clip_id))
-        fields = {
-            name: value.values if isinstance(value, PickledArray) else value for name, value in entry.items()
-        }
+        fields = {name: plain(entry[name]) for name in _FIELDS if name in entry}
         found[clip_id] = Annotation(label, fields, fault)
     return found
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of a pickle, an array as NumPy's; None for one that is not of plain values."""
     return value.values if isinstance(value, PickledArray) else value
+
+
+def _told(value: object) -> list[str]:
+    if isinstance(value, np.ndarray):
+        return [value.dtype.str, str(value.shape), sha256(value.tobytes()).hexdigest()]
+    return [type(value).__name__, reprlib.repr(value)]
 
 
 def _substitute(number: int, own_ids: set[object]) -> str:

@@ -1,6 +1,7 @@
 """What a PYSKL pickle holds: its annotations by clip, its lists, its labels and the layout of its joints.
 
-A file is read once per process: it is one pickle for all clips, and may be gigabytes.
+It is one pickle for all clips, and may be gigabytes: one process reads it once, and workers are sent the
+annotations of their own clips.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from autohier.data.datasets.listed import ListedClips, list_protocols
-from autohier.data.datasets.pickled_arrays import PickledArray
 from autohier.data.datasets.pickles import load_plain
 from autohier.data.datasets.poses import POSE_LAYOUTS
-from autohier.data.datasets.pyskl_annotations import FORMAT, Annotation, is_name, read_annotations
+from autohier.data.datasets.pyskl_annotations import FORMAT, Annotation, is_name, plain, read_annotations
 from autohier.data.skeleton import JointLayout
 from autohier.errors import InputError, MissingDataError
 
@@ -94,7 +94,7 @@ def _lists(split: object) -> dict[str, frozenset[str]]:
         raise InputError("split of a PYSKL file must be a dict of lists by their names", remedy=FORMAT)
     lists = {}
     for name, listed in split.items():
-        values = listed.values if isinstance(listed, PickledArray) else listed
+        values = plain(listed)
         ids: Any = values.tolist() if isinstance(values, np.ndarray) else values
         if not isinstance(ids, list | tuple | set | frozenset) or not all(
             isinstance(one, str) for one in ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,16 @@ from numpy.typing import NDArray
 from autohier.data import protocols
 from autohier.data.levels import GivenLevel
 from autohier.data.skeleton import JointLayout, Skeleton
+
+
+class FileEntry(Protocol):
+    """What a file of many clips holds of one of them.
+
+    It goes to a worker process with its clip, so that workers need not read the whole file: it pickles.
+    """
+
+    def digest(self) -> str:
+        """A digest that changes with anything that a skeleton is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class ClipSource:
         video_path: the video or depth file; None where it is missing.
         skeleton_path: the skeleton file; None where it is missing.
         parts: the lists of the dataset that name it, e.g. ``train``; none where subjects or cameras decide.
+        entry: what the skeleton file holds of it, where one file is that of all clips; None where it has its
+            own.
     """
 
     clip_id: str
@@ -40,6 +52,7 @@ class ClipSource:
     video_path: Path | None
     skeleton_path: Path | None
     parts: tuple[str, ...] = ()
+    entry: FileEntry | None = field(default=None, compare=False, repr=False)
 
 
 class DatasetReader(Protocol):

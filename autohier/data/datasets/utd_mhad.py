@@ -26,9 +26,6 @@ from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
 from autohier.errors import ClipError, MissingDataError
 
-ABSENT_CLIPS = ("a8_s1_t4", "a23_s6_t4", "a27_s8_t4")
-"""The three of 27 x 8 x 4 clips that were never published."""
-
 UTD_CLASS_NAMES = (
     *("swipe left", "swipe right", "wave", "clap", "throw", "arm cross", "basketball shoot", "draw x"),
     *("draw circle (clockwise)", "draw circle (counter clockwise)", "draw triangle", "bowling", "boxing"),

@@ -110,12 +110,20 @@ class Rejection(_FrozenRecord):
     """Whether the clip is in the store all the same, uncropped and without a skeleton."""
 
 
+class ShardInputs(_FrozenRecord):
+    """What a shard was made of."""
+
+    contents: str
+    """Digest over options, what is known of the clips, their videos' sizes and their skeletons' content."""
+    states: str
+    """The same with sizes and times of the skeletons' files in place of their content."""
+
+
 class Receipt(_FrozenRecord):
     """Says that a shard is finished, from which files, and what was left out of it."""
 
     index: int
-    inputs: str
-    """Digest over the options and over the names and sizes of the clips' files."""
+    inputs: ShardInputs
     entry: ShardEntry
     rejections: tuple[Rejection, ...]
 

@@ -14,7 +14,6 @@ from autohier.digest import derive_seed
 
 NUM_CAMERAS = 3
 COLOUR_SIZE_PX = (1920, 1080)
-DEPTH_SIZE_PX = (512, 424)
 
 _BEARINGS = (0.0, -np.pi / 4, np.pi / 4)
 _COLOUR_FOCAL_PX, _COLOUR_CENTRE_PX = (1055.0, -1057.0), (977.0, 560.0)  # fitted to NTU's own files

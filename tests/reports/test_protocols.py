@@ -1,0 +1,115 @@
+"""The mean over protocols: which readings it is made of, and which sweeps cannot be averaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from autohier.core.training.metrics import Evaluation
+from autohier.errors import InputError
+from autohier.records.reader import Records
+from autohier.records.rows import complete_row, reading_row
+from autohier.reports.protocols import protocol_table, read_winners
+from fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
+
+
+def _sweep(
+    protocol: str,
+    num_right: int,
+    *,
+    refit: int | None = None,
+    dataset: str = "n-ucla",
+    validation: str = "clean",
+) -> Records:
+    """A sweep whose winner kept its first pruning pass, with so many of 120 test clips right."""
+    row = complete_row(fake_row(), fake_outcome(72, (90, 96)), START + MINUTE)
+    row = replace(row, dataset=dataset, protocol=protocol, validation=validation)
+    scores = {"pass 1": 12, "pass 2": 24, "prune 1": num_right}
+    if refit is not None:
+        scores |= {"pass 1, refit": 12, "pass 2, refit": 24, "prune 1, refit": refit}
+    tests = [
+        reading_row(row, stage, Evaluation(1.0, (right / 120,), fake_confusion(right)), START)
+        for stage, right in scores.items()
+    ]
+    return Records(trials=(row,), tests=tuple(tests))
+
+
+def _told(*sweeps: tuple[str, Records]) -> str:
+    console = Console(width=160, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(protocol_table(read_winners(sweeps)))
+    return capture.get()
+
+
+def test_the_mean_is_that_of_the_winners_kept_stages() -> None:
+    told = _told(("b", _sweep("view3", 60)), ("c", _sweep("view2", 84)), ("a", _sweep("view1", 96)))
+    rows = [line.split() for line in told.splitlines() if "view" in line]
+    assert [row[:6] for row in rows] == [
+        ["a", "view1", "120", "t0000", "prune", "1"],
+        ["c", "view2", "120", "t0000", "prune", "1"],
+        ["b", "view3", "120", "t0000", "prune", "1"],
+    ]
+    # Wilson at 96, 84 and 60 of 120: 72.0 to 86.2, 61.3 to 77.5, 41.2 to 58.8.
+    assert [row[6:] for row in rows] == [
+        ["80.0%,", "72.0-86.2"],
+        ["70.0%,", "61.3-77.5"],
+        ["50.0%,", "41.2-58.8"],
+    ]
+    # Below their mean of 66.67 it is sqrt(8.04^2 + 8.71^2 + 8.80^2) / 3 = 4.92 points, above it
+    # sqrt(6.18^2 + 7.47^2 + 8.80^2) / 3 = 4.36.
+    (mean,) = (line.split() for line in told.splitlines() if "mean of" in line)
+    assert mean == ["mean", "of", "3", "66.7%,", "61.7-71.0"]
+    assert "clean validation" in told
+    assert "has more protocols" not in told
+    assert "refit" not in told
+
+
+def test_refits_have_a_mean_where_all_are_there() -> None:
+    one, two = _sweep("view1", 60, refit=72), _sweep("view2", 60, refit=84)
+    (mean,) = (line.split() for line in _told(("a", one), ("b", two)).splitlines() if "mean of" in line)
+    assert mean[3::2] == ["50.0%,", "65.0%,"]
+    assert "refit" not in _told(("a", one), ("b", _sweep("view2", 60)))
+
+
+def test_a_protocol_that_is_missing_is_told() -> None:
+    told = _told(("a", _sweep("view1", 60)), ("b", _sweep("view3", 60)))
+    assert "mean of 2" in told
+    assert "n-ucla has more protocols: view2 not among these." in told
+
+
+def test_the_reading_is_that_of_the_present_winner() -> None:
+    # The sweep was extended: what won first was read too, and is no longer the best.
+    earlier = _sweep("view1", 120)
+    better = replace(earlier.trials[0], trial="t0001", number=1, seed=1, ratio=0.2, accuracy=0.9)
+    tests = tuple(replace(row, trial="t0001", accuracy=0.25) for row in earlier.tests)
+    grown = Records(trials=(*earlier.trials, better), tests=(*earlier.tests, *tests))
+    (winner, _) = read_winners([("a", grown), ("b", _sweep("view2", 60))])
+    assert (winner.winner.trial, winner.kept.accuracy) == ("t0001", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (
+            _sweep("view1", 60),
+            "each sweep must be of a protocol of its own, but got view1 in a, view1 in b: search",
+        ),
+        (_sweep("view2", 60, validation="paper"), "must have one validation, but got clean in a, paper in b"),
+        (
+            replace(_sweep("view2", 60), tests=()),
+            "must have read the test split, .* but got b, .*: autohier resume b",
+        ),
+        (Records(), "must have read the test split"),
+    ],
+    ids=["protocol", "validation", "not read", "nothing"],
+)
+def test_what_cannot_be_averaged_is_refused(other: Records, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_winners([("a", _sweep("view1", 60)), ("b", other)])
+
+
+def test_sweeps_of_two_datasets_are_not_averaged() -> None:
+    with pytest.raises(InputError, match="must have one dataset, but got n-ucla in a, demo in b"):
+        read_winners([("a", _sweep("view1", 60)), ("b", _sweep("view2", 60, dataset="demo"))])
