@@ -124,8 +124,8 @@ def _sized_files(path: Path) -> list[tuple[Path, int]]:
     """The files of a clip with their sizes in bytes, a folder's in the order of their names."""
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return [(file, file.stat().st_size) for file in files if not file.is_dir()]
-    except OSError:  # a dangling link: reading the clip will say so
+        return [(file, file.stat().st_size) for file in files if file.is_file()]
+    except OSError:  # a folder that cannot be listed: reading the clip will say so
         return []
 
 

@@ -23,6 +23,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from autohier.errors import ClipError
+from autohier.files import check_regular
 
 # Writers may count a last frame that they then dropped; more than this means that the file was cut.
 _HEADER_SLACK = 2
@@ -166,6 +167,7 @@ def _counts_time(container: InputContainer) -> bool:
 @contextmanager
 def _open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
+        check_regular(path)
         with av.open(str(path.absolute()), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ClipError("a video file must hold a video stream")

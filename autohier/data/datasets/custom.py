@@ -27,6 +27,7 @@ from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import COCO_17, JointLayout, Skeleton
 from autohier.errors import ClipError, InputError, MissingDataError
+from autohier.files import check_regular
 
 _MAX_POSE_BYTES: Final = 2**30
 # What NumPy and zipfile let out on files they cannot read.
@@ -131,6 +132,7 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
 
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             num_bytes = sum(entry.file_size for entry in archive.infolist())
         if num_bytes > _MAX_POSE_BYTES:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autohier.errors import ClipError
+from autohier.files import open_regular
 
 _MAX_SIDE_PX = 8192
 
@@ -63,7 +64,7 @@ def read_images(paths: Sequence[Path], indices: Sequence[int]) -> Iterator[NDArr
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
+        with open_regular(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
             if max(image.size) > _MAX_SIDE_PX:
                 raise ClipError(
                     f"a frame must be at most {_MAX_SIDE_PX} px wide and high",
