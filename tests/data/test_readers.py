@@ -242,5 +242,5 @@ def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> N
     (clip,) = reader.find_clips(tmp_path)
 
     for read in (reader.read_skeleton, reader.count_frames):
-        with pytest.raises(ClipError, match=r"\.mat file must be readable, but got NotImplementedError"):
+        with pytest.raises(ClipError, match=r"must be of version 5, but got MATLAB 7\.3 MAT-file"):
             read(clip)
