@@ -10,7 +10,6 @@ import faulthandler
 import os
 import re
 import signal
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -58,8 +57,8 @@ def keeps_law(
         warnings.simplefilter("ignore", DeprecationWarning)  # as Python does for what a user runs
         try:
             errors = read()
-        except AutohierError as error:
-            errors = [error]
+        except AutohierError as refusal:
+            errors = [refusal]
     for error in errors:
         check_message(str(error), source)
     return errors
@@ -80,7 +79,7 @@ def _watched() -> Iterator[None]:
         raise AssertionError(f"a reader must not hang: {signal.Signals(number).name}")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGPROF, signal.SIGALRM)}
-    faulthandler.dump_traceback_later(2 * _MAX_WALL_S, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(2 * _MAX_WALL_S, exit=True, file=2)
     signal.setitimer(signal.ITIMER_PROF, MAX_CPU_S)
     signal.setitimer(signal.ITIMER_REAL, _MAX_WALL_S)
     try:

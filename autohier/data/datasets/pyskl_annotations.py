@@ -13,6 +13,7 @@ from autohier.data.skeleton import JointLayout, Skeleton
 from autohier.errors import ClipError, InputError
 
 FORMAT: Final = "see PYSKL's tools/data/README.md"
+_FIELDS: Final = ("keypoint", "keypoint_score", "total_frames", "img_shape", "original_shape", "raw_file")
 
 
 class Fault(NamedTuple):
@@ -28,7 +29,7 @@ class Annotation:
 
     Attributes:
         label: as in the file; None where that is no whole number.
-        fields: the entry, its arrays as NumPy's.
+        fields: what the entry says of its poses, arrays as NumPy's.
         fault: why it cannot be told apart or classified; None where it can.
     """
 
@@ -54,7 +55,7 @@ class Annotation:
         if not isinstance(num_frames, int) or num_frames != skeleton.num_frames:
             raise ClipError(
                 "total_frames must count the frames of keypoint",
-                got=f"{num_frames}, not {skeleton.num_frames}",
+                got=f"{reprlib.repr(num_frames)}, not {skeleton.num_frames}",
             )
         return skeleton
 
@@ -77,14 +78,13 @@ def read_annotations(entries: object) -> dict[str, Annotation]:
         if not is_name(clip_id) or clip_id in found:
             rule = "frame_dir must be a text of its own"
             clip_id, fault = _substitute(number, own_ids), Fault(rule, reprlib.repr(clip_id))
-        fields = {
-            name: value.values if isinstance(value, PickledArray) else value for name, value in entry.items()
-        }
+        fields = {name: plain(entry[name]) for name in _FIELDS if name in entry}
         found[clip_id] = Annotation(label, fields, fault)
     return found
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of a pickle, an array as NumPy's; None for one that is not of plain values."""
     return value.values if isinstance(value, PickledArray) else value
 
 
