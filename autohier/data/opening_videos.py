@@ -17,7 +17,8 @@ from autohier.files import check_regular
 
 # Without playlists, which FFmpeg knows by their content and which lead it to other files, or to themselves.
 _FORMATS: Final = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg"
-_MAX_FRAME_PX: Final = 2**25  # that of 8K is smaller
+MAX_FRAME_PX: Final = 2**25
+"""Of one frame, in a video or a folder; those of 8K are smaller."""
 _MAX_OPENING_BYTES: Final = 2**30  # a table of the frames of a hundred hours takes a quarter
 
 
@@ -35,7 +36,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 raise ClipError("a video file must hold a video stream")
             stream = container.streams.video[0]
             stream.thread_count = 1
-            stream.codec_context.options = {"max_pixels": str(_MAX_FRAME_PX)}
+            stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PX)}
             yield container, stream
     except (av.FFmpegError, OSError) as error:
         raise ClipError("a video must be readable", got=f"{type(error).__name__}: {error}") from error
