@@ -32,7 +32,6 @@ _NUMBER_TYPES: Final = _INTEGER_TYPES | {7: "f4", 9: "f8"}
 _NUMBER_CLASSES: Final = range(6, 16)
 _IS_COMPLEX: Final = 0x800
 _MAX_HEADER_BYTES: Final = 256  # 32 dimensions, and more than the 63 letters of a name, take less
-_MAX_ARRAY_BYTES: Final = 2**30
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -54,8 +53,8 @@ def read_mat_shape(path: Path, variable: str) -> tuple[int, ...]:
         return shape
 
 
-def read_mat_array(path: Path, variable: str) -> NDArray[np.number]:
-    """An array in the type in which it is stored, at most 1 GiB of it.
+def read_mat_array(path: Path, variable: str, *, max_bytes: int) -> NDArray[np.number]:
+    """An array of at most so many bytes, in the type in which it is stored.
 
     Raises:
         ClipError: as `read_mat_shape`, and where its numbers are damaged or not as many as its shape says.
@@ -65,8 +64,10 @@ def read_mat_array(path: Path, variable: str) -> NDArray[np.number]:
         if number_type not in _NUMBER_TYPES:
             raise ClipError(_RULE, got=f"numbers of type {number_type}")
         dtype = np.dtype(order + _NUMBER_TYPES[number_type])
-        if num_bytes != math.prod(shape) * dtype.itemsize or num_bytes > _MAX_ARRAY_BYTES:
+        if num_bytes != math.prod(shape) * dtype.itemsize:
             raise ClipError(_RULE, got=f"{num_bytes} bytes for the shape {shape}")
+        if num_bytes > max_bytes:
+            raise ClipError(f"{variable} must have at most {max_bytes:,} bytes", got=f"{num_bytes:,}")
         numbers = content.read(num_bytes) if inline is None else inline
         content.finish()
         return np.frombuffer(numbers, dtype).reshape(shape, order="F")

@@ -38,6 +38,7 @@ _FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|col
 Modality = Literal["depth", "rgb", "skeleton"]
 _VIDEO_ENDING: Final = {"depth": "depth.mat", "rgb": "color.avi", "skeleton": None}
 _NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
+_MAX_SKELETON_BYTES, _MAX_DEPTH_BYTES = 16 << 20, 256 << 20  # of twenty minutes, of one
 _ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
 
 
@@ -91,7 +92,7 @@ class UtdMhadReader:
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
         """See `DatasetReader.read_skeleton`."""
         path = require_path(clip.skeleton_path, "skeleton")
-        values_V3T = read_mat_array(path, "d_skel")
+        values_V3T = read_mat_array(path, "d_skel", max_bytes=_MAX_SKELETON_BYTES)
         num_joints = self.joint_layout.num_joints
         if values_V3T.ndim != 3 or values_V3T.shape[:2] != (num_joints, 3) or values_V3T.shape[2] == 0:
             raise ClipError(f"a skeleton must have the shape ({num_joints}, 3, frames)", got=values_V3T.shape)
@@ -122,7 +123,7 @@ class UtdMhadReader:
         if self.modality == "rgb":
             yield from decode_frames(path, indices)
             return
-        depth_HWT = read_mat_array(path, "d_depth")
+        depth_HWT = read_mat_array(path, "d_depth", max_bytes=_MAX_DEPTH_BYTES)
         for index in indices:
             yield depth_to_grey(depth_HWT[:, :, index])[:, :, None]
 
