@@ -35,6 +35,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             if not container.streams.video:
                 raise ClipError("a video file must hold a video stream")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ClipError("a video must be of a codec that FFmpeg decodes")
             stream.thread_count = 1
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PX)}
             yield container, stream

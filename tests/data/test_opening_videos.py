@@ -66,3 +66,13 @@ def test_frames_larger_than_8k_are_not_decoded(tmp_path: Path) -> None:
     assert count_frames(path) == 1
     with pytest.raises(ClipError, match="a video must be readable, but got ArgumentError"):
         list(decode_frames(path, [0]))
+
+
+def test_frames_of_an_unknown_codec_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "unknown.avi"
+    write_video(path, numbered_frames(3))
+    content = path.read_bytes()
+    assert content.count(b"FMP4") == 2  # in the stream's header and in its format
+    path.write_bytes(content.replace(b"FMP4", b"ZZZZ"))
+    with pytest.raises(ClipError, match="a video must be of a codec that FFmpeg decodes"):
+        count_frames(path)
