@@ -174,6 +174,8 @@ def test_a_source_without_clips_is_refused(opened: Opened, tmp_path: Path) -> No
         opened.reader.find_clips(tmp_path)
     with pytest.raises(MissingDataError, match=r"the source must be a (folder|pickle file)"):
         opened.reader.find_clips(tmp_path / "none")
+    with pytest.raises(MissingDataError, match=r"the source must be .*File name too long"):
+        opened.reader.find_clips(tmp_path / ("x" * 300))
 
 
 def test_ntu_names_are_taken_apart(tmp_path: Path) -> None:
