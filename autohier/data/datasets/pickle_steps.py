@@ -1,8 +1,8 @@
 """Running through a pickle without obeying it: what is refused before the unpickler sees it.
 
 The unpickler trusts its program. It makes room for as many values as the highest number of one says, and for
-as many bytes as a frame claims; it takes tuples for keys, whose hash may take longer than the universe lasts
-where they hold each other twice and twice again; and it makes numbers of any length, which nothing can print.
+as many bytes as a frame claims. It takes tuples for keys, whose hashing has no end where they hold each other
+twice and twice again, and long numbers, which may all have one hash. And it makes numbers that nothing prints.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GETS: Final = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _SLOW: Final = frozenset({"TUPLE", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET"})
 """What makes values that are hashed by all that they hold."""
+_MAX_KEY_BITS: Final = 64
+_MAX_BITS: Final = 8192  # 2,467 digits: Python prints 4,300
 _KEYS: Final = {"SETITEM": 2, "SETITEMS": 2, "DICT": 2, "ADDITEMS": 1, "FROZENSET": 1}
 """What takes keys, and one of how many of its values is one."""
 
@@ -24,8 +26,8 @@ def check_steps(file: BinaryIO) -> None:
     """Check a whole pickle; what it costs is linear in its length.
 
     Raises:
-        UnpicklingError: where it numbers its values out of turn, has keys that are tuples or sets, numbers of
-            more than 64 bits, or frames longer than itself.
+        UnpicklingError: where it numbers its values out of turn, has keys that may be slow to hash, numbers of
+            more than 8,192 bits, or frames longer than itself.
         ValueError: where it is cut short or no pickle; `LookupError` where it uses values that are not there.
     """
     size = os.fstat(file.fileno()).st_size
@@ -41,7 +43,7 @@ def _check_number(name: str, argument: int, number: int, size: int) -> None:
         raise pickle.UnpicklingError(f"value number {argument} in step {number}")
     if name == "FRAME" and argument > size:
         raise pickle.UnpicklingError(f"a frame of {argument} bytes in {size}")
-    if not -(2**63) <= argument < 2**64:
+    if argument.bit_length() > _MAX_BITS:
         raise pickle.UnpicklingError(f"a number of {argument.bit_length()} bits")
 
 
@@ -78,9 +80,9 @@ class _Stack:
         elif name == "POP" and self._marks and self._marks[-1] == len(self._is_slow):
             self._marks.pop()
         else:
-            self._apply(step)
+            self._apply(step, argument)
 
-    def _apply(self, step: pickletools.OpcodeInfo) -> None:
+    def _apply(self, step: pickletools.OpcodeInfo, argument: object) -> None:
         before = len(step.stack_before)
         if pickletools.markobject in step.stack_before:
             before = step.stack_before.index(pickletools.markobject)
@@ -91,9 +93,10 @@ class _Stack:
         else:
             taken = []
         if step.name in _KEYS and any(taken[:: _KEYS[step.name]]):
-            raise pickle.UnpicklingError("a key or a member that is a tuple or a set")
+            raise pickle.UnpicklingError("a key or member that is a tuple, a set or a long number")
         self._take(len(self._is_slow) - before)
-        self._is_slow.extend([step.name in _SLOW] * len(step.stack_after))
+        is_long = isinstance(argument, int) and argument.bit_length() > _MAX_KEY_BITS
+        self._is_slow.extend([is_long or step.name in _SLOW] * len(step.stack_after))
 
     def _take(self, start: int) -> list[bool]:
         if start < (self._marks[-1] if self._marks else 0):
