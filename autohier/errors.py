@@ -9,10 +9,24 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 FailureClass = Literal["out of memory", "not a number", "bad data", "disk full", "lost process", "bug"]
 """How a trial can fail; core.failures says which errors belong to which."""
+
+
+_MAX_CHARS: Final = 500
+
+
+def one_line(text: str) -> str:
+    """A text that may come from a stranger's file as it can be told: printable, and at most 500 long."""
+    text = _cut_middle(" ".join(text.split()))
+    return _cut_middle("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text))
+
+
+def _cut_middle(text: str) -> str:
+    # A path says most at its ends.
+    return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS // 2]}...{text[3 - _MAX_CHARS // 2 :]}"
 
 
 class AutohierError(Exception):
@@ -31,9 +45,10 @@ class AutohierError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        text = self.rule if self.got is None else f"{self.rule}, but got {self.got}"
-        text = f"{text}: {self.remedy}" if self.remedy else text
-        return " ".join(text.split())
+        text = one_line(self.rule)
+        if self.got is not None:
+            text = f"{text}, but got {one_line(str(self.got))}"
+        return f"{text}: {one_line(self.remedy)}" if self.remedy else text
 
 
 class InputError(AutohierError):

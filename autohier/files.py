@@ -1,10 +1,12 @@
-"""Files that are there whole or not at all: write under a temporary name, sync, rename."""
+"""Files: our own are there whole or not at all, written under a temporary name; others are looked at."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,6 +59,27 @@ def write_once(path: Path, content: bytes) -> None:
             os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read that may be anybody's.
+
+    Raises:
+        OSError: where it cannot be read, or is a pipe or a device, which may never come to an end.
+    """
+    check_regular(path)
+    return path.open("rb")
+
+
+def check_regular(path: Path) -> None:
+    """Look at what kind of file a path leads to.
+
+    Raises:
+        OSError: where there is none, or it is neither a file proper nor a folder.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "a pipe, a socket or a device", str(path))
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""Files and folders are there whole or not at all."""
+"""Files and folders are there whole or not at all; what is no file is not waited for."""
+
+import os
+import socket
 
 import pytest
 
-from autohier.files import publish_folder, write_atomically
+from autohier.files import open_regular, publish_folder, write_atomically
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -37,3 +40,18 @@ def test_who_publishes_first_wins(tmp_path):
             (quick / "file").write_bytes(b"first")
     assert (path / "file").read_bytes() == b"first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_pipes_sockets_and_devices_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "device", "socket"):
+            with pytest.raises(OSError, match="a pipe, a socket or a device"):
+                open_regular(tmp_path / name)
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+    (tmp_path / "file").write_bytes(b"content")
+    with open_regular(tmp_path / "file") as file:
+        assert file.read() == b"content"

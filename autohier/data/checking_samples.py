@@ -15,7 +15,7 @@ from typing import Literal
 from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.preparation_pool import live_with_parent
 from autohier.data.preprocessing.boxes import skeleton_box
-from autohier.errors import ClipError, InputError
+from autohier.errors import ClipError, InputError, one_line
 
 _CHUNK_CLIPS = 16
 
@@ -145,5 +145,5 @@ def _try_clip(reader: DatasetReader, clip: ClipSource) -> list[SampleFault]:
 
 
 def _fault(clip: ClipSource, kind: Kind, path: Path | None, error: ClipError) -> SampleFault:
-    got = "" if error.got is None or path is None else " ".join(str(error.got).split())
+    got = "" if error.got is None or path is None else one_line(str(error.got))
     return SampleFault(clip.clip_id, kind, path, error.rule, got, error.remedy)

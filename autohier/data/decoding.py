@@ -10,18 +10,17 @@ Shape letters: H W pixels, C channels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from av import VideoStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from autohier.data.opening_videos import open_video
 from autohier.errors import ClipError
 
 # Writers may count a last frame that they then dropped; more than this means that the file was cut.
@@ -53,7 +52,7 @@ def count_frames(path: Path, span: Span | None = None) -> int:
     Raises:
         ClipError: where the file is no video, has no frames, or ends before its header or the span says.
     """
-    with _open_video(path) as (container, stream):
+    with open_video(path) as (container, stream):
         if span is not None:
             return _count_within(container, stream, span)
         num_frames = sum(1 for packet in container.demux(stream) if packet.size)
@@ -73,7 +72,7 @@ def video_size(path: Path) -> tuple[int, int]:
     Raises:
         ClipError: where the file is no video.
     """
-    with _open_video(path) as (_, stream):
+    with open_video(path) as (_, stream):
         width, height = int(stream.width), int(stream.height)
     if width < 1 or height < 1:
         raise ClipError("a video must have a width and a height", got=f"{width} x {height}")
@@ -95,7 +94,7 @@ def decode_frames(
     """
     wanted = iter(indices)
     following = next(wanted, None)
-    with _open_video(path) as (container, stream):
+    with open_video(path) as (container, stream):
         for index, frame in enumerate(_frames_within(container, stream, span)):
             if following is None:
                 return
@@ -161,16 +160,3 @@ def _timed(
 def _counts_time(container: InputContainer) -> bool:
     # An .avi knows in which order frames are stored and not when they are shown: only counting tells.
     return bool(container.format.name == "avi")
-
-
-@contextmanager
-def _open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    try:
-        with av.open(str(path.absolute()), metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise ClipError("a video file must hold a video stream")
-            stream = container.streams.video[0]
-            stream.thread_count = 1
-            yield container, stream
-    except (av.FFmpegError, OSError) as error:
-        raise ClipError("a video must be readable", got=f"{type(error).__name__}: {error}") from error

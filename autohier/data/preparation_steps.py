@@ -44,7 +44,7 @@ class BadFileError(ClipError):
             clip_id=clip.clip_id,
             path=_printable(str(path or "")),
             kind=error.rule,
-            reason=_printable(str(error)),
+            reason=str(error),
             kept=False,
         )
 

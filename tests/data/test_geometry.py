@@ -53,10 +53,13 @@ def test_projection_points_up_in_the_image_where_y_is_positive() -> None:
     )
 
 
-@pytest.mark.parametrize("joint", [(0.1, 0.2, 0.0), (0.1, 0.2, -1.0), (np.nan, 0.2, 1.0), (0.1, 0.2, np.nan)])
+@pytest.mark.parametrize(
+    "joint", [(0.1, 0.2, 0.0), (0.1, 0.2, -1.0), (np.nan, 0.2, 1.0), (0.1, 0.2, np.nan), (0.1, 0.0, 1e-45)]
+)
 def test_what_is_not_before_the_camera_has_no_pixel(joint: tuple[float, ...]) -> None:
-    projected = UTD_DEPTH.project(np.array(joint, dtype=np.float32).reshape(1, 1, 1, 3))
-    assert np.isnan(projected).any()
+    with np.errstate(all="raise", under="ignore"):
+        projected = UTD_DEPTH.project(np.array(joint, dtype=np.float32).reshape(1, 1, 1, 3))
+    assert np.isnan(projected).all()
 
 
 def test_the_box_is_widened_by_a_tenth_and_scaled_to_the_video() -> None:

@@ -304,6 +304,10 @@ def test_there_must_be_a_file(tmp_path: Path) -> None:
         opened(tmp_path)
     with pytest.raises(MissingDataError, match="the source must be a pickle file"):
         opened(tmp_path / "none.pkl")
+    link = tmp_path / "link.pkl"
+    link.symlink_to(link)
+    with pytest.raises(MissingDataError, match="the source must be a pickle file"):
+        opened(link)
 
 
 @pytest.mark.parametrize("tenths", range(10))

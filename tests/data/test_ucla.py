@@ -283,7 +283,7 @@ def damage_size(folder: Path) -> None:
 
 
 def damage_giant(folder: Path) -> None:
-    Image.new("L", (8200, 2)).save(frame_path(folder, 3, "rgb.jpg"))
+    Image.new("L", (8192, 4097)).save(frame_path(folder, 3, "rgb.jpg"))
 
 
 def damage_text(folder: Path) -> None:
@@ -308,7 +308,7 @@ def damage_all(folder: Path) -> None:
     [
         (damage_none, "folder of frames must hold image files"),
         (damage_size, "frames of a clip must be of one size, but got 64x48 and 48x64, in frame_3_"),
-        (damage_giant, r"at most 8192 px wide and high, but got frame_3_tc_.*, \(8200, 2\)"),
+        (damage_giant, r"at most 33,554,432 pixels, but got frame_3_tc_.*, \(8192, 4097\)"),
         (damage_text, "every frame of a clip must decode, but got frame_3_"),
         (damage_empty, "every frame of a clip must decode, but got frame_3_"),
         (damage_folder, "every frame of a clip must decode, but got frame_3_.*Is a directory"),

@@ -6,6 +6,7 @@ Shape letters: M persons, T frames, V joints.
 from __future__ import annotations
 
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,8 +28,12 @@ from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import COCO_17, JointLayout, Skeleton
 from autohier.errors import ClipError, InputError, MissingDataError
+from autohier.files import check_regular
 
-_MAX_POSE_BYTES: Final = 2**30
+_MAX_POSE_BYTES: Final = 2**26
+"""As many as the joints and scores of one person take in three hours."""
+_NPZ_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Others unpack to a million times of what they are."""
 # What NumPy and zipfile let out on files they cannot read.
 _NPZ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError),
@@ -130,11 +135,16 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
 
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
-            num_bytes = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
+        num_bytes = sum(entry.file_size for entry in entries)
         if num_bytes > _MAX_POSE_BYTES:
             raise ClipError(f"poses must have at most {_MAX_POSE_BYTES:,} bytes", got=f"{num_bytes:,}")
-        with np.load(path, allow_pickle=False) as arrays:
+        if not _NPZ_METHODS.issuperset(entry.compress_type for entry in entries):
+            raise ClipError("poses must be as numpy.savez writes them", got="another compression")
+        # NumPy warns of files that were written under Python 2, which it reads.
+        with warnings.catch_warnings(action="ignore"), np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in ("keypoint", "keypoint_score") if name in arrays}
     except _NPZ_ERRORS as error:
         raise ClipError("an .npz file must be readable", got=f"{type(error).__name__}: {error}") from error

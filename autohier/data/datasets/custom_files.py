@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from autohier.data.datasets.finding import require_folder
 from autohier.errors import InputError, MissingDataError
 
 TABLE: Final = "clips.csv"
@@ -48,8 +49,7 @@ def find_custom_clips(source: Path) -> list[CustomClip]:
         MissingDataError: where the folder does not exist, or holds neither a table nor videos by class.
         InputError: where the table breaks a rule, or two clips differ in nothing but their ending.
     """
-    if not source.is_dir():
-        raise MissingDataError("the source must be a folder", got=source, remedy="see --source")
+    require_folder(source)
     try:
         clips = list(_listed(source) if (source / TABLE).is_file() else _by_class(source))
     except OSError as error:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from autohier.errors import ClipError, MissingDataError
 
@@ -62,11 +63,24 @@ def walk_source(source: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     Raises:
         MissingDataError: where ``source`` is not a folder that can be listed.
     """
-    if not source.is_dir():
-        raise MissingDataError("the source must be a folder", got=source, remedy="see --source")
+    require_folder(source)
     for folder, subfolders, names in os.walk(source, onerror=_refuse):
         subfolders.sort()
         yield Path(folder), subfolders, sorted(names)
+
+
+def require_folder(source: Path) -> None:
+    """Look whether a source is a folder.
+
+    Raises:
+        MissingDataError: where it is not.
+    """
+    try:
+        is_folder = source.is_dir()
+    except OSError as error:  # of a name that is too long
+        _refuse(error)
+    if not is_folder:
+        raise MissingDataError("the source must be a folder", got=source, remedy="see --source")
 
 
 def require_path(path: Path | None, kind: str) -> Path:
@@ -80,5 +94,5 @@ def require_path(path: Path | None, kind: str) -> Path:
     return path
 
 
-def _refuse(error: OSError) -> None:
+def _refuse(error: OSError) -> NoReturn:
     raise MissingDataError("the source must be readable", got=error) from error

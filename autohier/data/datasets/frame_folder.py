@@ -5,7 +5,9 @@ Shape letters: H W pixels, C channels.
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from autohier.data.opening_videos import MAX_FRAME_PX
 from autohier.errors import ClipError
-
-_MAX_SIDE_PX = 8192
+from autohier.files import check_regular
 
 
 def list_frames(folder: Path, pattern: re.Pattern[str], kind: str) -> list[Path]:
@@ -63,13 +65,14 @@ def read_images(paths: Sequence[Path], indices: Sequence[int]) -> Iterator[NDArr
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            if max(image.size) > _MAX_SIDE_PX:
+        check_regular(path)
+        # Pillow warns of damaged notes on a camera, which change no pixel.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("JPEG", "PNG")) as image:
+            if math.prod(image.size) > MAX_FRAME_PX:
                 raise ClipError(
-                    f"a frame must be at most {_MAX_SIDE_PX} px wide and high",
-                    got=f"{path.name}, {image.size}",
+                    f"a frame must have at most {MAX_FRAME_PX:,} pixels", got=f"{path.name}, {image.size}"
                 )
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     # Pillow answers damage with any of these.
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ClipError("every frame of a clip must decode", got=f"{path.name}: {error}") from error

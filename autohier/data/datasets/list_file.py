@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autohier.errors import InputError
+from autohier.files import open_regular
 
 _MAX_BYTES = 64 << 20
 
@@ -16,7 +17,7 @@ def read_list_file(path: Path) -> list[str]:
         InputError: where the file cannot be read, is no UTF-8 text or larger than 64 MiB.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise InputError(f"{path} must hold at most {_MAX_BYTES >> 20} MiB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -38,7 +39,8 @@ def source_name(stored_as: str | None, source: Path) -> str:
     Raises:
         InputError: where that cannot be a folder's name, or is a dataset's that has its own reader.
     """
-    name = plain_name(stored_as or source.resolve().stem)
+    # Unlike Path.resolve it takes a link that leads to itself, which opening will refuse.
+    name = plain_name(stored_as or Path(os.path.realpath(source)).stem)
     if not _STORE_NAME.fullmatch(name):
         raise InputError(
             "a dataset's name must be of letters, digits, '-' and '.'", got=repr(name), remedy="add --name"

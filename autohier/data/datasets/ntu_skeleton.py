@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autohier.data.preprocessing.projection import NTU_COLOUR
 from autohier.data.skeleton import KINECT_V2_25, Skeleton
 from autohier.errors import ClipError
+from autohier.files import open_regular
 
 MAX_PERSONS = 2
 _MAX_FILE_BYTES = 256 << 20
@@ -73,7 +74,7 @@ def read_ntu_skeleton(path: Path) -> Skeleton:
 
 def _read_tokens(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_MAX_FILE_BYTES + 1)
         tokens = content.decode("ascii").split()
     except OSError as error:

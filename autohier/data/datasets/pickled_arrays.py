@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import pickle
 import re
-from collections.abc import Callable
-from typing import Any, Final
+import reprlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+_MAX_DIMENSIONS = 64
 _PLAIN_DTYPE = re.compile(r"[<>|=]?(?:[fiu][1248]|b1|[US][1-9]\d{0,5})")
 
 
@@ -43,7 +46,7 @@ class _Dtype:
     def __setstate__(self, state: tuple[object, ...]) -> None:
         order, subarray, names, fields = state[1:5]
         is_plain = subarray is names is fields is None and order in {"<", ">", "|", "="}
-        self.code = f"{order}{self.code}" if is_plain else None
+        self.code = f"{order}{self.code}" if is_plain and isinstance(self.code, str) else None
 
 
 class _StandIn:
@@ -68,10 +71,12 @@ def _view(content: object, dtype: object, shape: object, order: object) -> NDArr
         return None
     plain = np.dtype(dtype.code)
     lengths = shape if isinstance(shape, tuple) else (shape,)
-    if not all(isinstance(length, int) and length >= 0 for length in lengths):
-        raise pickle.UnpicklingError(f"an array of the shape {shape}")
+    is_shape = all(isinstance(length, int) and 0 <= length <= sys.maxsize for length in lengths)
+    # The product of a hundred thousand lengths takes hours.
+    if len(lengths) > _MAX_DIMENSIONS or not is_shape:
+        raise pickle.UnpicklingError(f"an array of the shape {reprlib.repr(shape)}")
     if math.prod(lengths) * plain.itemsize != len(content):
-        raise pickle.UnpicklingError(f"an array of the shape {shape} in {len(content)} bytes")
+        raise pickle.UnpicklingError(f"an array of the shape {lengths} in {len(content)} bytes")
     if not content:
         return np.empty(lengths, plain)
     return np.frombuffer(content, plain).reshape(lengths, order="F" if order == "F" else "C")
@@ -87,19 +92,8 @@ def _from_buffer(content: object, dtype: object, shape: object, order: object) -
     return array
 
 
-def _scalar(dtype: object, content: object) -> object:
-    values = _view(content, dtype, (1,), "C")
-    return None if values is None else values[0].item()
-
-
 def _make_dtype(code: object, *_: object) -> _Dtype:
     return _Dtype(code)
-
-
-def _encode(text: object, codec: object) -> bytes:
-    if not isinstance(text, str) or codec != "latin1":
-        raise pickle.UnpicklingError(f"bytes in the code {codec!r}")
-    return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
@@ -109,14 +103,45 @@ def _no_bytes() -> bytes:
 _CORES = ("numpy.core", "numpy._core")
 _BUFFERS = [(f"{core}.{module}", "_frombuffer") for core in _CORES for module in ("numeric", "multiarray")]
 
-STAND_INS: Final = {
-    **{(f"{core}.multiarray", "_reconstruct"): _StandIn(_empty_array) for core in _CORES},
-    **{(f"{core}.multiarray", "scalar"): _StandIn(_scalar) for core in _CORES},
-    **dict.fromkeys(_BUFFERS, _StandIn(_from_buffer)),
-    ("numpy", "ndarray"): _StandIn(_empty_array),
-    ("numpy", "dtype"): _StandIn(_make_dtype),
-    ("_codecs", "encode"): _StandIn(_encode),
-    ("builtins", "bytes"): _StandIn(_no_bytes),
-    ("__builtin__", "bytes"): _StandIn(_no_bytes),
-}
-"""What is called in a pickle for a (module, name); old and new NumPy name the same things differently."""
+
+class _Copies:
+    """Makes values by copying others; as often as a file likes, but no more of them than the file is long."""
+
+    def __init__(self, num_bytes: int) -> None:
+        self._num_left = num_bytes
+
+    def encode(self, text: object, codec: object) -> bytes:
+        if not isinstance(text, str) or codec != "latin1":
+            raise pickle.UnpicklingError(f"bytes in the code {reprlib.repr(codec)}")
+        self._count(len(text))
+        return text.encode("latin1")
+
+    def scalar(self, dtype: object, content: object) -> object:
+        values = _view(content, dtype, (1,), "C")
+        if values is None:
+            return None
+        self._count(values.nbytes)
+        return values[0].item()
+
+    def _count(self, num_bytes: int) -> None:
+        self._num_left -= num_bytes
+        if self._num_left < 0:
+            raise pickle.UnpicklingError("more bytes and text than the file holds")
+
+
+def stand_ins(num_bytes: int) -> Mapping[tuple[str, str], Callable[..., object]]:
+    """What is called in a pickle of so many bytes for a (module, name).
+
+    Old and new NumPy name the same things differently.
+    """
+    copies = _Copies(num_bytes)
+    return {
+        **{(f"{core}.multiarray", "_reconstruct"): _StandIn(_empty_array) for core in _CORES},
+        **{(f"{core}.multiarray", "scalar"): _StandIn(copies.scalar) for core in _CORES},
+        **dict.fromkeys(_BUFFERS, _StandIn(_from_buffer)),
+        ("numpy", "ndarray"): _StandIn(_empty_array),
+        ("numpy", "dtype"): _StandIn(_make_dtype),
+        ("_codecs", "encode"): _StandIn(copies.encode),
+        ("builtins", "bytes"): _StandIn(_no_bytes),
+        ("__builtin__", "bytes"): _StandIn(_no_bytes),
+    }

@@ -59,7 +59,7 @@ class Annotation:
         if not isinstance(num_frames, int) or num_frames != skeleton.num_frames:
             raise ClipError(
                 "total_frames must count the frames of keypoint",
-                got=f"{num_frames}, not {skeleton.num_frames}",
+                got=f"{reprlib.repr(num_frames)}, not {skeleton.num_frames}",
             )
         return skeleton
 

@@ -18,6 +18,7 @@ from autohier.data.datasets.frame_folder import list_frames
 from autohier.data.datasets.ucla_files import FRAME_SKELETON
 from autohier.data.skeleton import KINECT_V1_20
 from autohier.errors import ClipError
+from autohier.files import open_regular
 
 MAX_PERSONS = 2
 _NUM_JOINTS = KINECT_V1_20.num_joints
@@ -137,7 +138,7 @@ def _parse_joint(line: str, path: Path) -> list[float]:
 
 def _read_text(path: Path, max_bytes: int) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise ClipError(

@@ -6,7 +6,6 @@ Shape letters: T frames, V joints, H W pixels, C channels.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, whosmat
-from scipy.io.matlab import MatReadError
 
 from autohier.data.datasets.finding import find_named_clips, require_path
+from autohier.data.datasets.mat_file import read_mat_array, read_mat_shape
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
@@ -37,13 +35,8 @@ _FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|col
 Modality = Literal["depth", "rgb", "skeleton"]
 _VIDEO_ENDING: Final = {"depth": "depth.mat", "rgb": "color.avi", "skeleton": None}
 _NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
+_MAX_SKELETON_BYTES, _MAX_DEPTH_BYTES = 16 << 20, 256 << 20  # of twenty minutes, of one
 _ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
-# What scipy lets out on files it cannot read: NotImplementedError on those of MATLAB 7.3, which are HDF5; the
-# others on damaged ones, the last two where damage has made a length absurd.
-_MAT_ERRORS = (
-    *(MatReadError, OSError, ValueError, TypeError, NameError, LookupError, NotImplementedError, zlib.error),
-    *(OverflowError, MemoryError),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,7 @@ class UtdMhadReader:
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
         """See `DatasetReader.read_skeleton`."""
         path = require_path(clip.skeleton_path, "skeleton")
-        values_V3T = _load_array(path, "d_skel")
+        values_V3T = read_mat_array(path, "d_skel", max_bytes=_MAX_SKELETON_BYTES)
         num_joints = self.joint_layout.num_joints
         if values_V3T.ndim != 3 or values_V3T.shape[:2] != (num_joints, 3) or values_V3T.shape[2] == 0:
             raise ClipError(f"a skeleton must have the shape ({num_joints}, 3, frames)", got=values_V3T.shape)
@@ -127,7 +120,7 @@ class UtdMhadReader:
         if self.modality == "rgb":
             yield from decode_frames(path, indices)
             return
-        depth_HWT = _load_array(path, "d_depth")
+        depth_HWT = read_mat_array(path, "d_depth", max_bytes=_MAX_DEPTH_BYTES)
         for index in indices:
             yield depth_to_grey(depth_HWT[:, :, index])[:, :, None]
 
@@ -144,21 +137,7 @@ def depth_to_grey(depth_HW_mm: NDArray[np.number]) -> NDArray[np.uint8]:
 
 
 def _count_depth_frames(path: Path) -> int:
-    try:
-        shapes = {name: shape for name, shape, _ in whosmat(str(path))}
-    except _MAT_ERRORS as error:
-        raise ClipError("a .mat file must be readable", got=f"{type(error).__name__}: {error}") from error
-    shape = shapes.get("d_depth", ())
+    shape = read_mat_shape(path, "d_depth")
     if len(shape) != 3 or 0 in shape:
         raise ClipError("d_depth must have the shape (height, width, frames)", got=shape)
-    return int(shape[2])
-
-
-def _load_array(path: Path, variable: str) -> NDArray[np.number]:
-    try:
-        values = loadmat(str(path), variable_names=[variable])[variable]
-    except _MAT_ERRORS as error:
-        raise ClipError("a .mat file must be readable", got=f"{type(error).__name__}: {error}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise ClipError(f"{variable} must be an array of numbers")
-    return values
+    return shape[2]

@@ -36,12 +36,17 @@ class PinholeCamera:
     image_height_px: int
 
     def project(self, joints_MTV3_m: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Image positions [M, T, V, 2] in pixels; NaN where a joint is absent or not before the camera."""
+        """Image positions [M, T, V, 2] in pixels; NaN where a joint is absent or not before the camera.
+
+        Beside the camera, where float32 does not hold its position, a joint has none.
+        """
         x, y, z = np.moveaxis(joints_MTV3_m, -1, 0)
         depth = np.where(z > 0, z, np.float32(np.nan))
-        columns = self.centre_x_px + self.focal_x_px * x / depth
-        rows = self.centre_y_px - self.focal_y_px * y / depth
-        return np.stack((columns, rows), axis=-1).astype(np.float32)
+        with np.errstate(over="ignore"):
+            columns = self.centre_x_px + self.focal_x_px * x / depth
+            rows = self.centre_y_px - self.focal_y_px * y / depth
+            pixels_MTV2 = np.stack((columns, rows), axis=-1).astype(np.float32)
+        return np.where(np.isfinite(pixels_MTV2).all(axis=-1, keepdims=True), pixels_MTV2, np.float32(np.nan))
 
 
 # Fitted to the colour pixels in real NTU files; used where a file holds joints but no valid pixel.
