@@ -1,6 +1,7 @@
 """A small real store: clips of one noisy colour each, which a tiny network tells apart within seconds.
 
-Three hues, each dark and bright, so that what is confused is mostly the two of one hue.
+Three hues, each dark and bright, so that what is confused is mostly the two of one hue. Who stands there
+lifts the left arm by the hue and the right one by the level.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.store import StageStore
+from autohier.data.datasets.demo import body
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.levels import GivenLevel
 from autohier.data.preparation import prepare_dataset
+from autohier.data.preprocessing.projection import PinholeCamera
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
 from autohier.data.store.paths import store_folder
@@ -38,6 +41,21 @@ TRAINING_SUBJECTS, VALIDATION_SUBJECTS, TEST_SUBJECTS = (1, 3, 7), (9,), (2, 4)
 REPLICATIONS = 4
 CLIPS_PER_SUBJECT = len(CLASS_NAMES) * REPLICATIONS
 SIZE_PX, NUM_FRAMES = 16, 4
+CAMERA = PinholeCamera(240.0, 240.0, 80.0, 80.0, image_width_px=160, image_height_px=160)
+"""Of skeletons."""
+
+FORMS = {
+    "frames": (),
+    "skeletons": (
+        "clips={form='skeletons', num_frames=4, num_persons=1, test_sets=2}",
+        "recognizer={name='st-gcn++', width=0.125}",
+    ),
+    "heatmaps": (
+        "clips={form='heatmaps', num_frames=4, num_persons=1, size_px=16, test_sets=2}",
+        "recognizer={name='pose-slowonly-shallow', width=0.125}",
+    ),
+}
+"""What makes the tiny space one of another form of clips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +92,23 @@ class ColourReader:
             )
         ]
 
-    def read_skeleton(self, clip: ClipSource) -> Skeleton:  # noqa: ARG002
-        joints = np.zeros((1, NUM_FRAMES, KINECT_V2_25.num_joints, 3), dtype=np.float32)
-        return Skeleton(joints, joints[..., :2], SIZE_PX, SIZE_PX, KINECT_V2_25.name)
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        random = np.random.default_rng([clip.label, clip.subject, clip.replication, 1])
+        level, hue = divmod(clip.label, len(HUES))
+        angles_TV3 = random.normal(0, 0.05, (NUM_FRAMES, body.NUM_JOINTS, 3))
+        angles_TV3[:, body.LEFT_SHOULDER, 2] += hue
+        angles_TV3[:, body.RIGHT_SHOULDER, 2] -= 2 * level
+        motion = body.Motion(angles_TV3, path_T3=np.zeros((NUM_FRAMES, 3)))
+        joints_TV3 = body.pose_body(body.make_person(0, clip.subject), motion)
+        # Three metres away, and turned to the camera.
+        joints_MTV3_m = (joints_TV3 * (1, 1, -1) + (0, -1, 3)).astype(np.float32)[None]
+        return Skeleton(
+            joints_MTV3_m,
+            CAMERA.project(joints_MTV3_m),
+            CAMERA.image_width_px,
+            CAMERA.image_height_px,
+            KINECT_V2_25.name,
+        )
 
     def count_frames(self, clip: ClipSource) -> int:  # noqa: ARG002
         return NUM_FRAMES

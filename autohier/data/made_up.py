@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autohier.data.skeleton import LAYOUTS, Skeleton
+from autohier.data.skeleton import LAYOUTS, JointLayout, Skeleton
 
 _BLOTS, _GRAIN, _JPEG_QUALITY = 32, 6.0, 90
 """Blots along each side of a frame and its deviation in grey levels, so that JPEGs have a usual size."""
@@ -31,19 +31,19 @@ class MadeUpClips:
         label: int64 class of every clip.
         jpeg: the frame.
         channels: C, 1 or 3.
-        joint_layout: of the skeleton.
+        people: the skeleton.
     """
 
     label: NDArray[np.int64]
     jpeg: bytes
     channels: int
-    joint_layout: str
+    people: Skeleton
 
     @classmethod
     def of(
         cls, num_clips: int, *, num_classes: int, size_px: int, channels: int, joint_layout: str
     ) -> MadeUpClips:
-        """Clips of all classes in turn, of square frames."""
+        """Clips of all classes in turn, of square frames, in which joints are anywhere."""
         random = np.random.default_rng(0)
         blots = random.integers(0, 256, (_BLOTS, _BLOTS, 3), dtype=np.uint8)
         smooth = np.asarray(Image.fromarray(blots).resize((size_px, size_px), Image.Resampling.BICUBIC))
@@ -51,7 +51,8 @@ class MadeUpClips:
         buffer = io.BytesIO()
         frame = Image.fromarray(grained).convert(_mode(channels))
         frame.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-        return cls(np.arange(num_clips) % num_classes, buffer.getvalue(), channels, joint_layout)
+        people = _anywhere(LAYOUTS[joint_layout], random)
+        return cls(np.arange(num_clips) % num_classes, buffer.getvalue(), channels, people)
 
     @property
     def clips(self) -> MadeUpClips:
@@ -73,15 +74,27 @@ class MadeUpClips:
         return np.stack([self._decode(size_px) for _ in positions])
 
     def skeleton(self, row: int) -> Skeleton:  # noqa: ARG002
-        """A person whose joints are anywhere, in a clip of usual length."""
-        shape = (1, _NUM_FRAMES, LAYOUTS[self.joint_layout].num_joints, 3)
-        joints_MTV3 = np.random.default_rng(0).random(shape, dtype=np.float32)
-        return Skeleton(joints_MTV3, joints_MTV3[..., :2], _SIZE_PX, _SIZE_PX, self.joint_layout)
+        """One skeleton stands for all."""
+        return self.people
 
     def _decode(self, size_px: int | None) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(self.jpeg)) as image:
             decoded = image.resize((size_px, size_px)) if size_px else image
             return np.asarray(decoded.convert(_mode(self.channels))).reshape(*decoded.size, self.channels)
+
+
+def _anywhere(layout: JointLayout, random: np.random.Generator) -> Skeleton:
+    """A person whose joints jump, in a clip of usual length."""
+    shape_MTV = (1, _NUM_FRAMES, layout.num_joints)
+    joints_MTV3 = random.random((*shape_MTV, 3), dtype=np.float32)
+    return Skeleton(
+        joints_MTV3_m=np.full_like(joints_MTV3, np.nan) if layout.planar else joints_MTV3,
+        pixels_MTV2=_SIZE_PX * joints_MTV3[..., :2],
+        image_width_px=_SIZE_PX,
+        image_height_px=_SIZE_PX,
+        layout=layout.name,
+        scores_MTV=random.random(shape_MTV, dtype=np.float32) if layout.planar else None,
+    )
 
 
 def _mode(channels: int) -> str:

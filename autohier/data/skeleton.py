@@ -20,11 +20,13 @@ class JointLayout:
         name: what datasets and manifests call it.
         joint_names: one name per joint, in file order.
         edges: bones as 0-based (child, parent); a tree over all joints.
+        planar: whether joints are found in images, so that they have no place in metres.
     """
 
     name: str
     joint_names: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+    planar: bool = False
 
     @property
     def num_joints(self) -> int:
@@ -121,6 +123,7 @@ COCO_17: Final = JointLayout(
         *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5), (10, 8), (8, 6)),
         *((5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2)),
     ),
+    planar=True,
 )
 
 LAYOUTS: Final = {layout.name: layout for layout in (KINECT_V2_25, KINECT_V1_20, KINECT_V1_20_UTD, COCO_17)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -61,12 +62,14 @@ class PoseSlowOnlySettings(_Recognizer):
     weights: ClassVar[None] = None
 
 
-_FAMILIES = {"st-gcn": "skeletons", "pose": "heatmaps"}
+_FAMILIES = {"inflated-resnet": "frames", "st-gcn": "skeletons", "pose-slowonly": "heatmaps"}
 
 
 def _family(value: object) -> str:
-    name = str(field_of(value, "name", default=""))
-    return next((tag for start, tag in _FAMILIES.items() if name.startswith(start)), "frames")
+    # The nearest, so that a misspelt name is told of as such once the network is built.
+    name = str(field_of(value, "name", default="inflated-resnet"))
+    (nearest,) = difflib.get_close_matches(name, _FAMILIES, n=1, cutoff=0.0)
+    return _FAMILIES[nearest]
 
 
 RecognizerSettings = Annotated[

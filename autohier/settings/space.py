@@ -120,7 +120,7 @@ class Space(FrozenModel):
         if self.clips.form != self.recognizer.reads:
             raise ValueError(
                 f"{self.recognizer.name} reads {self.recognizer.reads}, but clips.form is "
-                f"{self.clips.form!r}; mend it with --set clips.form={self.recognizer.reads}"
+                f"{self.clips.form!r}; mend it with --set \"clips={{form='{self.recognizer.reads}'}}\""
             )
         return self
 

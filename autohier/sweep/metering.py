@@ -31,14 +31,14 @@ from autohier.errors import OutOfMemoryError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.settings.choice import FLAT_CHOICE
-from autohier.settings.clips import FrameClips
 from autohier.settings.space import Space
 
 _PREPARED_PX = 256
 """Side of the frames that `autohier prepare` keeps."""
 _MOST_BATCHES = 4
 _SMALL_PX = 64
-"""Below, a clip may be pooled to one value, of which batch norm cannot take a deviation."""
+"""Where frames or maps are smaller, a clip may be pooled to one value, of which batch norm cannot take a
+deviation."""
 _PATIENCE_S = 1.0
 """What an epoch of the measured clips should take on a CPU; one of a single clip may take longer."""
 _EPOCHS = 3
@@ -67,8 +67,7 @@ class Meter:
 
     def __init__(self, space: Space, device: Device, feed: Feed, contents: Contents) -> None:
         self._space, self._device, self._feed, self._contents = space, device, feed, contents
-        is_small = isinstance(space.clips, FrameClips) and space.clips.crop_px < _SMALL_PX
-        self._fewest = 2 if is_small else 1
+        self._fewest = 1 if feed.clip_shape[-1] >= _SMALL_PX else 2
         self._known: dict[StageKind, Pace] = {}
         self._epochs = _EPOCHS
         self.num_clips = min(_MOST_BATCHES * feed.batch_size, feed.num_clips("train"))

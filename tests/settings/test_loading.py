@@ -122,9 +122,36 @@ def test_reading_a_space_imports_neither_torch_nor_ray():
 
 
 def test_clips_must_have_the_form_that_the_recognizer_reads():
-    told = r"st-gcn reads skeletons, but clips.form is 'frames'; mend it with --set clips.form=skeletons"
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(
+        InputError,
+        match=r"st-gcn reads skeletons, but clips\.form is 'frames'; "
+        r"""mend it with --set "clips={form='skeletons'}"$""",
+    ):
         load_space("demo", ["recognizer={name='st-gcn'}"])
+    remedied = load_space("demo", ["recognizer={name='st-gcn'}", "clips={form='skeletons'}"])
+    assert remedied.clips.form == "skeletons"
+
+
+@pytest.mark.parametrize(
+    ("name", "reads"),
+    [
+        ("inflated-resnet50", "frames"),
+        ("resnet18", "frames"),
+        ("st-gcn", "skeletons"),
+        ("stgcn++", "skeletons"),
+        ("st_gcm", "skeletons"),
+        ("pose-slowonly-small", "heatmaps"),
+        ("slowonly", "heatmaps"),
+    ],
+)
+def test_a_misspelt_recognizer_reads_what_its_namesake_does(name, reads):
+    # So that its name is complained of, and not the clips.
+    space = load_space("demo", [f"recognizer={{name='{name}'}}", f"clips={{form='{reads}'}}"])
+    assert (space.recognizer.name, space.recognizer.reads) == (name, reads)
+
+
+def test_the_recognizer_is_a_resnet_where_none_is_named():
+    assert load_space("demo", ["recognizer={width=0.5}"]).recognizer.name == "inflated-resnet50"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from autohier.data.forms.heatmaps import HeatmapForm, num_maps
 from autohier.data.forms.skeletons import SkeletonForm, SkeletonStore
 from autohier.data.skeleton import LAYOUTS
 from autohier.errors import InputError
-from autohier.settings.clips import ClipSettings, FrameClips, SkeletonClips
+from autohier.settings.clips import ClipSettings, FrameClips, HeatmapClips, SkeletonClips
 from autohier.settings.recognizers import RecognizerSettings
 
 
@@ -55,7 +55,6 @@ def open_form(clips: ClipSettings, store: Clips, contents: Contents) -> ClipForm
             scaling=clips.scaling,
             joint_drop=clips.joint_drop,
             flip=clips.flip,
-            planar=_is_planar(store),
         )
     return HeatmapForm(
         store,
@@ -69,13 +68,29 @@ def open_form(clips: ClipSettings, store: Clips, contents: Contents) -> ClipForm
     )
 
 
-def _is_planar(store: Clips) -> bool:
-    """Whether skeletons have no place in space: told by the first clip that shows anybody."""
+def require_people(
+    recognizer: RecognizerSettings, clips: ClipSettings, store: Clips, contents: Contents
+) -> None:
+    """Refuse clips that show nobody where the recognizer looks: it would be trained on zeros.
+
+    Costs the reading of one skeleton, as the first clip mostly shows somebody.
+
+    Raises:
+        InputError: where no clip has a joint in the image, or in metres where these are read.
+    """
+    if isinstance(clips, FrameClips):
+        return
+    in_image = isinstance(clips, HeatmapClips) or LAYOUTS[contents.joint_layout].planar
     for row in range(len(store.clips.label)):
         skeleton = store.skeleton(row)
-        if skeleton.num_persons and np.isfinite(skeleton.pixels_MTV2).any():
-            return not np.isfinite(skeleton.joints_MTV3_m).any()
-    return False
+        # Files write zeros for whom a frame does not show.
+        if np.nan_to_num(skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m).any():
+            return
+    raise InputError(
+        f"{recognizer.name} must have people to look at",
+        got=f"clips without joints in {'the image' if in_image else 'metres'}",
+        remedy="prepare clips with their skeletons, or choose a recognizer that reads what these hold",
+    )
 
 
 def network_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autohier.core.stages.forms import network_options
+from autohier.core.stages.forms import network_options, require_people
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
@@ -110,6 +110,7 @@ def open_trial(
             got="none",
             remedy="leave hierarchy at 'derived'",
         )
+    require_people(setting.recognizer, setting.clips, clips, clips.manifest)
     weights_path = Path(setting.recognizer.weights) if setting.recognizer.weights else None
     if weights_path is not None and not weights_path.is_file():
         raise InputError("recognizer.weights must name a file", got=weights_path, remedy="mend the path")

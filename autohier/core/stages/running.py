@@ -165,7 +165,7 @@ def run_stage(
     raise OutOfMemoryError(
         f"{stage_label(kind, pass_index)} must fit the memory",
         got=told,
-        remedy="lower optimisation.batch_size, clips.num_frames or clips.crop_px",
+        remedy="lower optimisation.batch_size, clips.num_frames or the size of frames or maps",
     )
 
 

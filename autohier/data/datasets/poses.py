@@ -21,8 +21,8 @@ _MAX_SIDE_PX = 2**31 - 1
 
 
 def pose_channels(layout: JointLayout) -> int:
-    """C of poses in a layout: 2 where they are estimated in images, 3 where they are measured."""
-    return 2 if layout == COCO_17 else 3
+    """C of poses in a layout: 2 where they are found in images, 3 where they are measured."""
+    return 2 if layout.planar else 3
 
 
 def skeleton_of_poses(

@@ -16,7 +16,7 @@ from autohier.data.forms.skeletons import SkeletonStore
 from autohier.data.preprocessing.heatmaps import joint_heatmaps, limb_heatmaps, limbs_of
 from autohier.data.preprocessing.keypoints import compact_boxes, map_into_boxes, random_crop_mirror
 from autohier.data.preprocessing.sampling import draw_positions, take_positions
-from autohier.data.skeleton import JointLayout
+from autohier.data.skeleton import JointLayout, Skeleton
 
 Maps = Literal["joints", "limbs"]
 
@@ -56,19 +56,23 @@ class HeatmapForm:
 
     def draw(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
         """Keypoints of a random frame of every part."""
-        num_frames = self.store.skeleton(row).num_frames
-        return self._read(row, draw_positions(np.array([max(num_frames, 1)]), self.num_frames, random)[0])
+        skeleton = self.store.skeleton(row)
+        num_kept_B = np.array([max(skeleton.num_frames, 1)])
+        return self._read(skeleton, draw_positions(num_kept_B, self.num_frames, random)[0])
 
     def take(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
         """Keypoints of the set's frames."""
-        num_kept_B = np.array([max(self.store.skeleton(row).num_frames, 1)])
-        return self._read(row, take_positions(num_kept_B, self.num_frames, set_index, num_sets)[0])
+        skeleton = self.store.skeleton(row)
+        num_kept_B = np.array([max(skeleton.num_frames, 1)])
+        return self._read(skeleton, take_positions(num_kept_B, self.num_frames, set_index, num_sets)[0])
 
     def augment(self, clips: Tensor, generator: Generator) -> Tensor:
         """Maps of random parts of the people's box, mirrored or not: float32 [B, V, T, H, W]."""
+        keypoints, scores = _keypoints(clips)
         keypoints, scores = random_crop_mirror(
-            *_keypoints(clips),
-            compact_boxes(*_keypoints(clips), _image_sizes(clips)),
+            keypoints,
+            scores,
+            compact_boxes(keypoints, scores, _image_sizes(clips)),
             layout=self.layout,
             width=self.size_px,
             height=self.size_px,
@@ -85,8 +89,7 @@ class HeatmapForm:
         places = map_into_boxes(keypoints, boxes_B4, width=self.size_px, height=self.size_px)
         return self._maps(places, scores)
 
-    def _read(self, row: int, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
-        skeleton = self.store.skeleton(row)
+    def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
         num_joints = self.layout.num_joints
         clip = np.zeros((self.num_persons, self.num_frames, num_joints + 1, 3), dtype=np.float32)
         clip[:, :, -1, :2] = skeleton.image_width_px, skeleton.image_height_px

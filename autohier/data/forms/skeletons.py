@@ -16,13 +16,7 @@ from torch import Generator, Tensor
 
 from autohier.data.forms.frames import Labelled
 from autohier.data.preprocessing.sampling import draw_positions, take_positions
-from autohier.data.preprocessing.skeletons import (
-    Stream,
-    derive_stream,
-    joints_in_image,
-    joints_in_space,
-    mirrored_joints,
-)
+from autohier.data.preprocessing.skeletons import Stream, mirrored_joints, read_stream
 from autohier.data.skeleton import JointLayout, Skeleton
 
 
@@ -41,7 +35,8 @@ class SkeletonStore(Protocol):
 class SkeletonForm:
     """One frame of each equal part of a clip, all its joints. Implements data.forms.form.ClipForm.
 
-    Every stream is linear, so that augmentation turns and stretches streams as it would the places.
+    In metres about the first body; of a planar layout in the image, with scores, where augmentation keeps to
+    the plane. Every stream is linear, so that it is turned, stretched and mirrored as its places would be.
     """
 
     store: SkeletonStore
@@ -49,11 +44,12 @@ class SkeletonForm:
     stream: Stream
     num_frames: int
     num_persons: int
-    planar: bool = False
-    """Whether joints are places in the image with their scores, rather than in metres."""
     rotation_degrees: float = 0.0
+    """Clips are turned about each axis by at most this."""
     scaling: float = 0.0
+    """Axes are stretched by at most this share."""
     joint_drop: float = 0.0
+    """How often what a stream tells of a joint is taken away."""
     flip: bool = False
 
     @property
@@ -68,13 +64,15 @@ class SkeletonForm:
 
     def draw(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
         """float32 [M, T, V, C], of a random frame of every part."""
-        num_frames = self.store.skeleton(row).num_frames
-        return self._read(row, draw_positions(np.array([max(num_frames, 1)]), self.num_frames, random)[0])
+        skeleton = self.store.skeleton(row)
+        num_kept_B = np.array([max(skeleton.num_frames, 1)])
+        return self._read(skeleton, draw_positions(num_kept_B, self.num_frames, random)[0])
 
     def take(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
         """float32 [M, T, V, C], of the set's frames."""
-        num_kept_B = np.array([max(self.store.skeleton(row).num_frames, 1)])
-        return self._read(row, take_positions(num_kept_B, self.num_frames, set_index, num_sets)[0])
+        skeleton = self.store.skeleton(row)
+        num_kept_B = np.array([max(skeleton.num_frames, 1)])
+        return self._read(skeleton, take_positions(num_kept_B, self.num_frames, set_index, num_sets)[0])
 
     def augment(self, clips: Tensor, generator: Generator) -> Tensor:
         """Turned, stretched and mirrored, and without some joints; float32 [B, M, T, V, C]."""
@@ -95,23 +93,21 @@ class SkeletonForm:
         """As it was read: float32 [B, M, T, V, C]."""
         return clips
 
-    def _read(self, row: int, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
-        skeleton = self.store.skeleton(row)
-        if not skeleton.num_persons or not skeleton.num_frames:
-            return np.zeros(self.clip_shape, dtype=np.float32)
-        if self.planar:
-            joints_MTVC = joints_in_image(skeleton, self.num_persons)
-        else:
-            joints_MTVC = joints_in_space(skeleton, self.layout, self.num_persons)
-        values_MTVC = derive_stream(joints_MTVC, self.layout, self.stream, planar=self.planar)
-        return values_MTVC[:, positions_T]
+    def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
+        clip_MTVC = np.zeros(self.clip_shape, dtype=np.float32)
+        if skeleton.num_persons and skeleton.num_frames:
+            shown_MTVC = read_stream(
+                skeleton, self.layout, self.stream, num_persons=self.num_persons, positions_T=positions_T
+            )
+            clip_MTVC[: len(shown_MTVC)] = shown_MTVC
+        return clip_MTVC
 
     def _random_maps(self, num_clips: int, generator: Generator) -> Tensor:
         """A random rotation and stretching of each clip, [B, C, C]; in the image about its middle alone."""
         either_2B3 = 2 * torch.rand(2, num_clips, 3, generator=generator) - 1
         turns_B3 = either_2B3[0] * math.radians(self.rotation_degrees)
         stretches_B3 = 1 + either_2B3[1] * self.scaling
-        if self.planar:
+        if self.layout.planar:
             turns_B3[:, :2] = 0
             stretches_B3[:, 2] = 1
         return _rotations(turns_B3) * stretches_B3[:, None, :]

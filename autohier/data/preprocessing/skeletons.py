@@ -1,5 +1,8 @@
 """Skeletons as networks read them: centred, turned upright, and what their streams tell of them.
 
+Only the frames that a network reads are computed. An absent joint is NaN until its stream is whole, so that
+what is derived from it is absent too: a bone without one of its ends, a motion from nowhere.
+
 Shape letters: M persons, T frames, V joints, C coordinates (x, y, z in metres, or x, y, score in the image).
 """
 
@@ -14,73 +17,98 @@ from autohier.data.skeleton import JointLayout, Skeleton
 
 Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
 
-_SHORTEST = 1e-6
+_SHORTEST_M = 1e-3
 _BASE, _MIDDLE = ("spine base", "hip center"), ("spine mid", "spine")
 
 
-def joints_in_space(skeleton: Skeleton, layout: JointLayout, num_persons: int) -> NDArray[np.float32]:
-    """Joints in metres about the body of the first person in the first frame that shows one.
-
-    The middle of the spine is the origin, the spine points along z, and x runs as near as it can along the
-    shoulders, from right to left. That is PYSKL's PreNormalize3D but for the last: there a second turn brings
-    the shoulders onto x and the spine off z again, where it is not square to them.
-
-    Returns:
-        float32 [M, T, V, 3], ``num_persons`` of them; 0 where a joint or a person is absent.
-    """
-    joints_MTV3 = _first(skeleton.joints_MTV3_m, num_persons)
-    present_MTV = _present(joints_MTV3)
-    joints_MTV3[~present_MTV] = 0
-    middle = _index(layout, _MIDDLE)
-    shown = np.flatnonzero(present_MTV[0, :, middle])
-    if len(shown):
-        pose_V3 = joints_MTV3[0, shown[0]]
-        joints_MTV3 = ((joints_MTV3 - pose_V3[middle]) @ _upright(pose_V3, layout).T).astype(np.float32)
-        joints_MTV3[~present_MTV] = 0
-    return joints_MTV3
-
-
-def joints_in_image(skeleton: Skeleton, num_persons: int) -> NDArray[np.float32]:
-    """Joints in the image and how sure they are: x and y from -1 to 1 across the width and the height.
-
-    Returns:
-        float32 [M, T, V, 3], ``num_persons`` of them; 0 where a joint or a person is absent.
-    """
-    pixels_MTV2 = _first(skeleton.pixels_MTV2, num_persons)
-    size_px = np.array([skeleton.image_width_px, skeleton.image_height_px], dtype=np.float32)
-    present_MTV = _present(pixels_MTV2)
-    scores_MTV = present_MTV.astype(np.float32)
-    if skeleton.scores_MTV is not None:
-        scores_MTV *= np.nan_to_num(_first(skeleton.scores_MTV, num_persons))
-    joints_MTV3 = np.concatenate([pixels_MTV2 / (size_px / 2) - 1, scores_MTV[..., None]], axis=-1)
-    joints_MTV3[~present_MTV] = 0
-    return joints_MTV3
-
-
-def derive_stream(
-    joints_MTVC: NDArray[np.float32], layout: JointLayout, stream: Stream, *, planar: bool
+def read_stream(
+    skeleton: Skeleton,
+    layout: JointLayout,
+    stream: Stream,
+    *,
+    num_persons: int,
+    positions_T: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """What one stream tells of a clip; every stream is a linear map of places.
+    """What one stream tells of some frames; every stream is a linear map of places.
+
+    Costs what its frames cost, not those between them; motions need the frames behind them too.
 
     Args:
-        joints_MTVC: places of joints.
+        skeleton: of a person and a frame at least.
         layout: a bone leads to each joint from the one before; the joint that has none before it has bone 0.
-        stream: places, bones, or what either changes by from a frame to the next; the last changes by 0.
-        planar: whether the last coordinate is a score: a bone's or a motion's is the mean of both.
+            Where it is planar, the last coordinate is a score: a bone's or a motion's is the mean of both.
+        stream: places, bones, or what either changes by to the next frame; behind the last it changes by 0.
+        num_persons: persons read, if there are as many.
+        positions_T: the frames.
 
     Returns:
-        float32 [M, T, V, C]; ``joints_MTVC`` itself for "joint".
+        float32 [M, T, V, C] of at most ``num_persons``; 0 where a joint is absent.
     """
-    values_MTVC = joints_MTVC
+    is_motion = stream.endswith("motion")
+    if is_motion:
+        behind_T = np.minimum(positions_T + 1, skeleton.num_frames - 1)
+        positions_T = np.concatenate([positions_T, behind_T])
+    values_MTVC = (
+        joints_in_image(skeleton, num_persons, positions_T)
+        if layout.planar
+        else joints_in_space(skeleton, layout, num_persons, positions_T)
+    )
     if stream.startswith("bone"):
         before = np.arange(layout.num_joints)
         for child, parent in layout.edges:
             before[child] = parent
-        values_MTVC = _difference(values_MTVC, values_MTVC[:, :, before], planar=planar)
-    if stream.endswith("motion"):
-        after_MTVC = np.concatenate([values_MTVC[:, 1:], values_MTVC[:, -1:]], axis=1)
-        values_MTVC = _difference(after_MTVC, values_MTVC, planar=planar)
-    return values_MTVC
+        values_MTVC = _difference(values_MTVC, values_MTVC[:, :, before], layout)
+    if is_motion:
+        now_MTVC, behind_MTVC = np.split(values_MTVC, 2, axis=1)
+        values_MTVC = _difference(behind_MTVC, now_MTVC, layout)
+    return np.nan_to_num(values_MTVC, copy=False, nan=0.0)
+
+
+def joints_in_space(
+    skeleton: Skeleton, layout: JointLayout, num_persons: int, positions_T: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Joints in metres about the first person's body, as it stands in the first frame that tells.
+
+    The middle of the spine is the origin, the spine points along z, and x runs as near as it can along the
+    shoulders, from left to right. That is PYSKL's PreNormalize3D but for two things: there a second turn
+    brings the shoulders onto x and the spine off z again, where it is not square to them; and frames that do
+    not show the first person are left out of the clip.
+
+    A person all of whose joints lie at the camera is absent from a frame, as files write it. Where no frame
+    tells, joints stay where the camera sees them.
+
+    Returns:
+        float32 [M, T, V, 3] of at most ``num_persons``; NaN where a joint is absent.
+    """
+    origin_3, axes_33 = _body_axes(skeleton.joints_MTV3_m[0], layout)
+    joints_MTV3 = skeleton.joints_MTV3_m[:num_persons].take(positions_T, axis=1)
+    joints_MTV3[(joints_MTV3 == 0).all(axis=(2, 3))] = np.nan
+    turned_MTV3 = np.empty_like(joints_MTV3)
+    # One product of all joints is quicker than one for every frame.
+    np.matmul((joints_MTV3 - origin_3).reshape(-1, 3), axes_33.T, out=turned_MTV3.reshape(-1, 3))
+    return turned_MTV3
+
+
+def joints_in_image(
+    skeleton: Skeleton, num_persons: int, positions_T: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Joints in the image and how sure they are: x and y from -1 to 1 across the width and the height.
+
+    That is PYSKL's PreNormalize2D; what is absent follows `keypoints`: joints without a place or at (0, 0),
+    and those whose score is not above 0.
+
+    Returns:
+        float32 [M, T, V, 3] of at most ``num_persons``; NaN where a joint is absent.
+    """
+    pixels_MTV2 = skeleton.pixels_MTV2[:num_persons].take(positions_T, axis=1)
+    half_px = np.array([skeleton.image_width_px, skeleton.image_height_px], dtype=np.float32) / 2
+    joints_MTV3 = np.ones((*pixels_MTV2.shape[:3], 3), dtype=np.float32)
+    joints_MTV3[..., :2] = pixels_MTV2 / half_px - 1
+    if skeleton.scores_MTV is not None:
+        joints_MTV3[..., 2] = skeleton.scores_MTV[:num_persons].take(positions_T, axis=1)
+    is_place_MTV = np.isfinite(pixels_MTV2).all(axis=-1) & (pixels_MTV2 != 0).any(axis=-1)
+    joints_MTV3[~(is_place_MTV & (joints_MTV3[..., 2] > 0))] = np.nan
+    return joints_MTV3
 
 
 def mirrored_joints(layout: JointLayout) -> NDArray[np.int64]:
@@ -92,39 +120,34 @@ def mirrored_joints(layout: JointLayout) -> NDArray[np.int64]:
 
 
 def _difference(
-    these_MTVC: NDArray[np.float32], those_MTVC: NDArray[np.float32], *, planar: bool
+    these_MTVC: NDArray[np.float32], those_MTVC: NDArray[np.float32], layout: JointLayout
 ) -> NDArray[np.float32]:
     difference_MTVC = these_MTVC - those_MTVC
-    if planar:
+    if layout.planar:
         difference_MTVC[..., -1] = (these_MTVC[..., -1] + those_MTVC[..., -1]) / 2
     return difference_MTVC
 
 
-def _present(values_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
-    present_MTV: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values_MTVC), axis=-1)
-    return present_MTV
+def _body_axes(
+    body_TV3: NDArray[np.float32], layout: JointLayout
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where a body stands and, in rows, its axes, in the first frame that tells; else those of the camera."""
+    marks = [_index(layout, names) for names in (_BASE, _MIDDLE, ("left shoulder",), ("right shoulder",))]
+    for base_3, middle_3, left_3, right_3 in body_TV3[:, marks].astype(np.float64):
+        z_3 = _unit(middle_3 - base_3)
+        across_3 = right_3 - left_3
+        x_3 = _unit(across_3 - z_3 * (across_3 @ z_3))
+        if not np.isnan(x_3).any():
+            axes_33 = np.stack([x_3, np.cross(z_3, x_3), z_3])
+            return middle_3.astype(np.float32), axes_33.astype(np.float32)
+    return np.zeros(3, dtype=np.float32), np.eye(3, dtype=np.float32)
 
 
-def _first(values: NDArray[np.float32], num_persons: int) -> NDArray[np.float32]:
-    """A copy of the first persons, and NaN for those that there are not."""
-    first = np.full((num_persons, *values.shape[1:]), np.nan, dtype=np.float32)
-    first[: len(values)] = values[:num_persons]
-    return first
+def _unit(vector_3: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The vector of length 1 in a direction; NaN where there is none."""
+    length = float(np.linalg.norm(vector_3))
+    return vector_3 / (length if length > _SHORTEST_M else np.nan)
 
 
-def _upright(pose_V3: NDArray[np.float32], layout: JointLayout) -> NDArray[np.float64]:
-    """The rotation whose rows are the axes of a body; none where the pose does not tell them."""
-    names = layout.joint_names
-    spine = pose_V3[_index(layout, _MIDDLE)] - pose_V3[_index(layout, _BASE)].astype(np.float64)
-    shoulders = pose_V3[names.index("left shoulder")] - pose_V3[names.index("right shoulder")]
-    along = spine / max(float(np.linalg.norm(spine)), _SHORTEST)
-    across = shoulders - along * (shoulders @ along)
-    length = float(np.linalg.norm(across))
-    if float(np.linalg.norm(spine)) < _SHORTEST or length < _SHORTEST:
-        return np.eye(3)
-    across = across / length
-    return np.stack([across, np.cross(along, across), along])
-
-
-def _index(layout: JointLayout, names: tuple[str, str]) -> int:
+def _index(layout: JointLayout, names: tuple[str, ...]) -> int:
     return next(layout.joint_names.index(name) for name in names if name in layout.joint_names)

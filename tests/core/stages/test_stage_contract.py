@@ -1,4 +1,7 @@
-"""The contract that every kind of stage keeps: computed once, then found, with the same events and bits."""
+"""The contract that every kind of stage keeps: computed once, then found, with the same events and bits.
+
+It holds for recognizers of every form of clips.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ from autohier.core.stages.store import StageStore
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.reader import ClipStore
+from autohier.settings.space import Setting
 from fake_stages import Told
-from tiny_clips import open_tiny_trial, tiny_setting
+from tiny_clips import FORMS, open_tiny_trial, tiny_setting
 
-SETTING = tiny_setting(passes=1)
 STAGES = ("pass 1", "pass 2", "prune 1")
 EPOCHS = (2, 1, 1)
 every_stage = pytest.mark.parametrize("index", range(3), ids=STAGES)
@@ -32,6 +35,7 @@ class Run:
     outcome: TrialOutcome
     told: Told
     folder: Path
+    setting: Setting
 
     def events(self, index: int) -> list[tuple[Any, ...]]:
         """What was told of one stage."""
@@ -51,27 +55,34 @@ class Witness(Told):
         super().stage_finished(result)
 
 
-def run(clips: ClipStore, folder: Path) -> Run:
+def run(setting: Setting, clips: ClipStore, folder: Path) -> Run:
     told = Witness(folder)
-    return Run(run_trial(open_tiny_trial(SETTING, clips, folder, told)), told, folder)
+    return Run(run_trial(open_tiny_trial(setting, clips, folder, told)), told, folder, setting)
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def setting(request: pytest.FixtureRequest) -> Setting:
+    return tiny_setting(*FORMS[request.param], passes=1)
 
 
 @pytest.fixture(scope="module")
-def computed(tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return run(tiny_clips, tmp_path_factory.mktemp("stages"))
+def computed(setting: Setting, tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(setting, tiny_clips, tmp_path_factory.mktemp("stages"))
 
 
 @pytest.fixture(scope="module")
 def found(tiny_clips: ClipStore, computed: Run) -> Run:
-    return run(tiny_clips, computed.folder)
+    return run(computed.setting, tiny_clips, computed.folder)
 
 
 @pytest.fixture(scope="module")
-def computed_again(tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def computed_again(
+    setting: Setting, tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
     # What a process drew before must not matter.
     torch.manual_seed(99)
     np.random.default_rng().random(7)
-    return run(tiny_clips, tmp_path_factory.mktemp("fresh"))
+    return run(setting, tiny_clips, tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture
@@ -129,7 +140,7 @@ def test_a_found_stage_is_told_as_if_it_had_run(computed: Run, found: Run, index
 
 def test_finding_changes_nothing_in_the_store(computed: Run, tiny_clips: ClipStore, folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    run(tiny_clips, folder)
+    run(computed.setting, tiny_clips, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert len(before) == 4 * len(computed.outcome.stages)
 
@@ -155,7 +166,8 @@ def test_training_changes_the_weights(computed: Run, index: int) -> None:
         before, after = (store.load_weights(each.kind, each.key) for each in (parent, result))
         common = [name for name in before if name in after and before[name].is_floating_point()]
         assert common
-        assert not any(torch.equal(before[name], after[name]) for name in common)
+        # A branch of one channel, as a graph network has them, learns nothing where what it reads is pruned.
+        assert all(".dilated." in name for name in common if torch.equal(before[name], after[name]))
     else:
         assert computed.outcome.stages[index].parent_key is None
 
@@ -185,7 +197,7 @@ def test_a_damaged_stage_is_computed_again_and_its_children_are_found(
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    again = run(tiny_clips, folder).outcome
+    again = run(computed.setting, tiny_clips, folder).outcome
     assert [stage.reused for stage in again.stages] == [other != index for other in range(3)]
     assert [measured(stage) for stage in again.stages] == [
         measured(stage) for stage in computed.outcome.stages
@@ -220,7 +232,7 @@ def test_a_reporter_may_end_the_trial_and_finished_stages_stay(
     for result in computed.outcome.stages[num_kept:]:
         shutil.rmtree(folder / result.kind / result.key)
     with pytest.raises(StopHereError):
-        run_trial(open_tiny_trial(SETTING, tiny_clips, folder, Impatient(kind)))
+        run_trial(open_tiny_trial(computed.setting, tiny_clips, folder, Impatient(kind)))
     kept = {path.parent.name for path in folder.glob("*/*/stage.json")}
     assert kept == {result.key for result in computed.outcome.stages[:num_kept]}
     assert not list(folder.rglob("*.tmp"))

@@ -24,7 +24,7 @@ from autohier.core.trial import run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.settings.space import Setting
 from fake_stages import INPUTS, FakeStages
-from tiny_clips import CLASS_NAMES, ColourReader, open_tiny_trial, prepare_tiny_clips, tiny_setting
+from tiny_clips import CLASS_NAMES, FORMS, ColourReader, open_tiny_trial, prepare_tiny_clips, tiny_setting
 
 CHAIN = ("pass 1", "pass 2", "prune 1", "prune 2")
 
@@ -51,6 +51,34 @@ FROM_PASS_1 = {
     "numerics.deterministic": "numerics.deterministic=false",
     "seed": "seed=1",
 }
+OF_OTHER_FORMS = {
+    "skeletons": {
+        "clips.num_frames": "clips.num_frames=3",
+        "clips.num_persons": "clips.num_persons=2",
+        "clips.stream": "clips.stream=bone",
+        "clips.rotation_degrees": "clips.rotation_degrees=5",
+        "clips.scaling": "clips.scaling=0.2",
+        "clips.joint_drop": "clips.joint_drop=0.1",
+        "clips.flip": "clips.flip=true",
+        "clips.test_sets": "clips.test_sets=1",
+        "recognizer.name": "recognizer.name=st-gcn",
+        "recognizer.width": "recognizer.width=0.25",
+        "recognizer.stacks": "recognizer.stacks=[3, 4, 3]",
+    },
+    "heatmaps": {
+        "clips.num_frames": "clips.num_frames=3",
+        "clips.num_persons": "clips.num_persons=2",
+        "clips.maps": "clips.maps=limbs",
+        "clips.size_px": "clips.size_px=24",
+        "clips.min_area": "clips.min_area=0.7",
+        "clips.flip": "clips.flip=false",
+        "clips.test_sets": "clips.test_sets=1",
+        "recognizer.name": "recognizer.name=pose-slowonly",
+        "recognizer.width": "recognizer.width=0.25",
+        "recognizer.initialisation": "recognizer.initialisation=fan-out",
+    },
+}
+"""Read from pass 1 on, too."""
 FROM_PASS_2 = {
     "hierarchy": "hierarchy=given",
     "pass_2.epochs": "pass_2.epochs=2",
@@ -138,6 +166,25 @@ class TestKeysOfATrial:
         assert all(
             override.startswith(f"{name}=") for table in tables[:4] for name, override in table.items()
         )
+
+    @pytest.mark.parametrize(
+        ("form", "override"),
+        [(form, override) for form, table in OF_OTHER_FORMS.items() for override in table.values()],
+    )
+    def test_so_does_a_setting_of_another_form(self, tiny_clips: ClipStore, form: str, override: str) -> None:
+        before, after = (keys(tiny_setting(*FORMS[form], *more), tiny_clips) for more in ((), (override,)))
+        assert not set(before) & set(after)
+
+    @pytest.mark.parametrize("form", OF_OTHER_FORMS)
+    def test_every_setting_of_another_form_has_its_place_too(self, form: str) -> None:
+        setting = tiny_setting(*FORMS[form])
+        groups = {"clips": setting.clips, "recognizer": setting.recognizer}
+        names = {f"{group}.{name}" for group, parts in groups.items() for name in type(parts).model_fields}
+        assert sorted([*OF_OTHER_FORMS[form], "clips.form", "clips.modality"]) == sorted(names)
+
+    def test_forms_share_no_key(self, tiny_clips: ClipStore) -> None:
+        found = [keys(tiny_setting(*FORMS[form]), tiny_clips) for form in FORMS]
+        assert len({key for chain in found for key in chain}) == len(FORMS) * len(CHAIN)
 
     def test_all_keys_of_a_chain_differ(self, tiny_clips: ClipStore) -> None:
         assert len(set(keys(tiny_setting(passes=5), tiny_clips))) == 7

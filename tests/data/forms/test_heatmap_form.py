@@ -1,0 +1,141 @@
+"""Skeletons as heatmaps: what is read of a store, and the maps that a network gets of it.
+
+Legend: B clips, M persons, T frames, V joints.
+"""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from autohier.data.forms.heatmaps import HeatmapForm
+from autohier.data.preprocessing.heatmaps import limbs_of
+from autohier.data.preprocessing.skeletons import mirrored_joints
+from autohier.data.skeleton import COCO_17, LAYOUTS, Skeleton
+
+NAN = math.nan
+
+
+def clip_of(places, *, scores=None, num_frames=4, layout=COCO_17):
+    """A clip in which the same joints stand at the same places in every frame: by person, {joint: (x, y)}."""
+    shape_MTV = (len(places), num_frames, layout.num_joints)
+    pixels_MTV2 = np.full((*shape_MTV, 2), NAN, dtype=np.float32)
+    for person, joints in enumerate(places):
+        for joint, place in joints.items():
+            pixels_MTV2[person, :, joint] = place
+    return Skeleton(np.full((*shape_MTV, 3), NAN, np.float32), pixels_MTV2, 640, 480, layout.name, scores)
+
+
+def form_of(*clips, layout=COCO_17, maps="joints", **options):
+    store = SimpleNamespace(
+        clips=SimpleNamespace(label=np.arange(len(clips))), skeleton=list(clips).__getitem__
+    )
+    sizes = {"num_frames": 2, "num_persons": 2, "size_px": 25, **options}
+    return HeatmapForm(store, layout, maps, **sizes)
+
+
+def presented(form, row=0):
+    return form.present(torch.from_numpy(form.take(row, 0, 1))[None])[0]
+
+
+def peaks_of(clip_VTHW):
+    """Of every map that is not empty, in the first frame: column and row of the highest pixel."""
+    return {
+        joint: divmod(int(map_HW.argmax()), map_HW.shape[1])[::-1]
+        for joint, map_HW in enumerate(clip_VTHW[:, 0])
+        if map_HW.any()
+    }
+
+
+# Joints from (100, 100) to (180, 140) of two people: the box has a side of 1.25 * 80 px around (140, 120),
+# from (90, 70) to (190, 170). Its hundred pixels are 25 of the maps, four to one.
+TWO_PEOPLE = [{0: (100, 100), 5: (180, 140)}, {9: (145, 128)}]
+
+
+def test_joints_stand_in_the_box_of_all_people():
+    clip_VTHW = presented(form_of(clip_of(TWO_PEOPLE)))
+    assert clip_VTHW.shape == (17, 2, 25, 25)
+    # (100 - 90) / 4 and (100 - 70) / 4 are 2.5 and 7.5, the middle of pixel (2, 7); so on.
+    assert peaks_of(clip_VTHW) == {0: (2, 7), 5: (22, 17), 9: (13, 14)}
+    assert clip_VTHW[0, 0, 7, 2].item() == pytest.approx(1)
+    # 55 / 4 is a quarter of a pixel beside the middle of its own.
+    assert clip_VTHW[9, 0, 14, 13].item() == pytest.approx(math.exp(-(0.25**2) / (2 * 0.6**2)), rel=1e-4)
+
+
+def test_scores_weigh_the_maps():
+    scores_MTV = np.full((2, 4, 17), 0.5, dtype=np.float32)
+    scores_MTV[0, :, 5] = 0
+    sure, unsure = clip_of(TWO_PEOPLE), clip_of(TWO_PEOPLE, scores=scores_MTV)
+    form = form_of(sure, unsure)
+    # Joint 5 is absent, and so does not widen the box.
+    assert set(peaks_of(presented(form, 1))) == {0, 9}
+    scores_MTV[0, :, 5] = 0.5
+    torch.testing.assert_close(presented(form, 1), presented(form, 0) / 2)
+
+
+def test_the_highest_of_two_people_counts():
+    one, other = {0: (100, 100), 5: (180, 140)}, {0: (150, 120)}
+    both = presented(form_of(clip_of([one, other])))
+    alone = presented(form_of(clip_of([one, {}])))
+    assert torch.equal(both[5], alone[5])
+    assert (both[0] >= alone[0]).all()
+    assert (both[0] > alone[0]).any()
+    # A third person is not read, and widens no box.
+    assert torch.equal(presented(form_of(clip_of([one, other, {3: (600, 400)}]))), both)
+
+
+def test_limbs_lead_from_joint_to_joint():
+    # Bones of COCO: the left elbow, 7, hangs on the left shoulder, 5; along a row here.
+    form = form_of(clip_of([{5: (100, 102.5), 7: (180, 102.5)}]), maps="limbs")
+    assert form.clip_shape == (17, 2, 25, 25)
+    clip_LTHW = presented(form)
+    (limb,) = peaks_of(clip_LTHW)
+    assert limbs_of(COCO_17)[limb] == (7, 5)
+    # It is no 10 px high, so that the box is the image: in row 102.5 * 25 / 480, from 100 * 25 / 640 to 7.03.
+    row_W = clip_LTHW[limb, 0, 5]
+    assert row_W[4:7].min() > 0.9
+    assert row_W[8] > 0
+    assert not row_W[9:].any()
+
+
+def test_the_frames_of_a_set_are_those_of_its_positions():
+    skeleton = clip_of(TWO_PEOPLE, num_frames=6)
+    skeleton.pixels_MTV2[0, :, 5, 0] = 300 + np.arange(6)
+    form = form_of(skeleton, num_frames=6)
+    assert form.take(0, 0, 1)[0, :, 5, 0].tolist() == [300, 301, 302, 303, 304, 305]
+    drawn = form_of(skeleton, num_frames=2).draw(0, np.random.default_rng(0))
+    first, second = drawn[0, :, 5, 0] - 300
+    assert 0 <= first < 3 <= second < 6
+
+
+@pytest.mark.parametrize("maps", ["joints", "limbs"])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_half_of_the_clips_are_mirrored_map_by_map(layout, maps):
+    random = np.random.default_rng(0)
+    joints = range(layout.num_joints)
+    clip = clip_of([dict(zip(joints, random.uniform(50, 400, (len(joints), 2)), strict=True))], layout=layout)
+    form = form_of(clip, layout=layout, maps=maps, flip=True)
+    batch = torch.from_numpy(form.take(0, 0, 1)).expand(40, -1, -1, -1, -1)
+    # All of the box is cut out, as no rectangle of another shape has its area.
+    seen = form.augment(batch, torch.Generator().manual_seed(0))
+    plain, others = form.present(batch[:1])[0], mirrored_joints(layout).tolist()
+    if maps == "limbs":
+        index = {frozenset(limb): place for place, limb in enumerate(limbs_of(layout))}
+        others = [index[frozenset(others[joint] for joint in limb)] for limb in limbs_of(layout)]
+    mirrored = plain[others].flip(-1)
+    is_plain = [torch.allclose(clip_VTHW, plain, atol=1e-4) for clip_VTHW in seen]
+    is_mirrored = [torch.allclose(clip_VTHW, mirrored, atol=1e-4) for clip_VTHW in seen]
+    assert is_plain == [not each for each in is_mirrored]
+    assert 8 < sum(is_mirrored) < 32
+
+
+def test_a_part_of_the_box_is_cut_out():
+    form = form_of(clip_of(TWO_PEOPLE), min_area=0.3)
+    batch = torch.from_numpy(form.take(0, 0, 1)).expand(30, -1, -1, -1, -1)
+    seen = form.augment(batch, torch.Generator().manual_seed(0))
+    peaks = [peaks_of(clip_VTHW).get(9) for clip_VTHW in seen]
+    # The wrist is near the middle, and seldom cut off; where it comes to lie differs from clip to clip.
+    assert peaks.count(None) < 6
+    assert len(set(peaks)) > 10
