@@ -1,8 +1,9 @@
-"""What ``search`` and ``resume`` have in common: drive a sweep, then tell what it found or how to go on."""
+"""What commands share: driving a sweep, telling what it found or how to go on; names, the console."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,11 @@ def drive_and_tell(folder: SweepFolder, plan: SweepPlan) -> None:
 def resume_command(folder: SweepFolder) -> str:
     """The command that takes a sweep up again, from the present folder."""
     return f"autohier resume {_short(folder.path)}"
+
+
+def time_name(prefix: str) -> str:
+    """A name for what the user gave none, e.g. "demo-20260102-150405"; UTC."""
+    return f"{prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def open_console() -> Console:

@@ -7,7 +7,9 @@ import sys
 import typer
 
 from autohier.cli.check import check
+from autohier.cli.evaluate import evaluate
 from autohier.cli.export_pyskl import export_pyskl
+from autohier.cli.fuse import fuse
 from autohier.cli.plan import plan
 from autohier.cli.prepare import prepare
 from autohier.cli.resume import resume
@@ -26,7 +28,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, search, resume, status, train, spaces, check, plan, show, export_pyskl):
+for command in (
+    *(prepare, search, resume, status, train, fuse, evaluate),
+    *(spaces, check, plan, show, export_pyskl),
+):
     app.command()(command)
 app.add_typer(store_app, name="store")
 

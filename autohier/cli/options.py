@@ -17,6 +17,8 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
 ]
+DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
+NumThreads = Annotated[int | None, typer.Option(min=1, help="All cores by default.")]
 PresentModality = Annotated[
     str | None,
     typer.Option(help="rgb, depth or skeleton; by default the dataset's own, or the one that is there."),

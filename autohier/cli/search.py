@@ -57,7 +57,7 @@ def search(
     """Search a space for the best setting."""
     import uuid
 
-    from autohier.cli.driving import drive_and_tell
+    from autohier.cli.driving import drive_and_tell, time_name
     from autohier.settings.frozen import validate
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
@@ -67,7 +67,7 @@ def search(
     from autohier.sweep.warming import results_of
 
     loaded = load_space(space, overrides or ())
-    name = name or f"{loaded.name}-{_now()}"
+    name = name or time_name(loaded.name)
     values = {
         "name": name,
         "study_name": f"{name}-{uuid.uuid4().hex[:8]}" if storage else name,
@@ -105,9 +105,3 @@ def _prepare_demo(data: Path) -> None:
     if not (store_folder(data, "demo", None) / MANIFEST).is_file():
         typer.echo("demo is not prepared: generating and preparing it first")
         prepare("demo", data=data)
-
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_DATA, DEFAULT_OUT, DataFolder, OutFolder, Overrides, SpaceName
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from autohier.core.stages.result import StageKind, StageResult
-    from autohier.core.training.metrics import EpochMetrics
+from autohier.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_OUT,
+    DataFolder,
+    DeviceName,
+    NumThreads,
+    OutFolder,
+    Overrides,
+    SpaceName,
+)
 
 
 def train(
@@ -20,8 +23,8 @@ def train(
     data: DataFolder = DEFAULT_DATA,
     out: OutFolder = DEFAULT_OUT,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="All cores by default.")] = None,
+    device: DeviceName = "auto",
+    threads: NumThreads = None,
     test: Annotated[
         bool, typer.Option("--test", help="Refit on all training clips and read the test split.")
     ] = False,
@@ -34,6 +37,7 @@ def train(
     """
     import os
 
+    from autohier.cli.computing import ConsoleReporter
     from autohier.cli.driving import open_console
     from autohier.core.stages.opening import open_trial
     from autohier.core.stages.reporter import Reporters
@@ -72,36 +76,3 @@ def train(
         console.print("reading the test split; with clean validation also refit on all training clips")
         for told, evaluation in read_tests(trial, outcome):
             console.print(f"test, {told}: {evaluation.accuracy:.2%} of {evaluation.num_clips} clips")
-
-
-class ConsoleReporter:
-    """Prints a line per epoch and per stage. Implements core.stages.reporter.Reporter."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
-        """See Reporter."""
-        from autohier.core.stages.result import stage_label
-
-        self._console.print(f"{stage_label(kind, pass_index)}: waits for {holder}")
-
-    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
-        """See Reporter."""
-
-    def epoch_finished(
-        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
-    ) -> None:
-        """See Reporter."""
-        from autohier.core.stages.result import stage_label
-
-        if not reused:
-            self._console.print(
-                f"{stage_label(kind, pass_index)}, epoch {metrics.epoch + 1}: loss {metrics.loss:.3f}, "
-                f"validation {metrics.accuracy:.2%}, {metrics.num_clips / metrics.seconds:.0f} clips/s"
-            )
-
-    def stage_finished(self, result: StageResult) -> None:
-        """See Reporter."""
-        found = ", found in the stage store" if result.reused else f", {result.seconds:.0f} s"
-        self._console.print(f"{result.label}: validation {result.accuracy:.2%}{found}")

@@ -81,14 +81,11 @@ def run_trial(trial: OpenTrial) -> TrialOutcome:
         DivergedError: where training diverges; finished stages stay in the store.
         OutOfMemoryError: where a stage does not fit the memory; so too.
     """
-    choice = trial.setting.choice
     pass_1 = train_flat(trial)
-    hierarchy = Hierarchy.from_confusion(
-        pass_1.confusion_KK, choice.superclasses, given=trial.given_levels(), seed=trial.setting.seed
-    )
+    hierarchy = _superclasses(pass_1, trial)
     chain = [_follow([pass_1], hierarchy, trial)]
-    rule = StopRule(ties=trial.setting.pruning.ties)
-    while len(chain) <= choice.passes and not rule.should_stop([stage.accuracy for stage in chain]):
+    rule, passes = StopRule(ties=trial.setting.pruning.ties), trial.setting.choice.passes
+    while len(chain) <= passes and not rule.should_stop([stage.accuracy for stage in chain]):
         chain.append(_follow([pass_1, *chain], hierarchy, trial))
     kept_pass = rule.best_pass([stage.accuracy for stage in chain])
     return TrialOutcome(trial.setting, (pass_1, *chain), kept_pass)
@@ -114,19 +111,38 @@ def _flat_inputs(trial: OpenTrial) -> Pass1Inputs:
     return Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, epochs=setting.pass_1.epochs)
 
 
-def refit(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
+def rerun(trial: OpenTrial, kept_pass: int) -> StageResult:
+    """Run a finished trial again as far as the pass that it kept: for where that is gone from the store."""
+    return _run_to(kept_pass, trial)[-1]
+
+
+def refit(trial: OpenTrial, kept: StageResult) -> tuple[StageResult, ...]:
     """Run a chosen setting again, on all training clips, those that validated it included.
 
-    Nothing is chosen any more: superclasses and the number of passes are those of the outcome.
+    Nothing is chosen any more: superclasses and the number of passes are those of the pass that was kept.
 
     Returns:
-        Pass 1, pass 2 and as many pruning passes as the outcome kept.
+        Pass 1, pass 2 and as many pruning passes as led to the kept one.
     """
-    everything = trial.with_all_training_clips()
-    stages = [train_flat(everything)]
-    for _ in range(outcome.kept_pass + 1):
-        stages.append(_follow(stages, outcome.chain[0].hierarchy, everything))
+    return _run_to(kept.pass_index, trial.with_all_training_clips(), kept.hierarchy)
+
+
+def _run_to(num_pruned: int, trial: OpenTrial, hierarchy: Hierarchy | None = None) -> tuple[StageResult, ...]:
+    """Pass 1, pass 2 and a number of pruning passes; superclasses are derived where none are given."""
+    stages = [train_flat(trial)]
+    hierarchy = hierarchy or _superclasses(stages[0], trial)
+    for _ in range(num_pruned + 1):
+        stages.append(_follow(stages, hierarchy, trial))
     return tuple(stages)
+
+
+def _superclasses(pass_1: StageResult, trial: OpenTrial) -> Hierarchy:
+    return Hierarchy.from_confusion(
+        pass_1.confusion_KK,
+        trial.setting.choice.superclasses,
+        given=trial.given_levels(),
+        seed=trial.setting.seed,
+    )
 
 
 def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evaluation]]:
@@ -140,7 +156,7 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
     readings = [] if trial.fold_bases else _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
     if trial.setting.protocol.validation != "paper":
         try:
-            readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome), ", refit")
+            readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome.kept), ", refit")
         except TrialError as error:
             if not readings:
                 raise
@@ -165,11 +181,8 @@ def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
     """
     context, feed = trial.context, trial.feed
     flat = result.kind == "pass-1"
-    network = context.build(trial.basis.network, result.hierarchy, seed=trial.setting.seed)
-    tensors = context.store.load_weights(result.kind, result.key)
-    network.load_state_dict({name: tensors[name] for name in network.state_dict()})
     return evaluate(
-        context.device.prepare(network),
+        trial.load_network(result),
         feed,
         "test",
         HierarchicalLoss(

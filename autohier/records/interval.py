@@ -1,4 +1,4 @@
-"""How sure an accuracy is: the 95% Wilson score interval, and that of a mean of accuracies."""
+"""How sure an accuracy is, a mean of some, or a difference of two: Wilson's interval and McNemar's test."""
 
 from __future__ import annotations
 
@@ -50,8 +50,26 @@ def within_noise(first: float, second: float, num_clips: int) -> bool:
     """Whether two accuracies on the same number of clips cannot be told apart.
 
     They cannot where either lies in the other's 95% interval. Both networks see the same clips, so a
-    paired test would tell apart more; the records do not hold what each clip was taken for.
+    paired test (`paired_chance`) would tell apart more; the records do not hold what each clip was taken for.
     """
     low, high = wilson_interval(first, num_clips)
     other_low, other_high = wilson_interval(second, num_clips)
     return low <= second <= high or other_low <= first <= other_high
+
+
+def paired_chance(won: int, lost: int) -> float:
+    """How often chance makes two equal networks differ as much as these on the same clips.
+
+    McNemar, "Note on the sampling error of the difference between correlated proportions" (1947), exact: of
+    the clips that one alone has right each is either's with probability 1/2; the two-sided p-value.
+
+    Args:
+        won: clips that the first alone has right.
+        lost: clips that the second alone has right.
+    """
+    num_apart = won + lost
+    ways = total = 1
+    for fewer in range(1, min(won, lost) + 1):
+        ways = ways * (num_apart - fewer + 1) // fewer
+        total += ways
+    return float(min(1.0, 2 * total / (1 << num_apart)))

@@ -42,14 +42,15 @@ class Records:
 
     def seeds_of(self, trial: TrialRow) -> tuple[float, ...]:
         """Validation accuracies of a trial's setting, one for every seed it was run to its end with."""
-        return self._accuracies[_setting(trial)]
+        return self._accuracies[choice_of(trial).effect]
 
     @cached_property
     def _accuracies(self) -> dict[tuple[object, ...], tuple[float, ...]]:
         found: dict[tuple[object, ...], tuple[float, ...]] = {}
         for row in self.trials:
             if row.state == "COMPLETE" and row.number is not None and row.accuracy is not None:
-                found[_setting(row)] = (*found.get(_setting(row), ()), row.accuracy)
+                effect = choice_of(row).effect
+                found[effect] = (*found.get(effect, ()), row.accuracy)
         return found
 
     def stages_of(self, trial: str) -> tuple[StageRow, ...]:
@@ -61,14 +62,15 @@ class Records:
         return tuple(row for row in self.tests if row.trial == trial)
 
 
-def _setting(row: TrialRow) -> tuple[object, ...]:
+def choice_of(row: TrialRow) -> Choice:
+    """What a trial drew."""
     return Choice(
         superclasses=row.superclasses,
         weight_ratio=row.weight_ratio,
         scope=row.scope,
         ratio=row.ratio,
         passes=row.passes,
-    ).effect
+    )
 
 
 def read_records(folder: Path) -> Records:
@@ -83,6 +85,15 @@ def read_records(folder: Path) -> Records:
         epochs=read_rows(folder, EpochRow),
         tests=read_rows(folder, ReadingRow),
     )
+
+
+def read_outcomes(folder: Path) -> Records:
+    """Read trials and their stages alone: there are many epochs.
+
+    Raises:
+        InputError: where a file is damaged, naming it.
+    """
+    return Records(trials=read_rows(folder, TrialRow), stages=read_rows(folder, StageRow))
 
 
 def read_rows(folder: Path, row_type: type[RowT]) -> tuple[RowT, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from autohier.core.stages.result import StageKind, StageResult
-from autohier.core.training.metrics import EpochMetrics, Evaluation
+from autohier.core.training.metrics import EpochMetrics, Evaluation, Predictions
 from autohier.core.trial import TrialOutcome
 from autohier.digest import canonical_json
 from autohier.errors import FailureClass
@@ -159,6 +159,34 @@ def reading_row(trial: TrialRow, stage: str, evaluation: Evaluation, at: datetim
         accuracy=evaluation.accuracy,
         num_clips=evaluation.num_clips,
         stack_accuracies=evaluation.stack_accuracies,
+        low=low,
+        high=high,
+        read_at=at,
+    )
+
+
+def model_reading_row(
+    model: str, network: str, protocol: str, validation: str, predictions: Predictions, at: datetime
+) -> ReadingRow:
+    """The row of one reading of the test split by a fusion, or by a trial that was asked for by its name.
+
+    Args:
+        model: the fusion's name, or the trial's.
+        network: what of it was read, e.g. "fusion" or "prune 3, refit".
+        protocol: the dataset's split.
+        validation: what the choice of it was made on.
+        predictions: what it takes the test clips for.
+        at: when, with a time zone.
+    """
+    low, high = wilson_interval(predictions.accuracy, len(predictions.clip_ids))
+    return ReadingRow(
+        trial=model,
+        stage=network,
+        protocol=protocol,
+        validation=validation,
+        accuracy=predictions.accuracy,
+        num_clips=len(predictions.clip_ids),
+        stack_accuracies=(predictions.accuracy,),
         low=low,
         high=high,
         read_at=at,

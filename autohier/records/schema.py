@@ -112,13 +112,15 @@ class EpochRow:
 class ReadingRow:
     """One reading of the test split."""
 
-    trial: Annotated[str, "name of the trial whose network was read"]
-    stage: Annotated[str, "pass 1, pass 2, prune 3, ..."]
+    trial: Annotated[str, "name of the trial whose network was read, or of the fusion"]
+    stage: Annotated[str, "pass 1, pass 2, prune 3, ... or fusion; those that are refit say so"]
     protocol: Annotated[str, "the dataset's split"]
     validation: Annotated[str, "clean, folds or paper: what the choice of this network was made on"]
     accuracy: Annotated[float, "test accuracy in the original classes"]
     num_clips: Annotated[int, "test clips"]
-    stack_accuracies: Annotated[tuple[float, ...], "test accuracy of every headed stack"]
+    stack_accuracies: Annotated[
+        tuple[float, ...], "test accuracy of every headed stack; of a model that was evaluated the last alone"
+    ]
     low: Annotated[float, "lower end of the accuracy's 95% Wilson interval"]
     high: Annotated[float, "upper end of it"]
     read_at: Annotated[datetime, "UTC"]

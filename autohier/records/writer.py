@@ -6,6 +6,7 @@
     records/stages/t0007.parquet    one row per finished stage
     records/epochs/t0007.parquet    one row per epoch
     records/tests/t0007.parquet     one row per reading of the test split
+    records/tests/t0007-TIME.parquet    one row: a reading that was asked for
 
 A trial's part replaces its earlier one, so a trial that runs again has its rows once, and
 ``pandas.read_parquet("records/trials")`` reads the whole sweep.
@@ -60,9 +61,13 @@ class RecordWriter:
         """Write a trial's readings of the test split, in place of earlier ones."""
         self._write(ReadingRow, trial, readings)
 
-    def _write(self, row_type: type[Row], trial: str, rows: Sequence[Row]) -> None:
+    def model_read(self, reading: ReadingRow) -> None:
+        """Write one more reading of the test split, beside earlier ones."""
+        self._write(ReadingRow, f"{reading.trial}-{reading.read_at:%Y%m%dT%H%M%S.%f}", [reading])
+
+    def _write(self, row_type: type[Row], part: str, rows: Sequence[Row]) -> None:
         table = pa.Table.from_pylist([asdict(row) for row in rows], schema=parquet_schema(row_type))
         buffer = pa.BufferOutputStream()
         pq.write_table(table, buffer, compression="zstd")
-        path = self._folder / ROW_FOLDERS[row_type] / f"{trial}.parquet"
+        path = self._folder / ROW_FOLDERS[row_type] / f"{part}.parquet"
         write_atomically(path, buffer.getvalue().to_pybytes())

@@ -28,8 +28,8 @@ class WinnerReading:
     Attributes:
         sweep: name of the sweep.
         winner: the trial.
-        kept: the reading of its kept stage.
-        refit: that of the same stage, refit on all training clips; None where there is none.
+        kept: the reading of its kept stage; of folds, which have no network of their own, refit.
+        refit: that of the same stage, refit on all training clips; None where there is none beside the other.
     """
 
     sweep: str
@@ -71,15 +71,21 @@ def read_winners(sweeps: Sequence[tuple[str, Records]]) -> tuple[WinnerReading, 
 def _read_winner(sweep: str, records: Records) -> WinnerReading:
     ranked = records.ranked()
     winner = ranked[0] if ranked else None
-    stages = {reading.stage: reading for reading in records.tests_of(winner.trial)} if winner else {}
-    if winner is None or not stages:
+    kept = refit = None
+    if winner is not None:
+        stages = {reading.stage: reading for reading in records.tests_of(winner.trial)}
+        label = stage_label("prune" if winner.kept_pass else "pass-2", winner.kept_pass or 0)
+        kept, refit = stages.get(label), stages.get(f"{label}, refit")
+    if kept is None:
+        # Folds are read refit alone.
+        kept, refit = refit, None
+    if winner is None or kept is None:
         raise InputError(
             "a sweep must have read the test split, which it does for its winner when all its trials are run",
             got=f"{sweep}, which has not",
             remedy=f"autohier resume {sweep}",
         )
-    label = stage_label("prune" if winner.kept_pass else "pass-2", winner.kept_pass or 0)
-    return WinnerReading(sweep, winner, stages[label], stages.get(f"{label}, refit"))
+    return WinnerReading(sweep, winner, kept, refit)
 
 
 def protocol_table(readings: Sequence[WinnerReading]) -> Table:

@@ -53,8 +53,8 @@ class SweepPlan(FrozenModel):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
-        if name == "stages":
-            raise ValueError("'stages' is where finished stages lie, choose another name")
+        if name in {"stages", "fusions"}:
+            raise ValueError(f"{name!r} is where {name} lie, choose another name")
         return name
 
     @field_validator("storage")

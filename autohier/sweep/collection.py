@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from autohier.core.stages.inventory import StoredStage, choose_evicted, evict, list_store
-from autohier.records.reader import Records, read_rows
-from autohier.records.schema import StageRow, TrialRow
+from autohier.records.reader import Records, read_outcomes
+from autohier.settings.fusion import Fusion
 from autohier.sweep.folder import SweepFolder, stage_folder
+from autohier.sweep.fusions import read_fusions
 from autohier.sweep.lock import driver_of
 
 _NUM_BEST = 3
@@ -63,27 +64,24 @@ def users_of_stages(sweeps: Sequence[SweepUse]) -> dict[str, dict[str, list[str]
 
 
 def needed_stages(
-    stored: Sequence[StoredStage], sweeps: Sequence[SweepUse], now: datetime
+    stored: Sequence[StoredStage],
+    sweeps: Sequence[SweepUse],
+    fusions: Mapping[str, Fusion],
+    now: datetime,
 ) -> dict[Path, str]:
     """What must stay, and why.
 
     That is what a living sweep has recorded, or may use because it was used since the sweep was created; the
-    stages of every sweep's best trials, their refits included; and unfinished stages younger than a day.
+    stages of every sweep's best trials and of the members of fusions, their refits included; and unfinished
+    stages younger than a day.
 
     Args:
         stored: all that lies in the store.
         sweeps: that use it.
+        fusions: that use it, by name.
         now: with a time zone.
     """
-    by_key: dict[str, str] = {}
-    for sweep in sweeps:
-        best = {trial.trial for trial in sweep.records.ranked()[:_NUM_BEST]}
-        for row in sweep.records.stages:
-            if sweep.living_since is not None:
-                by_key.update(dict.fromkeys(row.store_keys, _runs(sweep)))
-            elif row.trial in best:
-                for key in row.store_keys:
-                    by_key.setdefault(key, f"best trials of {sweep.name}")
+    by_key = _needed_keys(sweeps, fusions)
     by_recipe = {
         stage.summary.recipe: by_key[stage.key] for stage in stored if stage.summary and stage.key in by_key
     }
@@ -111,12 +109,12 @@ def collect(out: Path, *, keep_bytes: float, dry_run: bool = False) -> Collectio
 
     Raises:
         MissingDataError: where there is no store.
-        InputError: where a sweep cannot be read, so that what it needs is not known.
+        InputError: where a sweep or a fusion cannot be read, so that what it needs is not known.
         OSError: where something may not be removed.
     """
     folder = stage_folder(out)
     stored = list_store(folder)
-    needed = needed_stages(stored, read_sweeps(out), datetime.now(UTC))
+    needed = needed_stages(stored, read_sweeps(out), read_fusions(out), datetime.now(UTC))
     chosen = choose_evicted(stored, keep_bytes=keep_bytes, needed=needed)
     removed = chosen if dry_run else tuple(stage for stage in chosen if evict(folder, stage))
     return Collection(stored, needed, removed)
@@ -126,8 +124,23 @@ def _read_sweep(folder: SweepFolder) -> SweepUse:
     # Asked before its records are read: a trial that ends in between is in the records.
     living = driver_of(folder.lock_file) is not None
     created_at = datetime.fromisoformat(folder.read_plan()[1].created_at) if living else None
-    records = Records(trials=read_rows(folder.records, TrialRow), stages=read_rows(folder.records, StageRow))
-    return SweepUse(folder.path.name, records, created_at)
+    return SweepUse(folder.path.name, read_outcomes(folder.records), created_at)
+
+
+def _needed_keys(sweeps: Sequence[SweepUse], fusions: Mapping[str, Fusion]) -> dict[str, str]:
+    by_key: dict[str, str] = {}
+    for sweep in sweeps:
+        best = {trial.trial for trial in sweep.records.ranked()[:_NUM_BEST]}
+        for row in sweep.records.stages:
+            if sweep.living_since is not None:
+                by_key.update(dict.fromkeys(row.store_keys, _runs(sweep)))
+            elif row.trial in best:
+                for key in row.store_keys:
+                    by_key.setdefault(key, f"best trials of {sweep.name}")
+    for name, fusion in fusions.items():
+        for key in fusion.stage_keys:
+            by_key.setdefault(key, f"fusion {name}")
+    return by_key
 
 
 def _used_now(stage: StoredStage, sweeps: Sequence[SweepUse]) -> str | None:

@@ -14,7 +14,6 @@ from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.store import StageStore
 from autohier.core.trial import find_flat
-from autohier.data.store.paths import store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
 from autohier.records.hparams import write_experiment
@@ -27,7 +26,7 @@ from autohier.settings.sweep import SweepPlan
 from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share, ray_session
 from autohier.sweep.display import Display
-from autohier.sweep.folder import SweepFolder
+from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder
 from autohier.sweep.lock import hold_sweep
 from autohier.sweep.logs import logging_to
 from autohier.sweep.signals import sigterm_interrupts
@@ -64,16 +63,11 @@ def check_plan(plan: SweepPlan) -> SweepPlan:
         InputError: where space and clips do not fit together.
     """
     trial = _open_flat(plan)
-    fingerprint = trial.context.clips.fingerprint
-    if plan.clips_fingerprint not in (None, fingerprint):
-        raise InputError(
-            f"the clips in {_clip_folder(plan)} must be those that the sweep began with",
-            got=f"fingerprint {fingerprint[:12]}, not {plan.clips_fingerprint[:12]}",
-            remedy="prepare them as they were, or start a new sweep",
-        )
+    clips = trial.context.clips
+    check_same_clips(clips, plan.clips_fingerprint)
     trial.check_network(plan.space.search.levels)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
-    return plan.model_copy(update={"clips_fingerprint": fingerprint})
+    return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})
 
 
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
@@ -131,7 +125,7 @@ def _run(
     device = "auto" if share.gpus else "cpu"
     job = TrialJob(
         folder=folder,
-        clip_folder=_clip_folder(plan),
+        clip_folder=clip_folder(plan),
         stage_folder=Path(plan.stage_folder),
         device=device,
         num_threads=share.num_threads,
@@ -174,18 +168,18 @@ def _run(
 def _open_flat(plan: SweepPlan) -> OpenTrial:
     return open_trial(
         plan.space.setting(FLAT_CHOICE, seed=plan.seed),
-        clips=ClipStore.open(_clip_folder(plan)),
+        clips=ClipStore.open(clip_folder(plan)),
         stages=StageStore(Path(plan.stage_folder)),
         reporter=Reporters(),
         device="cpu",
     )
 
 
-def _clip_folder(plan: SweepPlan) -> Path:
-    return store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
-
-
 def _unread_winner(records: Records) -> TrialRow | None:
-    """The best complete trial, where its test accuracy is not known yet."""
+    """The best complete trial, where the sweep has not read its test accuracy yet.
+
+    Whoever asks for a trial's accuracy (see sweep.evaluating) reads no pass 1.
+    """
     ranked = records.ranked()
-    return ranked[0] if ranked and not records.tests_of(ranked[0].trial) else None
+    read = ranked and any(row.stage.startswith("pass 1") for row in records.tests_of(ranked[0].trial))
+    return ranked[0] if ranked and not read else None

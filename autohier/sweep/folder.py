@@ -4,6 +4,7 @@
 
     sweeps/
       stages/                    finished stages, shared by all sweeps in here
+      fusions/                   see sweep.fusions
       NAME/
         sweep.json               what the sweep was started with, and with which versions
         study.journal            the Optuna study: the truth of the sweep
@@ -20,6 +21,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from autohier.data.store.paths import store_folder
+from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
 from autohier.files import write_atomically
 from autohier.settings.frozen import validate
@@ -94,6 +97,25 @@ class SweepFolder:
 def stage_folder(out: Path) -> Path:
     """Where the sweeps in a folder keep their finished stages."""
     return out / "stages"
+
+
+def clip_folder(plan: SweepPlan) -> Path:
+    """Where the clips of a sweep lie."""
+    return store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+
+
+def check_same_clips(clips: ClipStore, fingerprint: str | None) -> None:
+    """Check that clips are those that a sweep began with; None stands for any.
+
+    Raises:
+        InputError: where they are not.
+    """
+    if fingerprint not in (None, clips.fingerprint):
+        raise InputError(
+            f"the clips in {clips.folder} must be those that the sweep began with",
+            got=f"fingerprint {clips.fingerprint[:12]}, not {fingerprint[:12]}",
+            remedy="prepare them as they were, or start a new sweep",
+        )
 
 
 def find_sweep(name: str, out: Path) -> SweepFolder:

@@ -76,11 +76,11 @@ class TestRefit:
         self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
     ) -> None:
         assert not {stage.key for stage in refitted} & {stage.key for stage in outcome.stages}
-        assert all(stage.reused for stage in refit(trial, replace(outcome, kept_pass=1)))
+        assert all(stage.reused for stage in refit(trial, outcome.chain[1]))
         assert [stage.key for stage in run_trial(trial).stages] == [stage.key for stage in outcome.stages]
 
     def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
-        stages = refit(trial, replace(outcome, kept_pass=0))
+        stages = refit(trial, outcome.chain[0])
         assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
 
     def test_its_stages_are_read_on_the_test_split_beside_the_trial_s_own(

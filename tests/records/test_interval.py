@@ -1,4 +1,4 @@
-"""The Wilson interval against the rule it comes from."""
+"""The Wilson interval and McNemar's test against the rules that they come from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.records.interval import mean_interval, wilson_interval, within_noise
+from autohier.records.interval import mean_interval, paired_chance, wilson_interval, within_noise
 
 
 @given(num_clips=st.integers(1, 5000), data=st.data())
@@ -58,3 +58,26 @@ def test_the_interval_of_a_mean_covers_the_true_mean_as_often_as_it_says() -> No
     ends = [mean_interval(list(zip(row, counts.tolist(), strict=True))) for row in measured.tolist()]
     covered = np.mean([low <= rates.mean() <= high for low, high in ends])
     assert 0.935 < covered < 0.965  # three standard errors, of 0.5 points each, around 95%
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "chance"),
+    # Of 2^n outcomes of n fair coins: those with as few heads or tails as there were.
+    [(0, 0, 1), (1, 0, 1), (5, 0, 2 / 32), (0, 5, 2 / 32), (7, 1, 2 * 9 / 256), (2, 2, 1)],
+)
+def test_paired_chance_by_hand(won: int, lost: int, chance: float) -> None:
+    assert paired_chance(won, lost) == pytest.approx(chance)
+
+
+@given(won=st.integers(0, 60), lost=st.integers(0, 60))
+def test_paired_chance_is_the_sum_of_both_ends(won: int, lost: int) -> None:
+    num, apart = won + lost, abs(won - lost)
+    ends = sum(math.comb(num, heads) for heads in range(num + 1) if abs(2 * heads - num) >= apart)
+    assert paired_chance(won, lost) == pytest.approx(ends / 2**num)
+
+
+def test_paired_chance_of_many_clips_is_that_of_the_normal_law() -> None:
+    # 10,300 of 20,000 are 600 apart in place of the mean, 4.24 standard deviations of sqrt(20,000).
+    assert paired_chance(10_300, 9_700) == pytest.approx(
+        math.erfc((600 - 1) / math.sqrt(2 * 20_000)), rel=0.01
+    )

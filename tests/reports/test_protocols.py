@@ -73,6 +73,17 @@ def test_refits_have_a_mean_where_all_are_there() -> None:
     assert "refit" not in _told(("a", one), ("b", _sweep("view2", 60)))
 
 
+def test_of_folds_the_refit_is_told() -> None:
+    whole = [_sweep(view, 60, refit=72, validation="folds") for view in ("view1", "view2")]
+    one, two = (
+        replace(each, tests=tuple(row for row in each.tests if "refit" in row.stage)) for each in whole
+    )
+    told = _told(("a", one), ("b", two))
+    assert told.count("prune 1, refit") == 2
+    (mean,) = (line.split() for line in told.splitlines() if "mean of" in line)
+    assert mean[3] == "60.0%,"
+
+
 def test_a_protocol_that_is_missing_is_told() -> None:
     told = _told(("a", _sweep("view1", 60)), ("b", _sweep("view3", 60)))
     assert "mean of 2" in told

@@ -10,8 +10,10 @@ import pytest
 from autohier.core.stages.inputs import Basis
 from autohier.core.stages.inventory import list_store
 from autohier.errors import InputError, MissingDataError
+from autohier.settings.fusion import Fusion, Member
 from autohier.sweep import collection
 from autohier.sweep.collection import collect, read_sweeps, users_of_stages
+from autohier.sweep.fusions import free_fusion
 from autohier.sweep.lock import hold_sweep
 from fake_outcomes import fake_stage
 from fake_stages import INPUTS
@@ -57,6 +59,40 @@ def test_the_refit_of_a_best_trial_stays_and_other_refits_go(tmp_path: Path) -> 
     collect(tmp_path, keep_bytes=0)
     assert its_own in left(tmp_path)
     assert another not in left(tmp_path)
+
+
+def test_the_stages_of_a_fusion_s_members_stay(tmp_path: Path) -> None:
+    outcomes = [outcome_of(num_right) for num_right in (90, 91, 92, 60)]
+    make_sweep(tmp_path, "one", *outcomes)
+    kept = {path for each in outcomes for path in publish(tmp_path, each.stages, LONG_AGO)}
+    members = [
+        Member(
+            sweep=str(tmp_path / "one"),
+            trial=trial,
+            setting=outcome.setting,
+            stage_keys=tuple(stage.keys for stage in outcome.stages),
+            stage_folder=str(tmp_path / "stages"),
+            clip_folder="",
+            clips_fingerprint="",
+            accuracy=outcome.accuracy,
+        )
+        for trial, outcome in (("t0000", outcomes[0]), ("t0003", outcomes[3]))
+    ]
+    fusion = Fusion(members=tuple(members), weighting="equal", accuracy=0.9, num_clips=9, created_at="")
+    folder = free_fusion("both", tmp_path)
+    folder.write(fusion)
+    assert folder.read() == fusion
+
+    done = collect(tmp_path, keep_bytes=0)
+
+    assert left(tmp_path) == kept
+    assert set(done.needed.values()) == {"best trials of one", "fusion both"}
+    folder.file.write_text("[")
+    with pytest.raises(InputError, match="must be a fusion's description"):
+        collect(tmp_path, keep_bytes=0)
+    folder.file.unlink()
+    collect(tmp_path, keep_bytes=0)
+    assert kept - left(tmp_path) == {tmp_path / "stages" / "pass-2" / outcomes[3].kept.key}
 
 
 class TestRunningSweep:

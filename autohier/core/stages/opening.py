@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
 from autohier.core.stages.forms import network_options, require_people
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.leases import NO_LEASES, Leases
 from autohier.core.stages.reporter import Reporter
+from autohier.core.stages.result import StageResult
 from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
 from autohier.core.training.devices import open_device
@@ -49,6 +52,17 @@ class OpenTrial:
         """
         network = self.context.build_headed(self.basis.network, [2] * num_levels, seed=self.setting.seed)
         return sum(parameter.numel() for parameter in network.parameters())
+
+    def load_network(self, result: StageResult) -> nn.Module:
+        """The network of a finished stage, on the device.
+
+        Raises:
+            StageDamagedError: where its weights are gone or damaged.
+        """
+        network = self.context.build(self.basis.network, result.hierarchy, seed=self.setting.seed)
+        tensors = self.context.store.load_weights(result.kind, result.key)
+        network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+        return self.context.device.prepare(network)
 
     def given_levels(self) -> dict[int, tuple[int, ...]]:
         """The data's own superclasses by their number, where the setting wants them."""

@@ -18,7 +18,6 @@ from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation
 
 
-@torch.no_grad()
 def evaluate(
     network: nn.Module,
     feed: Feed,
@@ -40,6 +39,36 @@ def evaluate(
         autocast: opens the precision to compute in.
         micro_batches: parts that each batch is scored in.
     """
+    stacks, labels_N = predict(
+        network, feed, part, num_sets=num_sets, autocast=autocast, micro_batches=micro_batches
+    )
+    return _score(stacks, labels_N, loss)
+
+
+@torch.no_grad()
+def predict(
+    network: nn.Module,
+    feed: Feed,
+    part: Part,
+    *,
+    num_sets: int,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    micro_batches: int = 1,
+) -> tuple[list[Tensor], Tensor]:
+    """Probabilities of the clips of one part; costs ``num_sets`` forward passes over it.
+
+    Args:
+        network: maps clips to one ``scores_BS`` per headed stack; left in evaluation mode.
+        feed: where the clips come from.
+        part: "train", "validation" or "test".
+        num_sets: frame sets whose probabilities are averaged (HAC: five).
+        autocast: opens the precision to compute in.
+        micro_batches: parts that each batch is scored in.
+
+    Returns:
+        One float32 ``probabilities_NS`` per headed stack, the last in the original classes, and int64
+        ``labels_N``; on the device, in the order of the split.
+    """
     network.eval()
     sums: list[Tensor] = []
     for set_index in range(num_sets):
@@ -53,7 +82,7 @@ def evaluate(
                 labels.append(labels_B)
         of_set = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
         sums = [total + new for total, new in zip(sums, of_set, strict=True)] if sums else of_set
-    return _score([total / num_sets for total in sums], torch.cat(labels), loss)
+    return [total / num_sets for total in sums], torch.cat(labels)
 
 
 def split_batch(clips_BCTHW: Tensor, labels_B: Tensor, number: int) -> list[tuple[Tensor, Tensor]]:

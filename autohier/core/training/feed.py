@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.batches import ClipBatches
@@ -39,7 +41,12 @@ class Feed:
 
     def num_clips(self, part: Part) -> int:
         """Clips of one part of the split."""
-        return len(getattr(self.split, part))
+        return len(self.rows(part))
+
+    def rows(self, part: Part) -> NDArray[np.int64]:
+        """Where the clips of one part stand in the store, in the order in which they are evaluated."""
+        rows: NDArray[np.int64] = getattr(self.split, part)
+        return rows
 
     @property
     def num_training_batches(self) -> int:
@@ -64,7 +71,7 @@ class Feed:
     def _batches(self, part: Part) -> ClipBatches:
         return ClipBatches(
             self.form,
-            getattr(self.split, part),
+            self.rows(part),
             batch_size=self.batch_size,
             device=self.device,
             num_threads=self.num_threads,

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from autohier.cli.train import ConsoleReporter
+from autohier.cli.computing import ConsoleReporter
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.trial import TrialOutcome
 from autohier.records.progress import Progress

@@ -76,9 +76,7 @@ def found(tiny_clips: ClipStore, computed: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def computed_again(
-    setting: Setting, tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory
-) -> Run:
+def computed_again(setting: Setting, tiny_clips: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
     # What a process drew before must not matter.
     torch.manual_seed(99)
     np.random.default_rng().random(7)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autohier.core.hierarchy import Hierarchy
-from autohier.core.training.evaluation import evaluate
+from autohier.core.training.evaluation import evaluate, predict
 from autohier.core.training.losses import HierarchicalLoss
 from fake_feed import FakeFeed
 
@@ -33,6 +33,15 @@ def test_probabilities_are_averaged_over_sets():
     assert evaluation.loss == pytest.approx(-0.5 * math.log(7 / 16) - math.log(7 / 32))
     assert evaluation.stack_accuracies == (0.0, 0.0)
     assert evaluation.confusion_KK.tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_predictions_are_in_the_order_of_the_part():
+    feed = FakeFeed([math.log(3), 0.0, -math.log(3)], [2, 3, 0], batch_size=2)
+    stacks, labels_N = predict(TwoHeads(), feed, "test", num_sets=1)
+    assert labels_N.tolist() == [2, 3, 0]
+    front = [[1 / 4, 3 / 4], [1 / 2, 1 / 2], [3 / 4, 1 / 4]]
+    torch.testing.assert_close(stacks[0], torch.tensor(front))
+    torch.testing.assert_close(stacks[1], torch.tensor(front).repeat_interleave(2, 1) / 2)
 
 
 def test_accuracies_and_confusion_by_hand():
