@@ -9,12 +9,13 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, whosmat
+from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from autohier.data.datasets.finding import find_named_clips, require_path
@@ -119,7 +120,7 @@ class UtdMhadReader:
         path = require_path(clip.video_path, self.modality)
         if self.modality == "rgb":
             return count_frames(path)
-        return _count_depth_frames(path)
+        return int(_load_depth(path).shape[2])
 
     def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """See `DatasetReader.read_frames`; depth becomes grey as `depth_to_grey` says."""
@@ -127,7 +128,7 @@ class UtdMhadReader:
         if self.modality == "rgb":
             yield from decode_frames(path, indices)
             return
-        depth_HWT = _load_array(path, "d_depth")
+        depth_HWT = _load_depth(path)
         for index in indices:
             yield depth_to_grey(depth_HWT[:, :, index])[:, :, None]
 
@@ -143,15 +144,22 @@ def depth_to_grey(depth_HW_mm: NDArray[np.number]) -> NDArray[np.uint8]:
     return np.where(depth_HW_mm > 0, grey_HW, 0).astype(np.uint8)
 
 
-def _count_depth_frames(path: Path) -> int:
+def _load_depth(path: Path) -> NDArray[np.number]:
+    """The frames of a depth video, [H, W, T]; the last one is kept, for it is counted and then decoded."""
     try:
-        shapes = {name: shape for name, shape, _ in whosmat(str(path))}
-    except _MAT_ERRORS as error:
+        state = path.stat()
+    except OSError as error:
         raise ClipError("a .mat file must be readable", got=f"{type(error).__name__}: {error}") from error
-    shape = shapes.get("d_depth", ())
-    if len(shape) != 3 or 0 in shape:
-        raise ClipError("d_depth must have the shape (height, width, frames)", got=shape)
-    return int(shape[2])
+    return _load_depth_of(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _load_depth_of(path: Path, _mtime_ns: int, _num_bytes: int) -> NDArray[np.number]:
+    depth_HWT = _load_array(path, "d_depth")
+    if depth_HWT.ndim != 3 or 0 in depth_HWT.shape:
+        raise ClipError("d_depth must have the shape (height, width, frames)", got=depth_HWT.shape)
+    depth_HWT.flags.writeable = False
+    return depth_HWT
 
 
 def _load_array(path: Path, variable: str) -> NDArray[np.number]:
