@@ -181,6 +181,15 @@ def test_a_source_without_clips_is_refused(opened: Opened, tmp_path: Path) -> No
         opened.reader.find_clips(tmp_path / "none")
 
 
+def test_a_skeleton_that_ntu_s_authors_list_is_set_aside_for_that(tmp_path: Path) -> None:
+    write_ntu_clip(tmp_path, "S001C002P005R002A008")  # the first of their list
+    reader = open_dataset("ntu60")
+    (clip,) = reader.find_clips(tmp_path)
+    assert clip.skeleton_path is None
+    with pytest.raises(ClipError, match="that NTU's authors do not list as missing or incomplete"):
+        reader.read_skeleton(clip)
+
+
 def test_ntu_names_are_taken_apart(tmp_path: Path) -> None:
     write_ntu_clip(tmp_path, "S017C003P040R002A060")
     (tmp_path / "S018C001P050R001A061_rgb.avi").touch()  # NTU 120's
