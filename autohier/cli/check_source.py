@@ -64,11 +64,14 @@ def check_source(
 
 def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> Iterator[str]:
     """The lines that tell what was found: what is sound first, then FAULT and WARNING lines, then the sum."""
+    from autohier.data.protocols import PROTOCOLS
+
     least, median, most = found.clips_per_class
     yield f"{reader.name} {reader.modality}: {found.num_clips:,} clips of {len(reader.class_names)} classes"
     yield f"clips of a class: {least:,} to {most:,}, median {median:,g}"
+    source = "published" if reader.name in PROTOCOLS else "listed"
     for split in found.splits:
-        published = ", as published" if split.is_published else ""
+        published = f", as {source}" if split.is_published else ""
         neither = f", {split.neither:,} clips do neither" if split.neither else ""
         yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}{neither}"
     if found.num_tried < found.num_clips:
@@ -109,10 +112,12 @@ def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bo
 
 def _describe_warnings(found: DatasetCheck) -> Iterator[str]:
     if found.empty_classes:
-        names = ", ".join(found.empty_classes)
-        yield f"WARNING: {len(found.empty_classes)} classes are without clips: {names}"
+        yield f"WARNING: {len(found.empty_classes)} classes are without clips: {_some(found.empty_classes)}"
         yield "  mend: fetch their clips; a search over fewer classes needs a custom dataset"
     for split in found.splits:
+        if not (split.train and split.test):
+            yield f"WARNING: nothing {'tests' if split.train else 'trains'} under {split.protocol}"
+            yield "  mend: add clips, or say in a table or in lists which test; no search can use it as it is"
         yield from _describe_both_sides(split)
     for same in found.duplicates.found:
         yield f"WARNING: {len(same.clip_ids)} clips hold the same content: {_some(same.clip_ids)}"

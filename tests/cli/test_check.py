@@ -144,11 +144,21 @@ def test_a_sound_source_ends_with_0_and_changes_nothing(autohier: Autohier, tmp_
     assert lines[:3] == [
         "mine rgb: 2 clips of 1 classes",
         "clips of a class: 2 to 2, median 2",
-        "split: 1 train / 1 test clips, as published",
+        "split: 1 train / 1 test clips, as listed",
     ]
     assert lines[3].startswith("files compared by size, then by content: ")
     assert lines[4:] == ["prepare would reject 0 of 2 clips"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_protocol_under_which_nothing_tests_is_told(autohier: Autohier, tmp_path: Path) -> None:
+    write_custom_clip(tmp_path, "jump/one")
+    write_custom_clip(tmp_path, "wave/one", num_frames=7)
+    # A fifth of a class of one clip is none.
+    ended = autohier("check", "custom", "--source", tmp_path, "--workers", 1)
+    assert ended.code == 0
+    assert "random: 2 train / 0 test clips\n" in ended.out
+    assert "WARNING: nothing tests under random\n  mend: add clips, or say in a table" in ended.out
 
 
 def test_clips_that_neither_train_nor_test_are_counted(autohier: Autohier, tmp_path: Path) -> None:
@@ -160,7 +170,7 @@ def test_clips_that_neither_train_nor_test_are_counted(autohier: Autohier, tmp_p
     table.write_text("\n".join(rows))
     ended = autohier("check", "custom", "--source", tmp_path, "--workers", 1)
     assert (ended.code, ended.err) == (0, "")
-    assert "\nsplit: 1 train / 1 test clips, as published, 2 clips do neither\n" in ended.out
+    assert "\nsplit: 1 train / 1 test clips, as listed, 2 clips do neither\n" in ended.out
 
 
 def test_what_is_only_odd_is_a_warning(autohier: Autohier, tmp_path: Path) -> None:
@@ -193,7 +203,7 @@ def test_faults_end_with_1_and_say_what_mends_them(autohier: Autohier, tmp_path:
     assert "  mend: fetch or unpack these files again, or leave them: prepare sets them aside" in ended.out
     assert "FAULT: 1 clips come without a skeleton file\n  a1_s1_t1\n" in ended.out
     assert "keep such clips whole: --keep-all, and with --no-crop all clips alike" in ended.out
-    assert "WARNING: 25 classes are without clips: wave, clap, throw, " in ended.out
+    assert "WARNING: 25 classes are without clips: wave, clap, throw, ...\n" in ended.out
     assert "a file is there 2 times" in ended.out
     assert ended.out.endswith("prepare would reject 2 of 3 clips\n")
     kept = autohier("check", "utd-mhad", "--source", tmp_path, "--keep-all", "--workers", 1)

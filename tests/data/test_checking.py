@@ -249,7 +249,7 @@ def test_a_clip_that_is_only_read_with_its_video_is_blamed_once(tmp_path: Path) 
     assert [(fault.kind, fault.rule) for fault in found.faults] == [("video", "a video must be readable")]
 
 
-def test_depth_files_are_tried_by_their_header(tmp_path: Path) -> None:
+def test_depth_files_cut_short_are_told(tmp_path: Path) -> None:
     write_utd_clip(tmp_path, "a1_s1_t1")
     depth = tmp_path / "Depth" / "a1_s1_t1_depth.mat"
     depth.write_bytes(depth.read_bytes()[:100])

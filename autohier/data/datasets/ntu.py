@@ -20,7 +20,7 @@ from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
-from autohier.errors import MissingDataError
+from autohier.errors import ClipError, MissingDataError
 
 _CLIP_ID = r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})"
 _SKELETON_FILE = re.compile(rf"({_CLIP_ID})(\.skeleton)")
@@ -120,6 +120,10 @@ class NtuReader:
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
         """See `DatasetReader.read_skeleton`."""
+        if clip.clip_id in self.missing_skeletons:
+            raise ClipError(
+                "a clip must have a skeleton that NTU's authors do not list as missing or incomplete"
+            )
         return read_ntu_skeleton(require_path(clip.skeleton_path, "skeleton"))
 
     def count_frames(self, clip: ClipSource) -> int:
