@@ -112,7 +112,7 @@ class UtdMhadReader:
         path = require_path(clip.video_path, self.modality)
         if self.modality == "rgb":
             return count_frames(path)
-        return int(_load_depth(path).shape[2])
+        return _count_depth_frames(path)
 
     def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
         """See `DatasetReader.read_frames`; depth becomes grey as `depth_to_grey` says."""
