@@ -7,11 +7,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
 
 from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.datasets.registry import READERS, open_dataset
@@ -260,23 +258,3 @@ def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> N
     for read in (reader.read_skeleton, reader.count_frames):
         with pytest.raises(ClipError, match=r"must be of version 5, but got MATLAB 7\.3 MAT-file"):
             read(clip)
-
-
-def test_a_depth_file_is_read_once_to_be_counted_and_decoded_until_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loads: list[str] = []
-
-    def load(path: str, **options: Any) -> dict[str, Any]:
-        loads.append(path)
-        return dict(loadmat(path, **options))
-
-    monkeypatch.setattr("autohier.data.datasets.utd_mhad.loadmat", load)
-    reader = UtdMhadReader("depth")
-    for num_frames in (6, 8):
-        write_utd_clip(tmp_path, "a1_s1_t1", num_frames=num_frames)
-        (clip,) = reader.find_clips(tmp_path)
-        frames = list(reader.read_frames(clip, range(reader.count_frames(clip))))
-        assert len(frames) == num_frames
-        assert frames[0].mean() < frames[-1].mean()
-    assert loads == [str(clip.video_path)] * 2
