@@ -15,15 +15,19 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
+
+NONE_PINNED: Final[Mapping[nn.Module, Tensor]] = MappingProxyType({})
 
 # Any positive number: the gradient of a rectifier is 1 there and would be 0 at 0.
 _DEAD = 1.0
@@ -42,7 +46,9 @@ class LayerUse:
     """Positions at which each channel is written."""
 
 
-def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[LayerUse]:
+def trace_liveness(
+    network: nn.Module, input_shape: tuple[int, ...], pinned: Mapping[nn.Module, Tensor] = NONE_PINNED
+) -> list[LayerUse]:
     """Every use of a convolution, linear layer or batch norm while one clip passes, in order.
 
     No convolution is computed, no weight of these layers is copied, and the network is left as it was.
@@ -50,8 +56,9 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[Lay
     Args:
         network: takes a batch ``[B, *input_shape]``.
         input_shape: of one clip, without the batch axis.
+        pinned: by layer a bool mask ``[F]`` of channels that count as alive whatever is written into them.
     """
-    tape = _Tape()
+    tape = _Tape(pinned)
     stand_ins: dict[int, object] = {
         id(layer): tape.stand_in(layer) for layer in network.modules() if isinstance(layer, Weighted | Norm)
     }
@@ -60,7 +67,7 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[Lay
     like = next(network.parameters(), torch.empty(0))
     with torch.inference_mode(mode=False), torch.enable_grad():
         clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
-        while tape.revive(list(_tensors(traced(clip)))):
+        while tape.revive(list(output_tensors(traced(clip)))):
             tape.clear()
     return tape.uses
 
@@ -69,11 +76,12 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[Lay
 class _Tape:
     """What the stand-ins of the layers have seen of one pass through the network, call by call."""
 
+    pinned: Mapping[nn.Module, Tensor]
     uses: list[LayerUse] = field(default_factory=list)
     written: list[Tensor] = field(default_factory=list)
     """Values ``[F]`` put into the channels; their gradients say which of them flow into live channels."""
     ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    """What the weighted layers read, and where that is alive."""
+    """What the layers read, and by how much a dead channel of it would be missed; in its shape."""
     revived: list[Tensor] = field(default_factory=list)
     """For each call a bool mask ``[F]`` of the channels that are alive by what earlier passes found."""
 
@@ -91,8 +99,8 @@ class _Tape:
 
     def revive(self, outputs: list[Tensor]) -> bool:
         """Revive the dead channels that flow into live ones; whether there were any."""
-        ends = [*self.ends, *((output, output.isnan()) for output in outputs)]
-        ends = [(end, live.to(end.dtype)) for end, live in ends if end.requires_grad]
+        ends = [*self.ends, *((output, output.isnan().to(output.dtype)) for output in outputs)]
+        ends = [(end, seed) for end, seed in ends if end.requires_grad]
         if not ends:
             return False
         values, seeds = zip(*ends, strict=True)
@@ -106,20 +114,23 @@ class _Tape:
         channel_axis = 1 - layer.weight.ndim
         read_C = _live_channels(read, channel_axis)
         num_groups = getattr(layer, "groups", 1)
-        own_F = torch.ones(len(layer.weight), dtype=torch.bool, device=read.device)
-        if not isinstance(layer, nn.Linear):
-            own_F = (layer.weight != 0).flatten(1).any(dim=1)
-        emits_F = own_F & read_C.view(num_groups, -1).any(dim=1).repeat_interleave(len(own_F) // num_groups)
+        num_filters = len(layer.weight)
+        if isinstance(layer, nn.Linear):
+            emits_F = read_C.new_ones(num_filters)
+        else:
+            reads_F = read_C.view(num_groups, -1).any(dim=1).repeat_interleave(num_filters // num_groups)
+            emits_F = reads_F & (layer.weight != 0).flatten(1).any(dim=1)
         if layer.bias is not None:
-            emits_F = emits_F | (layer.bias != 0).view(len(own_F), -1).any(dim=1)
+            emits_F = emits_F | (layer.bias != 0).view(num_filters, -1).any(dim=1)
 
         # A copy of the layer on the meta device gives the output's shape and computes nothing.
         shadow = copy.deepcopy(layer, {id(each): each.to("meta") for each in layer.parameters()})
         shape = shadow.forward(*(each.to("meta") for each in (read, *others))).shape
-        values_F = read.new_full((len(own_F),), _DEAD).masked_fill_(self._revived(emits_F), math.nan)
-        self.uses.append(LayerUse(layer, read_C, own_F | values_F.isnan(), shape.numel() // len(own_F)))
+        kept_F = self._revived(layer, emits_F)
+        values_F = read.new_full((num_filters,), _DEAD).masked_fill_(kept_F, math.nan)
+        self.uses.append(LayerUse(layer, read_C, kept_F, shape.numel() // num_filters))
         self.written.append(values_F.requires_grad_())
-        self.ends.append((read, _along(read_C, channel_axis).expand_as(read)))
+        self.ends.append((read, _along(read_C.to(read.dtype), channel_axis).expand_as(read)))
         return _along(values_F, channel_axis).expand(shape).clone()
 
     def _shift(self, layer: Norm, read: Tensor) -> Tensor:
@@ -129,12 +140,17 @@ class _Tape:
         shifts_F = torch.ones_like(read_C)
         if layer.affine:
             shifts_F = (layer.weight != 0) | (layer.bias != 0)
-        values_F = read.new_zeros(len(read_C)).masked_fill_(self._revived(shifts_F), math.nan)
-        self.uses.append(LayerUse(layer, read_C, read_C | values_F.isnan(), read.numel() // len(read_C)))
+        kept_F = self._revived(layer, read_C | shifts_F)
+        values_F = read.new_zeros(len(read_C)).masked_fill_(kept_F, math.nan)
+        self.uses.append(LayerUse(layer, read_C, kept_F, read.numel() // len(read_C)))
         self.written.append(values_F.requires_grad_())
+        # A norm has one width: what it writes it must read, be it that no layer reads it then.
+        self.ends.append((read, _along(kept_F.to(read.dtype), channel_axis).expand_as(read)))
         return read + _along(values_F, channel_axis)
 
-    def _revived(self, alive_F: Tensor) -> Tensor:
+    def _revived(self, layer: Weighted | Norm, alive_F: Tensor) -> Tensor:
+        if layer in self.pinned:
+            alive_F = alive_F | self.pinned[layer]
         return alive_F | self.revived[len(self.uses)] if self.revived else alive_F
 
 
@@ -147,12 +163,12 @@ def _along(values_F: Tensor, channel_axis: int) -> Tensor:
     return values_F.view(-1, *[1] * (-channel_axis - 1))
 
 
-def _tensors(outputs: object) -> Iterator[Tensor]:
+def output_tensors(outputs: object) -> Iterator[Tensor]:
     """The tensors in what a network returns, however nested in tuples, lists and dicts."""
     if isinstance(outputs, Tensor):
         yield outputs
     elif isinstance(outputs, dict):
-        yield from _tensors(list(outputs.values()))
+        yield from output_tensors(list(outputs.values()))
     elif isinstance(outputs, list | tuple):
         for each in outputs:
-            yield from _tensors(each)
+            yield from output_tensors(each)
