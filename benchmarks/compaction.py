@@ -72,11 +72,12 @@ def measure(options: argparse.Namespace) -> list[str]:
     clips = clips.to(device.torch_device)
     if clips.dim() == 5:
         clips = clips.to(memory_format=torch.channels_last_3d)
-    told = [
+    title = (
         f"{options.recognizer} x {options.width:g} on {device.torch_device}, {num_clips} clips of "
         f"{' x '.join(map(str, shape))}, median of {rounds} rounds, {options.threads} threads, "
         f"{'processor' if by_processor else 'wall'} time"
-    ]
+    )
+    told = [title]
     clock = time.process_time if by_processor else time.perf_counter
     for ratio in options.ratios:
         network = build_recognizer(options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0)
@@ -97,7 +98,9 @@ def measure(options: argparse.Namespace) -> list[str]:
 def line(ratio: float, left: float, seconds: Mapping[str, float]) -> str:
     """A ratio, its multiply-adds, and the time of each arm with its share of the masked network's."""
     arms = [f"{name} {1e3 * each:.2f} ms" for name, each in seconds.items()]
-    shares = [f"{arm} ({seconds[name] / seconds['masked']:.2f})" for name, arm in zip(seconds, arms, strict=True)]
+    shares = [
+        f"{arm} ({seconds[name] / seconds['masked']:.2f})" for name, arm in zip(seconds, arms, strict=True)
+    ]
     return f"ratio {ratio:.2f}: multiply-adds {left:.2f}; per clip " + ", ".join([arms[0], *shares[1:]])
 
 

@@ -50,7 +50,7 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
     if multiple < 1:
         raise InputError("multiple must be at least 1", got=multiple)
     names = {module: name for name, module in network.named_modules()}
-    uses = _one_per_layer(_trace_widths(network, input_shape, multiple), names)
+    uses = _one_per_layer(trace_liveness(network, input_shape, multiple=multiple), names)
     for use in uses:
         _check_groups(use, names[use.layer])
     with torch.inference_mode(mode=False), torch.no_grad():
@@ -61,28 +61,6 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
                 fit_widths(layer)
         _check_outputs(network, compacted, input_shape)
     return compacted
-
-
-def _trace_widths(network: nn.Module, input_shape: tuple[int, ...], multiple: int) -> list[LayerUse]:
-    """Uses of the layers in which every convolution keeps at least one filter, and a multiple."""
-    pinned: dict[nn.Module, Tensor] = {}
-    while True:
-        uses = trace_liveness(network, input_shape, pinned)
-        added = [(use.layer, kept_F) for use in uses for kept_F in _filled_up(use, multiple)]
-        if not added:
-            return uses
-        # The next trace adds the same channels to whatever else writes into their stream.
-        pinned.update(added)
-
-
-def _filled_up(use: LayerUse, multiple: int) -> Iterator[Tensor]:
-    """The mask ``[F]`` with the first dead filters added, where there are too few alive."""
-    num_kept = int(use.kept_F.sum())
-    num_wanted = min(len(use.kept_F), multiple * max(1, -(-num_kept // multiple)))
-    if num_kept < num_wanted and not isinstance(use.layer, Norm):
-        kept_F = use.kept_F.clone()
-        kept_F[(~kept_F).nonzero()[: num_wanted - num_kept]] = True
-        yield kept_F
 
 
 def _one_per_layer(uses: Sequence[LayerUse], names: Mapping[nn.Module, str]) -> list[LayerUse]:

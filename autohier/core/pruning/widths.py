@@ -98,7 +98,8 @@ def _shapes_left(layer: Weighted | Norm, prefix: str, tensors: Mapping[str, Tens
         given = tensors.get(prefix + first)
         if given is None or not _is_part(layer, given.shape, tensor.shape):
             return {}
-        return {prefix + each: given.shape if each == first else given.shape[:1] for each in own}
+        left = {prefix + each: given.shape[:1] + tensor.shape[1:] for each, tensor in own.items()}
+        return left | {prefix + first: given.shape}
     return {}
 
 

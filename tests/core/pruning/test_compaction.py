@@ -193,6 +193,30 @@ def test_branches_side_by_side_lose_their_own_channels(left, right, kept):
     assert difference(network, compacted, 1, 2, 2) < 1e-12
 
 
+class Split(nn.Module):
+    """A layer whose channels part, as widths of the layers behind it say."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(1, 6, 1, bias=False)
+        self.left, self.right = nn.Conv1d(4, 2, 1), nn.Conv1d(2, 2, 1)
+        live_in(self)
+
+    def forward(self, x):
+        left, right = self.first(x).split([self.left.in_channels, self.right.in_channels], dim=1)
+        return self.left(left) + self.right(right)
+
+
+def test_a_layer_that_is_left_with_nothing_to_read_reads_one_dead_channel():
+    network = Split()
+    kill([network.first], [1, 4, 5])
+    compacted = compact(network, (1, 3))
+    assert compacted.first.weight.equal(network.first.weight[[0, 2, 3, 4]])
+    assert (compacted.left.in_channels, compacted.right.in_channels) == (3, 1)
+    assert difference(network, compacted, 1, 3) < 1e-12
+    assert measure_cost(compacted, (1, 3)) == measure_cost(network, (1, 3))
+
+
 def test_flattened_channels_leave_a_classifier():
     network = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), nn.Flatten(), nn.Linear(4 * 6, 5))
     live_in(network)
