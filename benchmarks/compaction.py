@@ -2,9 +2,8 @@
 
 For every ratio the filters with the lowest norms die, by layer and in one pass. "masked" is the network with
 zeros in their place, "compacted" its copy without them, "to 16" one whose widths are multiples of 16. They
-classify the same clips in turns. Multiply-adds are those of the compacted network, as a share of the masked
-one's. On the CPU, time is the processor's on one thread, so that a busy machine counts little; `--clock wall`
-counts it.
+classify the same clips in turns. Shares are of the masked network's time and multiply-adds. On the CPU, time
+is the processor's on one thread, so that a busy machine counts little; `--clock wall` counts it.
 
     python benchmarks/compaction.py
     python benchmarks/compaction.py --recognizer inflated-resnet18 --width 0.25 --shape 3 8 112 112
@@ -88,20 +87,23 @@ def measure(options: argparse.Namespace) -> list[str]:
             "compacted": compact(network, shape),
             f"to {options.multiple}": compact(network, shape, multiple=options.multiple),
         }
-        left = measure_cost(arms["compacted"], shape).multiply_adds / dense
+        costs = [measure_cost(network, shape, multiple=each) for each in (1, options.multiple)]
+        left = [cost.multiply_adds / dense for cost in costs]
         for each in arms.values():
             device.prepare(each.eval())
-        told.append(line(ratio, left, time_in_turns(arms, clips, device, rounds, clock)))
+        told.append(line(ratio, time_in_turns(arms, clips, device, rounds, clock), left))
     return told
 
 
-def line(ratio: float, left: float, seconds: Mapping[str, float]) -> str:
-    """A ratio, its multiply-adds, and the time of each arm with its share of the masked network's."""
-    arms = [f"{name} {1e3 * each:.2f} ms" for name, each in seconds.items()]
-    shares = [
-        f"{arm} ({seconds[name] / seconds['masked']:.2f})" for name, arm in zip(seconds, arms, strict=True)
+def line(ratio: float, seconds: Mapping[str, float], left: Sequence[float]) -> str:
+    """Of a ratio, the time of each arm, and the multiply-adds of the compacted ones."""
+    masked_s = seconds["masked"]
+    arms = [
+        f"{name} {1e3 * each:.2f} ms" + (f" ({each / masked_s:.2f})" if name != "masked" else "")
+        for name, each in seconds.items()
     ]
-    return f"ratio {ratio:.2f}: multiply-adds {left:.2f}; per clip " + ", ".join([arms[0], *shares[1:]])
+    shares = " and ".join(f"{share:.2f}" for share in left)
+    return f"ratio {ratio:.2f}: per clip {', '.join(arms)}; multiply-adds {shares} of the masked"
 
 
 def main(words: Sequence[str] | None = None) -> None:

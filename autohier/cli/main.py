@@ -7,6 +7,7 @@ import sys
 import typer
 
 from autohier.cli.check import check
+from autohier.cli.compact import compact
 from autohier.cli.export_pyskl import export_pyskl
 from autohier.cli.plan import plan
 from autohier.cli.prepare import prepare
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (prepare, search, resume, status, train, spaces, check, plan, show, export_pyskl):
+for command in (prepare, search, resume, status, train, spaces, check, plan, show, compact, export_pyskl):
     app.command()(command)
 app.add_typer(store_app, name="store")
 

@@ -161,6 +161,10 @@ def test_widths_can_be_multiples():
     assert compacted.down[0].weight.equal(network.down[0].weight[[0, 3]][:, [0, 3, 4, 5]])
     assert difference(network, compacted, 2, 8) < 1e-12
     assert measure_cost(compacted, (2, 8)) == measure_cost(network, (2, 8))
+    # Of 4 and 2 channels: the stem reads 2 by 3 positions, and 6, 8 and 8 positions are written.
+    weights = 24 + 8 + 8 + 12
+    held = Cost(weights + 2 * (4 + 2 + 4) + 3, 24 * 6 + (8 + 8) * 6 + 12)
+    assert measure_cost(network, (2, 8), multiple=2) == held
     # No layer has more than it had.
     assert compact(network, (2, 8), multiple=4).down[0].out_channels == 4
     assert compact(network, (2, 8), multiple=16).stem[0].out_channels == 6
