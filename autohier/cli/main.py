@@ -7,6 +7,7 @@ import sys
 import typer
 
 from autohier.cli.check import check
+from autohier.cli.compact import compact
 from autohier.cli.evaluate import evaluate
 from autohier.cli.export_pyskl import export_pyskl
 from autohier.cli.fuse import fuse
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(prepare, search, resume, status, train, fuse, evaluate),
+    *(prepare, search, resume, status, train, fuse, evaluate, compact),
     *(spaces, check, plan, show, export_pyskl),
 ):
     app.command()(command)

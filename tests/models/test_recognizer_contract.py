@@ -1,4 +1,4 @@
-"""What every recognizer must hold to; a new one is one line in CASES.
+"""What every recognizer must hold to; see also core/pruning/test_compacted_recognizers.py.
 
 Legend: B clips, C channels, F filters of one convolution.
 """
@@ -11,42 +11,14 @@ from torch import nn
 
 from autohier.core.pruning import FilterMasks
 from autohier.core.training.devices import open_device
-from autohier.models import build_recognizer
 from autohier.models.build import RECOGNIZERS
 from autohier.models.recognizer import Modality
-
-CASES = {
-    "inflated-resnet18": ({"width": 0.125}, (2, 3, 4, 32, 32)),
-    "inflated-resnet34": ({"width": 0.125, "in_channels": 1}, (2, 1, 2, 32, 32)),
-    "inflated-resnet50": ({"width": 0.125, "initialisation": "fan-out"}, (2, 3, 2, 32, 32)),
-    "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
-    "st-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
-    "st-gcn++": ({"width": 0.5, "layout": "kinect-v1-20"}, (2, 1, 12, 20, 3)),
-    "pose-slowonly": ({"width": 0.25}, (2, 17, 4, 16, 16)),
-    "pose-slowonly-small": ({"width": 0.5, "in_channels": 5}, (2, 5, 4, 16, 16)),
-    "pose-slowonly-shallow": ({"width": 0.25, "initialisation": "fan-out"}, (2, 17, 3, 24, 16)),
-}
-"""Options and the shape of a batch."""
+from small_recognizers import CASES, build_small, small_batch, with_lived_in_norms
 
 
 @pytest.fixture(params=CASES)
 def case(request):
-    options, shape = CASES[request.param]
-    network = build_recognizer(request.param, num_classes=7, superclasses=(2, 3), seed=3, **options)
-    batch = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    return network, batch
-
-
-def with_lived_in_norms(network):
-    """Give batch norms statistics and affines that are not their starting ones."""
-    generator = torch.Generator().manual_seed(2)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-            for tensor in (module.running_mean, module.bias.data):
-                tensor.normal_(0.0, 0.1, generator=generator)
-            for tensor in (module.running_var, module.weight.data):
-                tensor.uniform_(0.5, 1.5, generator=generator)
-    return network
+    return build_small(request.param), small_batch(request.param)
 
 
 def test_every_recognizer_is_under_contract():

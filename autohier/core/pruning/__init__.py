@@ -1,8 +1,18 @@
-"""Which filters a pruning pass zeroes, how they stay zero, when the chain stops, and what is saved."""
+"""Which filters a pruning pass zeroes, how they stay zero or are taken out, when to stop, what is saved."""
 
+from autohier.core.pruning.compaction import compact
 from autohier.core.pruning.cost import Cost, measure_cost
 from autohier.core.pruning.filters import choose_filters
 from autohier.core.pruning.masks import FilterMasks
 from autohier.core.pruning.stop_rule import StopRule
+from autohier.core.pruning.widths import load_compacted
 
-__all__ = ["Cost", "FilterMasks", "StopRule", "choose_filters", "measure_cost"]
+__all__ = [
+    "Cost",
+    "FilterMasks",
+    "StopRule",
+    "choose_filters",
+    "compact",
+    "load_compacted",
+    "measure_cost",
+]

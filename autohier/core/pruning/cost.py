@@ -25,7 +25,7 @@ class Cost:
     """Of convolutions and linear layers; batch norm, pooling and activations are not counted."""
 
 
-def measure_cost(network: nn.Module, input_shape: tuple[int, ...]) -> Cost:
+def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Cost:
     """Count what would be left of a network if its dead channels were taken out.
 
     A filter is dead where its weights and bias are zero, and so are gamma and beta of the batch norm that
@@ -38,8 +38,9 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...]) -> Cost:
     Args:
         network: takes a batch ``[B, *input_shape]``.
         input_shape: of one clip, without the batch axis.
+        multiple: as of `compact`, to tell what its copy holds and computes; 0 counts no dead channel at all.
     """
-    uses = trace_liveness(network, input_shape)
+    uses = trace_liveness(network, input_shape, multiple=multiple)
     multiply_adds = sum(
         use.num_positions * _num_weights(use) for use in uses if not isinstance(use.layer, Norm)
     )

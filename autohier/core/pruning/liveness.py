@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -42,7 +42,7 @@ class LayerUse:
     """Positions at which each channel is written."""
 
 
-def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[LayerUse]:
+def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> list[LayerUse]:
     """Every use of a convolution, linear layer or batch norm while one clip passes, in order.
 
     No convolution is computed, no weight of these layers is copied, and the network is left as it was.
@@ -50,6 +50,9 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[Lay
     Args:
         network: takes a batch ``[B, *input_shape]``.
         input_shape: of one clip, without the batch axis.
+        multiple: 0 leaves the dead channels out and nothing else. Otherwise dead ones stay where they are
+            needed: every layer reads at least one channel, and every convolution keeps a multiple of filters,
+            or all it has.
     """
     tape = _Tape()
     stand_ins: dict[int, object] = {
@@ -60,8 +63,10 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...]) -> list[Lay
     like = next(network.parameters(), torch.empty(0))
     with torch.inference_mode(mode=False), torch.enable_grad():
         clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
-        while tape.revive(list(_tensors(traced(clip)))):
+        outputs = list(output_tensors(traced(clip)))
+        while tape.revive(outputs) or (multiple and tape.fill_up(multiple)):
             tape.clear()
+            outputs = list(output_tensors(traced(clip)))
     return tape.uses
 
 
@@ -73,7 +78,7 @@ class _Tape:
     written: list[Tensor] = field(default_factory=list)
     """Values ``[F]`` put into the channels; their gradients say which of them flow into live channels."""
     ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    """What the weighted layers read, and where that is alive."""
+    """What the layers read, and by how much a dead channel of it would be missed; in its shape."""
     revived: list[Tensor] = field(default_factory=list)
     """For each call a bool mask ``[F]`` of the channels that are alive by what earlier passes found."""
 
@@ -91,51 +96,90 @@ class _Tape:
 
     def revive(self, outputs: list[Tensor]) -> bool:
         """Revive the dead channels that flow into live ones; whether there were any."""
-        ends = [*self.ends, *((output, output.isnan()) for output in outputs)]
-        ends = [(end, live.to(end.dtype)) for end, live in ends if end.requires_grad]
-        if not ends:
-            return False
-        values, seeds = zip(*ends, strict=True)
-        slopes = torch.autograd.grad(values, self.written, seeds, materialize_grads=True)
-        alive = [values_F.isnan() for values_F in self.written]
-        self.revived[:] = [alive_F | (slope_F != 0) for alive_F, slope_F in zip(alive, slopes, strict=True)]
-        return any(bool((now_F & ~was_F).any()) for now_F, was_F in zip(self.revived, alive, strict=True))
+        ends = [(output, output.isnan().to(output.dtype)) for output in outputs]
+        return self._keep([use.kept_F for use in self.uses], [*self.ends, *ends])
+
+    def fill_up(self, multiple: int) -> bool:
+        """Revive the first dead channels where a layer would have too few; whether there were any."""
+        ends = []
+        for use, (read, _) in zip(self.uses, self.ends, strict=True):
+            if not use.read_C.any():
+                seed = torch.zeros_like(read)
+                seed.select(_channel_axis(use.layer, read), 0).fill_(1.0)
+                ends.append((read, seed))
+        return self._keep([_filled_up(use, multiple) for use in self.uses], ends)
+
+    def _keep(self, kept: Sequence[Tensor], ends: Sequence[tuple[Tensor, Tensor]]) -> bool:
+        """Count as alive from now on what is given and what flows into the ends; whether that is more."""
+        ends = [(end, seed) for end, seed in ends if end.requires_grad]
+        self.revived[:] = kept
+        if ends:
+            values, seeds = zip(*ends, strict=True)
+            slopes = torch.autograd.grad(
+                values, self.written, seeds, materialize_grads=True, retain_graph=True
+            )
+            self.revived[:] = [kept_F | (slope_F != 0) for kept_F, slope_F in zip(kept, slopes, strict=True)]
+        return not all(now_F.equal(use.kept_F) for now_F, use in zip(self.revived, self.uses, strict=True))
 
     def _convolve(self, layer: Weighted, read: Tensor, *others: Tensor) -> Tensor:
         """Liveness behind a convolution or a linear layer, in its output's shape; others hold no channels."""
-        channel_axis = 1 - layer.weight.ndim
+        channel_axis = _channel_axis(layer, read)
         read_C = _live_channels(read, channel_axis)
         num_groups = getattr(layer, "groups", 1)
-        own_F = torch.ones(len(layer.weight), dtype=torch.bool, device=read.device)
-        if not isinstance(layer, nn.Linear):
-            own_F = (layer.weight != 0).flatten(1).any(dim=1)
-        emits_F = own_F & read_C.view(num_groups, -1).any(dim=1).repeat_interleave(len(own_F) // num_groups)
+        num_filters = len(layer.weight)
+        if isinstance(layer, nn.Linear):
+            emits_F = read_C.new_ones(num_filters)
+        else:
+            reads_F = read_C.view(num_groups, -1).any(dim=1).repeat_interleave(num_filters // num_groups)
+            emits_F = reads_F & (layer.weight != 0).flatten(1).any(dim=1)
         if layer.bias is not None:
-            emits_F = emits_F | (layer.bias != 0).view(len(own_F), -1).any(dim=1)
+            emits_F = emits_F | (layer.bias != 0).view(num_filters, -1).any(dim=1)
 
         # A copy of the layer on the meta device gives the output's shape and computes nothing.
-        shadow = copy.deepcopy(layer, {id(each): each.to("meta") for each in layer.parameters()})
+        shadow = copy.copy(layer)
+        vars(shadow)["_parameters"] = vars(layer)["_parameters"] | {
+            name: each.to("meta") for name, each in layer.named_parameters()
+        }
         shape = shadow.forward(*(each.to("meta") for each in (read, *others))).shape
-        values_F = read.new_full((len(own_F),), _DEAD).masked_fill_(self._revived(emits_F), math.nan)
-        self.uses.append(LayerUse(layer, read_C, own_F | values_F.isnan(), shape.numel() // len(own_F)))
+        kept_F = self._revived(emits_F)
+        values_F = read.new_full((num_filters,), _DEAD).masked_fill_(kept_F, math.nan)
+        self.uses.append(LayerUse(layer, read_C, kept_F, shape.numel() // num_filters))
         self.written.append(values_F.requires_grad_())
-        self.ends.append((read, _along(read_C, channel_axis).expand_as(read)))
+        self.ends.append((read, _along(read_C.to(read.dtype), channel_axis).expand_as(read)))
         return _along(values_F, channel_axis).expand(shape).clone()
 
     def _shift(self, layer: Norm, read: Tensor) -> Tensor:
         """Liveness behind a batch norm: a channel is dead where it read nothing and shifts nothing."""
-        channel_axis = 1 - read.ndim
+        channel_axis = _channel_axis(layer, read)
         read_C = _live_channels(read, channel_axis)
         shifts_F = torch.ones_like(read_C)
         if layer.affine:
             shifts_F = (layer.weight != 0) | (layer.bias != 0)
-        values_F = read.new_zeros(len(read_C)).masked_fill_(self._revived(shifts_F), math.nan)
-        self.uses.append(LayerUse(layer, read_C, read_C | values_F.isnan(), read.numel() // len(read_C)))
+        kept_F = self._revived(read_C | shifts_F)
+        values_F = read.new_zeros(len(read_C)).masked_fill_(kept_F, math.nan)
+        self.uses.append(LayerUse(layer, read_C, kept_F, read.numel() // len(read_C)))
         self.written.append(values_F.requires_grad_())
+        # A norm has one width: what it writes it must read, be it that no layer reads it then.
+        self.ends.append((read, _along(kept_F.to(read.dtype), channel_axis).expand_as(read)))
         return read + _along(values_F, channel_axis)
 
     def _revived(self, alive_F: Tensor) -> Tensor:
         return alive_F | self.revived[len(self.uses)] if self.revived else alive_F
+
+
+def _filled_up(use: LayerUse, multiple: int) -> Tensor:
+    """The mask ``[F]`` with the first dead filters, where a convolution must keep more than are alive."""
+    kept_F = use.kept_F.clone()
+    if not isinstance(use.layer, Norm):
+        num_kept = int(kept_F.sum())
+        num_wanted = multiple * max(1, math.ceil(num_kept / multiple))
+        kept_F[(~kept_F).nonzero()[: num_wanted - num_kept]] = True
+    return kept_F
+
+
+def _channel_axis(layer: Weighted | Norm, read: Tensor) -> int:
+    """Counted from the end, as a batch may have more axes in front than one."""
+    return 1 - (read.ndim if isinstance(layer, Norm) else layer.weight.ndim)
 
 
 def _live_channels(values: Tensor, channel_axis: int) -> Tensor:
@@ -147,12 +191,12 @@ def _along(values_F: Tensor, channel_axis: int) -> Tensor:
     return values_F.view(-1, *[1] * (-channel_axis - 1))
 
 
-def _tensors(outputs: object) -> Iterator[Tensor]:
+def output_tensors(outputs: object) -> Iterator[Tensor]:
     """The tensors in what a network returns, however nested in tuples, lists and dicts."""
     if isinstance(outputs, Tensor):
         yield outputs
     elif isinstance(outputs, dict):
-        yield from _tensors(list(outputs.values()))
+        yield from output_tensors(list(outputs.values()))
     elif isinstance(outputs, list | tuple):
         for each in outputs:
-            yield from _tensors(each)
+            yield from output_tensors(each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -112,3 +113,17 @@ def network_options(
     if isinstance(clips, SkeletonClips):
         return {**recognizer.options(), "layout": contents.joint_layout}
     return {**recognizer.options(), "in_channels": num_maps(LAYOUTS[contents.joint_layout], clips.maps)}
+
+
+def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> tuple[int, ...]:
+    """What a network reads of one clip, as `ClipForm.clip_shape` has it, without the clips.
+
+    Args:
+        clips: the settings.
+        options: those that `network_options` gave for them.
+    """
+    if isinstance(clips, FrameClips):
+        return (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
+    if isinstance(clips, SkeletonClips):
+        return (clips.num_persons, clips.num_frames, LAYOUTS[options["layout"]].num_joints, 3)
+    return (options["in_channels"], clips.num_frames, clips.size_px, clips.size_px)

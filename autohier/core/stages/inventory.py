@@ -70,6 +70,27 @@ def list_store(folder: Path) -> tuple[StoredStage, ...]:
     return tuple(sorted(_entries(folder), key=lambda stage: stage.last_used))
 
 
+def find_stage(folder: Path, start: str) -> tuple[StageKind, str]:
+    """Kind and key of the one finished stage of a store whose key begins so.
+
+    Raises:
+        InputError: where there is none, or more than one.
+    """
+    found: list[tuple[StageKind, str]] = [
+        (kind, path.name)
+        for kind in get_args(StageKind)
+        for path in _children(folder / kind)
+        if path.name.startswith(start) and path.name[0] != "."
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"one finished stage of {folder} must have a key that begins with {start!r}",
+            got=len(found) or "none",
+            remedy="autohier store lists them",
+        )
+    return found[0]
+
+
 def choose_evicted(
     stored: Sequence[StoredStage], *, keep_bytes: float, needed: Container[Path]
 ) -> tuple[StoredStage, ...]:

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from autohier.core.stages import store as store_module
-from autohier.core.stages.inventory import Place, StoredStage, choose_evicted, evict, list_store
+from autohier.core.stages.inventory import Place, StoredStage, choose_evicted, evict, find_stage, list_store
 from autohier.core.stages.result import StageKind
 from autohier.core.stages.store import StageStore
-from autohier.errors import MissingDataError
+from autohier.errors import InputError, MissingDataError
 from fake_outcomes import EPOCHS_PER_STAGE, SECONDS_PER_STAGE, fake_stage
 from fake_stages import INPUTS
 
@@ -115,6 +115,25 @@ class TestListing:
     def test_without_a_store_the_remedy_is_told(self, store: StageStore) -> None:
         with pytest.raises(MissingDataError, match=r"a stage store must exist, but got .*: say with --out"):
             list_store(store.folder)
+
+
+class TestFinding:
+    def test_a_stage_is_found_by_how_its_key_begins(self, store: StageStore) -> None:
+        folders = [publish(store, "pass-1", 60), publish(store, "prune", 61)]
+        for folder in folders:
+            assert find_stage(store.folder, folder.name) == (folder.parent.name, folder.name)
+        start = folders[1].name[:12]
+        write(store.folder / "prune" / f".{start}.host.7.ff.tmp" / "model", 30)
+        write(store.folder / "partial" / f"prune-{start}", 30)
+        assert find_stage(store.folder, start) == ("prune", folders[1].name)
+
+    def test_none_or_several_are_refused(self, store: StageStore) -> None:
+        publish(store, "pass-1", 60)
+        publish(store, "prune", 61)
+        with pytest.raises(InputError, match=r"a key that begins with '', but got 2: autohier store lists"):
+            find_stage(store.folder, "")
+        with pytest.raises(InputError, match=r"a key that begins with 'xyz', but got none: autohier"):
+            find_stage(store.folder, "xyz")
 
 
 class TestLastUse:

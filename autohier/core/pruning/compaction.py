@@ -1,0 +1,140 @@
+"""Compaction: a pruned network without its dead channels: smaller, faster, and with the same outputs.
+
+What may go is told by the liveness of channels, so that no network needs code of its own. torch has no
+convolution of no filters: where none is alive the first one stays, all zero. A residual branch that died thus
+adds zeros, and what runs past it is as it was.
+
+Legend: C channels read, F filters or channels written.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from autohier.core.pruning.liveness import LayerUse, Norm, Weighted, output_tensors, trace_liveness
+from autohier.core.pruning.widths import channelwise_tensors, fit_widths, is_depthwise, like
+from autohier.errors import InputError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+_TOLERANCE = 1e-4
+"""Of outputs, as a share of the largest: far more than rounding makes of float32."""
+
+
+def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1) -> Network:
+    """A copy of a network with its dead channels taken out; `measure_cost` tells the same of both.
+
+    Names stay, and so does all that is alive. The network is left as it was. Outputs are the same in
+    evaluation; at the end one clip of noise passes through both networks, on the CPU, to see that they are.
+
+    Memory: what remains of the weights, once, and the activations of one clip, twice. Time: one clip passes
+    through the network without its convolutions, some times, and with them twice.
+
+    Args:
+        network: takes a batch ``[B, *input_shape]``.
+        input_shape: of one clip, without the batch axis.
+        multiple: of filters that every convolution keeps, with dead ones beside those alive as long as there
+            are any, since kernels are slow at some widths.
+
+    Raises:
+        InputError: where the groups of a convolution would differ, a layer is called twice and would need
+            other channels each time, or the smaller network fails or puts out something else, as where a
+            module has parameters of its own for every channel; names the module where it can.
+    """
+    if multiple < 1:
+        raise InputError("multiple must be at least 1", got=multiple)
+    names = {module: name for name, module in network.named_modules()}
+    uses = _one_per_layer(trace_liveness(network, input_shape, multiple=multiple), names)
+    for use in uses:
+        _check_groups(use, names[use.layer])
+    with torch.inference_mode(mode=False), torch.no_grad():
+        # deepcopy takes what its memo holds for the copy already made.
+        compacted = copy.deepcopy(network, {id(old): new for use in uses for old, new in _remainders(use)})
+        for layer in compacted.modules():
+            if isinstance(layer, Weighted | Norm):
+                fit_widths(layer)
+        _check_outputs(network, compacted, input_shape)
+    return compacted
+
+
+def _one_per_layer(uses: Sequence[LayerUse], names: Mapping[nn.Module, str]) -> list[LayerUse]:
+    first: dict[nn.Module, LayerUse] = {}
+    for use in uses:
+        known = first.setdefault(use.layer, use)
+        if not (known.read_C.equal(use.read_C) and known.kept_F.equal(use.kept_F)):
+            raise InputError(f"{names[use.layer]} is called more than once and must keep the same channels")
+    return list(first.values())
+
+
+def _check_groups(use: LayerUse, name: str) -> None:
+    """Refuse groups of different sizes; those of a depthwise convolution may vanish."""
+    layer = use.layer
+    if isinstance(layer, Norm | nn.Linear) or layer.groups == 1:
+        return
+    read_G, kept_G = (mask.view(layer.groups, -1).sum(dim=1) for mask in (use.read_C, use.kept_F))
+    sizes = set(zip(read_G.tolist(), kept_G.tolist(), strict=True))
+    if is_depthwise(layer):
+        sizes.discard((0, 0))
+    if len(sizes) > 1:
+        told = ", ".join(f"{read} to {kept}" for read, kept in sorted(sizes))
+        raise InputError(f"groups of {name} must keep equally many channels", got=told)
+
+
+def _remainders(use: LayerUse) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each tensor of a layer that loses channels, and what is left of it."""
+    if use.read_C.all() and use.kept_F.all():
+        return
+    for tensor in channelwise_tensors(use.layer).values():
+        if tensor is use.layer.weight and not isinstance(use.layer, Norm):
+            num_groups = getattr(use.layer, "groups", 1)
+            parts = zip(*(each.chunk(num_groups) for each in (tensor, use.read_C, use.kept_F)), strict=True)
+            rest = torch.cat([part[kept_F][:, read_C] for part, read_C, kept_F in parts if kept_F.any()])
+        else:
+            rest = tensor[use.kept_F]
+        yield tensor, like(tensor, rest)
+
+
+def _check_outputs(network: nn.Module, compacted: nn.Module, input_shape: tuple[int, ...]) -> None:
+    dtype = next((each.dtype for each in network.parameters()), None)
+    clip = torch.randn((1, *input_shape), generator=torch.Generator().manual_seed(0), dtype=dtype)
+    before = list(output_tensors(_on_cpu(network)(clip)))
+    after = list(output_tensors(_call_named(_on_cpu(compacted), clip)))
+    for one, other in zip(before, after, strict=True):
+        if one.shape != other.shape:
+            raise InputError(f"outputs must keep their shape {tuple(one.shape)}", got=tuple(other.shape))
+        difference, largest = (one - other).abs().max(), one.abs().max()
+        if not difference <= _TOLERANCE * largest:
+            raise InputError(
+                "a network must put out the same without its dead channels",
+                got=f"a difference of {difference:.2g} where the largest output is {largest:.2g}",
+            )
+
+
+def _on_cpu(network: nn.Module) -> nn.Module:
+    """A copy that shares the tensors that are on the CPU; there float32 is never rounded to TF32."""
+    tensors = chain(network.parameters(), network.buffers())
+    return copy.deepcopy(network, {id(each): each.cpu() for each in tensors}).eval()
+
+
+def _call_named(network: nn.Module, clip: Tensor) -> object:
+    """What a network returns for a clip; where it fails, the innermost module that did is named."""
+    entered: list[str] = []
+
+    def leave(*_: object) -> None:
+        entered.pop()
+
+    for name, module in network.named_modules():
+        module.register_forward_pre_hook(lambda *_, name=name: entered.append(name))
+        module.register_forward_hook(leave)
+    try:
+        return network(clip)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"{entered[-1] or 'the network'} must work without the dead channels that it reads", got=error
+        ) from error

@@ -1,0 +1,95 @@
+"""What every recognizer must hold to once it is pruned and compacted."""
+
+import copy
+from dataclasses import dataclass
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from autohier.core.pruning import FilterMasks, compact, load_compacted, measure_cost
+from autohier.models.hierarchical import HierarchicalRecognizer
+from small_recognizers import CASES, build_small, small_batch, with_lived_in_norms
+
+RATIOS = {"some of all": (0.1, 0.2, 0.4), "all of some": (0.0, 0.3, 0.9, 1.0)}
+"""Shares of the filters that die, one of them drawn for each layer."""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    name: str
+    masked: HierarchicalRecognizer
+    compacted: HierarchicalRecognizer
+    some_died_out: bool
+    """Whether some layers have no filter left."""
+
+    @property
+    def shape(self):
+        return CASES[self.name][1][1:]
+
+
+def random_masks(filters, ratios):
+    """At least one filter of every layer is alive, unless all die."""
+    generator = torch.Generator().manual_seed(0)
+    alive = {}
+    for each in filters:
+        ratio = ratios[int(torch.randint(len(ratios), (), generator=generator))]
+        alive[each.name] = torch.rand(len(each.convolution.weight), generator=generator) >= ratio
+        alive[each.name][0] |= ratio < 1
+    return FilterMasks(alive)
+
+
+@pytest.fixture(scope="module", params=[(name, ratios) for name in CASES for ratios in RATIOS], ids=str)
+def pruned(request):
+    name, ratios = request.param
+    network = with_lived_in_norms(build_small(name)).eval()
+    filters = network.recognizer.prunable_filters()
+    random_masks(filters, RATIOS[ratios]).apply(filters)
+    return Pruned(name, network, compact(network, CASES[name][1][1:]), ratios == "all of some")
+
+
+@torch.no_grad()
+def outputs(network, name):
+    return torch.cat(network(small_batch(name)), dim=1)
+
+
+def assert_same_state(one, other):
+    before, after = one.state_dict(), other.state_dict()
+    assert list(before) == list(after)
+    assert all(before[name].equal(after[name]) for name in before)
+    assert repr(one) == repr(other)
+
+
+def test_outputs_stay(pruned):
+    before, after = outputs(pruned.masked, pruned.name), outputs(pruned.compacted, pruned.name)
+    assert (before - after).abs().max() <= 1e-5 * before.abs().max()
+
+
+def test_it_costs_what_was_told_of_the_masked_one(pruned):
+    cost = measure_cost(pruned.masked, pruned.shape)
+    assert measure_cost(pruned.compacted, pruned.shape) == cost
+    # Of a layer that died out one filter is still there, which costs something, too.
+    held = measure_cost(pruned.masked, pruned.shape, multiple=1)
+    assert sum(parameter.numel() for parameter in pruned.compacted.parameters()) == held.parameters
+    assert held.parameters > cost.parameters if pruned.some_died_out else held == cost
+
+
+def test_compacting_twice_changes_nothing(pruned):
+    assert_same_state(compact(pruned.compacted, pruned.shape), pruned.compacted)
+
+
+def test_it_is_rebuilt_from_its_tensors_alone(pruned, tmp_path):
+    save_file(pruned.compacted.state_dict(), tmp_path / "compacted.safetensors")
+    rebuilt = build_small(pruned.name).eval()
+    load_compacted(rebuilt, load_file(tmp_path / "compacted.safetensors"))
+    assert_same_state(rebuilt, pruned.compacted)
+    assert outputs(rebuilt, pruned.name).equal(outputs(pruned.compacted, pruned.name))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_unpruned_one_stays_as_it_is(name):
+    network = with_lived_in_norms(build_small(name)).eval()
+    before = copy.deepcopy(network)
+    compacted = compact(network, CASES[name][1][1:])
+    assert_same_state(compacted, before)
+    assert_same_state(network, before)
