@@ -37,24 +37,26 @@ class Stepper:
         network: nn.Module,
         clips_BCTHW: Tensor,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.network = network.train()
         self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
         self.clips_BCTHW = clips_BCTHW
         self.labels_B = torch.arange(len(clips_BCTHW), device=clips_BCTHW.device) % _NUM_CLASSES
         self.autocast = autocast
+        self.clock = clock
 
     def seconds(self) -> float:
-        """Wall time of one step, until the device has finished it."""
+        """Time of one step, until the device has finished it."""
         synchronise(self.clips_BCTHW.device)
-        started = time.perf_counter()
+        started = self.clock()
         self.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             scores_BK = self.network(self.clips_BCTHW)[-1]
         F.cross_entropy(scores_BK.float(), self.labels_B).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         synchronise(self.clips_BCTHW.device)
-        return time.perf_counter() - started
+        return self.clock() - started
 
 
 def synchronise(device: torch.device) -> None:

@@ -118,8 +118,8 @@ def scaled_channels(num_channels: int, width: float) -> int:
     return max(_CHANNEL_STEP, _CHANNEL_STEP * round(num_channels * width / _CHANNEL_STEP))
 
 
-def check_options(width: float, in_channels: int, initialisation: str) -> None:
-    """Refuse what no residual network can be built with.
+def check_options(width: float, in_channels: int, initialisation: str = "fan-in") -> None:
+    """Refuse what no network can be built with.
 
     Raises:
         InputError: where an argument is out of range.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
+from autohier.models.graph_convolution import GraphConvolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Cost:
     parameters: int
     """Weights, biases and batch norm affines."""
     multiply_adds: int
-    """Of convolutions and linear layers; batch norm, pooling and activations are not counted."""
+    """Of convolutions, linear layers and what gathers a joint's neighbours along a graph; batch norm, pooling
+    and activations are not counted."""
 
 
 def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Cost:
@@ -41,9 +43,7 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: 
         multiple: as of `compact`, to tell what its copy holds and computes; 0 counts no dead channel at all.
     """
     uses = trace_liveness(network, input_shape, multiple=multiple)
-    multiply_adds = sum(
-        use.num_positions * _num_weights(use) for use in uses if not isinstance(use.layer, Norm)
-    )
+    multiply_adds = sum(_multiply_adds(use) for use in uses if not isinstance(use.layer, Norm))
 
     uses_by_layer: dict[nn.Module, list[LayerUse]] = defaultdict(list)
     for use in uses:
@@ -53,6 +53,13 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: 
         num_left |= _parameters_left(layer_uses)
     parameters = sum(num_left.get(each, each.numel()) for each in network.parameters())
     return Cost(parameters, multiply_adds)
+
+
+def _multiply_adds(use: LayerUse) -> int:
+    num_weights = _num_weights(use)
+    if num_weights and isinstance(use.layer, GraphConvolution):
+        num_weights += int(use.read_C.sum()) * use.layer.num_gathered
+    return use.num_positions * num_weights
 
 
 def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:

@@ -1,0 +1,171 @@
+"""The units that blocks of graph networks are made of: over joints, over time, and past both.
+
+Every unit's convolution has a bias although a norm follows that takes it off, as in the authors' code: so
+that parameters are as many as published and trained weights fit. All keep channels_last memory.
+
+Legend: N clips times persons, C channels, T frames, V joints, P partitions of a joint's neighbours, W the
+joint they belong to.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from autohier.models.graph_convolution import GraphConvolution
+from autohier.models.recognizer import PrunableFilters
+
+_NUM_FRAMES_SEEN = 9
+_DILATIONS = (1, 2, 3, 4)
+_NUM_BRANCHES = len(_DILATIONS) + 2
+
+
+class Unit(nn.Module, ABC):
+    """A part of a block that holds convolutions."""
+
+    @abstractmethod
+    def filters(self) -> list[PrunableFilters]:
+        """Its own convolutions by their names in it, in the order data passes them."""
+
+
+class Projection(Unit):
+    """A shortcut where channels or frames change."""
+
+    def __init__(self, num_read: int, num_written: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(num_read, num_written, 1, stride=(stride, 1))
+        self.bn = nn.BatchNorm2d(num_written)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, num_written, T / stride, V]."""
+        out: Tensor = self.bn(self.conv(x_NCTV))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """The projection."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+def shortcut(num_read: int, num_written: int, stride: int) -> nn.Module:
+    """A projection, or the identity where shapes allow it."""
+    if stride == 1 and num_read == num_written:
+        return nn.Identity()
+    return Projection(num_read, num_written, stride)
+
+
+class SpatialUnit(Unit):
+    """ST-GCN's graph convolution: given partitions, whose edges' importance is learned."""
+
+    partitions: Tensor
+
+    def __init__(self, num_read: int, num_written: int, partitions_PVW: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("partitions", partitions_PVW.clone())
+        self.importance = nn.Parameter(torch.ones_like(partitions_PVW))
+        self.conv = GraphConvolution(num_read, num_written, *partitions_PVW.shape[:2])
+        self.bn = nn.BatchNorm2d(num_written)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, num_written, T, V]."""
+        out = self.bn(self.conv(x_NCTV, self.partitions * self.importance))
+        return F.relu(out, inplace=True)
+
+    def filters(self) -> list[PrunableFilters]:
+        """The graph convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class AdaptiveSpatialUnit(Unit):
+    """ST-GCN++'s: the partitions themselves are learned, and what is read is added to what is written."""
+
+    def __init__(self, num_read: int, num_written: int, partitions_PVW: Tensor) -> None:
+        super().__init__()
+        self.partitions = nn.Parameter(partitions_PVW.clone())
+        self.conv = GraphConvolution(num_read, num_written, *partitions_PVW.shape[:2])
+        self.bn = nn.BatchNorm2d(num_written)
+        self.shortcut = shortcut(num_read, num_written, stride=1)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, num_written, T, V]."""
+        out = self.bn(self.conv(x_NCTV, self.partitions)).add_(self.shortcut(x_NCTV))
+        return F.relu(out, inplace=True)
+
+    def filters(self) -> list[PrunableFilters]:
+        """The graph convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class TemporalUnit(Unit):
+    """ST-GCN's convolution over nine frames of a joint."""
+
+    def __init__(self, num_channels: int, stride: int) -> None:
+        super().__init__()
+        kernel, padding = (_NUM_FRAMES_SEEN, 1), (_NUM_FRAMES_SEEN // 2, 0)
+        self.conv = nn.Conv2d(num_channels, num_channels, kernel, stride=(stride, 1), padding=padding)
+        self.bn = nn.BatchNorm2d(num_channels)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, C, T / stride, V]."""
+        out: Tensor = self.bn(self.conv(x_NCTV))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """The convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class MultiScaleTemporalUnit(Unit):
+    """ST-GCN++'s six branches: three frames up to four apart, the greatest of three, and a frame alone.
+
+    Five branches begin with a 1x1 convolution, norm and rectifier of their own; these are one of each, whose
+    channels are then dealt out. A branch is a sixth as wide as the unit, and the first takes what remains.
+    """
+
+    def __init__(self, num_channels: int, stride: int) -> None:
+        super().__init__()
+        narrow = num_channels // _NUM_BRANCHES
+        widths = (num_channels - narrow * (_NUM_BRANCHES - 1), *[narrow] * (len(_DILATIONS) - 1))
+        num_entered = num_channels - narrow
+        self.entry = nn.Conv2d(num_channels, num_entered, 1)
+        self.entry_bn = nn.BatchNorm2d(num_entered)
+        self.dilated = nn.ModuleList(
+            nn.Conv2d(width, width, (3, 1), stride=(stride, 1), padding=(dilation, 0), dilation=(dilation, 1))
+            for width, dilation in zip(widths, _DILATIONS, strict=True)
+        )
+        self.pool = nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
+        self.pointwise = nn.Conv2d(num_channels, narrow, 1, stride=(stride, 1))
+        self.branches_bn = nn.BatchNorm2d(num_channels)
+        self.transform = nn.Conv2d(num_channels, num_channels, 1)
+        self.bn = nn.BatchNorm2d(num_channels)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, C, T / stride, V]."""
+        entered = self.entry_bn(self.entry(x_NCTV))
+        widths = [convolution.weight.shape[1] for convolution in self._dilated()]
+        *parts, pooled = torch.split(entered, [*widths, entered.shape[1] - sum(widths)], dim=1)
+        # Rectified part by part, which also packs each: convolutions would copy parts of a wider tensor.
+        branches = [
+            convolution(F.relu(part)) for convolution, part in zip(self._dilated(), parts, strict=True)
+        ]
+        if pooled.shape[1]:
+            branches.append(self.pool(F.relu(pooled)))
+        joined = torch.cat([*branches, self.pointwise(x_NCTV)], dim=1)
+        out: Tensor = self.bn(self.transform(F.relu(self.branches_bn(joined), inplace=True)))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """Where the branches begin, their ends side by side under one norm, and what mixes them."""
+        filters = [PrunableFilters("entry", self.entry, self.entry_bn)]
+        first = 0
+        for index, convolution in enumerate(self._dilated()):
+            filters.append(PrunableFilters(f"dilated.{index}", convolution, self.branches_bn, first))
+            first += len(convolution.weight)
+        first = self.branches_bn.num_features - len(self.pointwise.weight)
+        filters.append(PrunableFilters("pointwise", self.pointwise, self.branches_bn, first))
+        return [*filters, PrunableFilters("transform", self.transform, self.bn)]
+
+    def _dilated(self) -> list[nn.Conv2d]:
+        return [module for module in self.dilated if isinstance(module, nn.Conv2d)]
