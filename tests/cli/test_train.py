@@ -203,5 +203,5 @@ def test_skeletons_alone_cannot_be_looked_at(autohier: Autohier, tmp_path: Path)
     assert autohier("prepare", "ntu60", *options).code == 0
     ended = autohier("train", "ntu60", "--data", tmp_path, "--set", "clips.modality=skeleton")
     assert ended.error.startswith(
-        "inflated-resnet50 must have frames to look at, but got ntu60, prepared without"
+        "inflated-resnet50 must have frames to look at, but got clips prepared without"
     )
