@@ -9,6 +9,8 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal
 
 FailureClass = Literal["out of memory", "not a number", "bad data", "disk full", "lost process", "bug"]
@@ -53,6 +55,16 @@ class AutohierError(Exception):
 
 class InputError(AutohierError):
     """A setting, an option or a file given by the user breaks a rule: mend it and call again."""
+
+
+@contextmanager
+def told_of(what: str) -> Iterator[None]:
+    """Let an InputError that ends the block begin with what it is about; an empty text changes nothing."""
+    try:
+        yield
+    except InputError as error:
+        rule = f"{what}: {error.rule}" if what else error.rule
+        raise InputError(rule, got=error.got, remedy=error.remedy) from error
 
 
 class MissingDataError(AutohierError):

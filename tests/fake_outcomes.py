@@ -21,6 +21,7 @@ from autohier.digest import digest
 from autohier.records.rows import begun_row
 from autohier.records.schema import TrialRow
 from autohier.settings.choice import Choice
+from autohier.settings.search import SearchRanges
 from autohier.settings.space import Setting, Space
 
 NUM_CLASSES = 12
@@ -37,7 +38,9 @@ NESTED = Hierarchy.from_lists([[k % 2 for k in range(12)], [k % 4 for k in range
 
 def fake_setting(choice: Choice = CHOICE, seed: int = 0) -> Setting:
     """A setting of the demo dataset."""
-    return Space(name="demo", dataset="demo", num_classes=NUM_CLASSES).setting(choice, seed=seed)
+    search = SearchRanges(variants={choice.variant: ()} if choice.variant else {})
+    space = Space(name="demo", dataset="demo", num_classes=NUM_CLASSES, search=search)
+    return space.setting(choice, seed=seed)
 
 
 def fake_confusion(num_right: int) -> npt.NDArray[np.int64]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autohier.cli.check_source import check_source
 from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides
-from autohier.errors import InputError
+from autohier.errors import InputError, told_of
+
+if TYPE_CHECKING:
+    from autohier.settings.choice import Choice
+    from autohier.settings.space import Space
 
 
 def check(
@@ -72,13 +76,13 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     search = loaded.search
     tuples = math.comb(len(loaded.allowed_counts), search.levels)
     tables = len(search.weight_ratios) * len(search.scopes) * len(search.ratios) * (search.max_passes + 1)
-    folds, shared = loaded.num_folds, loaded.num_folds * loaded.pass_1.epochs
-    epochs = shared + folds * (loaded.pass_2.epochs + search.max_passes * loaded.pruning.epochs)
+    tables *= max(1, len(search.variants)) * math.prod(map(len, search.settings.values()))
     typer.echo(f"{loaded.name}: {loaded.description}")
     typer.echo(f"protocol: {loaded.protocol.name}, validation {loaded.protocol.validation}")
     typer.echo(f"superclass counts: {tuples} tuples of {search.levels} from {list(loaded.allowed_counts)}")
     typer.echo(f"settings in all: {tuples * tables:,}; known ones tried first: {len(loaded.known)}")
-    typer.echo(f"epochs of one setting: at most {epochs}, of which {shared} are shared by all")
+    _tell_recipes(loaded)
+    _tell_epochs(loaded)
     folder = store_folder(data, loaded.dataset, loaded.clips.modality)
     if not folder.is_dir():
         typer.echo(f"clips: not prepared yet, expected in {folder}")
@@ -87,14 +91,16 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     from autohier.core.stages.reporter import Reporters
     from autohier.core.stages.store import StageStore
     from autohier.data.store.reader import ClipStore
-    from autohier.settings.choice import FLAT_CHOICE
 
-    setting = loaded.setting(FLAT_CHOICE, seed=0)
     clips = ClipStore.open(folder)
-    trial = open_trial(setting, clips=clips, stages=StageStore(folder), reporter=Reporters(), device="cpu")
-    typer.echo(
-        f"recognizer: {loaded.recognizer.name}, {trial.check_network(search.levels) / 1e6:.3f} M parameters"
-    )
+    stages, reporter = StageStore(folder), Reporters()
+    for of, flat in loaded.networks().items():
+        setting = loaded.setting(flat, seed=0)
+        with told_of(of):
+            trial = open_trial(setting, clips=clips, stages=stages, reporter=reporter, device="cpu")
+            millions = trial.check_network(search.levels) / 1e6
+        name = setting.recognizer.name
+        typer.echo(f"recognizer{f' of {of}' if of else ''}: {name}, {millions:.3f} M parameters")
     for level in clips.manifest.levels:
         typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
     for fold in trial.folds(Reporters()) or [trial]:
@@ -104,3 +110,31 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
             f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), "
             f"{len(split.test)} test"
         )
+
+
+def _tell_recipes(space: Space) -> None:
+    from autohier.settings.overrides import value_text
+
+    for name, overrides in space.search.variants.items():
+        changes = ", ".join(f"{setting} {value_text(value)}" for setting, value in overrides)
+        typer.echo(f"variant {name}: {changes or 'the space as it is'}")
+    for name, table in space.search.settings.items():
+        typer.echo(f"searched setting {name}: {', '.join(map(value_text, table))}")
+
+
+def _tell_epochs(space: Space) -> None:
+    variants: dict[tuple[int, int], list[str]] = {}
+    for flat in space.flat_choices():
+        pass_1 = _most_epochs(space, flat, "pass_1")
+        pruning = space.search.max_passes * _most_epochs(space, flat, "pruning")
+        epochs = pass_1 + _most_epochs(space, flat, "pass_2") + pruning
+        variants.setdefault((epochs, pass_1), []).append(flat.variant)
+    by = "by all" if space.shares_pass_1 else "where pass 1 is the same"
+    for (epochs, pass_1), names in variants.items():
+        of = f" of {', '.join(names)}" if len(variants) > 1 else ""
+        typer.echo(f"epochs of one setting{of}: at most {epochs}, of which {pass_1} are shared {by}")
+
+
+def _most_epochs(space: Space, flat: Choice, part: str) -> int:
+    own = getattr(space.varied(flat), part).epochs
+    return space.num_folds * int(max(space.search.settings.get(f"{part}.epochs", (own,))))

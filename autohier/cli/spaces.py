@@ -11,4 +11,5 @@ def spaces() -> None:
 
     for name in shipped_spaces():
         space = load_space(name)
-        typer.echo(f"{name:<12} {space.num_classes:>3} classes  {space.description}")
+        variants = f"; variants {', '.join(space.search.variants)}" if space.search.variants else ""
+        typer.echo(f"{name:<18} {space.num_classes:>3} classes  {space.description}{variants}")

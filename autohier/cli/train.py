@@ -32,8 +32,9 @@ def train(
 ) -> None:
     """Run one setting: the space's first known one, changed by --set.
 
-    Keys with a dot change the space (pass_1.epochs=5); the others are the setting's own:
-    superclasses=2/6/20, weight_ratio=0.5, scope=by-layer, ratio=0.1, passes=4.
+    Keys with a dot change the space (pass_1.epochs=5), whatever its variants say; the others are the
+    setting's own: superclasses=2/6/20, weight_ratio=0.5, scope=by-layer, ratio=0.1, passes=4, and in a space
+    that has some variant=bone.
     """
     import os
 
@@ -45,13 +46,12 @@ def train(
     from autohier.core.trial import read_tests, run_trial
     from autohier.data.store.paths import store_folder
     from autohier.data.store.reader import ClipStore
-    from autohier.settings.choice import Choice
-    from autohier.settings.loading import load_choice, load_space
+    from autohier.settings.loading import load_choice, load_space, split_overrides
     from autohier.sweep.folder import stage_folder
 
-    own = [text for text in overrides or () if text.partition("=")[0].strip() in Choice.model_fields]
-    loaded = load_space(space, [text for text in overrides or () if text not in own])
-    setting = loaded.setting(load_choice(loaded, own), seed=seed)
+    own, general = split_overrides(overrides or ())
+    loaded = load_space(space, general)
+    setting = loaded.setting(load_choice(loaded, own, general), seed=seed)
     console = open_console()
     trial = open_trial(
         setting,

@@ -7,7 +7,7 @@ columns from the first declaration it meets, so that a parameter missing there w
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -23,7 +23,8 @@ from autohier.records.event_files import (
 )
 from autohier.records.schema import State, TrialRow
 from autohier.settings.choice import Choice
-from autohier.settings.space import SearchRanges
+from autohier.settings.overrides import is_number, value_text
+from autohier.settings.search import SearchRanges
 
 METRICS = ("accuracy", "pass_1_accuracy", "pass_2_accuracy", "parameters", "multiply_adds")
 """Columns of a trial's results; see records.schema.TrialRow for what they mean."""
@@ -56,6 +57,7 @@ def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
         _column("ratio", "share of the living filters a pass prunes", float, ranges.ratios, shown=True),
         _column("passes", "cap of pruning passes", float, range(ranges.max_passes + 1), shown=True),
         _column("seed", "seed of the trial", float),
+        *_recipe_columns(ranges),
     ]
     metrics = [
         api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "))
@@ -84,6 +86,8 @@ def write_trial_started(run_folder: Path, trial: str, choice: Choice, seed: int)
         "ratio": choice.ratio,
         "passes": choice.passes,
         "seed": seed,
+        **({"variant": choice.variant} if choice.variant else {}),
+        **{name: value if is_number(value) else value_text(value) for name, value in choice.settings},
     }
     summary = hparams_pb(values, trial_id=trial)
     write_event_file(run_folder / BEGUN_FILE, [event(0, list(summary.value))])
@@ -109,6 +113,16 @@ def metrics_of(row: TrialRow) -> dict[str, float]:
     """The metrics that a trial has measured, by column."""
     measured = {name: getattr(row, name) for name in METRICS}
     return {name: float(number) for name, number in measured.items() if number is not None}
+
+
+def _recipe_columns(ranges: SearchRanges) -> Iterator[api_pb2.HParamInfo]:
+    if ranges.variants:
+        yield _column("variant", "recognizer, clips and training", str, tuple(ranges.variants), shown=True)
+    for name, table in ranges.settings.items():
+        if all(map(is_number, table)):
+            yield _column(name, "training setting", float, table)
+        else:
+            yield _column(name, "training setting", str, map(value_text, table))
 
 
 def _column(

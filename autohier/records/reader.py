@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,8 @@ class Records:
 def choice_of(row: TrialRow) -> Choice:
     """What a trial drew."""
     return Choice(
+        variant=row.variant,
+        settings=json.loads(row.settings or "{}"),
         superclasses=row.superclasses,
         weight_ratio=row.weight_ratio,
         scope=row.scope,

@@ -53,6 +53,8 @@ def begun_row(
         dataset=setting.dataset,
         protocol=setting.protocol.name,
         validation=setting.protocol.validation,
+        variant=choice.variant,
+        settings=canonical_json(dict(choice.settings)) if choice.settings else "",
         superclasses=choice.counts_text,
         weight_ratio=choice.weight_ratio,
         stack_weights=weights_text(choice.stack_weights),

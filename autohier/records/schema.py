@@ -38,6 +38,10 @@ class TrialRow:
     validation: Annotated[
         str, "clean (held-out training subjects), folds (each in turn) or paper (a tenth of the test split)"
     ]
+    variant: Annotated[str, "drawn variant of the space; empty where it has none"]
+    settings: Annotated[
+        str, 'drawn training settings, JSON by name, e.g. {"pass_2.epochs":20}; empty where none are searched'
+    ]
     superclasses: Annotated[str, "drawn superclass counts, front to back, e.g. 2/6/20"]
     weight_ratio: Annotated[float, "drawn rho of the loss weights rho**(L - l)"]
     stack_weights: Annotated[str, "loss weights of the stacks, front to back, e.g. 1/8 1/4 1/2 1"]

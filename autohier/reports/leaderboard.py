@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from autohier.records.interval import wilson_interval, within_noise
-from autohier.records.reader import Records
+from autohier.records.reader import Records, choice_of
 from autohier.records.schema import TrialRow
+from autohier.settings.overrides import value_text
 
 NOTHING_YET = "no trial is complete yet"
 
@@ -37,7 +38,9 @@ _COLUMNS = (
     "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio", "scope",
     "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nspared",
 )  # fmt: skip
-_TEXT_COLUMNS = {"trial", "state", "super-\nclasses", "scope"}
+_TEXT_COLUMNS = {"trial", "state", "variant", "super-\nclasses", "scope"}
+_RECIPE_PLACE = _COLUMNS.index("super-\nclasses")
+"""Where variant and training settings stand, in sweeps that draw them."""
 
 
 def report(records: Records, *, limit: int | None = None) -> Group:
@@ -64,15 +67,17 @@ def leaderboard(records: Records, *, limit: int | None = None) -> Table:
     table.title_justify = table.caption_justify = "left"
     table.show_edge, table.pad_edge, table.padding = False, False, (0, 1, 0, 0)
     rows: list[tuple[str, ...]] = []
-    for column in _COLUMNS:
+    recipe = _recipe_columns([*ranked, *others])
+    columns = (*_COLUMNS[:_RECIPE_PLACE], *map(_heading, recipe), *_COLUMNS[_RECIPE_PLACE:])
+    for column in columns:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
     several = any(len(records.seeds_of(row)) > 1 for row in ranked)
     if several:
         table.add_column("mean of\nits seeds", justify="right")
     for place, row in enumerate(ranked, start=1):
         means = [_mean_text(records.seeds_of(row))] if several else []
-        rows.append((*_cells(row, _rank(row, place, ranked[0])), *means))
-    rows += [_cells(row, "") for row in others]
+        rows.append((*_cells(row, _rank(row, place, ranked[0]), recipe), *means))
+    rows += [_cells(row, "", recipe) for row in others]
     for cells in rows[:limit]:
         table.add_row(*cells)
     return table
@@ -84,10 +89,12 @@ def best_setting(records: Records) -> str:
     if not ranked:
         return NOTHING_YET
     best = ranked[0]
+    recipe = choice_of(best).recipe_text
     return (
-        f"best setting: {best.trial} ({best.source}): superclasses {best.superclasses}, "
-        f"weight ratio {best.weight_ratio:.4g} (stack weights {best.stack_weights}), scope {best.scope}, "
-        f"ratio {best.ratio:.4g}, kept pass {best.kept_pass} of at most {best.passes}, seed {best.seed}"
+        f"best setting: {best.trial} ({best.source}): {f'{recipe}, ' if recipe else ''}"
+        f"superclasses {best.superclasses}, weight ratio {best.weight_ratio:.4g} "
+        f"(stack weights {best.stack_weights}), scope {best.scope}, ratio {best.ratio:.4g}, "
+        f"kept pass {best.kept_pass} of at most {best.passes}, seed {best.seed}"
     )
 
 
@@ -151,17 +158,29 @@ def _is_noise(row: TrialRow, best: TrialRow) -> bool:
     return within_noise(row.accuracy or 0.0, best.accuracy or 0.0, best.num_validation_clips or 0)
 
 
-def _cells(row: TrialRow, rank: str) -> tuple[str, ...]:
+def _recipe_columns(rows: Sequence[TrialRow]) -> tuple[str, ...]:
+    """What these trials drew beside HAC's own choices, by name."""
+    names = {name: None for row in rows for name, _ in choice_of(row).settings}
+    return (*(["variant"] if any(row.variant for row in rows) else []), *names)
+
+
+def _heading(name: str) -> str:
+    return name.replace(".", "\n").replace("_", "\n")
+
+
+def _cells(row: TrialRow, rank: str, recipe: Sequence[str]) -> tuple[str, ...]:
     accuracy, interval = "", ""
     if row.accuracy is not None:
         low, high = wilson_interval(row.accuracy, row.num_validation_clips or 0)
         accuracy, interval = _percent(row.accuracy), f"{100 * low:.1f}-{100 * high:.1f}"
+    drawn = {"variant": row.variant, **dict(choice_of(row).settings)}
     return (
         rank,
         row.trial,
         _STATES[row.state],
         accuracy,
         interval,
+        *(value_text(drawn.get(name, "")) for name in recipe),
         row.superclasses,
         f"{row.weight_ratio:.4g}",
         row.scope,

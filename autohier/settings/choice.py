@@ -1,4 +1,4 @@
-"""What one trial draws: superclass counts, weight ratio, pruning scope, ratio and passes."""
+"""What one trial draws: superclass counts, weight ratio, pruning scope, ratio and passes, and its recipe."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from autohier.settings.frozen import FrozenModel
+from autohier.settings.overrides import Overrides, changes_pass_1, changes_pass_2, value_text
 
 Scope = Literal["altogether", "by-layer"]
 
@@ -23,6 +24,10 @@ class Choice(FrozenModel):
     ratio: Annotated[float, Field(ge=0, lt=1)]
     """Share of the filters still alive that a pass prunes; 0 retrains only."""
     passes: Annotated[int, Field(ge=0)]
+    variant: str = ""
+    """One of the space's variants; empty where it has none, and for the first of them."""
+    settings: Overrides = ()
+    """Values of searched training settings, by their dotted names."""
 
     @field_validator("superclasses", mode="before")
     @classmethod
@@ -49,10 +54,35 @@ class Choice(FrozenModel):
         return (self.scope if self.ratio else "by-layer", self.ratio)
 
     @property
+    def flat(self) -> tuple[object, ...]:
+        """What pass 1 depends on: equal for choices that share it; empty where nothing of it is drawn."""
+        return self._recipe(tuple(pair for pair in self.settings if changes_pass_1(pair[0])))
+
+    @property
+    def prefix(self) -> tuple[object, ...]:
+        """What pass 2 depends on: equal for choices that share it."""
+        drawn = tuple(pair for pair in self.settings if changes_pass_2(pair[0]))
+        return (self.superclasses, self.weight_ratio, *self._recipe(drawn))
+
+    @property
+    def chain(self) -> tuple[object, ...]:
+        """What pruning passes depend on: of choices that agree on it, the longer chain holds the shorter."""
+        own = (pair for pair in self.settings if not changes_pass_2(pair[0]))
+        return (*self.prefix, *self.pruning, *own)
+
+    @property
     def effect(self) -> tuple[object, ...]:
         """What the choice makes a trial do: equal for choices that differ in nothing that matters."""
-        kept = (self.superclasses, self.weight_ratio, self.passes)
-        return (*kept, *self.pruning) if self.passes else kept
+        return (self.passes, *(self.chain if self.passes else self.prefix))
+
+    @property
+    def recipe_text(self) -> str:
+        """Variant and training settings as people read them; empty where neither is drawn."""
+        variant = [f"variant {self.variant}"] if self.variant else []
+        return ", ".join([*variant, *(f"{name} {value_text(value)}" for name, value in self.settings)])
+
+    def _recipe(self, settings: Overrides) -> tuple[object, ...]:
+        return (self.variant, settings) if self.variant or settings else ()
 
     @property
     def stack_weights(self) -> tuple[float, ...]:

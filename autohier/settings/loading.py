@@ -10,6 +10,7 @@ from pathlib import Path
 from autohier.errors import InputError
 from autohier.settings.choice import Choice
 from autohier.settings.frozen import nearest, validate
+from autohier.settings.overrides import GROUPS
 from autohier.settings.space import Space
 
 
@@ -37,17 +38,32 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> Space:
     return validate(Space, values, origin=name)
 
 
-def load_choice(space: Space, overrides: Sequence[str]) -> Choice:
+def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of what a single run draws, and those of its space."""
+    own = [text for text in overrides if text.partition("=")[0].strip() in Choice.model_fields]
+    return own, [text for text in overrides if text not in own]
+
+
+def load_choice(space: Space, overrides: Sequence[str], general: Sequence[str] = ()) -> Choice:
     """The drawn values of a single run: the space's first known setting with overrides on top.
+
+    Args:
+        space: what it is drawn from.
+        overrides: of drawn values.
+        general: those that the space was read with: they also hold where its variants, or values that are
+            searched, would stand in their place.
 
     Raises:
         InputError: for an unknown key, an impossible value, or a space without a known setting
             whose overrides do not give every value.
     """
-    values: dict[str, object] = space.known[0].as_choice().model_dump() if space.known else {}
-    for override in overrides:
-        key, value = parse_override(override)
-        values[key] = value
+    known = space.known[0].as_choice().model_dump() if space.known else {}
+    drawn = dict(map(parse_override, overrides))
+    values, own = known | drawn, drawn.get("settings", {})
+    if isinstance(own, dict) and (space.search.variants or space.search.settings):
+        changed = dict(map(parse_override, general))
+        above = {name: value for name, value in changed.items() if name.partition(".")[0] in GROUPS}
+        values["settings"] = known.get("settings", {}) | above | own
     choice = validate(Choice, values, origin=f"{space.name}, one setting")
     if max(choice.superclasses, default=0) > space.num_classes:
         raise InputError(

@@ -11,6 +11,11 @@ from pydantic import Discriminator, PositiveFloat, PositiveInt, Tag, field_valid
 from autohier.settings.frozen import FrozenModel, field_of
 
 
+def absolute_path(path: str) -> str:
+    """A user's path, as trials run in other folders and a sweep may be resumed from another one."""
+    return str(Path(path).expanduser().resolve())
+
+
 class _Recognizer(FrozenModel):
     """What all families have in common."""
 
@@ -36,8 +41,7 @@ class InflatedResNetSettings(_Recognizer):
     @field_validator("weights")
     @classmethod
     def _absolute(cls, path: str | None) -> str | None:
-        # Trials run in other folders, and a sweep may be resumed from another one.
-        return path and str(Path(path).expanduser().resolve())
+        return path and absolute_path(path)
 
 
 class StGcnSettings(_Recognizer):

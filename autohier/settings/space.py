@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from autohier.errors import InputError
-from autohier.settings.choice import Choice, Scope
+from autohier.settings.choice import FLAT_CHOICE, Choice
 from autohier.settings.clips import ClipSettings, FrameClips
-from autohier.settings.counts import CountRule, allowed_counts
-from autohier.settings.frozen import FrozenModel
+from autohier.settings.counts import allowed_counts
+from autohier.settings.frozen import FrozenModel, nearest
+from autohier.settings.overrides import (
+    SHARED,
+    alone_and_by_two,
+    applied,
+    changes_pass_1,
+    check_table,
+    default_value,
+    of_recognizer,
+)
 from autohier.settings.parts import (
     NumericsSettings,
     OptimisationSettings,
@@ -21,42 +31,9 @@ from autohier.settings.parts import (
     PruningSettings,
 )
 from autohier.settings.recognizers import InflatedResNetSettings, RecognizerSettings
+from autohier.settings.search import SearchRanges
 
 HierarchySource = Literal["derived", "given"]
-
-_STEPS_PER_OCTAVE = 4
-_LOWEST_LOG2, _HIGHEST_LOG2 = -2.5, 1.5
-_RATIO_DIGITS = 6
-
-
-def _default_weight_ratios() -> tuple[float, ...]:
-    # A grid, so that trials can share pass 2; a third is in it because HAC's tables use it.
-    steps = int((_HIGHEST_LOG2 - _LOWEST_LOG2) * _STEPS_PER_OCTAVE)
-    grid = {2 ** (_LOWEST_LOG2 + step / _STEPS_PER_OCTAVE) for step in range(steps + 1)} | {1 / 3}
-    return tuple(sorted(round(ratio, _RATIO_DIGITS) for ratio in grid))
-
-
-class SearchRanges(FrozenModel):
-    """What may be drawn."""
-
-    levels: Annotated[int, Field(ge=0)] = 3
-    """Stacks before the last that get superclasses."""
-    counts: CountRule | tuple[Annotated[int, Field(ge=2)], ...] = "auto"
-    """Which superclass counts are allowed: divisors of the classes, every balanced count, auto, or these."""
-    weight_ratios: tuple[PositiveFloat, ...] = Field(default_factory=_default_weight_ratios, min_length=1)
-    """Table of rho in w_l = rho**(L - l)."""
-    scopes: tuple[Scope, ...] = Field(default=("altogether", "by-layer"), min_length=1)
-    ratios: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
-        default=(0.0, 0.02, 0.03, 0.05, 0.075, 0.10, 0.125, 0.15, 0.20, 0.25, 0.30), min_length=1
-    )
-    """Table of pruning ratios; 0 is the control arm that retrains and prunes nothing."""
-    max_passes: Annotated[int, Field(ge=0)] = 7
-    max_seeds: PositiveInt = 2
-    """Seeds of a setting: where the best one is drawn again, it is run again, with another seed."""
-    reduction_factor: Annotated[float, Field(gt=1)] = 4
-    """With halving: one in so many settings goes on at a rung within pass 2."""
-    keep_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """How often a drawn setting keeps the superclass counts and loss weights of one of the best so far."""
 
 
 class KnownChoice(Choice):
@@ -125,11 +102,17 @@ class Space(FrozenModel):
         return self
 
     @model_validator(mode="after")
-    def _known_can_be_drawn(self) -> Space:
+    def _whatever_is_drawn_holds(self) -> Space:
         try:
             self.allowed_counts  # noqa: B018  counts that do not fit are told of first
+            for variant in self._variant_names:
+                self._check_drawn(variant)
         except InputError as error:
             raise ValueError(str(error)) from error
+        return self
+
+    @model_validator(mode="after")
+    def _known_can_be_drawn(self) -> Space:
         for known in self.known:
             fault = self.why_not(known)
             if fault:
@@ -154,6 +137,12 @@ class Space(FrozenModel):
             f"scope {choice.scope!r} is not in search.scopes": choice.scope not in search.scopes,
             f"passes {choice.passes} is above search.max_passes {search.max_passes}": choice.passes
             > search.max_passes,
+            f"variant {choice.variant!r} is not in search.variants": bool(choice.variant)
+            and choice.variant not in search.variants,
+            **{
+                f"{name} {value} is not in search.settings": value not in search.settings.get(name, ())
+                for name, value in choice.settings
+            },
         }
         return "; ".join(fault for fault, holds in faults.items() if holds)
 
@@ -175,6 +164,103 @@ class Space(FrozenModel):
         )
 
     def setting(self, choice: Choice, *, seed: int) -> Setting:
-        """The whole setting of a trial that drew ``choice``."""
-        fixed = {name: getattr(self, name) for name in Setting.model_fields if name in Space.model_fields}
-        return Setting(**fixed, choice=choice, seed=seed)
+        """The whole setting of a trial that drew ``choice``.
+
+        Raises:
+            InputError: for a variant that the space does not have, or training settings that cannot be.
+        """
+        varied = self.varied(choice)
+        fixed = {name: getattr(varied, name) for name in Setting.model_fields if name in Space.model_fields}
+        return Setting(**fixed, choice=self.completed(choice), seed=seed)
+
+    def completed(self, choice: Choice) -> Choice:
+        """A choice with a variant, and with a value of every searched setting.
+
+        Where it names none that is the first variant, and the variant's own value or, where that is not in
+        the table, the first of the table.
+
+        Raises:
+            InputError: for a variant that the space does not have.
+        """
+        variant = choice.variant or self._variant_names[0]
+        own, of, tables = self._as_variant(variant), _settings_of(variant), self.search.settings
+        defaults = {name: default_value(own, name, table, of=of) for name, table in tables.items()}
+        settings = sorted((defaults | dict(choice.settings)).items())
+        return choice.model_copy(update={"variant": variant, "settings": tuple(settings)})
+
+    def varied(self, choice: Choice) -> Space:
+        """The space as a choice's trial has it: its variant and training settings applied, none searched.
+
+        Raises:
+            InputError: for a variant that the space does not have, or training settings that cannot be.
+        """
+        whole = self.completed(choice)
+        variant = self._as_variant(whole.variant)
+        return applied(variant, whole.settings, of=_settings_of(whole.variant))
+
+    def flat_choices(self) -> tuple[Choice, ...]:
+        """One for every variant, without superclasses and pruning."""
+        flat = (FLAT_CHOICE.model_copy(update={"variant": name}) for name in self._variant_names)
+        return tuple(self.completed(choice) for choice in flat)
+
+    @property
+    def shares_pass_1(self) -> bool:
+        """Whether all trials of a seed have the same pass 1."""
+        return len(self.search.variants) <= 1 and not any(map(changes_pass_1, self.search.settings))
+
+    def networks(self) -> dict[str, Choice]:
+        """Flat choices of every recognizer that can be drawn, by what tells them apart."""
+        tables = {name: table for name, table in self.search.settings.items() if of_recognizer(name)}
+        drawn = [
+            FLAT_CHOICE.model_copy(
+                update={"variant": variant, "settings": tuple(zip(tables, values, strict=True))}
+            )
+            for variant in self._variant_names
+            for values in product(*tables.values())
+        ]
+        return {choice.recipe_text: self.completed(choice) for choice in drawn}
+
+    @property
+    def _variant_names(self) -> tuple[str, ...]:
+        return tuple(self.search.variants) or ("",)
+
+    def _as_variant(self, name: str) -> Space:
+        variants = self.search.variants
+        if name not in self._variant_names:
+            remedy = nearest(name, list(variants)) if variants else "the space has none"
+            raise InputError("unknown variant", got=repr(name), remedy=remedy)
+        if not variants and not self.search.settings:
+            return self
+        search = self.search.model_copy(update={"variants": {}, "settings": {}})
+        plain = self.model_copy(update={"search": search, "known": ()})
+        return applied(plain, variants.get(name, ()), of=f"variant {name!r}")
+
+    def _check_drawn(self, variant: str) -> None:
+        """Check a variant and with it every value of a searched setting, and every two of one group.
+
+        That is all: no rule relates more settings, or settings of two groups but those that tables may not
+        hold.
+        """
+        plain, tables = self._as_variant(variant), self.search.settings
+        if plain.clips.modality != self.clips.modality:
+            raise InputError(
+                f"variant {variant!r}: all trials of a sweep read the same prepared clips",
+                got=f"{SHARED} {plain.clips.modality!r}, not {self.clips.modality!r}",
+                remedy="leave it out",
+            )
+        for name, value in self.search.variants.get(variant, ()):
+            if value not in tables.get(name, (value,)):
+                raise InputError(
+                    f"variant {variant!r}: {name} is searched, and what a variant sets must be in its table",
+                    got=f"{value}, not one of {list(tables[name])}",
+                    remedy=f"add it to search.settings, or take {name} out of one of them",
+                )
+        for name, table in tables.items():
+            check_table(name, table)
+        default = self.varied(FLAT_CHOICE.model_copy(update={"variant": variant}))
+        for overrides in alone_and_by_two(tables):
+            applied(default, overrides, of=_settings_of(variant))
+
+
+def _settings_of(variant: str) -> str:
+    return f"settings of variant {variant!r}" if variant else "settings"

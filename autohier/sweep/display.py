@@ -166,5 +166,6 @@ class Display:
 def _choice_text(choice: Choice | None) -> str:
     if choice is None:
         return "pass 1, shared by all trials"
+    recipe = f"{choice.recipe_text}  " if choice.recipe_text else ""
     pruning = f"{choice.scope} {choice.ratio:.0%} x {choice.passes}"
-    return f"{choice.counts_text or 'flat'}  rho {choice.weight_ratio:.3g}  {pruning}"
+    return f"{recipe}{choice.counts_text or 'flat'}  rho {choice.weight_ratio:.3g}  {pruning}"

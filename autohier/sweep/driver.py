@@ -1,4 +1,8 @@
-"""The driver of a sweep: pass 1 for all, then trials until the study has its number, then the test split."""
+"""The driver of a sweep: pass 1 for all, then trials until the study has its number, then the test split.
+
+Where settings have several passes 1, as variants do, none is for all: trials train their own side by side,
+and those that need the same one at the same time train it once.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,13 @@ from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.store import StageStore
 from autohier.core.trial import find_flat
 from autohier.data.store.reader import ClipStore
-from autohier.errors import InputError
+from autohier.errors import InputError, told_of
 from autohier.records.hparams import write_experiment
 from autohier.records.reader import Records, read_records
 from autohier.records.rows import reading_row
 from autohier.records.schema import TrialRow
 from autohier.records.writer import RecordWriter
-from autohier.settings.choice import FLAT_CHOICE
+from autohier.settings.choice import FLAT_CHOICE, Choice
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share, ray_session
@@ -62,10 +66,12 @@ def check_plan(plan: SweepPlan) -> SweepPlan:
         MissingDataError: where the dataset is not prepared.
         InputError: where space and clips do not fit together.
     """
-    trial = _open_flat(plan)
+    for network, flat in plan.space.networks().items():
+        with told_of(network):
+            trial = _open_flat(plan, flat)
+            trial.check_network(plan.space.search.levels)
     clips = trial.context.clips
     check_same_clips(clips, plan.clips_fingerprint)
-    trial.check_network(plan.space.search.levels)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})
 
@@ -143,13 +149,14 @@ def _run(
 
     if study.num_finished() < plan.trials:
         with display.running(study.num_finished()):
-            display.trial_started(_SHARED, None)
-            flat = _open_flat(plan)
-            # A process of its own takes seconds to start. One with a GPU may also find what this one cannot.
-            pass_1 = None if share.gpus else find_flat(flat)
-            if pass_1 is None:
-                pass_1 = run_beside("pass_1", flat.setting, job, share.alone(), partial(show, _SHARED))
-            display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
+            if plan.space.shares_pass_1:
+                display.trial_started(_SHARED, None)
+                flat = _open_flat(plan, FLAT_CHOICE)
+                # A process of its own takes seconds to start. One with a GPU may also find what this cannot.
+                pass_1 = None if share.gpus else find_flat(flat)
+                if pass_1 is None:
+                    pass_1 = run_beside("pass_1", flat.setting, job, share.alone(), partial(show, _SHARED))
+                display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             halving = start_halving(study) if plan.stopping == "halving" else None
             run_trials(folder, study, replace(job, halving=halving), share, display, breaker)
     winner = _unread_winner(read_records(folder.records))
@@ -165,9 +172,9 @@ def _run(
     RecordWriter(folder.records).test_read(winner.trial, rows)
 
 
-def _open_flat(plan: SweepPlan) -> OpenTrial:
+def _open_flat(plan: SweepPlan, flat: Choice) -> OpenTrial:
     return open_trial(
-        plan.space.setting(FLAT_CHOICE, seed=plan.seed),
+        plan.space.setting(flat, seed=plan.seed),
         clips=ClipStore.open(clip_folder(plan)),
         stages=StageStore(Path(plan.stage_folder)),
         reporter=Reporters(),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from textwrap import fill
 
 from autohier.data.splits import SplitSizes
 from autohier.settings.sweep import SweepPlan
-from autohier.sweep.simulation import EpochCosts, Expectation
+from autohier.sweep.simulation import Costs, EpochCosts, Expectation
 from autohier.sweep.standin import StandIn
 
 _CHECKPOINT_WEIGHTS = 3
@@ -27,11 +27,12 @@ class Forecast:
     accelerators: int
     sizes: SplitSizes
     sizes_from: str
-    costs: EpochCosts
-    costs_from: str
+    costs: Costs
+    costs_from: str | Mapping[str, str]
+    """In words; of each variant where costs are."""
     stand_in: StandIn
     stage_bytes: int
-    """What a finished stage holds on disk."""
+    """What a finished stage of the largest variant holds on disk."""
     sweeps: tuple[Expectation, ...]
 
     @property
@@ -70,14 +71,10 @@ class Forecast:
         return self.stage_bytes * (finished + _CHECKPOINT_WEIGHTS * sweep.num_unfinished)
 
     def _notes(self) -> tuple[str, ...]:
-        sizes, costs, stand_in = self.sizes, self.costs, self.stand_in
+        sizes, stand_in = self.sizes, self.stand_in
         winner_s = mean(sweep.winner_s for sweep in self.sweeps)
         whence = "as published" if stand_in.is_published else "an assumption"
         clips = f"{sizes.train:,} train, {sizes.validation:,} validate, {sizes.test:,} test"
-        epochs = (
-            f"pass 1 {_duration(costs.pass_1_s)}, pass 2 {_duration(costs.pass_2_s)}, "
-            f"pruning {_duration(costs.pruning_s)}"
-        )
         accuracies = (
             "The accuracies that decide what is stopped and shared are no measurement: they stand in for "
             f"training after HAC's tables, with pass 1 at {stand_in.pass_1:.2%} ({whence}) and the noise of "
@@ -85,11 +82,30 @@ class Forecast:
         )
         return (
             f"clips: {clips} ({self.sizes_from})",
-            f"an epoch: {epochs} ({self.costs_from})",
+            *self._cost_notes(),
             f"included: {_duration(winner_s)} of one accelerator for the winner's refit and its test reading",
             "left out: starting processes, writing checkpoints, trials that fail",
             accuracies,
         )
+
+    def _cost_notes(self) -> Iterator[str]:
+        if isinstance(self.costs, EpochCosts):
+            yield f"an epoch: {_epoch_text(self.costs)} ({self.costs_from})"
+        else:
+            for variant, costs in self.costs.items():
+                origin = self.costs_from if isinstance(self.costs_from, str) else self.costs_from[variant]
+                yield f"an epoch of variant {variant}: {_epoch_text(costs)} ({origin})"
+        if self.plan.space.search.variants:
+            yield "GB on disk: as if all stages were of the largest variant"
+        if self.plan.space.search.settings:
+            yield "searched training settings: all at the price of their defaults"
+
+
+def _epoch_text(costs: EpochCosts) -> str:
+    return (
+        f"pass 1 {_duration(costs.pass_1_s)}, pass 2 {_duration(costs.pass_2_s)}, "
+        f"pruning {_duration(costs.pruning_s)}"
+    )
 
 
 def _row(name: str, values: Sequence[float]) -> str:

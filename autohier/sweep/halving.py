@@ -41,8 +41,7 @@ class Ladder:
 
     def arm(self, choice: Choice, step: int) -> Arm:
         """What of a choice its value at a step depends on."""
-        prefix = (choice.superclasses, choice.weight_ratio)
-        return prefix if step <= len(self.epochs) else (*prefix, *choice.pruning)
+        return choice.prefix if step <= len(self.epochs) else choice.chain
 
 
 def open_ladder(space: Space, *, stopping: bool) -> Ladder:

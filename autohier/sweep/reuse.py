@@ -36,7 +36,7 @@ def shorter_chains(trial: FrozenTrial) -> Iterator[tuple[int, float]]:
 
 
 class Prefixes:
-    """Superclass counts and loss weights with the best value that any setting of them reached.
+    """What pass 2 follows from, with the best value that any setting of it reached.
 
     Trials that agree on them share pass 2, the dearest stage of a trial after pass 1.
     """
@@ -47,7 +47,7 @@ class Prefixes:
 
     def add(self, choice: Choice, params: Mapping[str, Any], value: float) -> None:
         """A setting was measured."""
-        identity = (choice.superclasses, choice.weight_ratio)
+        identity = choice.prefix
         before = self._found.get(identity)
         if before is None:
             prefix = {name: params[name] for name in self._names}

@@ -7,7 +7,6 @@ that was cut short goes on where it was.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,7 +17,8 @@ from optuna.storages import InMemoryStorage
 
 from autohier.core.pruning import StopRule
 from autohier.core.stages.result import StageKind
-from autohier.settings.space import Setting, Space
+from autohier.settings.choice import FLAT_CHOICE
+from autohier.settings.space import Setting
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.halving import Halving
 from autohier.sweep.rungs import Climb, TrialStoppedError
@@ -42,6 +42,10 @@ class EpochCosts:
     """To measure a stage after its last epoch, on all frame sets."""
     reading_s: float = 0.0
     """To read the test split once."""
+
+
+Costs = EpochCosts | Mapping[str, EpochCosts]
+"""Of every variant by its name, or the same for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,13 @@ class Expectation:
     """What each ask took, in real seconds."""
 
 
-def simulate(plan: SweepPlan, stand_in: StandIn, costs: EpochCosts, *, parallel: int) -> Expectation:
+def simulate(plan: SweepPlan, stand_in: StandIn, costs: Costs, *, parallel: int) -> Expectation:
     """Run a sweep against a stand-in for training.
 
     Args:
         plan: what to run; nothing is read from its folders.
         stand_in: what settings are worth.
-        costs: what epochs take.
+        costs: what epochs take; of several variants each as long as its own.
         parallel: trials at a time.
     """
     return _Simulation(plan, stand_in, costs).run(parallel)
@@ -98,22 +102,49 @@ class _Recipe:
         return self.epochs * self.epoch_s + self.closing_s
 
 
-def _recipes(space: Space, costs: EpochCosts, *, num_folds: int) -> dict[StageKind, _Recipe]:
-    closing_s = num_folds * costs.closing_s
-    return {
-        "pass-1": _Recipe(num_folds * space.pass_1.epochs, costs.pass_1_s, closing_s),
-        "pass-2": _Recipe(num_folds * space.pass_2.epochs, costs.pass_2_s, closing_s),
-        "prune": _Recipe(num_folds * space.pruning.epochs, costs.pruning_s, closing_s),
-    }
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How a setting's stages train, and what reading the test split costs."""
+
+    recipes: Mapping[StageKind, _Recipe]
+    reading_s: float
+
+    @classmethod
+    def of(cls, setting: Setting, costs: Costs, *, num_folds: int) -> _Course:
+        own = costs if isinstance(costs, EpochCosts) else costs[setting.choice.variant]
+        closing_s = num_folds * own.closing_s
+        recipes: dict[StageKind, _Recipe] = {
+            "pass-1": _Recipe(num_folds * setting.pass_1.epochs, own.pass_1_s, closing_s),
+            "pass-2": _Recipe(num_folds * setting.pass_2.epochs, own.pass_2_s, closing_s),
+            "prune": _Recipe(num_folds * setting.pruning.epochs, own.pruning_s, closing_s),
+        }
+        return cls(recipes, own.reading_s)
+
+    def epochs(self, stages: Mapping[StageKind, int]) -> int:
+        """Of so many stages of each kind."""
+        return sum(self.recipes[kind].epochs * number for kind, number in stages.items())
+
+    def seconds(self, stages: Mapping[StageKind, int]) -> float:
+        """The same in seconds."""
+        return sum(self.recipes[kind].seconds * number for kind, number in stages.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Winner:
+    """The best trial that went all its way."""
+
+    accuracy: float
+    kept_pass: int
+    setting: Setting
 
 
 class _Simulation:
-    def __init__(self, plan: SweepPlan, stand_in: StandIn, costs: EpochCosts) -> None:
+    def __init__(self, plan: SweepPlan, stand_in: StandIn, costs: Costs) -> None:
         self._plan, self._stand_in, self._costs = plan, stand_in, costs
-        self._recipes = _recipes(plan.space, costs, num_folds=plan.space.num_folds)
         self._study = SweepStudy(plan, InMemoryStorage())
         self._halving = Halving(self._study.ladder, {})
-        self._rule = StopRule(ties=plan.space.pruning.ties)
+        self._recipes: dict[StageName, _Recipe] = {}
+        """Of every stage that has begun."""
         self._epochs_done: dict[StageName, int] = {}
         self._finished: set[StageName] = set()
         self._held: set[StageName] = set()
@@ -122,16 +153,18 @@ class _Simulation:
         self._order = count()
         self._now = 0.0
         self._asks_s: list[float] = []
-        self._passes_alone: list[int] = []
-        self._num_stopped = 0
-        self._best: tuple[float, int] = (0.0, 0)
+        self._num_trials = self._num_stopped = 0
+        self._epochs_alone, self._seconds_alone = 0, 0.0
+        self._winner = _Winner(0.0, 0, plan.space.setting(FLAT_CHOICE, seed=plan.seed))
 
     def run(self, parallel: int) -> Expectation:
         """Until the study asks no more."""
-        pass_1: StageName = ("pass-1", self._plan.seed)
-        self._epochs_done[pass_1] = self._recipes["pass-1"].epochs
-        self._finished.add(pass_1)
-        self._now = self._recipes["pass-1"].seconds
+        if self._plan.space.shares_pass_1:
+            setting = self._winner.setting
+            name, recipe = _stage_name("pass-1", setting, None), self._course(setting).recipes["pass-1"]
+            self._recipes[name], self._epochs_done[name] = recipe, recipe.epochs
+            self._finished.add(name)
+            self._now = recipe.seconds
         for _ in range(parallel):
             self._advance(self._next_trial())
         while self._agenda:
@@ -167,21 +200,27 @@ class _Simulation:
         climb = Climb(
             self._study.ladder, setting.choice, self._halving.judge if own_seed else lambda *_: None
         )
-        self._passes_alone.append(self._num_passes_alone(setting))
+        course, rule = self._course(setting), StopRule(ties=setting.pruning.ties)
+        self._count_alone(setting, course, rule)
         try:
-            yield from self._stage("pass-1", setting, None, climb)
-            yield from self._stage("pass-2", setting, 0, climb)
-            while len(climb.chain) <= setting.choice.passes and not self._rule.should_stop(climb.chain):
-                yield from self._stage("prune", setting, len(climb.chain), climb)
+            yield from self._stage("pass-1", setting, None, course, climb)
+            yield from self._stage("pass-2", setting, 0, course, climb)
+            while len(climb.chain) <= setting.choice.passes and not rule.should_stop(climb.chain):
+                yield from self._stage("prune", setting, len(climb.chain), course, climb)
         except TrialStoppedError as stop:
             self._num_stopped += 1
             self._study.tell_stopped(asked, Measured(climb.chain, climb.reached), str(stop))
         else:
-            self._best = max(self._best, (max(climb.chain), self._rule.best_pass(climb.chain)))
+            found = _Winner(max(climb.chain), rule.best_pass(climb.chain), setting)
+            if (found.accuracy, found.kept_pass) > (self._winner.accuracy, self._winner.kept_pass):
+                self._winner = found
             self._study.tell_complete(asked, Measured(climb.chain, climb.reached), {})
 
-    def _stage(self, kind: StageKind, setting: Setting, pass_index: int | None, climb: Climb) -> Trial:
-        name, recipe = _stage_name(kind, setting, pass_index), self._recipes[kind]
+    def _stage(
+        self, kind: StageKind, setting: Setting, pass_index: int | None, course: _Course, climb: Climb
+    ) -> Trial:
+        name, recipe = _stage_name(kind, setting, pass_index), course.recipes[kind]
+        self._recipes[name] = recipe
         while name in self._held:
             yield name
         value = self._stand_in.value(setting.choice, setting.seed, pass_index)
@@ -204,73 +243,59 @@ class _Simulation:
         if pass_index is not None:
             climb.after_pass(pass_index, value)
 
-    def _num_passes_alone(self, setting: Setting) -> int:
-        """Pruning passes of a trial that nothing but the stop rule ends."""
+    def _count_alone(self, setting: Setting, course: _Course, rule: StopRule) -> None:
+        """Count what a trial would cost that shares nothing, and that nothing but the stop rule ends."""
         chain = [self._stand_in.value(setting.choice, setting.seed, 0)]
-        while len(chain) <= setting.choice.passes and not self._rule.should_stop(chain):
+        while len(chain) <= setting.choice.passes and not rule.should_stop(chain):
             chain.append(self._stand_in.value(setting.choice, setting.seed, len(chain)))
-        return len(chain) - 1
+        alone: dict[StageKind, int] = {"pass-1": 1, "pass-2": 1, "prune": len(chain) - 1}
+        self._num_trials += 1
+        self._epochs_alone += course.epochs(alone)
+        self._seconds_alone += course.seconds(alone)
+
+    def _course(self, setting: Setting) -> _Course:
+        return _Course.of(setting, self._costs, num_folds=self._plan.space.num_folds)
 
     def _expectation(self) -> Expectation:
-        recipes, num_trials = self._recipes, len(self._passes_alone)
-        epochs, closings = Counter[StageKind](), Counter[StageKind](name[0] for name in self._finished)
-        for name, number in self._epochs_done.items():
-            epochs[name[0]] += number
-        alone: dict[StageKind, int] = {
-            "pass-1": num_trials,
-            "pass-2": num_trials,
-            "prune": sum(self._passes_alone),
-        }
         winner = self._winner_stages()
-        refit = _recipes(self._plan.space, self._costs, num_folds=1)
+        refit = _Course.of(self._winner.setting, self._costs, num_folds=1)
+        training_s = sum(self._recipes[name].epoch_s * number for name, number in self._epochs_done.items())
         return Expectation(
-            epochs=sum(epochs.values()),
-            epochs_alone=_epochs(recipes, alone),
-            seconds=sum(
-                recipe.epoch_s * epochs[kind] + recipe.closing_s * closings[kind]
-                for kind, recipe in recipes.items()
-            ),
-            seconds_alone=_seconds(recipes, alone),
+            epochs=sum(self._epochs_done.values()),
+            epochs_alone=self._epochs_alone,
+            seconds=training_s + sum(self._recipes[name].closing_s for name in self._finished),
+            seconds_alone=self._seconds_alone,
             wall_s=self._now,
             num_stages=len(self._finished),
             num_unfinished=len(self._epochs_done.keys() - self._finished),
-            num_trials=num_trials,
+            num_trials=self._num_trials,
             num_stopped=self._num_stopped,
-            best=self._best[0],
+            best=self._winner.accuracy,
             winner_stages=sum(winner.values()),
-            winner_epochs=_epochs(refit, winner),
-            winner_s=_seconds(refit, winner) + self._num_readings() * self._costs.reading_s,
+            winner_epochs=refit.epochs(winner),
+            winner_s=refit.seconds(winner) + self._num_readings() * refit.reading_s,
             asks_s=tuple(self._asks_s),
         )
 
     def _winner_stages(self) -> Mapping[StageKind, int]:
         """What its refit trains; see core.trial.refit."""
         is_refit = self._plan.space.protocol.validation != "paper"
-        return {"pass-1": 1, "pass-2": 1, "prune": self._best[1]} if is_refit else {}
+        return {"pass-1": 1, "pass-2": 1, "prune": self._winner.kept_pass} if is_refit else {}
 
     def _num_readings(self) -> int:
         """Networks that read the test split: pass 1, pass 2 and a pruned winner, again where it is refit.
 
         With folds the refit ones alone.
         """
-        space = self._plan.space
-        return (2 + bool(self._best[1])) * (2 if self._winner_stages() and space.num_folds == 1 else 1)
-
-
-def _epochs(recipes: Mapping[StageKind, _Recipe], stages: Mapping[StageKind, int]) -> int:
-    return sum(recipes[kind].epochs * number for kind, number in stages.items())
-
-
-def _seconds(recipes: Mapping[StageKind, _Recipe], stages: Mapping[StageKind, int]) -> float:
-    return sum(recipes[kind].seconds * number for kind, number in stages.items())
+        is_read_twice = self._winner_stages() and self._plan.space.num_folds == 1
+        return (2 + bool(self._winner.kept_pass)) * (2 if is_read_twice else 1)
 
 
 def _stage_name(kind: StageKind, setting: Setting, pass_index: int | None) -> StageName:
     choice = setting.choice
-    prefix = (choice.superclasses, choice.weight_ratio)
     parts: dict[StageKind, tuple[object, ...]] = {
-        "pass-1": (),
-        "pass-2": prefix,
-        "prune": (*prefix, *choice.pruning, pass_index),
+        "pass-1": choice.flat,
+        "pass-2": choice.prefix,
+        "prune": (*choice.chain, pass_index),
     }
     return (kind, setting.seed, *parts[kind])

@@ -2,8 +2,8 @@
 
 Every setting of a sweep is an *ask*, numbered from 0; ``t0007`` is ask 7. What an ask draws depends on the
 sweep's seed, its number and the results told so far, never on how often a driver was started: known settings
-come first, then a sampler seeded by (seed, ask), which now and then keeps the superclasses and weights of one
-of the best settings. A finished setting that is drawn again is run with another seed; one whose value is
+come first, then a sampler seeded by (seed, ask), which now and then keeps what pass 2 follows from of one of
+the best settings. A finished setting that is drawn again is run with another seed; one whose value is
 known without that (a shorter chain, or stopped where this one would be) is not run, another is drawn. A
 trained chain of passes also tells of every shorter one, marked as derived. A trial that no living driver owns
 is told FAIL without a reason, and its ask is asked again with the same parameters; so are settings whose
@@ -239,7 +239,8 @@ class SweepStudy:
 
     def _begin(self, ask: int, params: Mapping[str, Any], source: str, seed: int) -> Asked:
         choice = decode(self._plan.space, params)
-        attrs = {ASK: ask, SOURCE: source, SEED: seed, _CHOICE: choice.model_dump(mode="json")}
+        told = choice.model_dump(mode="json", exclude_defaults=True)
+        attrs = {ASK: ask, SOURCE: source, SEED: seed, _CHOICE: told}
         trial_id = self._add(
             create_trial(
                 state=TrialState.RUNNING,

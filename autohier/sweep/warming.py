@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autohier.errors import InputError
+from autohier.settings.choice import Choice
 from autohier.settings.space import Space
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
@@ -15,14 +16,15 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.ledger import WARM_FROM
 from autohier.sweep.storage import open_storage
 
-_INDIFFERENT = frozenset({"name", "description", "search", "known"})
-"""Of a space: what changes no setting's accuracy."""
+_TRAINED = sorted(Space.model_fields.keys() - {"name", "description", "search", "known"})
+"""Of a space: what changes a setting's accuracy."""
 
 
 def results_of(path: Path, space: Space) -> list[FrozenTrial]:
     """What a sweep found, in the parameters of a new space: complete trials, and what they say of others.
 
-    Settings that the new space cannot draw are left out.
+    Settings that the new space cannot draw are left out, and so are those that it would train in another way,
+    as its variants or training settings are others.
 
     Args:
         path: folder of the earlier sweep.
@@ -45,7 +47,7 @@ def results_of(path: Path, space: Space) -> list[FrozenTrial]:
     results = []
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         choice = decode(plan.space, trial.params)
-        if not space.why_not(choice):
+        if not space.why_not(choice) and _trained(plan.space, choice) == _trained(space, choice):
             results.append(
                 create_trial(
                     value=trial.value,
@@ -64,7 +66,7 @@ def check_comparable(folder: SweepFolder, space: Space) -> SweepPlan:
         InputError: where there is no such sweep, or its accuracies are not comparable with those of a space.
     """
     plan, _ = folder.read_plan()
-    for name in Space.model_fields.keys() - _INDIFFERENT:
+    for name in _TRAINED:
         was, now = getattr(plan.space, name), getattr(space, name)
         if was != now:
             raise InputError(
@@ -73,3 +75,8 @@ def check_comparable(folder: SweepFolder, space: Space) -> SweepPlan:
                 remedy="leave it out: finished stages that fit are found all the same",
             )
     return plan
+
+
+def _trained(space: Space, choice: Choice) -> list[object]:
+    varied = space.varied(choice)
+    return [getattr(varied, name) for name in _TRAINED]

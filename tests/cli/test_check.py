@@ -56,6 +56,41 @@ def test_overrides_count(autohier: Autohier, tiny_data: Path) -> None:
     assert "clips: 48 train, 48 validate (held out [3, 7]), 48 test" in ended.out
 
 
+def test_variants_and_searched_settings_are_told(autohier: Autohier, tiny_data: Path) -> None:
+    changes = (
+        "search.variants.plain={}",
+        "search.variants.narrow={recognizer.width=0.0625, pass_1.epochs=5}",
+        "search.settings.pruning.epochs=[1, 3]",
+        "search.settings.pruning.norm=['l2', 'layer-mean']",
+    )
+    ended = autohier(
+        "check", SPACE_FILE, "--data", tiny_data, *(part for each in changes for part in ("--set", each))
+    )
+    assert (ended.code, ended.err) == (0, "")
+    # Twice as many as above by the variants, and by either table. At most 3 epochs after each of 7 passes.
+    *told, narrow = ended.out.splitlines()[3:-3]
+    assert told == [
+        "settings in all: 25,344; known ones tried first: 1",
+        "variant plain: the space as it is",
+        "variant narrow: pass_1.epochs 5, recognizer.width 0.0625",
+        "searched setting pruning.epochs: 1, 3",
+        "searched setting pruning.norm: l2, layer-mean",
+        "epochs of one setting of plain: at most 24, of which 2 are shared where pass 1 is the same",
+        "epochs of one setting of narrow: at most 27, of which 5 are shared where pass 1 is the same",
+        "recognizer of variant plain: inflated-resnet18, 0.520 M parameters",
+    ]
+    assert narrow.startswith("recognizer of variant narrow: inflated-resnet18, 0.1")
+
+
+def test_every_recognizer_that_can_be_drawn_is_built(autohier: Autohier, tiny_data: Path) -> None:
+    graph = "search.variants.graph={clips={form='skeletons'}, recognizer={name='st-gcn'}}"
+    changes = ("search.variants.plain={}", graph, "search.levels=3", "known=[]", "search.counts=[2, 3, 4]")
+    ended = autohier(
+        "check", SPACE_FILE, "--data", tiny_data, *(part for each in changes for part in ("--set", each))
+    )
+    assert ended.error.startswith("variant graph: a recognizer of 3 stacks carries 1 to 3 heads, but got 4")
+
+
 def test_the_paper_s_protocol_is_told_by_its_name(autohier: Autohier, tiny_data: Path) -> None:
     ended = autohier("check", SPACE_FILE, "--data", tiny_data, "--set", "protocol.validation=paper")
     assert "protocol: cross-subject, validation paper\n" in ended.out
@@ -63,13 +98,13 @@ def test_the_paper_s_protocol_is_told_by_its_name(autohier: Autohier, tiny_data:
     assert ended.out.endswith("clips: 96 train, 5 validate (they test too), 48 test\n")
 
 
-@pytest.mark.parametrize("name", ["demo", "ntu60", "utd_mhad"])
+@pytest.mark.parametrize("name", ["demo", "ntu60", "ntu60_skeleton", "utd_mhad"])
 def test_shipped_spaces_can_be_checked_before_their_clips_are_prepared(
     autohier: Autohier, tmp_path: Path, name: str
 ) -> None:
     ended = autohier("check", name, "--data", tmp_path)
     assert (ended.code, ended.err) == (0, "")
-    folder = {"utd_mhad": "utd-mhad-depth"}.get(name, name)
+    folder = {"utd_mhad": "utd-mhad-depth", "ntu60_skeleton": "ntu60-skeleton"}.get(name, name)
     assert ended.out.splitlines()[-1] == f"clips: not prepared yet, expected in {tmp_path / folder}"
 
 

@@ -74,3 +74,22 @@ def test_what_is_wrong_is_told_on_one_line(
     autohier: Autohier, tmp_path: Path, arguments: tuple[str, ...], told: str
 ) -> None:
     assert re.search(told, autohier("plan", "--data", tmp_path, *arguments).error)
+
+
+VARIANTS = ("--set", "search.variants.plain={}", "--set", "search.variants.narrow.recognizer.width=0.0625")
+
+
+def test_every_variant_is_measured(autohier: Autohier, tiny_data: Path) -> None:
+    ended = autohier("plan", SPACE_FILE, "--trials", 4, "--data", tiny_data, "--sampler", "random", *VARIANTS)
+    assert ended.code == 0
+    for variant in ("plain", "narrow"):
+        assert f"{variant}: measuring prune 1 on " in ended.err
+        assert f"an epoch of variant {variant}: pass 1 " in ended.out
+
+
+def test_a_variant_with_too_few_stacks_is_named(autohier: Autohier, tiny_data: Path) -> None:
+    graph = "search.variants.graph={clips={form='skeletons'}, recognizer={name='st-gcn'}}"
+    variants = (*VARIANTS[:2], "--set", graph, "--set", "known=[]")
+    # A ResNet has four stacks and takes three levels, ST-GCN has three.
+    ended = autohier("plan", "ntu60", "--data", tiny_data, "--seconds-per-epoch", 1, *variants)
+    assert ended.error.startswith("variant graph: a recognizer of 3 stacks carries 1 to 3 heads, but got 4")

@@ -20,6 +20,12 @@ def test_it_lists_every_shipped_space_with_its_classes(autohier: Autohier) -> No
     assert all(description for *_, description in lines)
 
 
+def test_it_names_the_variants_of_a_space(autohier: Autohier) -> None:
+    lines = {line.split()[0]: line for line in autohier("spaces").out.splitlines()}
+    assert lines["utd_mhad_skeleton"].endswith("; variants joint, bone, joint-motion, bone-motion")
+    assert "variants" not in lines["demo"]
+
+
 def test_it_takes_no_arguments(autohier: Autohier) -> None:
     ended = autohier("spaces", "demo")
     assert ended.code == 2

@@ -81,6 +81,24 @@ def test_a_single_count_is_a_hierarchy_of_one_level(
     assert [len(set(level)) for level in hierarchy] == [3, 6]
 
 
+def test_a_variant_is_run_by_its_name(
+    autohier: Autohier, space: Path, tiny_data: Path, tiny_clips: ClipStore, tmp_path: Path
+) -> None:
+    space.write_text(
+        space.read_text() + "[search.variants.plain]\n[search.variants.slow]\npass_2.epochs = 3\n"
+    )
+    command = ("train", space, "--data", tiny_data, "--out", tmp_path, *QUICK[:-1], "passes=0")
+    assert autohier(*command, "--set", "variant=slow").code == 0
+    # What is changed by hand holds in the variant too.
+    assert autohier(*command, "--set", "variant=slow", "--set", "pass_2.epochs=2").code == 0
+    for epochs in (3, 2):
+        setting = tiny_setting("pass_1.epochs=1", f"pass_2.epochs={epochs}", passes=0)
+        outcome = run_trial(open_tiny_trial(setting, tiny_clips, tmp_path / "stages"))
+        assert all(stage.reused for stage in outcome.stages)
+    told = autohier(*command, "--set", "variant=fast").error
+    assert told == "unknown variant, but got 'fast': valid are plain, slow"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -14,11 +14,12 @@ import pytest
 from autohier.core.training.metrics import Evaluation
 from autohier.errors import InputError
 from autohier.records.progress import Progress
-from autohier.records.reader import Records, read_records, read_rows, read_table
+from autohier.records.reader import Records, choice_of, read_records, read_rows, read_table
 from autohier.records.rows import complete_row, cut_short_row, reading_row, weights_text
 from autohier.records.schema import ROW_FOLDERS, EpochRow, Row, StageRow, TrialRow, parquet_schema
 from autohier.records.writer import RecordWriter
 from fake_outcomes import (
+    CHOICE,
     MINUTE,
     NUM_CLIPS,
     START,
@@ -182,6 +183,18 @@ def test_seeds_of_a_setting_are_those_of_all_choices_with_its_effect(tmp_path: P
     records = Records(trials=(lucky, unlucky, steady))
     assert records.ranked()[0] == steady
     assert records.seeds_of(lucky) == records.seeds_of(unlucky) == (0.90, 0.80)
+
+
+def test_variant_and_settings_are_kept(tmp_path: Path) -> None:
+    drawn = {"variant": "bone", "settings": (("optimisation.lr_factor", 0.2), ("pruning.norm", "layer-mean"))}
+    choice = CHOICE.model_copy(update=drawn)
+    RecordWriter(tmp_path).trial_started(fake_row("t0000", choice))
+    RecordWriter(tmp_path).trial_started(fake_row("t0001"))
+    bone, plain = read_rows(tmp_path, TrialRow)
+    assert bone.settings == '{"optimisation.lr_factor":0.2,"pruning.norm":"layer-mean"}'
+    assert choice_of(bone) == choice
+    assert (plain.variant, plain.settings) == ("", "")
+    assert choice_of(plain) == CHOICE
 
 
 def test_pandas_reads_the_folder_of_a_whole_sweep(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from autohier.records.hparams import (
 from autohier.records.rows import complete_row
 from autohier.records.tensorboard import TensorBoardReporter
 from autohier.settings.choice import Choice
-from autohier.settings.space import SearchRanges
+from autohier.settings.search import SearchRanges
 from fake_outcomes import CHOICE, MINUTE, START, fake_epoch, fake_outcome, fake_row, replay
 from tensorboard_pages import Ask, open_tensorboard
 
@@ -219,3 +219,24 @@ def test_an_epoch_can_be_seen_before_the_trial_ends(tmp_path: Path) -> None:
     curve = open_tensorboard(tmp_path)("scalars/scalars", run="t0000", tag="accuracy_stack/3")
     reporter.close()
     assert [(step, value) for _, step, value in curve] == [(1, 0.5)]
+
+
+def test_variants_and_searched_settings_have_columns_where_there_are_some(tmp_path: Path) -> None:
+    tables = {"optimisation.lr_factor": (0.1, 0.2), "pruning.norm": ("l2", "layer-mean")}
+    write_experiment(tmp_path, SearchRanges(levels=2, variants={"joint": (), "bone": ()}, settings=tables))
+    drawn = {"variant": "bone", "settings": (("optimisation.lr_factor", 0.2), ("pruning.norm", "l2"))}
+    write_trial_started(tmp_path / "t0000", "t0000", CHOICE.model_copy(update=drawn), seed=0)
+    ask = open_tensorboard(tmp_path)
+    experiment = ask("hparams/experiment", {"experimentName": ""})
+    domains = {info["name"]: info.get("domainDiscrete") for info in experiment["hparamInfos"]}
+    assert domains.keys() - set(COLUMNS) == {"variant", *tables}
+    assert domains["variant"] == ["joint", "bone"]
+    assert domains["optimisation.lr_factor"] == [0.1, 0.2]
+    assert domains["pruning.norm"] == ["l2", "layer-mean"]
+    (group,) = _session_groups(ask).values()
+    shown = group["hparams"]
+    assert {name: shown[name] for name in ("variant", *tables)} == {
+        "variant": "bone",
+        "optimisation.lr_factor": 0.2,
+        "pruning.norm": "l2",
+    }

@@ -142,3 +142,25 @@ def test_without_a_complete_trial_nothing_is_claimed(trials: tuple[TrialRow, ...
     assert best_setting(records) == three_steps(records) == NOTHING_YET
     assert reading_text(records) == "test split: not read yet"
     assert _text(report(records))
+
+
+def test_variants_and_settings_are_shown_where_some_are_drawn() -> None:
+    bone, joint = (
+        CHOICE.model_copy(update={"variant": variant, "settings": (("optimisation.lr_factor", factor),)})
+        for variant, factor in (("bone", 0.2), ("joint", 0.1))
+    )
+    records = Records(trials=(_complete("t0000", 72, (84,), joint), _complete("t0001", 72, (96,), bone)))
+    lines = _text(leaderboard(records), width=160).splitlines()
+    # Of 120 clips 96 are right, 80%, and 84, 70%.
+    rows = [line.split("2/4")[0].split() for line in lines if "t000" in line]
+    assert [row[-2:] for row in rows] == [["bone", "0.2"], ["joint", "0.1"]]
+    assert any("factor" in line for line in lines)
+    assert "t0001 (drawn): variant bone, optimisation.lr_factor 0.2, superclasses 2/4, " in best_setting(
+        records
+    )
+
+
+def test_settings_that_differ_in_variant_are_no_seeds_of_each_other() -> None:
+    other = CHOICE.model_copy(update={"variant": "bone"})
+    records = Records(trials=(_complete("t0000", 72, (96,)), _complete("t0001", 72, (84,), other)))
+    assert [records.seeds_of(row) for row in records.trials] == [(0.8,), (0.7,)]

@@ -34,3 +34,12 @@ def test_the_table_shows_whom_a_trial_waits_for_until_it_goes_on():
     display.epoch_finished("t0001", "pass 2", 1, 0.6, reused=False)
     console.print(display._table())
     assert "waits" not in console.export_text()
+
+
+def test_a_trial_shows_its_variant_and_settings():
+    console, display = make_display()
+    drawn = {"variant": "bone", "settings": (("pass_2.epochs", 20),)}
+    display.trial_started("t0002", CHOICE.model_copy(update=drawn))
+    first, second = console.export_text().splitlines()
+    assert first == "t0001 started: 2/4  rho 0.5  by-layer 10% x 3"
+    assert second == "t0002 started: variant bone, pass_2.epochs 20  2/4  rho 0.5  by-layer 10% x 3"

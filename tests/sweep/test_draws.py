@@ -8,8 +8,9 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState, create_trial
 
 from autohier.settings.loading import load_space
-from autohier.sweep.coding import distributions
+from autohier.sweep.coding import decode, distributions, encode
 from autohier.sweep.draws import Draws, Observations
+from varied_spaces import varied_demo
 
 SPACE = load_space("demo")
 
@@ -96,3 +97,23 @@ def test_a_step_changes_one_free_parameter_and_in_time_each_of_them():
 def test_where_all_is_fixed_a_step_stays():
     params = observed(1)[0].params
     assert Draws(SPACE, [], []).vary(params, 1, params) == params
+
+
+def test_another_variant_is_a_step_too():
+    space = varied_demo()
+    params = encode(space, space.known[0].as_choice())
+    draws = Draws(space, [], [])
+    fixed = {name: value for name, value in params.items() if name not in ("variant", "pruning.norm")}
+    steps = [draws.vary(params, seed, fixed) for seed in range(40)]
+    assert {step["variant"] for step in steps} == {"plain", "wide", "deep"}
+    assert {step["pruning.norm"] for step in steps} == {0, 1}
+    assert all(step.items() >= fixed.items() for step in steps)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
+def test_every_sampler_draws_variants_and_settings(sampler):
+    space = varied_demo()
+    params = encode(space, space.known[0].as_choice())
+    trials = [create_trial(value=0.5, params=params, distributions=distributions(space))]
+    drawn = [Draws(space, trials, []).draw(sampler, seed, {}) for seed in range(3)]
+    assert all(not space.why_not(decode(space, params)) for params in drawn)

@@ -9,6 +9,7 @@ from autohier.sweep.forecast import Forecast
 from autohier.sweep.simulation import EpochCosts, Expectation
 from autohier.sweep.standin import StandIn
 from plans import make_plan
+from varied_spaces import varied_demo
 
 GOLDEN = Path(__file__).parent / "golden" / "plan.txt"
 ACCEPT = "AUTOHIER_ACCEPT_GOLDEN"
@@ -88,3 +89,17 @@ def test_small_and_large_numbers_are_readable(tmp_path):
     assert "12,345" in told
     assert "hours on 1 accelerator  " in told
     assert "pass 1 1.23 s, pass 2 2.5 min, pruning 11.6 days" in told
+
+
+def test_every_variant_has_its_price(tmp_path):
+    costs = EpochCosts(pass_1_s=10, pass_2_s=20, pruning_s=30)
+    told = replace(
+        forecast(tmp_path),
+        plan=make_plan(tmp_path, space=varied_demo()),
+        costs={"plain": costs, "deep": replace(costs, pass_1_s=40)},
+        costs_from={"plain": "measured", "deep": "also measured"},
+    ).text()
+    assert "an epoch of variant plain: pass 1 10 s, pass 2 20 s, pruning 30 s (measured)" in told
+    assert "an epoch of variant deep: pass 1 40 s, pass 2 20 s, pruning 30 s (also measured)" in told
+    assert "GB on disk: as if all stages were of the largest variant" in told
+    assert "searched training settings: all at the price of their defaults" in told

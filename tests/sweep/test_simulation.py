@@ -8,6 +8,7 @@ from autohier.settings.loading import load_space
 from autohier.sweep.simulation import EpochCosts, simulate
 from autohier.sweep.standin import StandIn
 from plans import make_plan
+from varied_spaces import varied_demo
 
 # The demo: 24 epochs of pass 1, 8 of pass 2, 3 after a pruning pass; with halving a rung after 8 / 4 = 2.
 COSTS = EpochCosts(pass_1_s=10, pass_2_s=5, pruning_s=2)
@@ -133,3 +134,59 @@ def test_a_seed_gives_the_same_numbers_again_and_another_gives_others(tmp_path):
     assert first == again
     assert first != other
     assert len(first.asks_s) >= 14
+
+
+VARIANTS = ("search.variants.a={}", "search.variants.b.pass_1.epochs=12")
+
+
+def varied(folder, *variants, overrides=(), **changes):
+    """A setting of each of these variants, with one pruning pass."""
+    values = "source='hand', superclasses=[2, 4], weight_ratio=0.5, scope='by-layer', ratio=0.1, passes=1"
+    tables = ", ".join(f"{{{values}, {variant}}}" for variant in variants)
+    space = load_space("demo", [*VARIANTS, *overrides, f"known=[{tables}]"])
+    return make_plan(folder, space=space, trials=len(variants), **{"stopping": "none", **changes})
+
+
+def test_every_variant_has_its_own_epochs_and_its_own_price(tmp_path):
+    costs = {"a": COSTS, "b": EpochCosts(pass_1_s=100, pass_2_s=50, pruning_s=20, closing_s=1000)}
+    plan = varied(tmp_path, "variant='a'", "variant='b'")
+    told = simulate(plan, NOISELESS, costs, parallel=2)
+    assert told.epochs == told.epochs_alone == (24 + 8 + 3) + (12 + 8 + 3)
+    assert told.seconds == told.seconds_alone == (240 + 40 + 6) + (1200 + 400 + 60) + 3 * 1000
+    # They run side by side from the first epoch on: no pass 1 is for all.
+    assert told.wall_s == 1200 + 400 + 60 + 3 * 1000
+    assert told.num_stages == 6
+
+
+def test_trials_of_one_variant_share_its_stages(tmp_path):
+    # The third differs from the second in how it prunes alone.
+    norms = "search.settings.pruning.norm=['l2', 'layer-mean']"
+    settings = ("variant='a'", "variant='b'", "variant='b', settings={pruning.norm='layer-mean'}")
+    told = simulate(varied(tmp_path, *settings, overrides=[norms]), NOISELESS, COSTS, parallel=3)
+    assert told.epochs == (24 + 8 + 3) + (12 + 8 + 3) + 3
+    assert told.wall_s == max(240 + 40 + 6, 120 + 40 + 6)
+
+
+def test_the_winner_is_refit_at_the_price_of_its_variant(tmp_path):
+    # Of equals the first; alone it is the one that wins.
+    costs = {"a": COSTS, "b": EpochCosts(pass_1_s=100, pass_2_s=50, pruning_s=20, reading_s=1000)}
+    told = simulate(varied(tmp_path, "variant='b'"), NOISELESS, costs, parallel=1)
+    # By layer the first pass loses, so that nothing pruned is kept: two networks, read as they are and refit.
+    assert told.winner_epochs == 12 + 8
+    assert told.winner_s == 1200 + 400 + 4 * 1000
+
+
+def test_a_setting_of_pass_2_leaves_pass_1_for_all(tmp_path):
+    space = load_space("demo", ["search.settings.pass_2.epochs=[4, 8]"])
+    told = simulate(make_plan(tmp_path, space=space, trials=6), NOISELESS, COSTS, parallel=6)
+    assert told.wall_s >= 240 + 4 * 5
+    assert told.seconds <= 240 + 6 * (told.wall_s - 240)
+
+
+@pytest.mark.parametrize("stopping", ["none", "halving"])
+def test_a_whole_sweep_of_variants_and_settings(tmp_path, stopping):
+    plan = make_plan(tmp_path, space=varied_demo(), trials=16, stopping=stopping)
+    told = simulate(plan, NOISY, COSTS, parallel=3)
+    assert told.num_trials == 16
+    assert told.epochs < told.epochs_alone
+    assert told == simulate(plan, NOISY, COSTS, parallel=3)

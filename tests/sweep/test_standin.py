@@ -106,3 +106,16 @@ def test_other_datasets_gain_by_the_errors_that_are_left():
     stand_in = StandIn(reference=(3, 9), num_validation_clips=10**12, pass_1=0.8255)
     # 0.16 points where 4.71% of the clips are wrong, so 0.16 * 17.45 / 4.71 = 0.593 where 17.45% are.
     assert 100 * stand_in.value(choice(superclasses=(3, 9)), 0, 0) == pytest.approx(83.143, abs=1e-3)
+
+
+def test_variants_and_training_settings_differ_by_noise_where_they_change_a_stage():
+    stand_in = StandIn(reference=(2, 6, 20), num_validation_clips=10_000)
+    plain, other = choice(), choice().model_copy(update={"variant": "other"})
+    assert all(
+        one != two for one, two in zip(values(stand_in, plain, 2), values(stand_in, other, 2), strict=True)
+    )
+    assert stand_in.value(plain, 0, None) != stand_in.value(other, 0, None)
+    pruned = choice().model_copy(update={"settings": (("pruning.epochs", 3),)})
+    assert stand_in.value(plain, 0, 0) == stand_in.value(pruned, 0, 0)
+    assert stand_in.value(plain, 0, 1) != stand_in.value(pruned, 0, 1)
+    assert NOISELESS.value(plain, 0, 1) == pytest.approx(NOISELESS.value(other, 0, 1), abs=1e-5)

@@ -12,6 +12,7 @@ from autohier.sweep.storage import open_storage
 from autohier.sweep.study import Measured, SweepStudy
 from autohier.sweep.warming import results_of
 from plans import make_plan, make_provenance
+from varied_spaces import SETTINGS, VARIANTS
 
 
 @pytest.fixture
@@ -105,3 +106,38 @@ def test_a_setting_that_another_sweep_found_may_still_be_run(tmp_path, earlier):
 def test_a_sweep_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputError, match="a sweep must exist"):
         results_of(tmp_path / "nowhere", load_space("demo"))
+
+
+def warm(folder, overrides, *new):
+    """What a sweep of one space tells another: the variants and settings of its results."""
+    plan = make_plan(folder, space=load_space("demo", overrides), trials=2)
+    earlier = SweepFolder(folder / "varied")
+    earlier.path.mkdir()
+    earlier.write_plan(plan, make_provenance())
+    study = SweepStudy(plan, open_storage(None, earlier.journal_file))
+    while asked := study.ask():
+        study.tell_complete(asked, Measured([0.5], {1: 0.5}), {})
+    space = load_space("demo", new)
+    return {decode(space, trial.params).recipe_text for trial in results_of(earlier.path, space)}
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (VARIANTS, {"variant plain"}),
+        # What a variant does matters, and what stands beside it does not.
+        (VARIANTS[:1], {"variant plain"}),
+        (("search.variants.plain.recognizer.width=0.25",), set()),
+        (("search.variants.other={}",), set()),
+        # Of a setting that was not searched, what was trained is the space's own value.
+        ((*VARIANTS, SETTINGS[2]), {"variant plain, pruning.norm l2"}),
+        ((*VARIANTS, "search.settings.pruning.epochs=[4, 5]"), set()),
+    ],
+)
+def test_a_result_is_told_where_it_would_be_trained_in_the_same_way(tmp_path, new, told):
+    # The demo's known settings name no variant, and so are of the first, plain.
+    assert warm(tmp_path, VARIANTS, *new) == told
+
+
+def test_a_space_without_variants_tells_the_one_that_changes_nothing(tmp_path):
+    assert warm(tmp_path, (), *VARIANTS) == {"variant plain"}
