@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -82,6 +83,7 @@ def test_other_files_are_refused(tmp_path):
     ],
 )
 def test_the_shape_of_a_clip_is_known_without_clips(recognizer, clips):
-    made_up = MadeUpClips(np.zeros(1, dtype=np.int64), b"", 1, "kinect-v1-20")
-    expected = open_form(clips, made_up, made_up).clip_shape
-    assert clip_shape(clips, network_options(recognizer, clips, made_up)) == expected
+    made_up = MadeUpClips.of(1, num_classes=1, size_px=32, channels=1, joint_layout="kinect-v1-20")
+    contents = SimpleNamespace(channels=1, joint_layout="kinect-v1-20")
+    expected = open_form(clips, made_up, contents).clip_shape
+    assert clip_shape(clips, network_options(recognizer, clips, contents)) == expected

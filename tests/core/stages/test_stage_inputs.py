@@ -103,7 +103,7 @@ NOWHERE = {
     "numerics.compile": "numerics.compile=true",  # and compiles nothing
 }
 TOLD_BY_THE_CLIPS = {"dataset", "num_classes", "clips.modality"}
-TESTED_APART = {"recognizer.weights", "clips.form"}
+TESTED_APART = {"recognizer.weights", "clips.form", "choice.variant", "choice.settings"}
 
 
 def changed(override: str) -> Setting:
