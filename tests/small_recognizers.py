@@ -12,6 +12,7 @@ CASES = {
     "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
     "st-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
     "st-gcn++": ({"width": 0.5, "layout": "kinect-v1-20"}, (2, 1, 12, 20, 3)),
+    "tcn": ({"width": 0.125, "layout": "kinect-v1-20", "num_frames_seen": 3}, (2, 2, 8, 20, 3)),
     "pose-slowonly": ({"width": 0.25}, (2, 17, 4, 16, 16)),
     "pose-slowonly-small": ({"width": 0.5, "in_channels": 5}, (2, 5, 4, 16, 16)),
     "pose-slowonly-shallow": ({"width": 0.25, "initialisation": "fan-out"}, (2, 17, 3, 24, 16)),

@@ -18,10 +18,12 @@ from autohier.models.inflation import load_2d_weights
 from autohier.models.pose_conv3d import SHALLOW_NUM_BLOCKS, SMALL_BASE_CHANNELS, PoseSlowOnly
 from autohier.models.recognizer import Recognizer
 from autohier.models.st_gcn import StGcn, Variant
+from autohier.models.temporal import TemporalConvNet
 
 RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
     **{f"inflated-resnet{depth}": partial(InflatedResNet, depth) for depth in DEPTHS},
     **{variant: partial(StGcn, variant) for variant in get_args(Variant)},
+    "tcn": TemporalConvNet,
     "pose-slowonly": PoseSlowOnly,
     "pose-slowonly-small": partial(PoseSlowOnly, base_channels=SMALL_BASE_CHANNELS),
     "pose-slowonly-shallow": partial(PoseSlowOnly, num_blocks=SHALLOW_NUM_BLOCKS),

@@ -13,6 +13,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 Modality = Literal["frames", "skeletons", "heatmaps"]
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class PrunableFilters:
 
     name: str
     """Module path of the convolution within the recognizer."""
-    convolution: nn.Conv1d | nn.Conv2d | nn.Conv3d
-    norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+    convolution: Convolution
+    norm: Norm
     first_channel: int = 0
     """Where the filters' channels begin in the norm, which may follow several convolutions side by side."""
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from autohier.errors import InputError
-from autohier.models.recognizer import PrunableFilters, Recognizer
+from autohier.models.recognizer import Convolution, Norm, PrunableFilters, Recognizer
 
 Initialisation = Literal["fan-in", "fan-out"]
 """Variance of the convolutions' normal start. "fan-in" is 2 / (k_T k_H k_W C_read), He et al. 2015. "fan-out"
@@ -94,15 +94,12 @@ def pooled_features(x_BCTHW: Tensor, stacks: Iterable[nn.Module]) -> list[Tensor
 
 def stack_filters(recognizer: Recognizer) -> list[PrunableFilters]:
     """All convolutions of stacks named layer*, front to back, a block's downsampling after its others."""
-    layers = [
-        (name, module)
-        for name, module in recognizer.named_modules()
-        if name.startswith("layer") and isinstance(module, nn.Conv3d | nn.BatchNorm3d)
-    ]
+    layers = [(name, module) for name, module in recognizer.named_modules() if name.startswith("layer")]
+    layers = [each for each in layers if isinstance(each[1], Convolution | Norm)]
     return [
         PrunableFilters(name, convolution, norm)
         for (name, convolution), (_, norm) in pairwise(layers)
-        if isinstance(convolution, nn.Conv3d) and isinstance(norm, nn.BatchNorm3d)
+        if isinstance(convolution, Convolution) and isinstance(norm, Norm)
     ]
 
 

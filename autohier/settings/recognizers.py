@@ -55,6 +55,19 @@ class StGcnSettings(_Recognizer):
     weights: ClassVar[None] = None
 
 
+class TemporalConvSettings(_Recognizer):
+    """Convolutions over time of all joints at once."""
+
+    reads: ClassVar[str] = "skeletons"
+    name: str
+    """tcn."""
+    num_blocks: PositiveInt = 2
+    """Residual blocks of each of the three stacks."""
+    num_frames_seen: PositiveInt = 5
+    """Extent of a convolution, odd."""
+    weights: ClassVar[None] = None
+
+
 class PoseSlowOnlySettings(_Recognizer):
     """A 3D network on pseudo heatmaps of joints or limbs."""
 
@@ -66,19 +79,19 @@ class PoseSlowOnlySettings(_Recognizer):
     weights: ClassVar[None] = None
 
 
-_FAMILIES = {"inflated-resnet": "frames", "st-gcn": "skeletons", "pose-slowonly": "heatmaps"}
+_FAMILIES = ("inflated-resnet", "st-gcn", "tcn", "pose-slowonly")
 
 
 def _family(value: object) -> str:
     # The nearest, so that a misspelt name is told of as such once the network is built.
     name = str(field_of(value, "name", default="inflated-resnet"))
-    (nearest,) = difflib.get_close_matches(name, _FAMILIES, n=1, cutoff=0.0)
-    return _FAMILIES[nearest]
+    return difflib.get_close_matches(name, _FAMILIES, n=1, cutoff=0.0)[0]
 
 
 RecognizerSettings = Annotated[
-    Annotated[InflatedResNetSettings, Tag("frames")]
-    | Annotated[StGcnSettings, Tag("skeletons")]
-    | Annotated[PoseSlowOnlySettings, Tag("heatmaps")],
+    Annotated[InflatedResNetSettings, Tag("inflated-resnet")]
+    | Annotated[StGcnSettings, Tag("st-gcn")]
+    | Annotated[TemporalConvSettings, Tag("tcn")]
+    | Annotated[PoseSlowOnlySettings, Tag("pose-slowonly")],
     Discriminator(_family),
 ]

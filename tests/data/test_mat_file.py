@@ -20,7 +20,7 @@ from fuzz_law import at_most
 
 TYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8", "i8", "u8"]
 
-read = partial(read_mat_array, max_bytes=4096)
+read = partial(read_mat_array, max_bytes=8192)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_an_array_that_unpacks_to_too_much_is_not_unpacked(path: Path) -> None:
     assert path.stat().st_size < 2**19
     with (
         at_most(2**24),
-        pytest.raises(ClipError, match="x must have at most 4,096 bytes, but got 268,435,456"),
+        pytest.raises(ClipError, match="x must have at most 8,192 bytes, but got 268,435,456"),
     ):
         read(path, "x")
 

@@ -58,7 +58,7 @@ def test_all_convolutions_but_the_stem_are_prunable_in_the_order_of_the_modules(
     convolutions = [
         name
         for name, module in recognizer.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Conv3d) and name != "conv1"
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and name != "conv1"
     ]
     assert [each.name for each in recognizer.prunable_filters()] == convolutions
 
