@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def fuse(
     trials: Annotated[
         list[str],
-        typer.Argument(metavar="TRIAL...", help="SWEEP, whose best trial is meant, or SWEEP:TRIAL."),
+        typer.Argument(
+            metavar="TRIAL...",
+            help="SWEEP, whose best trial is meant, SWEEP:VARIANT, SWEEP:each of its variants, SWEEP:TRIAL.",
+        ),
     ],
     weights: Annotated[
         str,
@@ -40,11 +43,11 @@ def fuse(
     from autohier.reports.fusion import fusion_report
     from autohier.sweep import fusing
     from autohier.sweep.fusions import free_fusion, unguarded
-    from autohier.sweep.members import class_names, find_member
+    from autohier.sweep.members import class_names, find_members
 
     wanted = _weights(weights)
     folder = free_fusion(name or time_name("fusion"), out)
-    members = [find_member(trial, out) for trial in trials]
+    members = [member for trial in trials for member in find_members(trial, out)]
     console = open_console()
     opened = member_opener(console, device, threads)
     fusion, fused = fusing.fuse(members, wanted, opened, console.print)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,40 +17,45 @@ from autohier.errors import InputError, MissingDataError
 from autohier.records.reader import Records, choice_of, read_outcomes
 from autohier.records.schema import TrialRow
 from autohier.settings.fusion import Member
+from autohier.settings.sweep import SweepPlan
 from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder, find_sweep
 
 Split = Literal["validation", "test"]
 Opener = Callable[[Member], OpenTrial]
 """Opens a finished trial on some device; see open_member."""
 Say = Callable[[str], None]
+EACH_VARIANT = "each"
+"""In the place of a trial's name."""
 
 
 def find_member(name: str, out: Path) -> Member:
     """A finished trial.
 
     Args:
-        name: SWEEP, whose best trial is meant, or SWEEP:TRIAL; a sweep by its name below ``out`` or its path.
+        name: SWEEP, whose best trial is meant, SWEEP:VARIANT, whose best trial of a variant, or SWEEP:TRIAL;
+            a sweep by its name below ``out`` or its path.
         out: where sweeps lie.
 
     Raises:
         InputError: where there is no such sweep, or the trial is not complete.
     """
-    folder, trial = _split(name, out)
-    plan, _ = folder.read_plan()
-    records = read_outcomes(folder.records)
-    row = _complete(records, trial, folder)
-    stages = records.stages_of(row.trial)[: (row.kept_pass or 0) + 2]
-    clips = clip_folder(plan)
-    return Member(
-        sweep=str(folder.path.resolve()),
-        trial=row.trial,
-        setting=plan.space.setting(choice_of(row), seed=row.seed),
-        stage_keys=tuple(stage.store_keys for stage in stages),
-        stage_folder=plan.stage_folder,
-        clip_folder=str(clips),
-        clips_fingerprint=plan.clips_fingerprint or ClipStore.open(clips).fingerprint,
-        accuracy=row.accuracy or 0.0,
-    )
+    sweep, within = _open(name, out)
+    return sweep.member(sweep.complete(within))
+
+
+def find_members(name: str, out: Path) -> list[Member]:
+    """Finished trials: as `find_member`, and for SWEEP:each the best trial of each variant, best first.
+
+    Raises:
+        InputError: where there is no such sweep, or a trial is not complete.
+    """
+    sweep, within = _open(name, out)
+    if within != EACH_VARIANT:
+        return [sweep.member(sweep.complete(within))]
+    best: dict[str, TrialRow] = {}
+    for row in sweep.records.ranked():
+        best.setdefault(row.variant, row)
+    return [sweep.member(row) for row in best.values() or [sweep.complete(None)]]
 
 
 def open_member(member: Member, *, reporter: Reporter, device: str, num_threads: int) -> OpenTrial:
@@ -108,24 +114,55 @@ def class_names(member: Member) -> tuple[str, ...]:
     return ClipStore.open(Path(member.clip_folder)).manifest.class_names
 
 
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """A sweep's folder and what was read there."""
+
+    folder: SweepFolder
+    plan: SweepPlan
+    records: Records
+
+    def complete(self, within: str | None) -> TrialRow:
+        """A complete trial by its name, or the best one of a variant; the best of all for None."""
+        for row in self.records.trials:
+            if row.trial == within and row.state == "COMPLETE":
+                return row
+        for row in self.records.ranked():
+            if within in (None, row.variant):
+                return row
+        states = {row.trial: row.state.lower() for row in self.records.trials}
+        raise InputError(
+            f"a trial of {self.folder.path} must be complete",
+            got=f"{within}, which is {states[within]}" if within in states else within or "none",
+            remedy=f"'autohier status {self.folder.path}' lists its trials",
+        )
+
+    def member(self, row: TrialRow) -> Member:
+        """What is to be known of one of its complete trials."""
+        stages = self.records.stages_of(row.trial)[: (row.kept_pass or 0) + 2]
+        clips = clip_folder(self.plan)
+        return Member(
+            sweep=str(self.folder.path.resolve()),
+            trial=row.trial,
+            setting=self.plan.space.setting(choice_of(row), seed=row.seed),
+            stage_keys=tuple(stage.store_keys for stage in stages),
+            stage_folder=self.plan.stage_folder,
+            clip_folder=str(clips),
+            clips_fingerprint=self.plan.clips_fingerprint or ClipStore.open(clips).fingerprint,
+            accuracy=row.accuracy or 0.0,
+        )
+
+
+def _open(name: str, out: Path) -> tuple[_Sweep, str | None]:
+    """The sweep of a name, and what the name says of its trials."""
+    folder, within = _split(name, out)
+    plan, _ = folder.read_plan()
+    return _Sweep(folder, plan, read_outcomes(folder.records)), within
+
+
 def _split(name: str, out: Path) -> tuple[SweepFolder, str | None]:
     whole = find_sweep(name, out)
     sweep, separator, trial = name.rpartition(":")
     if whole.plan_file.is_file() or not separator:
         return whole, None
     return find_sweep(sweep, out), trial
-
-
-def _complete(records: Records, trial: str | None, folder: SweepFolder) -> TrialRow:
-    ranked = records.ranked()
-    if trial is None and ranked:
-        return ranked[0]
-    for row in records.trials:
-        if row.trial == trial and row.state == "COMPLETE":
-            return row
-    states = {row.trial: row.state.lower() for row in records.trials}
-    raise InputError(
-        f"a trial of {folder.path} must be complete",
-        got=f"{trial}, which is {states[trial]}" if trial in states else trial or "none",
-        remedy=f"'autohier status {folder.path}' lists its trials",
-    )
