@@ -1,0 +1,176 @@
+"""The real table on tiny sweeps: its differences beside networks that are trained step by step."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from autohier.core.fusion import Fused
+from autohier.core.hierarchy import Hierarchy
+from autohier.core.prediction import find_kept
+from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs
+from autohier.core.stages.opening import OpenTrial
+from autohier.core.stages.pass_1 import run_pass_1
+from autohier.core.stages.pass_2 import run_pass_2
+from autohier.core.stages.prune import run_prune
+from autohier.core.stages.reporter import Reporters
+from autohier.core.training.evaluation import predict
+from autohier.core.training.metrics import Predictions
+from autohier.records.interval import wilson_interval
+from autohier.settings.fusion import Member
+from autohier.sweep.members import find_member, open_member
+from benchmark_modules import load_benchmark
+from finished_sweeps import finish_sweep
+from tiny_clips import CLIPS_PER_SUBJECT, TEST_SUBJECTS
+
+FOLDS = ("protocol.validation=folds", "protocol.num_folds=2")
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    return load_benchmark("utd_mhad")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sweeps")
+
+
+@pytest.fixture(scope="module")
+def members(out: Path, tiny_data: Path) -> list[Member]:
+    """A trial of two sweeps each, of which the second prunes nothing; both keep their last pass."""
+    kept = []
+    for name, seed, passes in (("skeletons-7", 0, 1), ("depth-7", 1, 0)):
+        _, (outcome,) = finish_sweep(out, name, tiny_data, *FOLDS, seeds=(seed,), passes=passes)
+        keys = tuple(stage.keys for stage in outcome.stages)
+        kept.append(find_member(name, out).model_copy(update={"stage_keys": keys}))
+    return kept
+
+
+def opened(member: Member) -> OpenTrial:
+    return open_member(member, reporter=Reporters(), device="cpu", num_threads=1)
+
+
+def accuracy_by_hand(
+    member: Member, hierarchy: Hierarchy, weights: tuple[float, ...], *ratios: float
+) -> float:
+    """Of pass 1, pass 2 and pruning passes on all training clips, on the test split."""
+    setting = member.setting
+    trial = opened(member).with_all_training_clips()
+    context, common = trial.context, {"basis": trial.basis, "optimisation": setting.optimisation}
+    pass_1 = run_pass_1(Pass1Inputs(**common, epochs=setting.pass_1.epochs), context)
+    stage = run_pass_2(
+        Pass2Inputs(
+            **common,
+            epochs=setting.pass_2.epochs,
+            assignments=hierarchy.assignments,
+            weights=weights,
+            parent_key=pass_1.key,
+        ),
+        context,
+    )
+    for ratio in ratios:
+        inputs = PruneInputs(
+            **common,
+            epochs=setting.pruning.epochs,
+            norm=setting.pruning.norm,
+            floor=setting.pruning.floor,
+            scope="by-layer",
+            ratio=ratio,
+            weights=weights,
+            parent_key=stage.key,
+        )
+        stage = run_prune(inputs, context, parent=stage)
+    rows = trial.feed.rows("test")
+    stacks, labels_B = predict(
+        trial.load_network(stage), trial.feed, "test", num_sets=2, autocast=context.device.autocast
+    )
+    assert len(rows) == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+    return float((stacks[-1].argmax(dim=1) == labels_B).float().mean())
+
+
+def test_what_superclasses_and_pruning_add_is_a_difference_of_refit_networks(
+    benchmark: ModuleType, members: list[Member]
+) -> None:
+    member = members[0]
+    weights, flat = (0.25, 0.5, 1.0), (1.0,)
+    hierarchy = find_kept(opened(member), 1, member.stage_keys[-1]).hierarchy
+    without = accuracy_by_hand(member, Hierarchy.flat(6), flat)
+    pass_2 = accuracy_by_hand(member, hierarchy, weights)
+    pruned = accuracy_by_hand(member, hierarchy, weights, 0.25)
+    retrained = accuracy_by_hand(member, hierarchy, weights, 0.0)
+    added = benchmark.ablate(member, opened, print)
+    assert added == pytest.approx((pass_2 - without, pruned - retrained))
+
+
+def test_without_pruning_there_is_nothing_to_tell(benchmark: ModuleType, members: list[Member]) -> None:
+    hierarchy, pruning = benchmark.ablate(members[1], opened, print)
+    assert not math.isnan(hierarchy)
+    assert math.isnan(pruning)
+
+
+def test_interval_is_students(benchmark: ModuleType) -> None:
+    # The 0.975 quantile of t with 2 degrees of freedom is 4.303; the deviation of 1, 2, 3 is 1.
+    low, high = benchmark.interval([1.0, 2.0, 3.0])
+    assert low == pytest.approx(2 - 4.303 / math.sqrt(3), abs=1e-3)
+    assert high == pytest.approx(2 + 4.303 / math.sqrt(3), abs=1e-3)
+    assert all(math.isnan(end) for end in benchmark.interval([1.0]))
+
+
+def test_the_table_tells_each_seed_and_the_mean_of_their_differences(benchmark: ModuleType) -> None:
+    right = {name: predictions(num_right) for name, num_right in (("both", 9), ("one", 8), ("other", 7))}
+    fused = Fused((right["one"], right["other"]), (0.5, 0.5), right["both"], best=0)
+    told = {"fusion": 10.0, "depth": 2.0, "hierarchy": -1.0, "pruning": math.nan}
+    seeds = [
+        benchmark.Seed(0, fused, 30.4, told),
+        benchmark.Seed(1, fused, 29.6, {**told, "fusion": 6.0}),
+    ]
+    first, second, together, fusion, depth, hierarchy, pruning = benchmark.table(seeds)
+    low, high = wilson_interval(0.9, 10)
+    assert first == (
+        f"seed 0: fused 90.00% of 10 test clips, 95% interval {low:.2%} to {high:.2%}; "
+        "members 80.00%, 70.00%; 30 min"
+    )
+    assert second.startswith("seed 1: fused 90.00%")
+    assert together == "fused, mean over 2 seeds: 90.00, 95% interval 90.00 to 90.00%"
+    # 12.706 is the 0.975 quantile of t with one degree of freedom; the standard error of 10 and 6 is 2.
+    assert fusion.endswith("+8.00, 95% interval -17.41 to +33.41 points")
+    assert depth.endswith(": +2.00, 95% interval +2.00 to +2.00 points")
+    assert hierarchy.endswith(": -1.00, 95% interval -1.00 to -1.00 points")
+    assert pruning.endswith(": nothing to tell")
+
+
+def predictions(num_right: int) -> Predictions:
+    """Of ten clips of class 0."""
+    probabilities_NK = np.zeros((10, 2), dtype=np.float32)
+    probabilities_NK[:num_right, 0] = probabilities_NK[num_right:, 1] = 1
+    return Predictions(tuple("abcdefghij"), np.zeros(10, dtype=np.int64), probabilities_NK)
+
+
+def test_commands_that_are_done_are_not_run_again(benchmark: ModuleType, tmp_path: Path) -> None:
+    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path, set=["a.b=1"])
+    done = benchmark.commands(7, options)
+    assert [command[0] for command in done.values()] == [
+        *("prepare", "prepare", "search", "search", "fuse", "evaluate")
+    ]
+    search = list(done.values())[2]
+    assert search[:8] == (
+        "search",
+        "utd_mhad_skeleton",
+        "--trials",
+        "12",
+        "--stopping",
+        "none",
+        "--seed",
+        "7",
+    )
+    assert search[8:10] == ("--set", "a.b=1")
+    (tmp_path / "out" / "depth-7").mkdir(parents=True)
+    (tmp_path / "out" / "depth-7" / "sweep.json").touch()
+    resumed = list(benchmark.commands(7, options).values())[3]
+    assert resumed[:2] == ("resume", "depth-7")
