@@ -49,10 +49,12 @@ FORMS = {
     "skeletons": (
         "clips={form='skeletons', num_frames=4, num_persons=1, test_sets=2}",
         "recognizer={name='st-gcn++', width=0.125}",
+        "optimisation.batch_size=36",
     ),
     "heatmaps": (
-        "clips={form='heatmaps', num_frames=4, num_persons=1, size_px=16, test_sets=2}",
+        "clips={form='heatmaps', num_frames=4, num_persons=1, size_px=16, flip=false, test_sets=2}",
         "recognizer={name='pose-slowonly-shallow', width=0.125}",
+        "optimisation.batch_size=36",
     ),
 }
 """What makes the tiny space one of another form of clips."""

@@ -13,7 +13,7 @@ import torch
 from autohier.core.training import checkpoint
 from autohier.core.trial import run_trial
 from autohier.records.rows import begun_row, complete_row
-from tiny_clips import open_tiny_trial, tiny_setting
+from tiny_clips import FORMS, open_tiny_trial, tiny_setting
 from whole_trials import run, weights_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -64,9 +64,18 @@ def cut(setting, clips, folder, kind, after):
         run_trial(open_tiny_trial(setting, clips, folder, CutsShort(kind, after)))
 
 
-@pytest.mark.parametrize("schedule", ["plateau", "cosine", "one-cycle"])
-def test_in_every_kind_of_stage_and_with_every_schedule(tiny_clips, tmp_path, schedule):
-    setting = tiny_setting(*EPOCHS, f"optimisation.schedule={schedule}")
+@pytest.mark.parametrize(
+    ("form", "schedule"),
+    [
+        ("frames", "plateau"),
+        ("frames", "cosine"),
+        ("frames", "one-cycle"),
+        ("skeletons", "one-cycle"),
+        ("heatmaps", "plateau"),
+    ],
+)
+def test_in_every_kind_of_stage(tiny_clips, tmp_path, form, schedule):
+    setting = tiny_setting(*FORMS[form], *EPOCHS, f"optimisation.schedule={schedule}", passes=1)
     whole = run(setting, tiny_clips, tmp_path / "whole")
     for kind in ("pass-1", "pass-2", "prune"):
         cut(setting, tiny_clips, tmp_path / "cut", kind, 2)

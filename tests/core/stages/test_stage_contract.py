@@ -26,6 +26,8 @@ from tiny_clips import FORMS, open_tiny_trial, tiny_setting
 STAGES = ("pass 1", "pass 2", "prune 1")
 EPOCHS = (2, 1, 1)
 every_stage = pytest.mark.parametrize("index", range(3), ids=STAGES)
+frames_alone = pytest.mark.parametrize("setting", ["frames"], indirect=True)
+"""What concerns the store makes no difference between forms of clips."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +189,7 @@ def test_work_done_and_work_spared_are_accounted_for(computed: Run, found: Run) 
 
 
 @every_stage
+@frames_alone
 def test_a_damaged_stage_is_computed_again_and_its_children_are_found(
     computed: Run, tiny_clips: ClipStore, folder: Path, caplog: pytest.LogCaptureFixture, index: int
 ) -> None:
@@ -224,6 +227,7 @@ class Impatient(Told):
 
 
 @pytest.mark.parametrize(("kind", "num_kept"), [("pass-1", 0), ("pass-2", 1), ("prune", 2)])
+@frames_alone
 def test_a_reporter_may_end_the_trial_and_finished_stages_stay(
     computed: Run, tiny_clips: ClipStore, folder: Path, kind: str, num_kept: int
 ) -> None:
