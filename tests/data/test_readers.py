@@ -219,6 +219,9 @@ def test_depth_becomes_grey_between_the_limits() -> None:
     # 1.7 m -> 1, 4.1 m -> 255, halfway 2.9 m -> 128; beyond them the same, no reading 0.
     depth = np.array([[0, 500, 1700, 2900, 4100, 9000]], dtype=np.uint16)
     assert depth_to_grey(depth).tolist() == [[0, 1, 1, 128, 255, 255]]
+    absurd = np.array([[np.nan, np.inf, -np.inf, 1e300, -1e300]])
+    with np.errstate(all="raise"):
+        assert depth_to_grey(absurd).tolist() == [[0, 255, 0, 255, 0]]
 
 
 def test_utd_pixels_of_depth_are_half_those_of_colour(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ def depth_to_grey(depth_HW_mm: NDArray[np.number]) -> NDArray[np.uint8]:
     The nearest depth is 1 and not 0, so that a body near the camera differs from the background that
     the dataset's authors have set to 0.
     """
-    share_HW = (depth_HW_mm.astype(np.float32) / 1000 - _NEAREST_M) / (_FARTHEST_M - _NEAREST_M)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is farther than anything
+        depth_HW_m = depth_HW_mm.astype(np.float32) / 1000
+    share_HW = (depth_HW_m - _NEAREST_M) / (_FARTHEST_M - _NEAREST_M)
     grey_HW = np.rint(1 + 254 * np.clip(share_HW, 0, 1))
     return np.where(depth_HW_mm > 0, grey_HW, 0).astype(np.uint8)
 
