@@ -54,7 +54,8 @@ def keeps_law(
     NUM_TRIED[reader] += 1
     with at_most(num_bytes), _watched(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", DeprecationWarning)  # as Python does for what a user runs
+        for kind in (DeprecationWarning, ResourceWarning):  # which Python keeps from users
+            warnings.simplefilter("ignore", kind)
         try:
             errors = read()
         except AutohierError as refusal:

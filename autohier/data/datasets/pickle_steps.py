@@ -2,8 +2,7 @@
 
 The unpickler trusts its program. It makes room for as many values as the highest number of one says, and for
 as many bytes as a frame claims. It takes tuples for keys, whose hashing has no end where they hold each other
-twice and twice again, and long numbers, which may all have one hash. And it makes numbers that nothing
-prints.
+twice and twice again, and long numbers, which may all have one hash. And it makes numbers too long to print.
 """
 
 from __future__ import annotations
