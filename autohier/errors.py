@@ -22,8 +22,12 @@ _MAX_CHARS: Final = 500
 
 def one_line(text: str) -> str:
     """A text that may come from a stranger's file as it can be told: printable, and at most 500 long."""
-    text = _cut_middle(" ".join(text.split()))
-    return _cut_middle("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text))
+    return _cut_middle(printable(_cut_middle(" ".join(text.split()))))
+
+
+def printable(text: str) -> str:
+    """A text in which whatever cannot be printed is written out, as halves of characters in names are."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _cut_middle(text: str) -> str:

@@ -40,6 +40,7 @@ def check_source(
     from autohier.cli.prepare_progress import ProgressLines
     from autohier.data.checking import check_dataset
     from autohier.data.datasets.registry import open_dataset
+    from autohier.errors import printable
 
     start_s = time.monotonic()
     with ProgressLines() as lines:
@@ -57,7 +58,7 @@ def check_source(
             lines.say("stopped; nothing was changed")
             raise typer.Exit(INTERRUPTED) from None
     for line in describe(reader, found, keep_all=keep_all):
-        typer.echo(line)
+        typer.echo(printable(line))
     if not found.is_sound:
         raise typer.Exit(FOUND_FAULTS)
 

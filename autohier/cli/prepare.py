@@ -57,7 +57,7 @@ def prepare(
     from autohier.data.demo_preparation import DEMO_SIZE_PX, generate_demo_source
     from autohier.data.preparation import Part, prepare_dataset
     from autohier.data.store.paths import store_folder
-    from autohier.errors import InputError
+    from autohier.errors import InputError, printable
 
     reader = open_dataset(dataset, modality=modality, source=source, stored_as=name)
     is_demo = reader.name == "demo"
@@ -84,7 +84,7 @@ def prepare(
             lines.say("stopped; finished shards are kept: give the same command to go on")
             raise typer.Exit(INTERRUPTED) from None
     for line in describe(summary):
-        typer.echo(line)
+        typer.echo(printable(line))
 
 
 def describe(summary: PrepareSummary) -> list[str]:

@@ -13,7 +13,7 @@ from autohier.cli import check_source
 from command_line import Autohier
 from tiny_clips import SPACE_FILE
 from tiny_custom import write_custom_clip
-from tiny_datasets import write_ntu_clip, write_utd_clip
+from tiny_datasets import body_joints, skeleton_text, write_ntu_clip, write_utd_clip
 
 
 def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Path) -> None:
@@ -245,6 +245,19 @@ def test_faults_end_with_1_and_say_what_mends_them(autohier: Autohier, tmp_path:
     assert kept.code == 1
     assert "WARNING: 1 clips come without a skeleton file" in kept.out
     assert kept.out.endswith("prepare would reject 1 of 3 clips\n")
+
+
+def test_names_that_no_terminal_prints_are_written_out(autohier: Autohier, tmp_path: Path) -> None:
+    folder = tmp_path / "bad\udcff\x1b[2J\n"
+    folder.mkdir()
+    (folder / "S001C001P001R001A001.skeleton").write_text("3")
+    options = ("ntu60", "--modality", "skeleton", "--source", tmp_path, "--workers", 1)
+    ended = autohier("check", *options)
+    assert ended.code == 1
+    assert rf"  {tmp_path}/bad\udcff\x1b[2J\n/S001C001P001R001A001.skeleton (an end after" in ended.out
+    (tmp_path / "S001C001P001R001A002.skeleton").write_text(skeleton_text({"1": body_joints(2)}))
+    ended = autohier("prepare", *options, "--data", folder)
+    assert rf"{tmp_path}/bad\udcff\x1b[2J\n/ntu60-skeleton: 1 clips" in ended.out
 
 
 def test_a_quick_check_says_what_it_did_not_read(autohier: Autohier, tmp_path: Path) -> None:

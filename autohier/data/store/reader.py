@@ -6,6 +6,7 @@ Shape letters: T frames, H W pixels, C channels.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,7 +227,8 @@ def map_shard(path: Path, num_bytes: int, remedy: str) -> pa.RecordBatch:
         if path.stat().st_size != num_bytes:
             raise damage
         # The mapping outlives the file object, so that many shards do not use up the descriptors.
-        with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        # Arrow takes a name that is no text as bytes alone.
+        with pa.memory_map(os.fsencode(path)) as file, pa.ipc.open_file(file) as reader:
             batch = reader.get_batch(0)
     except (OSError, pa.ArrowInvalid) as error:
         raise damage from error
