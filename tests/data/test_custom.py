@@ -15,7 +15,7 @@ import pytest
 
 from autohier.data.datasets import custom
 from autohier.data.datasets.custom import CustomReader
-from autohier.data.datasets.custom_protocols import class_names, class_of
+from autohier.data.datasets.custom_protocols import class_names, classes_of
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
@@ -191,8 +191,9 @@ def test_else_a_fifth_of_each_class_tests_always_the_same(tmp_path: Path, column
 
 def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
     assert class_names(["10", "9", "09", "1"]) == ("1", "9", "10")
-    assert class_of("09", ("1", "9", "10")) == 1
+    assert classes_of(["09", "10", "9"], ("1", "9", "10")) == [1, 2, 1]
     assert class_names(["10", "9", "x"]) == ("10", "9", "x")
+    assert classes_of(["x", "10"], ("10", "9", "x")) == [2, 0]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,12 @@ def test_lists_that_go_together_are_a_protocol(
         assert {clip_id for clip_id, parts in listed.items() if name in parts} == {"b", "c"}
 
 
+def test_more_lists_than_anybody_divides_by_are_refused(tmp_path: Path) -> None:
+    lists = {f"{fold}_train": ["a"] for fold in range(101)}
+    with pytest.raises(InputError, match="clips must be divided by at most 100 lists, but got 101"):
+        opened(write_pyskl(tmp_path / "x.pkl", [annotation("a", 0)], lists))
+
+
 @pytest.mark.parametrize("split", [{}, {"train": []}, {"train": ["a", "b", "c"]}])
 def test_without_clips_on_both_sides_there_is_no_protocol(
     tmp_path: Path, split: dict[str, list[str]]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.custom_files import find_custom_clips
-from autohier.data.datasets.custom_protocols import class_names, class_of, divide, number_values
+from autohier.data.datasets.custom_protocols import class_names, classes_of, divide, number_values
 from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import clip_numbers, source_name
 from autohier.data.datasets.poses import skeleton_of_poses
@@ -117,7 +117,7 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
     sources = [
         ClipSource(
             clip_id=clip.clip_id,
-            label=class_of(clip.label, names),
+            label=label,
             subject=subject,
             camera=camera,
             setup=setup,
@@ -126,8 +126,14 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
             skeleton_path=clip.skeleton_path,
             parts=own_parts,
         )
-        for clip, subject, camera, setup, own_parts in zip(
-            clips, subjects, cameras, setups, parts, strict=True
+        for clip, label, subject, camera, setup, own_parts in zip(
+            clips,
+            classes_of([clip.label for clip in clips], names),
+            subjects,
+            cameras,
+            setups,
+            parts,
+            strict=True,
         )
     ]
     return names, protocols, sources

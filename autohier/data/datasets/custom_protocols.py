@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -25,9 +26,11 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct))
 
 
-def class_of(label: str, names: Sequence[str]) -> int:
-    """Which of the classes a label says."""
-    return names.index(str(int(label)) if _are_whole(names) else label)
+def classes_of(labels: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Which of the classes each label says."""
+    order = {name: number for number, name in enumerate(names)}
+    are_whole = _are_whole(names)
+    return [order[str(int(label)) if are_whole else label] for label in labels]
 
 
 def number_values(values: Sequence[str]) -> list[int]:
@@ -77,9 +80,11 @@ def _divide_as_told(splits: Sequence[str]) -> tuple[tuple[Protocol, ...], list[t
 
 
 def _draw_tests(labels: Sequence[str]) -> set[int]:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, label in enumerate(labels):
+        numbers[label].append(number)
     tests: set[int] = set()
-    for label in sorted(set(labels)):
-        own = [number for number, other in enumerate(labels) if other == label]
+    for label, own in numbers.items():
         num_tests = max(1, round(_TEST_SHARE * len(own))) if len(own) > 1 else 0
         rng = np.random.default_rng(derive_seed(0, "custom test clips", label))
         tests.update(rng.choice(own, num_tests, replace=False).tolist())

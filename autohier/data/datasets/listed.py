@@ -11,6 +11,7 @@ from autohier.errors import InputError
 
 _ROLE = re.compile(r"(?:(?P<before>.+)_)?(?P<role>train|val|test)|(?P<numbered>train|val|test)(?P<after>\d+)")
 _BARE = "train-val"
+_MAX_LISTS = 100  # a list without its counterpart is given one of all other clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
         clip_ids: all clips that there are; a list may name more.
 
     Raises:
-        InputError: where no protocol follows, or clips both train and test.
+        InputError: where no protocol follows, clips both train and test, or there are over a hundred lists.
     """
+    if len(lists) > _MAX_LISTS:
+        raise InputError(f"clips must be divided by at most {_MAX_LISTS} lists", got=len(lists))
     pairs: dict[str, dict[str, str]] = {}
     for name in lists:
         protocol, role = _protocol_and_role(name)

@@ -48,10 +48,11 @@ class PysklReader:
             raise InputError("the source must be the file that the reader was opened on", got=source)
         named = (clip_id for clip_id, annotation in file.annotations.items() if annotation.fault is None)
         numbers = defaultdict(lambda: NOBODY, clip_numbers(named))
+        classes = {label: number for number, label in enumerate(file.labels)}
         return [
             ClipSource(
                 clip_id=clip_id,
-                label=0 if annotation.label is None else file.labels.index(annotation.label),
+                label=0 if annotation.label is None else classes[annotation.label],
                 **numbers[clip_id]._asdict(),
                 video_path=None,
                 skeleton_path=source,
