@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,6 @@ from autohier.data.splits import default_held_out, split_clips
 from autohier.data.store.reader import ClipStore, tabulate_sources
 from autohier.errors import ClipError, InputError, MissingDataError
 from command_line import Autohier
-from fuzz_law import at_most
 from tiny_custom import write_custom_clip
 
 
@@ -283,10 +279,7 @@ def test_listed_files_that_are_not_there_are_rejected_clips(tmp_path: Path) -> N
         ({"keypoint": np.zeros((1, 6, 25, 2))}, r"shape \(persons, frames, 17, 2\), but got \(1, 6, 25, 2\)"),
         ({"keypoint": np.full((1, 6, 17, 2), np.nan)}, "a skeleton must hold a body"),
         ({"keypoint": np.zeros((1, 0, 17, 2))}, "keypoint must hold a frame"),
-        (
-            {"keypoint": np.array([None])},
-            r"an \.npz file must be readable, but got ValueError: Object arrays",
-        ),
+        ({"keypoint": np.array([None])}, "keypoint must be an array of numbers, but got object"),
         ({"keypoint": np.array(["a"])}, "keypoint must be an array of numbers, but got <U1"),
         ({"points": np.zeros(3)}, "keypoint must be an array of numbers, but got NoneType"),
         (
@@ -303,46 +296,13 @@ def test_bad_poses_are_a_fault_of_their_clip(tmp_path: Path, arrays: dict[str, A
         reader.read_skeleton(clip)
 
 
-@pytest.mark.parametrize("tenths", range(10))
-def test_poses_cut_short_are_a_fault_of_their_clip(tmp_path: Path, tenths: int) -> None:
-    write_custom_clip(tmp_path, "wave/1")
-    path = tmp_path / "poses" / "wave" / "1.npz"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * tenths // 10])
-    reader, (clip,) = opened(tmp_path)
-    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got BadZipFile"):
-        reader.read_skeleton(clip)
-
-
-def test_poses_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poses_are_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_custom_clip(tmp_path, "wave/1")
     reader, (clip,) = opened(tmp_path)
     monkeypatch.setattr(custom, "_MAX_POSE_BYTES", 100)
-    with pytest.raises(ClipError, match=r"poses must have at most 100 bytes, but got \d,\d+"):
+    # 6 frames of 17 joints of 2 float32.
+    with pytest.raises(ClipError, match=r"keypoint must have at most 100 bytes, but got 816"):
         reader.read_skeleton(clip)
-
-
-def test_poses_packed_otherwise_are_refused(tmp_path: Path) -> None:
-    write_custom_clip(tmp_path, "wave/1")
-    poses = tmp_path / "poses" / "wave" / "1.npz"
-    with zipfile.ZipFile(poses, "w", zipfile.ZIP_BZIP2) as archive:
-        archive.writestr("keypoint.npy", bytes(2**25))
-    assert poses.stat().st_size < 1000
-    reader, (clip,) = opened(tmp_path)
-    with at_most(2**20), pytest.raises(ClipError, match=r"numpy\.savez writes them, but got another comp"):
-        reader.read_skeleton(clip)
-
-
-def test_poses_of_python_2_are_read_without_a_warning(tmp_path: Path) -> None:
-    write_custom_clip(tmp_path, "wave/1")
-    reader, (clip,) = opened(tmp_path)
-    before = reader.read_skeleton(clip)
-    array = io.BytesIO()
-    np.save(array, before.pixels_MTV2)
-    with zipfile.ZipFile(tmp_path / "poses" / "wave" / "1.npz", "w") as archive:
-        archive.writestr("keypoint.npy", array.getvalue().replace(b"(1, 6, 17, 2), } ", b"(1L, 6, 17, 2), }"))
-    with warnings.catch_warnings(action="error"):
-        after = reader.read_skeleton(clip)
-    np.testing.assert_array_equal(after.pixels_MTV2, before.pixels_MTV2)
 
 
 def test_the_command_calls_it_as_the_user_says(tmp_path: Path, autohier: Autohier) -> None:

@@ -5,14 +5,10 @@ Shape letters: M persons, T frames, V joints.
 
 from __future__ import annotations
 
-import tokenize
-import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +17,7 @@ from autohier.data.datasets.custom_files import find_custom_clips
 from autohier.data.datasets.custom_protocols import class_names, classes_of, divide, number_values
 from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import clip_numbers, source_name
+from autohier.data.datasets.npz_file import read_npz_arrays
 from autohier.data.datasets.poses import skeleton_of_poses
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames, video_size
@@ -28,17 +25,9 @@ from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import COCO_17, JointLayout, Skeleton
 from autohier.errors import ClipError, InputError, MissingDataError
-from autohier.files import check_regular
 
 _MAX_POSE_BYTES: Final = 2**26
-"""As many as the joints and scores of one person take in three hours."""
-_NPZ_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-"""Others unpack to a million times of what they are."""
-# What NumPy and zipfile let out on files they cannot read.
-_NPZ_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError),
-    *(tokenize.TokenError, NotImplementedError, OverflowError, MemoryError, RuntimeError),
-)
+"""Of one array: as many as the joints of one person take in four hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +61,9 @@ class CustomReader:
         if clip.skeleton_path is None:
             raise ClipError("a clip must have a skeleton file", remedy="or keep such clips whole: --keep-all")
         size_px = video_size(require_path(clip.video_path, "video"))
-        arrays = _load_arrays(clip.skeleton_path)
+        arrays = read_npz_arrays(
+            clip.skeleton_path, ("keypoint", "keypoint_score"), max_bytes=_MAX_POSE_BYTES
+        )
         return skeleton_of_poses(
             arrays.get("keypoint"), arrays.get("keypoint_score"), size_px, self.joint_layout
         )
@@ -137,20 +128,3 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
         )
     ]
     return names, protocols, sources
-
-
-def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        check_regular(path)
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-        num_bytes = sum(entry.file_size for entry in entries)
-        if num_bytes > _MAX_POSE_BYTES:
-            raise ClipError(f"poses must have at most {_MAX_POSE_BYTES:,} bytes", got=f"{num_bytes:,}")
-        if not _NPZ_METHODS.issuperset(entry.compress_type for entry in entries):
-            raise ClipError("poses must be as numpy.savez writes them", got="another compression")
-        # NumPy warns of files that were written under Python 2, which it reads.
-        with warnings.catch_warnings(action="ignore"), np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("keypoint", "keypoint_score") if name in arrays}
-    except _NPZ_ERRORS as error:
-        raise ClipError("an .npz file must be readable", got=f"{type(error).__name__}: {error}") from error
