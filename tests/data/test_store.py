@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
 from autohier.data.store.paths import prepare_command, shard_path, store_folder
 from autohier.data.store.reader import ClipStore
+from autohier.data.store.schema import SCHEMA
 from autohier.errors import InputError, MissingDataError
 from tiny_datasets import write_ntu_clip
 
@@ -150,6 +156,35 @@ def test_a_damaged_manifest_is_refused(folder: Path, content: str) -> None:
         ClipStore.open(folder)
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"joint_layout": "six-limbs"}, "must be what preparation wrote"),
+        ({"channels": 7}, "must be what preparation wrote"),
+        ({"levels": [{"name": "limb", "assignment": [0, 1]}]}, "must be what preparation wrote"),
+        ({"class_names": [], "levels": []}, "must hold clips of its classes"),
+    ],
+)
+def test_a_manifest_of_other_data_is_refused(folder: Path, values: dict[str, object], reason: str) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | values))
+    with pytest.raises(MissingDataError, match=reason):
+        ClipStore.open(folder)
+
+
+@pytest.mark.parametrize("name", ["options.json", "shards/00000.json"])
+def test_a_pipe_in_a_store_is_not_waited_for(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    reader, source = open_dataset("demo"), folder.parent / "source"
+    if name == "options.json":
+        with pytest.raises(MissingDataError, match=r"options\.json must be what preparation wrote"):
+            prepare_dataset(reader, source, folder, size_px=64, max_frames=4, num_workers=1)
+    else:
+        prepare_dataset(reader, source, folder, size_px=64, max_frames=4, num_workers=1)
+        assert (folder / name).is_file()
+
+
 @pytest.mark.parametrize("damage", ["gone", "short", "scrambled"])
 def test_a_damaged_shard_is_refused(folder: Path, damage: str) -> None:
     path = shard_path(folder, 0)
@@ -163,6 +198,65 @@ def test_a_damaged_shard_is_refused(folder: Path, damage: str) -> None:
         MissingDataError, match=r"shard .*00000\.arrow is missing or damaged: run 'autohier prepare demo"
     ):
         ClipStore.open(folder)
+
+
+def rewrite(folder: Path, values: dict[str, object], *, offset: tuple[int, int] | None = None) -> None:
+    """Put values into the first row, and a number of 8 bytes in the place of another one."""
+    path = shard_path(folder, 0)
+    first, second = pa.ipc.open_file(path).read_all().to_pylist()
+    with pa.ipc.new_file(path, SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist([first | values, second], schema=SCHEMA))
+    if offset is not None:
+        before, after = (struct.pack("<qq", 0, number) for number in offset)
+        content = path.read_bytes()
+        assert content.count(before) == 1
+        path.write_bytes(content.replace(before, after))
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["shards"][0]["num_bytes"] = path.stat().st_size
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_length_that_leads_out_of_a_shard_is_refused(folder: Path) -> None:
+    num_bytes = len(pa.ipc.open_file(shard_path(folder, 0)).read_all()["joints_MTV3_m"][0].as_py())
+    rewrite(folder, {}, offset=(num_bytes, 2**40))
+    with pytest.raises(MissingDataError, match="is missing or damaged"):
+        ClipStore.open(folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"skeleton_shape": [1, 6, 24]},
+        {"skeleton_shape": [-1, -6, 25]},
+        {"skeleton_shape": [2**31 - 1] * 3, "joints_MTV3_m": None, "pixels_MTV2": None, "scores_MTV": None},
+        {"joints_MTV3_m": bytes(3)},
+        {"scores_MTV": bytes(3)},
+        {"label": None},
+        {"box_px": [0, 0, None, 1]},
+        {"frames": [None] * 4},
+        {"frames": []},
+    ],
+    ids=str,
+)
+def test_a_row_that_is_not_whole_is_refused(folder: Path, values: dict[str, object]) -> None:
+    rewrite(folder, values)
+    with pytest.raises(MissingDataError, match="is missing or damaged"):
+        ClipStore.open(folder)
+
+
+@pytest.mark.parametrize("label", [-1, 12])
+def test_a_class_beyond_the_last_is_refused(folder: Path, label: int) -> None:
+    rewrite(folder, {"label": label})
+    with pytest.raises(MissingDataError, match="must hold clips of its classes"):
+        ClipStore.open(folder)
+
+
+def test_a_frame_of_another_size_does_not_decode(folder: Path) -> None:
+    jpeg = io.BytesIO()
+    Image.new("RGB", (64, 65)).save(jpeg, format="JPEG")
+    rewrite(folder, {"frames": [jpeg.getvalue()] * 4})
+    with pytest.raises(MissingDataError, match=r"frame 2 of S001C001P001R001A001 in .* does not decode"):
+        ClipStore.open(folder).frames(0, [2], size_px=8)
 
 
 def test_a_frame_that_does_not_decode_names_clip_and_remedy(folder: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol, find_protocol
+from autohier.data.skeleton import LAYOUTS
 from autohier.errors import InputError, MissingDataError
-from autohier.files import write_atomically
+from autohier.files import open_regular, write_atomically
 
 STORE_VERSION = 2
 """Grows when a store of this code cannot be read by older code, or the other way round."""
@@ -75,7 +76,7 @@ class Manifest(StoreOptions):
 
     class_names: tuple[str, ...]
     joint_layout: str
-    channels: int
+    channels: Literal[0, 1, 3]
     sided: bool
     """Whether a mirrored clip may belong to another class."""
     protocols: tuple[Protocol, ...]
@@ -88,6 +89,14 @@ class Manifest(StoreOptions):
     num_rejected: int
     """Clips that were found and could not be prepared."""
     shards: tuple[ShardEntry, ...]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.joint_layout not in LAYOUTS:
+            raise ValueError(f"there is no joint layout {self.joint_layout}")
+        if any(len(level.assignment) != len(self.class_names) for level in self.levels):
+            raise ValueError("a level must place every class")
+        return self
 
     def protocol(self, name: str) -> Protocol:
         """One of its protocols.
@@ -134,10 +143,11 @@ class Receipt(_FrozenRecord):
 
 
 def load_record(kind: type[_Record], path: Path) -> _Record | None:
-    """Read back what `write` wrote; None where there is no file or not a whole one of this kind."""
+    """Read back what `write` wrote; None where no file can be read, or not a whole one of this kind."""
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        with open_regular(path) as file:
+            return kind.model_validate_json(file.read())
+    except (OSError, ValidationError):
         return None
 
 
@@ -152,8 +162,9 @@ def check_version(path: Path, *, remedy: str) -> None:
         version: int
 
     try:
-        version = Versioned.model_validate_json(path.read_bytes()).version
-    except ValidationError as error:
+        with open_regular(path) as file:
+            version = Versioned.model_validate_json(file.read()).version
+    except (OSError, ValidationError) as error:
         raise MissingDataError(f"{path} must be what preparation wrote", remedy=remedy) from error
     if version != STORE_VERSION:
         raise MissingDataError(

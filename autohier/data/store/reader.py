@@ -21,7 +21,7 @@ from autohier.data.datasets.reader import ClipSource
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.manifest import Manifest, check_version, load_record
 from autohier.data.store.paths import MANIFEST, prepare_command, shard_path
-from autohier.data.store.schema import SCHEMA, row_skeleton
+from autohier.data.store.schema import SCHEMA, is_sound, row_skeleton
 from autohier.digest import digest
 from autohier.errors import MissingDataError
 
@@ -70,8 +70,8 @@ class ClipStore:
     def open(cls, folder: Path) -> ClipStore:
         """Map a store's shards.
 
-        Shards are checked for their size and their columns. Digests are not computed, for they would
-        read the whole store: preparing again computes them and replaces what is damaged.
+        Shards are checked for their sizes and what they say of their own lengths. Digests are not computed,
+        for they would read the whole store: preparing again computes them and replaces what is damaged.
 
         Raises:
             MissingDataError: where there is no finished store, or one of another version, or a damaged one.
@@ -88,7 +88,10 @@ class ClipStore:
             map_shard(shard_path(folder, index), entry.num_bytes, remedy)
             for index, entry in enumerate(manifest.shards)
         ]
-        return cls(folder, manifest, shards)
+        store = cls(folder, manifest, shards)
+        if not np.isin(store.clips.label, np.arange(len(manifest.class_names))).all():
+            raise MissingDataError(f"{folder} must hold clips of its classes", remedy=remedy)
+        return store
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -160,6 +163,8 @@ class ClipStore:
     def _decode(self, jpeg: pa.Buffer, side_px: int) -> NDArray[np.uint8]:
         mode = "L" if self.manifest.channels == 1 else "RGB"
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            if image.size != (self.manifest.size_px, self.manifest.size_px):
+                raise OSError(f"a frame of {image.size} pixels")
             # The decoder itself can halve the size some times over, which saves most of its work.
             image.draft(mode, (side_px, side_px))
             decoded = image if image.mode == mode else image.convert(mode)
@@ -232,6 +237,6 @@ def map_shard(path: Path, num_bytes: int, remedy: str) -> pa.RecordBatch:
             batch = reader.get_batch(0)
     except (OSError, pa.ArrowInvalid) as error:
         raise damage from error
-    if not batch.schema.equals(SCHEMA):
+    if not is_sound(batch):
         raise damage
     return batch

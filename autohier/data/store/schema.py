@@ -3,7 +3,7 @@
 Frames are JPEG in a list of binaries, joints and pixels float32 bytes with their shape beside them.
 A shard is one Arrow IPC file of one uncompressed record batch: a reader maps it and copies nothing.
 
-Shape letters: M persons, T frames, V joints.
+Shape letters: N rows, M persons, T frames, V joints.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from autohier.data.datasets.reader import ClipSource
@@ -41,6 +42,7 @@ SCHEMA: Final = pa.schema(
         ("scores_MTV", pa.large_binary()),  # null where joints have none
     ]
 )
+_BYTES_OF_JOINT: Final = {"joints_MTV3_m": 12, "pixels_MTV2": 8, "scores_MTV": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,40 @@ def _row(clip: PreparedClip) -> dict[str, object]:
 
 def _floats(values: NDArray[np.float32]) -> bytes | None:
     return None if values.size and np.isnan(values).all() else values.astype("<f4", copy=False).tobytes()
+
+
+def is_sound(batch: pa.RecordBatch) -> bool:
+    """Whether a batch is one of a shard, and what it says of its own lengths is so.
+
+    Mapped lengths are taken at their word: a damaged one would lead out of the file and end the process. It
+    costs reading them, and not what is as long: for each shard about what mapping it costs.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return batch.schema.equals(SCHEMA) and not _has_gaps(batch) and _has_sound_skeletons(batch)
+
+
+def _has_gaps(batch: pa.RecordBatch) -> bool:
+    columns = [batch.column(name) for name in SCHEMA.names if name not in _BYTES_OF_JOINT]
+    items = [column.flatten() for column in columns if pa.types.is_nested(column.type)]
+    num_kept, num_frames = (pc.list_value_length(batch.column(name)) for name in ("frame_indices", "frames"))
+    return any(column.null_count for column in (*columns, *items)) or not num_kept.equals(num_frames)
+
+
+def _has_sound_skeletons(batch: pa.RecordBatch) -> bool:
+    """Whether arrays are as large as their shapes, at least one of which is of joints."""
+    shape_N3 = batch.column("skeleton_shape").flatten().to_numpy().reshape(-1, 3)
+    num_joints_N = shape_N3.prod(axis=1, dtype=np.float64)
+    told = {
+        name: pc.fill_null(pc.binary_length(batch.column(name)), -1).to_numpy() for name in _BYTES_OF_JOINT
+    }
+    is_placed_N = (told["joints_MTV3_m"] >= 0) | (told["pixels_MTV2"] >= 0)
+    return bool((shape_N3 >= 0).all() and is_placed_N.all()) and all(
+        ((num_bytes_N < 0) | (num_bytes_N == num_joints_N * _BYTES_OF_JOINT[name])).all()
+        for name, num_bytes_N in told.items()
+    )
 
 
 def row_skeleton(batch: pa.RecordBatch, index: int, layout: str) -> Skeleton:
