@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.datasets.registry import READERS, open_dataset
@@ -247,6 +248,26 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         open_dataset("ntu60", modality="depth")
     with pytest.raises(InputError, match="a name is given to pyskl"):
         open_dataset("ntu60", stored_as="mine")
+
+
+def test_a_skeleton_of_more_than_twenty_minutes_is_refused(tmp_path: Path) -> None:
+    write_utd_clip(tmp_path, "a1_s1_t1")
+    (path,) = tmp_path.rglob("*skeleton.mat")
+    savemat(path, {"d_skel": np.ones((20, 3, 36_001), dtype=np.uint8)}, do_compression=True)
+    reader = UtdMhadReader("skeleton")
+    (clip,) = reader.find_clips(tmp_path)
+    with pytest.raises(ClipError, match="at most 36,000 frames, but got 36001"):
+        reader.read_skeleton(clip)
+
+
+def test_a_depth_frame_beyond_8k_is_not_unpacked(tmp_path: Path) -> None:
+    write_utd_clip(tmp_path, "a1_s1_t1")
+    (path,) = tmp_path.rglob("*depth.mat")
+    savemat(path, {"d_depth": np.ones((2**13, 2**12 + 1, 1), dtype=np.uint8)}, do_compression=True)
+    reader = UtdMhadReader("depth")
+    (clip,) = reader.find_clips(tmp_path)
+    with pytest.raises(ClipError, match=r"at most 33,554,432 pixels, but got \(8192, 4097\)"):
+        reader.count_frames(clip)
 
 
 def test_a_file_of_matlab_7_3_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from autohier.data.datasets.mat_file import read_mat_array, read_mat_shape
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
+from autohier.data.opening_videos import MAX_FRAME_PX
 from autohier.data.preprocessing.projection import KINECT_V1_COLOUR, UTD_DEPTH
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
@@ -35,7 +36,9 @@ _FILE_NAME = re.compile(r"(a(\d{1,2})_s(\d)_t(\d))_(skeleton\.mat|depth\.mat|col
 Modality = Literal["depth", "rgb", "skeleton"]
 _VIDEO_ENDING: Final = {"depth": "depth.mat", "rgb": "color.avi", "skeleton": None}
 _NEAREST_M, _FARTHEST_M = 1.7, 4.1  # between these lie the people; measured medians are 2.7 to 3.2 m
-_MAX_SKELETON_BYTES, _MAX_DEPTH_BYTES = 16 << 20, 256 << 20  # of twenty minutes, of one
+_MAX_SKELETON_FRAMES: Final = 36_000  # of twenty minutes
+_MAX_SKELETON_BYTES: Final = _MAX_SKELETON_FRAMES * 20 * 3 * 8
+_MAX_DEPTH_BYTES: Final = 256 << 20  # of one minute
 _ABSURD_M = 1000.0  # a joint that far away is damage, not a measurement
 
 
@@ -93,6 +96,10 @@ class UtdMhadReader:
         num_joints = self.joint_layout.num_joints
         if values_V3T.ndim != 3 or values_V3T.shape[:2] != (num_joints, 3) or values_V3T.shape[2] == 0:
             raise ClipError(f"a skeleton must have the shape ({num_joints}, 3, frames)", got=values_V3T.shape)
+        if values_V3T.shape[2] > _MAX_SKELETON_FRAMES:
+            raise ClipError(
+                f"a skeleton must have at most {_MAX_SKELETON_FRAMES:,} frames", got=values_V3T.shape[2]
+            )
         joints_MTV3 = values_V3T.transpose(2, 0, 1)[None].clip(-_ABSURD_M, _ABSURD_M).astype(np.float32)
         is_there_MTV1 = (np.abs(joints_MTV3) < _ABSURD_M).all(axis=-1, keepdims=True)
         if not is_there_MTV1.any():
@@ -142,4 +149,6 @@ def _count_depth_frames(path: Path) -> int:
     shape = read_mat_shape(path, "d_depth")
     if len(shape) != 3 or 0 in shape:
         raise ClipError("d_depth must have the shape (height, width, frames)", got=shape)
+    if shape[0] * shape[1] > MAX_FRAME_PX:
+        raise ClipError(f"a frame must have at most {MAX_FRAME_PX:,} pixels", got=shape[:2])
     return shape[2]
