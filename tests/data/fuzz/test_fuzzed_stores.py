@@ -1,0 +1,194 @@
+"""Damaged stores: they are read or refused, and preparing again makes them what they were."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.preparation import prepare_dataset
+from autohier.data.skeleton import LAYOUTS
+from autohier.data.splits import check_split_sizes
+from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, shard_path
+from autohier.data.store.reader import ClipStore
+from autohier.data.store.schema import SCHEMA
+from autohier.errors import AutohierError
+from fuzz_edits import cuts, edited, words
+from fuzz_law import drawing, keeps_law, some
+from fuzz_places import PLACES
+from small_preparations import contents
+from tiny_datasets import write_ntu_clip
+
+SHARD, RECEIPT = "shards/00000.arrow", "shards/00000.json"
+MANY = 64 << 20
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two clips, beside their source; not to be written to."""
+    folder = tmp_path_factory.mktemp("good")
+    for action in (1, 2, 3):
+        write_ntu_clip(folder / "source", f"S001C001P001R001A00{action}", num_frames=4)
+    next((folder / "source").rglob("*A003.skeleton")).write_text("0\n")
+    prepare(folder / "source", folder / "store")
+    return folder / "store"
+
+
+@pytest.fixture
+def store(good: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(good, tmp_path / "store"))
+
+
+def prepare(source: Path, folder: Path) -> list[AutohierError]:
+    prepare_dataset(open_dataset("ntu60"), source, folder, size_px=16, max_frames=3, num_workers=1)
+    return []
+
+
+def read(folder: Path) -> list[AutohierError]:
+    """Read all that a store holds."""
+    store = ClipStore.open(folder)
+    manifest = store.manifest
+    assert manifest.joint_layout in LAYOUTS
+    assert set(store.clips.label.tolist()) <= set(range(len(manifest.class_names)))
+    check_split_sizes(store.clips, manifest.dataset, manifest.protocols)
+    store.replications()
+    for row in range(len(store)):
+        num_kept = store.num_kept(row)
+        frames_THWC = store.frames(row, range(num_kept))
+        assert frames_THWC.shape == (num_kept, manifest.size_px, manifest.size_px, manifest.channels)
+        assert store.frames(row, range(num_kept), size_px=8).shape == (num_kept, 8, 8, manifest.channels)
+        assert len(store.frame_indices(row)) == num_kept
+        skeleton = store.skeleton(row)
+        assert skeleton.joints_MTV3_m.shape[:3] == skeleton.pixels_MTV2.shape[:3]
+        assert len(store.box_px(row)) == 4
+        assert len(store.video_size_px(row)) == 2
+    return []
+
+
+def tried(folder: Path) -> list[AutohierError]:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix)
+    return keeps_law("store", partial(read, folder), num_bytes=MANY + 100 * size, source=folder.parent)
+
+
+def put_shard(folder: Path, content: bytes) -> None:
+    """Another shard, of the size that the manifest tells."""
+    shard_path(folder, 0).write_bytes(content)
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["shards"][0]["num_bytes"] = len(content)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("name", [MANIFEST, OPTIONS, REJECTED, SHARD, RECEIPT])
+def test_preparing_again_makes_a_damaged_store_good(name: str, good: Path, tmp_path: Path) -> None:
+    content = (good / name).read_bytes()
+    damages: dict[str, Callable[[Path], object]] = {
+        told: partial(Path.write_bytes, data=damaged) for told, damaged in cuts(content)
+    }
+    for number, (told, put) in enumerate(some((damages | PLACES).items())):
+        folder = tmp_path / str(number) / "store"
+        shutil.copytree(good, folder)
+        (folder / name).unlink()
+        put(folder / name)
+        try:
+            tried(folder)
+            again = partial(prepare, good.parent / "source", folder)
+            if not keeps_law("store", again, num_bytes=MANY, source=folder.parent):
+                assert contents(folder) == contents(good)
+        except BaseException as error:
+            error.add_note(told)
+            raise
+
+
+def test_words_of_a_manifest(store: Path) -> None:
+    path = store / MANIFEST
+    for name, content in words(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            tried(store)
+        except BaseException as error:
+            error.add_note(name)
+            raise
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SHARD])
+def test_drawn_edits(store: Path, name: str) -> None:
+    path = store / name
+    content, manifest = path.read_bytes(), (store / MANIFEST).read_bytes()
+
+    @drawing(60)
+    @given(edited(content, is_text=name == MANIFEST))
+    def try_edited(content: bytes) -> None:
+        (store / MANIFEST).write_bytes(manifest)
+        if name == SHARD:
+            put_shard(store, content)
+        else:
+            path.write_bytes(content)
+        tried(store)
+
+    try_edited()
+
+
+def rows(store: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pa.ipc.open_file(shard_path(store, 0)).read_all().to_pylist()
+    return found
+
+
+def written(rows: list[dict[str, Any]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def test_drawn_edits_of_a_frame(store: Path) -> None:
+    first, *others = rows(store)
+    jpeg, *frames = first["frames"]
+
+    @drawing(60)
+    @given(edited(jpeg, is_text=False))
+    def try_edited(content: bytes) -> None:
+        put_shard(store, written([first | {"frames": [content, *frames]}, *others]))
+        tried(store)
+
+    try_edited()
+
+
+NUMBERS = st.none() | st.sampled_from([-(2**31), -1, 0, 1, 2, 60, 2**31 - 1])
+VALUES = {
+    "clip_id": st.none() | st.text(max_size=3),
+    **dict.fromkeys(["label", "subject", "camera", "setup", "replication", "num_frames"], NUMBERS),
+    "parts": st.none() | st.lists(st.none() | st.text(max_size=3), max_size=2),
+    "frame_indices": st.none() | st.lists(NUMBERS, max_size=4),
+    "frames": st.none() | st.lists(st.none() | st.binary(max_size=3), max_size=4),
+    "video_size_px": st.none() | st.lists(NUMBERS, min_size=2, max_size=2),
+    "box_px": st.none() | st.lists(NUMBERS, min_size=4, max_size=4),
+    "skeleton_shape": st.none() | st.lists(NUMBERS, min_size=3, max_size=3),
+    "skeleton_image_px": st.none() | st.lists(NUMBERS, min_size=2, max_size=2),
+    **dict.fromkeys(
+        ["joints_MTV3_m", "pixels_MTV2", "scores_MTV"],
+        st.none() | st.sampled_from([b"", bytes(3), np.zeros((2, 4, 25, 3), "f4").tobytes()]),
+    ),
+}
+
+
+def test_other_values_in_a_row(store: Path) -> None:
+    good = rows(store)
+
+    @drawing(80)
+    @given(st.fixed_dictionaries({}, optional=VALUES))
+    def try_row(values: dict[str, Any]) -> None:
+        put_shard(store, written([good[0], good[1] | values]))
+        tried(store)
+
+    try_row()
