@@ -25,21 +25,8 @@ from fuzz_sources import BY_NAME
 from tiny_pyskl import annotation, write_pyskl
 
 ODD_NUMBERS = [
-    0,
-    -0.0,
-    1,
-    -1,
-    0.5,
-    1e6,
-    -1e30,
-    3.4e38,
-    1e300,
-    1e-45,
-    5e-324,
-    np.nan,
-    np.inf,
-    -np.inf,
-    2**63 - 1,
+    *(0, -0.0, 1, -1, 0.5, 1e6, -1e30, 3.4e38, 1e300, 1e-45, 5e-324, 2**63 - 1),
+    *(np.nan, np.inf, -np.inf),
 ]
 TYPES = ["f2", "f4", ">f4", "f8", "i1", "u1", "i2", "u2", ">i4", "i8", "u8", "?", "c8", "U3", "S3"]
 
@@ -204,12 +191,10 @@ def test_values_of_a_whole_pickle(bench: Bench) -> None:
 
 CELLS = st.one_of(
     st.sampled_from(
-        ["videos/wave/1.mp4", "videos/clap/1.mp4", "wave", "1", "train", "test", "val", "poses/wave/1.npz"]
+        ["videos/wave/1.mp4", "videos/clap/1.mp4", "poses/wave/1.npz", "wave", "1", "train", "val"]
     ),
-    st.sampled_from(
-        ["", " ", ".", "..", "/", "../x.mp4", "/etc/passwd", "http://x/y.mp4", "C:x", "a\0b", "x" * 5000]
-    ),
-    st.sampled_from([word.decode("utf-8", "replace") for word in WORDS if len(word) < 1000]),
+    st.sampled_from(["", " ", ".", "..", "/", "../x.mp4", "/etc/passwd", "http://x/y.mp4", "C:x", "a\0b"]),
+    st.sampled_from([word.decode("utf-8", "replace") for word in WORDS if len(word) < 1000] + ["x" * 5000]),
     st.text(max_size=8),
 )
 HEADER = ["path", "label", "subject", "camera", "setup", "split", "skeleton"]
