@@ -44,6 +44,16 @@ def some(inputs: Iterable[Input]) -> list[Input]:
     return list(inputs)[:: 1 if _EXAMPLES else 3]
 
 
+@contextmanager
+def saying(name: str) -> Iterator[None]:
+    """Let what fails in a block say on which input."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(name)
+        raise
+
+
 def keeps_law(
     reader: str, read: Callable[[], list[AutohierError]], *, num_bytes: int, source: Path
 ) -> list[AutohierError]:

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from autohier.data.datasets.registry import READERS
 from fuzz_edits import cuts, edited, words
-from fuzz_law import drawing
+from fuzz_law import drawing, saying
 from fuzz_reading import Bench
 from fuzz_sources import CASES
 
@@ -35,11 +35,8 @@ def test_a_good_file_is_read(bench: Bench) -> None:
 
 def test_cuts_and_words(bench: Bench) -> None:
     for name, content in (*cuts(bench.good), *(words(bench.good) if bench.case.is_text else ())):
-        try:
+        with saying(name):
             bench.try_content(content)
-        except BaseException as error:
-            error.add_note(name)
-            raise
 
 
 def test_drawn_edits(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.errors import AutohierError, InputError
-from fuzz_law import drawing, keeps_law
+from fuzz_law import drawing, keeps_law, saying
 from fuzz_reading import read_source
 from tiny_pyskl import annotation
 
@@ -170,11 +170,8 @@ FIELDS = ["frame_dir", "label", "total_frames", "img_shape", "keypoint", "keypoi
 @pytest.mark.parametrize("name", FIELDS)
 def test_values_that_nothing_else_holds(tmp_path: Path, name: str) -> None:
     for told, value in VALUES.items():
-        try:
+        with saying(told):
             errors = tried(tmp_path / "poses.pkl", in_annotation(name, value))
-        except BaseException as error:
-            error.add_note(told)
-            raise
         assert len(errors) == 1
 
 

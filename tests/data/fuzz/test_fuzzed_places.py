@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.data.datasets.registry import READERS
-from fuzz_law import drawing, keeps_law
+from fuzz_law import drawing, keeps_law, saying
 from fuzz_places import PLACES
 from fuzz_reading import Bench, read_source
 from fuzz_sources import CASES, Case
@@ -27,11 +27,8 @@ def test_other_things_in_the_place_of_a_file(case: Case, tmp_path: Path) -> None
         bench = Bench(case, tmp_path / name)
         bench.path.unlink()
         put(bench.path)
-        try:
+        with saying(name):
             errors = bench.try_source()
-        except BaseException as error:
-            error.add_note(name)
-            raise
         assert errors or case.file in OPTIONAL or (name == "nothing" and case.file in OF_MANY), name
 
 

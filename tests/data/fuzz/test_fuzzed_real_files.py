@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from fuzz_edits import cuts, edited
-from fuzz_law import drawing
+from fuzz_law import drawing, saying
 from fuzz_reading import Bench
 from fuzz_sources import BY_NAME
 
@@ -59,11 +59,8 @@ def test_a_real_file_that_is_damaged(file: RealFile, tmp_path: Path) -> None:
     bench = Bench(BY_NAME[file.case], tmp_path / "source")
     good = (Path(os.environ["AUTOHIER_DATA"]) / file.path).read_bytes()
     for name, content in cuts(good):
-        try:
+        with saying(name):
             bench.try_content(content)
-        except BaseException as error:
-            error.add_note(name)
-            raise
 
     @drawing(file.num_edits)
     @given(edited(good, is_text=bench.case.is_text))

@@ -24,7 +24,7 @@ from autohier.data.store.reader import ClipStore
 from autohier.data.store.schema import SCHEMA
 from autohier.errors import AutohierError
 from fuzz_edits import cuts, edited, words
-from fuzz_law import drawing, keeps_law, some
+from fuzz_law import drawing, keeps_law, saying, some
 from fuzz_places import PLACES
 from small_preparations import contents
 from tiny_datasets import write_ntu_clip
@@ -99,25 +99,19 @@ def test_preparing_again_makes_a_damaged_store_good(name: str, good: Path, tmp_p
         shutil.copytree(good, folder)
         (folder / name).unlink()
         put(folder / name)
-        try:
+        with saying(told):
             tried(folder)
             again = partial(prepare, good.parent / "source", folder)
             if not keeps_law("store", again, num_bytes=MANY, source=folder.parent):
                 assert contents(folder) == contents(good)
-        except BaseException as error:
-            error.add_note(told)
-            raise
 
 
 def test_words_of_a_manifest(store: Path) -> None:
     path = store / MANIFEST
     for name, content in words(path.read_bytes()):
         path.write_bytes(content)
-        try:
+        with saying(name):
             tried(store)
-        except BaseException as error:
-            error.add_note(name)
-            raise
 
 
 @pytest.mark.parametrize("name", [MANIFEST, SHARD])
