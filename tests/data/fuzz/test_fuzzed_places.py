@@ -86,7 +86,7 @@ def test_names_of_all_kinds(case: Case, tmp_path: Path) -> None:
         try:
             for folder, name, content in files:
                 path = source / folder / name
-                if path.exists() or path.parent.is_file():
+                if path.exists() or any(parent.is_file() for parent in path.parents):
                     continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
