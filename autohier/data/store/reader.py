@@ -5,7 +5,6 @@ Shape letters: T frames, H W pixels, C channels.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -134,8 +134,9 @@ class ClipStore:
             if not 0 <= position < len(jpegs):
                 raise IndexError(f"position {position} of the {len(jpegs)} kept frames of clip {row}")
             try:
-                frames_THWC[index] = self._decode(jpegs[position].as_buffer(), side_px)
-            except (OSError, SyntaxError) as error:
+                jpeg = memoryview(jpegs[position].as_buffer()).cast("B")
+                self._decode(jpeg, frames_THWC[index])
+            except ValueError as error:
                 raise MissingDataError(
                     f"frame {position} of {self.clips.clip_id[row]} in {self.folder} does not decode",
                     remedy=f"run '{prepare_command(self.folder)}' again: it replaces what is damaged",
@@ -160,17 +161,23 @@ class ClipStore:
         width, height = self._cell(row, "video_size_px").as_py()
         return width, height
 
-    def _decode(self, jpeg: pa.Buffer, side_px: int) -> NDArray[np.uint8]:
-        mode = "L" if self.manifest.channels == 1 else "RGB"
-        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
-            if image.size != (self.manifest.size_px, self.manifest.size_px):
-                raise OSError(f"a frame of {image.size} pixels")
-            # The decoder itself can halve the size some times over, which saves most of its work.
-            image.draft(mode, (side_px, side_px))
-            decoded = image if image.mode == mode else image.convert(mode)
-            if decoded.size != (side_px, side_px):
-                decoded = decoded.resize((side_px, side_px), Image.Resampling.BILINEAR)
-            return np.asarray(decoded).reshape(side_px, side_px, self.manifest.channels)
+    def _decode(self, jpeg: memoryview, frame_HWC: NDArray[np.uint8]) -> None:
+        """Decode a frame in its place."""
+        stored_px, side_px = self.manifest.size_px, len(frame_HWC)
+        height_px, width_px, *_ = simplejpeg.decode_jpeg_header(jpeg)
+        if (height_px, width_px) != (stored_px, stored_px):
+            raise ValueError(f"a frame of {width_px} x {height_px} pixels")
+        colours = "GRAY" if self.manifest.channels == 1 else "RGB"
+        if side_px == stored_px:
+            simplejpeg.decode_jpeg(jpeg, colours, buffer=frame_HWC)
+            return
+        # The decoder itself can halve the size some times over, which saves most of its work.
+        decoded_HWC = simplejpeg.decode_jpeg(jpeg, colours, min_height=side_px, min_width=side_px)
+        if len(decoded_HWC) != side_px:
+            image = Image.fromarray(decoded_HWC.squeeze())
+            resized = image.resize((side_px, side_px), Image.Resampling.BILINEAR)
+            decoded_HWC = np.asarray(resized).reshape(frame_HWC.shape)
+        frame_HWC[...] = decoded_HWC
 
     def _cell(self, row: int, column: str) -> Any:  # noqa: ANN401  # a pyarrow scalar; pyarrow has no types
         shard, index = self._locate(row)
