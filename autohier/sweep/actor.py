@@ -82,7 +82,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     if _DEVICE_BROKEN.is_set():
         # Ray starts the trial again in another process. It does not expect one to end between two trials.
         os._exit(1)
-    setting = Setting.model_validate(config["setting"])
+    setting = Setting.model_validate_json(config["setting"])
     climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
     driver = _RayReporter()
     try:
