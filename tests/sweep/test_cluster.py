@@ -43,4 +43,4 @@ def test_actors_of_tune_ask_for_no_environment_of_their_own(monkeypatch):
     monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", {"RAY_CHDIR_TO_TRIAL_DIR"})
     take_ready_processes()
     actor_class = class_cache._ActorClassCache().get(type("Empty", (), {}))
-    assert actor_class._default_options["runtime_env"] == {"env_vars": {}}
+    assert actor_class._default_options["runtime_env"] == {}
