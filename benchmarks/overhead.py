@@ -151,16 +151,14 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
 
     outcome = pickle.dumps(idle)  # an actor must not load what it is made of before its first trial
 
-    def idle_trial(config: dict[str, Any], *, job: actor.TrialJob) -> None:
-        from autohier.sweep import actor
-
+    def idle_trial(config: dict[str, Any], *, job: Any) -> None:
         def do_nothing(*arguments: Any) -> TrialOutcome:
             arguments[3][-1].after_pass(0, _ACCURACY)  # its climb may not end without a chain
             done: TrialOutcome = pickle.loads(outcome)  # noqa: S301  made above
             return done
 
-        vars(actor)["_run"] = do_nothing
-        actor.run_sweep_trial(config, job=job)
+        vars(trainable.actor_module())["_run"] = do_nothing
+        trainable.run_in_actor(config, job=job)
 
     run = trainable.run_in_actor if idle is None else idle_trial
     with mock.patch.object(tuning, "run_in_actor", run):

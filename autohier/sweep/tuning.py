@@ -36,7 +36,7 @@ def run_trials(
     Every driver starts a fresh Tuner: the study, not Ray's snapshot, knows what is left to do.
     """
     trainable = tune.with_resources(
-        tune.with_parameters(run_in_actor, job=job), {"cpu": share.cpus, "gpu": share.gpus}
+        functools.partial(run_in_actor, job=ray.put(job)), {"cpu": share.cpus, "gpu": share.gpus}
     )
     tuner = tune.Tuner(
         trainable,

@@ -29,12 +29,12 @@ from tiny_clips import SPACE_FILE
 @pytest.fixture
 def run_trials(tmp_path, tiny_data, ray_address, monkeypatch):  # noqa: ARG001
     """Runs trials on Ray, each of which calls a function in place of its stages; their rows."""
-    from autohier.sweep import actor, tuning
+    from autohier.sweep import actor, trainable, tuning
 
     def run(instead, *, trials):
         def run_in_actor(config, *, job):
             actor._run = lambda *_: instead(config["trial"])
-            actor.run_sweep_trial(config, job=job)
+            trainable.run_in_actor(config, job=job)
 
         monkeypatch.setattr(tuning, "run_in_actor", run_in_actor)
         folder = SweepFolder(tmp_path / "sweep")
