@@ -16,19 +16,26 @@ from typing import BinaryIO
 _HOST_CHARS = 24
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Write a file so that readers see the old content or the new, never a part.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        lasting: waits until the disk has it; else a machine that loses its power may be left with a part.
 
     Raises:
         OSError: where the folder cannot be written; the old file is untouched then.
     """
-    with open_atomically(path) as file:
+    with open_atomically(path, lasting=lasting) as file:
         file.write(content)
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
+def open_atomically(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
     """Yield a file to write that becomes ``path`` when the block ends well; otherwise it is dropped.
+
+    See write_atomically for ``lasting``.
 
     Raises:
         OSError: where the folder cannot be written; the old file is untouched then.
@@ -38,8 +45,9 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

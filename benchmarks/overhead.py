@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ from autohier.data.store.reader import ClipStore
 from autohier.settings.choice import FLAT_CHOICE, Choice
 from autohier.settings.loading import load_space
 from autohier.settings.sweep import SweepPlan
-from autohier.sweep.cluster import Share, be_quiet
+from autohier.sweep.cluster import Share, be_quiet, take_ready_processes
 from autohier.sweep.folder import SweepFolder
 
 _SPACE = ("search.weight_ratios=[0.5]", "search.max_seeds=1", "known=[]")
@@ -126,7 +127,7 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     """Seconds of the trials of a sweep; ``idle``: what each gives at once, None where it runs."""
     from autohier.records.hparams import write_experiment
     from autohier.records.reader import read_records
-    from autohier.sweep import actor, tuning
+    from autohier.sweep import actor, trainable, tuning
     from autohier.sweep.breaker import Breaker
     from autohier.sweep.display import Display
     from autohier.sweep.storage import open_storage
@@ -135,6 +136,7 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     folder = SweepFolder(path)
     study = SweepStudy(plan, open_storage(None, folder.journal_file))
     write_experiment(folder.tensorboard, plan.space.search)
+    take_ready_processes()
     job = actor.TrialJob(
         folder=folder,
         clip_folder=store_folder(Path(plan.data_folder), plan.space.dataset, None),
@@ -147,16 +149,19 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     )
     display = Display(Console(file=StringIO(), width=160), target=plan.trials)
 
-    def idle_trial(config: dict[str, Any], *, job: actor.TrialJob) -> None:
-        def do_nothing(*arguments: Any) -> TrialOutcome | None:
+    outcome = pickle.dumps(idle)  # an actor must not load what it is made of before its first trial
+
+    def idle_trial(config: dict[str, Any], *, job: Any) -> None:
+        def do_nothing(*arguments: Any) -> TrialOutcome:
             arguments[3][-1].after_pass(0, _ACCURACY)  # its climb may not end without a chain
-            return idle
+            done: TrialOutcome = pickle.loads(outcome)  # noqa: S301  made above
+            return done
 
-        vars(actor)["_run"] = do_nothing
-        actor.run_sweep_trial(config, job=job)
+        vars(trainable.actor_module())["_run"] = do_nothing
+        trainable.run_in_actor(config, job=job)
 
-    run = actor.run_sweep_trial if idle is None else idle_trial
-    with mock.patch.object(tuning, "run_sweep_trial", run):
+    run = trainable.run_in_actor if idle is None else idle_trial
+    with mock.patch.object(tuning, "run_in_actor", run):
         started = time.perf_counter()
         with display.running(0):
             tuning.run_trials(folder, study, job, Share(1, 0, _CORES, _CORES), display, Breaker(1))

@@ -99,6 +99,8 @@ class CurvesFile:
 def write_event_file(path: Path, events: list[Event]) -> None:
     """Write a whole event file, in place of an earlier one of the name.
 
+    The disk is not waited for: event files are looked at, and nothing is ever taken up from them.
+
     Raises:
         OSError: where the folder cannot be written.
     """
@@ -106,4 +108,4 @@ def write_event_file(path: Path, events: list[Event]) -> None:
     framed = FramedWriter(buffer)
     for item in (Event(wall_time=time.time(), file_version=_FILE_VERSION), *events):
         framed.write(item.SerializeToString())
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), lasting=False)

@@ -20,6 +20,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.training.metrics import EpochMetrics
 from autohier.records.event_files import CurvesFile, begin_anew, event, image, scalar
+from autohier.records.images import confusion_picture, hierarchy_picture
 from autohier.settings.choice import Choice
 
 
@@ -77,9 +78,6 @@ class TensorBoardReporter:
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""
-        # Loading what draws takes as long as most of what a process needs before its first trial.
-        from autohier.records.images import confusion_picture, hierarchy_picture  # noqa: PLC0415
-
         self._steps_finished = self._step
         assignments = result.hierarchy.assignments
         values = [

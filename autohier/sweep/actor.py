@@ -63,7 +63,8 @@ class TrialJob:
         return self._ask
 
     def _ask(self, choice: Choice, step: int, value: float) -> str | None:
-        reason: str | None = ray.get(self.halving.judge.remote(choice, step, value))
+        arm = self.ladder.arm(choice, step)
+        reason: str | None = ray.get(self.halving.judge_arm.remote(arm, choice.effect, step, value))
         return reason
 
     def leases(self, name: str) -> RayLeases:
@@ -82,7 +83,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     if _DEVICE_BROKEN.is_set():
         # Ray starts the trial again in another process. It does not expect one to end between two trials.
         os._exit(1)
-    setting = Setting.model_validate(config["setting"])
+    setting = Setting.model_validate_json(config["setting"])
     climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
     driver = _RayReporter()
     try:
@@ -93,9 +94,9 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         if breaks_device(error):
             _DEVICE_BROKEN.set()
         report = {"failure": _reason(error), "failure_class": failure_class(error)}
-        driver.tell(report | {"traceback": traceback.format_exc()})
-        return
-    driver.tell({**end, "chain": climb.chain, "rungs": json.dumps(climb.reached)})
+        driver.end(report | {"traceback": traceback.format_exc()})
+    else:
+        driver.end({**end, "chain": climb.chain, "rungs": json.dumps(climb.reached)})
 
 
 @contextmanager
@@ -193,6 +194,13 @@ class _RayReporter:
     def tell(self, report: dict[str, Any]) -> None:
         found, self._found = self._found, []
         tune.report({"found": found, **report})
+
+    def end(self, report: dict[str, Any]) -> None:
+        """The last report; Ray Tune does not come back to ask whether there is another one.
+
+        In an actor it does not return: Ray ends the thread that waits in it before the next trial.
+        """
+        self.tell({**report, "done": True})
 
 
 @lru_cache(maxsize=2)

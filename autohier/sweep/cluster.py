@@ -57,6 +57,18 @@ def be_quiet() -> None:
         os.environ.setdefault(name, value)
 
 
+def take_ready_processes() -> None:
+    """Have Ray Tune take the processes that a Ray of this process' own has ready.
+
+    It would name some variables of this environment, and one of Lightning's, as its actors' own, for which
+    Ray starts others beside those. All processes of a Ray that is started here have this environment.
+    """
+    from ray.tune.execution import class_cache  # noqa: PLC0415  Ray reads its environment when imported
+
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+
+
 @contextmanager
 def ray_session(plan: SweepPlan) -> Iterator[Share]:
     """Start Ray, or join the plan's cluster, for as long as the block runs.
@@ -90,6 +102,8 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
             got=plan.ray_address,
             remedy="start it first",
         ) from error
+    if not plan.ray_address:
+        take_ready_processes()
     with sigterm_interrupts():
         try:
             share = share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])

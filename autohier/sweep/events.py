@@ -7,7 +7,7 @@ from typing import Any
 
 from ray.tune import Callback
 
-from autohier.settings.choice import Choice
+from autohier.settings.space import Setting
 from autohier.sweep.actor import TrialJob
 from autohier.sweep.display import Display
 
@@ -22,9 +22,8 @@ class DisplayCallback(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial got its share of a machine."""
-        self._display.trial_started(
-            trial.config["trial"], Choice.model_validate(trial.config["setting"]["choice"])
-        )
+        setting = Setting.model_validate_json(trial.config["setting"])
+        self._display.trial_started(trial.config["trial"], setting.choice)
 
     def on_trial_result(
         self,

@@ -15,9 +15,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from autohier.settings.choice import Choice
-from autohier.settings.space import Space
+if TYPE_CHECKING:  # the judge's process starts without what these load
+    from autohier.settings.choice import Choice
+    from autohier.settings.space import Space
 
 _FEWEST_EPOCHS = 2
 """Below these a recognizer has not yet learnt what its superclasses are worth."""
@@ -80,11 +82,15 @@ class Halving:
 
         Costs a look at every setting that has reached the step.
         """
-        here, arm = self._reached[step], self._ladder.arm(choice, step)
+        return self.judge_arm(self._ladder.arm(choice, step), choice.effect, step, value)
+
+    def judge_arm(self, arm: Arm, effect: tuple[object, ...], step: int, value: float) -> str | None:
+        """The same, told of a choice only what it is judged by."""
+        here = self._reached[step]
         here[arm] = value
         share = self._ladder.shares[step]
-        if _place(here, arm) < _num_kept(len(here), share) or (step, choice.effect) in self._passed:
-            self._passed.add((step, choice.effect))
+        if _place(here, arm) < _num_kept(len(here), share) or (step, effect) in self._passed:
+            self._passed.add((step, effect))
             return None
         return f"{value:.2%} at rung {step + 1} is not among the best {share:.0%} of {len(here)} settings"
 

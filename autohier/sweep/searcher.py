@@ -45,7 +45,8 @@ class StudySearcher(Searcher):
             "ask": asked.ask,
             "number": asked.trial.number,
             "source": asked.source,
-            "setting": asked.setting.model_dump(mode="json"),
+            # One text, as Ray copies, encodes and keeps a configuration part by part.
+            "setting": asked.setting.model_dump_json(),
         }
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

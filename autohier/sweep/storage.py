@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -29,7 +32,7 @@ def open_storage(url: str | None, journal_file: Path, *, mend: bool = True) -> B
         journal_file.parent.mkdir(parents=True, exist_ok=True)
         if mend:
             _mend(journal_file)
-        return JournalStorage(JournalFileBackend(str(journal_file)))
+        return _Journal(journal_file)
     try:
         return RDBStorage(url)
     except Exception as error:  # every database driver raises errors of its own
@@ -39,6 +42,59 @@ def open_storage(url: str | None, journal_file: Path, *, mend: bool = True) -> B
             got=f"{type(error).__name__}: {error}",
             remedy="write e.g. sqlite:///study.db or postgresql://host/name, and install its driver",
         ) from error
+
+
+def written_at_once(storage: BaseStorage) -> AbstractContextManager[None]:
+    """Have what a block tells a journal written in one piece when it ends, well or not.
+
+    Every write waits for the disk, which takes longer than all the rest of a tell. A database writes each by
+    itself.
+    """
+    return storage.file.written_at_once() if isinstance(storage, _Journal) else nullcontext()
+
+
+class _Journal(JournalStorage):
+    def __init__(self, path: Path) -> None:
+        self.file = _JournalFile(str(path))
+        super().__init__(self.file)
+
+
+class _JournalFile(JournalFileBackend):
+    """The file of a journal, which one process writes at a time."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._held: list[dict[str, Any]] | None = None
+        """What is told and not yet written, as it will be read."""
+        self._num_written: int | None = None
+        """Where the first of them will stand."""
+
+    @contextmanager
+    def written_at_once(self) -> Iterator[None]:
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            written, self._num_written = self._num_written, None
+            if held:
+                super().append_logs(held)
+                for _ in super().read_logs(written or 0):
+                    pass  # so that the next read knows where these end, and need not begin with the file
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        if self._held is None:
+            super().append_logs(logs)
+        else:
+            self._held += json.loads(json.dumps(logs))
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        if self._held is None:
+            yield from super().read_logs(log_number_from)
+            return
+        if self._num_written is None:
+            self._num_written = log_number_from  # a journal has read all that is written
+        yield from self._held[log_number_from - self._num_written :]
 
 
 def _mend(journal_file: Path) -> None:

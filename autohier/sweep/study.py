@@ -42,6 +42,7 @@ from autohier.sweep.ledger import (
     Ledger,
 )
 from autohier.sweep.reuse import shorter_chains
+from autohier.sweep.storage import written_at_once
 
 _CHOICE, _FACTS, _REASON, _TAKEN_BACK = "choice", "facts", "reason", "taken_back"
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
@@ -255,15 +256,16 @@ class SweepStudy:
     def _tell(self, asked: Asked, state: TrialState, measured: Measured, facts: Mapping[str, Any]) -> None:
         """All that is known of a trial is written before its state: what is half told is asked again."""
         trial = asked.trial
-        for step, value in measured.rungs.items():
-            trial.report(value, step)
-        for name, fact in {CHAIN: list(measured.chain), **facts}.items():
-            trial.set_user_attr(name, fact)
-        best = max(measured.chain) if state is TrialState.COMPLETE else None
-        ended = self._study.tell(trial, best, state)
-        self._ledger.enter(ended)
-        if state in MEASURED:
-            self._derive(ended)
+        with written_at_once(self._storage):
+            for step, value in measured.rungs.items():
+                trial.report(value, step)
+            for name, fact in {CHAIN: list(measured.chain), **facts}.items():
+                trial.set_user_attr(name, fact)
+            best = max(measured.chain) if state is TrialState.COMPLETE else None
+            ended = self._study.tell(trial, best, state)
+            self._ledger.enter(ended)
+            if state in MEASURED:
+                self._derive(ended)
 
     def _derive(self, trial: FrozenTrial, told: Container[tuple[int | None, int]] = ()) -> None:
         """Tell what a trained chain says of shorter ones."""

@@ -12,7 +12,7 @@ from autohier.records.diary import TrialDiary
 from autohier.records.reader import read_rows
 from autohier.records.schema import TrialRow
 from autohier.records.writer import RecordWriter
-from autohier.sweep.actor import TrialJob, run_sweep_trial
+from autohier.sweep.actor import TrialJob
 from autohier.sweep.breaker import Breaker, Halt
 from autohier.sweep.cluster import Share
 from autohier.sweep.display import Display
@@ -22,6 +22,7 @@ from autohier.sweep.halving import Halving
 from autohier.sweep.searcher import StudySearcher
 from autohier.sweep.signals import sigterm_ends_tune
 from autohier.sweep.study import Asked, SweepStudy
+from autohier.sweep.trainable import run_in_actor
 
 _DEATHS_FORGIVEN = 3
 """How often a trial is started again whose process died; its finished stages are found in the store."""
@@ -35,7 +36,7 @@ def run_trials(
     Every driver starts a fresh Tuner: the study, not Ray's snapshot, knows what is left to do.
     """
     trainable = tune.with_resources(
-        functools.partial(run_sweep_trial, job=job), {"cpu": share.cpus, "gpu": share.gpus}
+        functools.partial(run_in_actor, job=ray.put(job)), {"cpu": share.cpus, "gpu": share.gpus}
     )
     tuner = tune.Tuner(
         trainable,

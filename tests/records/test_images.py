@@ -38,7 +38,8 @@ def test_block_structure_shows() -> None:
     picture = confusion_picture(confusion_KK, NESTED.assignments[::2])
     dark = _pixels(picture)[..., 0] < 100
     # Dark pixels are text, frames and the cells that hold all clips of a class; keep whole cells.
-    cells = [(y, x) for y in range(0, 700, 2) for x in range(0, 700, 2) if dark[y : y + 9, x : x + 9].all()]
+    rows_px, columns_px = (range(0, length - 9, 2) for length in dark.shape)
+    cells = [(y, x) for y in rows_px for x in columns_px if dark[y : y + 9, x : x + 9].all()]
     rows, columns = np.array([cell for cell in cells if cell[1] < 580]).T
     middle_row, middle_column = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
     assert ((rows < middle_row) == (columns < middle_column)).all()

@@ -166,7 +166,8 @@ def test_pictures_are_there_and_whole(ask: Ask) -> None:
     assert [picture["step"] for picture in confusions] == [2, 4, 6]
     blob = ask(f"images/individualImage?{confusions[-1]['query']}")
     with Image.open(io.BytesIO(blob)) as picture:
-        assert picture.size == (700, 700)
+        picture.load()
+        assert 600 < picture.width <= 700
 
 
 def test_a_trial_that_runs_again_shows_once_and_without_zigzag(tmp_path: Path) -> None:

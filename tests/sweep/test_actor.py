@@ -29,14 +29,14 @@ from tiny_clips import SPACE_FILE
 @pytest.fixture
 def run_trials(tmp_path, tiny_data, ray_address, monkeypatch):  # noqa: ARG001
     """Runs trials on Ray, each of which calls a function in place of its stages; their rows."""
-    from autohier.sweep import actor, tuning
+    from autohier.sweep import actor, trainable, tuning
 
     def run(instead, *, trials):
-        def run_sweep_trial(config, *, job):
+        def run_in_actor(config, *, job):
             actor._run = lambda *_: instead(config["trial"])
-            actor.run_sweep_trial(config, job=job)
+            trainable.run_in_actor(config, job=job)
 
-        monkeypatch.setattr(tuning, "run_sweep_trial", run_sweep_trial)
+        monkeypatch.setattr(tuning, "run_in_actor", run_in_actor)
         folder = SweepFolder(tmp_path / "sweep")
         plan = make_plan(tmp_path, space=load_space(str(SPACE_FILE)), trials=trials)
         study = SweepStudy(plan, open_storage(None, folder.journal_file))
@@ -84,7 +84,7 @@ def reports(tmp_path, monkeypatch):
         config = {"trial": "t0000", "number": 0, "ask": 0, "source": "drawn"}
         ladder = open_ladder(plan.space, stopping=False)
         job = actor.TrialJob(SweepFolder(tmp_path / "sweep"), Path(), Path(), "cpu", 1, ladder, 0)
-        actor.run_sweep_trial(config | {"setting": setting.model_dump(mode="json")}, job=job)
+        actor.run_sweep_trial(config | {"setting": setting.model_dump_json()}, job=job)
         return told
 
     return run

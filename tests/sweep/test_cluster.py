@@ -3,7 +3,7 @@
 import pytest
 
 from autohier.errors import InputError
-from autohier.sweep.cluster import share_of
+from autohier.sweep.cluster import be_quiet, share_of, take_ready_processes
 from plans import make_plan
 
 LAPTOP = {"CPU": 4.0}
@@ -33,3 +33,14 @@ def test_cores_that_are_asked_for_are_given(tmp_path):
 def test_a_trial_that_fits_no_machine_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a trial of 1 CPUs and 1 GPUs must fit one machine"):
         share_of(make_plan(tmp_path, gpus_per_trial=1), [LAPTOP])
+
+
+def test_actors_of_tune_ask_for_no_environment_of_their_own(monkeypatch):
+    be_quiet()
+    from ray.tune.execution import class_cache
+
+    monkeypatch.setattr(class_cache, "DEFAULT_ENV_VARS", {"A": "1"})
+    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", {"RAY_CHDIR_TO_TRIAL_DIR"})
+    take_ready_processes()
+    actor_class = class_cache._ActorClassCache().get(type("Empty", (), {}))
+    assert actor_class._default_options["runtime_env"] == {}
