@@ -6,10 +6,10 @@ this split: HAC 91.63%, the best of its table 94.51%.
 
 Then it tells what fusion, depth, hierarchy and pruning added or took away: differences of two models of one
 seed on the same test clips, their mean over seeds and its 95% interval (Student's t; one seed has none).
-Depth: all members against all but that one. Hierarchy: each member's pass 2 against a pass 2 without
-superclasses, as long and from the same pass 1. Pruning: each member's pruned network against one that went
-through the same passes with nothing pruned. Of members that differ, their mean counts; all are refit on all
-training clips. Nothing is chosen by what is read here.
+Depth: all members against the others with weights of their own. Hierarchy: each member's pass 2 against one
+without superclasses, as long and from the same pass 1. Pruning: each member's pruned network against one that
+went through the same passes with nothing pruned. Of members that differ, their mean counts; all are refit on
+all training clips. Nothing is chosen by what is read here.
 
 Given again, it goes on where it was stopped; of finished seeds it prints the minutes that they took.
 
@@ -33,7 +33,7 @@ from statistics import mean, stdev
 
 from scipy.stats import t as student_t
 
-from autohier.core.fusion import Fused
+from autohier.core.fusion import Fused, likeliest_weights, share_clips
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.prediction import find_kept
 from autohier.core.stages.opening import OpenTrial
@@ -43,14 +43,14 @@ from autohier.core.trial import read_test, refit
 from autohier.records.interval import wilson_interval
 from autohier.settings.fusion import Member
 from autohier.sweep.evaluating import evaluate_model, find_model
-from autohier.sweep.members import open_member
+from autohier.sweep.members import open_member, predict_member
 
 _SPACES = {"skeletons": ("utd_mhad_skeleton", 12), "depth": ("utd_mhad_small", 2)}
 """By the name of the sweep, the space and the number of trials."""
 _COMMAND = "from autohier.cli.main import main; main()"
 _DIFFERENCES = {
     "fusion": "the fused model against its best member on validation",
-    "depth": "the fused model against the same without depth",
+    "depth": "the fused model against one of the others",
     "hierarchy": "pass 2 with superclasses against one without",
     "pruning": "pruned networks against as long retraining",
 }
@@ -93,31 +93,39 @@ def run_commands(seed: int, options: argparse.Namespace) -> float:
     """Run what is not done yet.
 
     Returns:
-        Minutes that all of it took, in this run and those before.
+        Minutes that all of it took, in this run and those before, the preparation that seeds share included.
     """
-    times = options.out / "fusions" / f"utd-{seed}.minutes"
+    prepared, searched = options.data / "utd-mhad.minutes", options.out / f"utd-{seed}.minutes"
     for made, command in commands(seed, options).items():
         if made.exists():
             continue
         started = time.monotonic()
         print("autohier", *command, flush=True)
-        subprocess.run([sys.executable, "-c", _COMMAND, *command], check=True)
-        times.parent.mkdir(parents=True, exist_ok=True)
-        with times.open("a") as file:
-            file.write(f"{(time.monotonic() - started) / 60}\n")
-    return sum(map(float, times.read_text().split()))
+        try:
+            subprocess.run([sys.executable, "-c", _COMMAND, *command], check=True)
+        finally:
+            times = prepared if command[0] == "prepare" else searched
+            times.parent.mkdir(parents=True, exist_ok=True)
+            with times.open("a") as file:
+                file.write(f"{(time.monotonic() - started) / 60}\n")
+    return sum(float(line) for times in (prepared, searched) for line in times.read_text().split())
 
 
 def measure(seed: int, options: argparse.Namespace) -> Seed:
     """Read what one seed's models take the test clips for."""
     minutes = run_commands(seed, options)
-    opened = partial(open_member, reporter=Reporters(), device="cpu", num_threads=os.cpu_count() or 1)
+    opened = partial(open_member, reporter=Reporters(), device="auto", num_threads=os.cpu_count() or 1)
     say = partial(print, f"seed {seed}:", flush=True)
     model = find_model(f"utd-{seed}", options.out)
     fused = evaluate_model(model, "test", refitted=True, opened=opened, say=say)
-    is_depth = [member.setting.clips.modality == "depth" for member in model.members]
-    weights = [0.0 if depth else weight for depth, weight in zip(is_depth, fused.weights, strict=True)]
-    undeep = Fused.of(fused.members, weights, [member.accuracy for member in model.members])
+    others = [place for place, each in enumerate(model.members) if each.setting.clips.modality != "depth"]
+    chosen = [model.members[place] for place in others]
+    validated = [predict_member(each, "validation", opened=opened, say=say) for each in chosen]
+    undeep = Fused.of(
+        [fused.members[place] for place in others],
+        likeliest_weights(share_clips(validated)),
+        [each.accuracy for each in chosen],
+    )
     told = [ablate(member, opened, say) for member in model.members]
     accuracy = fused.together.accuracy
     differences = {

@@ -47,8 +47,8 @@ def fuse(
 
     wanted = _weights(weights)
     folder = free_fusion(name or time_name("fusion"), out)
-    members = [member for trial in trials for member in find_members(trial, out)]
     console = open_console()
+    members = [member for trial in trials for member in find_members(trial, out, console.print)]
     opened = member_opener(console, device, threads)
     fusion, fused = fusing.fuse(members, wanted, opened, console.print)
     folder.write(fusion)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -44,6 +45,10 @@ def main() -> None:
 
     So is what the system refuses, e.g. a folder that cannot be written or a full disk.
     """
+    # Read when torch is loaded, here and in the processes of a Ray that is started here. Threads that spin
+    # where they wait for each other take the core that another one needs: beside other work, two threads
+    # then take ten times as long as one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except (AutohierError, OSError) as error:

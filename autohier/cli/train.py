@@ -73,6 +73,6 @@ def train(
         f"multiply-adds {dense.multiply_adds:,} -> {kept.cost.multiply_adds:,}"
     )
     if test:
-        console.print("reading the test split; with clean validation also refit on all training clips")
+        console.print(f"reading the test split for the trial: {setting.protocol.tested}")
         for told, evaluation in read_tests(trial, outcome):
             console.print(f"test, {told}: {evaluation.accuracy:.2%} of {evaluation.num_clips} clips")

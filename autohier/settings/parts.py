@@ -32,6 +32,12 @@ class ProtocolSettings(FrozenModel):
             )
         return self
 
+    @property
+    def tested(self) -> str:
+        """In which state a chosen trial's networks are tested."""
+        refit = "refit on all training clips"
+        return {"clean": f"as it is, and {refit}", "folds": refit, "paper": "as it is"}[self.validation]
+
     def holding_out(self, values: tuple[int, ...]) -> ProtocolSettings:
         """One fold: a clean split that holds out these, equal to any other that does."""
         return ProtocolSettings(name=self.name, held_out=values)

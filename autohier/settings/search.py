@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, StringConstraints
 
 from autohier.settings.choice import Scope
 from autohier.settings.counts import CountRule
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.overrides import Overrides, by_name
 
-VariantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]*$", max_length=40)]
+
+def _not_taken(name: str) -> str:
+    if re.fullmatch(r"each|t\d+", name):
+        raise ValueError(f"a variant's name must not stand for trials, as {name!r} does")
+    return name
+
+
+VariantName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]*$", max_length=40),
+    AfterValidator(_not_taken),
+]
 Table = Annotated[tuple[Any, ...], Field(min_length=1)]
 
 _STEPS_PER_OCTAVE = 4

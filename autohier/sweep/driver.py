@@ -162,7 +162,7 @@ def _run(
     winner = _unread_winner(read_records(folder.records))
     if winner is None or winner.number is None or study.num_finished() < plan.trials:
         return
-    display.say(f"reading the test split for {winner.trial}; with clean validation also refit")
+    display.say(f"reading the test split for {winner.trial}: {plan.space.protocol.tested}")
     with display.running(study.num_finished()):
         setting = study.setting(winner.number)
         display.trial_started(winner.trial, setting.choice)

@@ -69,7 +69,7 @@ def _check_weights(weights: Weights, num_members: int) -> None:
         raise InputError("a fusion is of two trials or more", got=num_members, remedy="name others")
     if isinstance(weights, str):
         return
-    usable = all(weight >= 0 and math.isfinite(weight) for weight in weights) and sum(weights) > 0
+    usable = all(weight >= 0 for weight in weights) and 0 < sum(weights) < math.inf
     if len(weights) != num_members or not usable:
         raise InputError(
             f"--weights takes search, equal or {num_members} numbers, one for each trial, "

@@ -15,7 +15,7 @@ from autohier.errors import InputError
 from autohier.files import write_atomically
 from autohier.settings.frozen import validate
 from autohier.settings.fusion import Fusion, Member
-from autohier.sweep.folder import stage_folder
+from autohier.sweep.folder import SweepFolder, stage_folder
 
 _FUSIONS, _FILE = "fusions", "fusion.json"
 
@@ -71,6 +71,12 @@ def free_fusion(name: str, out: Path) -> FusionFolder:
     if folder.path.exists():
         raise InputError(
             "a new fusion must have a folder of its own", got=folder.path, remedy="choose another --name"
+        )
+    if SweepFolder(out / name).plan_file.is_file():
+        raise InputError(
+            "a new fusion must have a name of its own",
+            got=f"the sweep {name}",
+            remedy="choose another --name",
         )
     return folder
 

@@ -16,6 +16,7 @@ from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError
 from autohier.records.reader import Records, choice_of, read_outcomes
 from autohier.records.schema import TrialRow
+from autohier.settings.frozen import nearest
 from autohier.settings.fusion import Member
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder, find_sweep
@@ -43,8 +44,13 @@ def find_member(name: str, out: Path) -> Member:
     return sweep.member(sweep.complete(within))
 
 
-def find_members(name: str, out: Path) -> list[Member]:
+def find_members(name: str, out: Path, say: Say) -> list[Member]:
     """Finished trials: as `find_member`, and for SWEEP:each the best trial of each variant, best first.
+
+    Args:
+        name: see find_member.
+        out: where sweeps lie.
+        say: told of variants that have none.
 
     Raises:
         InputError: where there is no such sweep, or a trial is not complete.
@@ -55,6 +61,9 @@ def find_members(name: str, out: Path) -> list[Member]:
     best: dict[str, TrialRow] = {}
     for row in sweep.records.ranked():
         best.setdefault(row.variant, row)
+    missing = [variant for variant in sweep.plan.space.search.variants if variant not in best]
+    if missing:
+        say(f"left out of {name}, as none of its trials is complete: {', '.join(missing)}")
     return [sweep.member(row) for row in best.values() or [sweep.complete(None)]]
 
 
@@ -131,10 +140,14 @@ class _Sweep:
             if within in (None, row.variant):
                 return row
         states = {row.trial: row.state.lower() for row in self.records.trials}
+        variants = list(self.plan.space.search.variants)
+        misspelt = within is not None and within not in {*states, *variants}
         raise InputError(
             f"a trial of {self.folder.path} must be complete",
             got=f"{within}, which is {states[within]}" if within in states else within or "none",
-            remedy=f"'autohier status {self.folder.path}' lists its trials",
+            remedy=nearest(within, variants)
+            if misspelt and variants and within
+            else f"'autohier status {self.folder.path}' lists its trials",
         )
 
     def member(self, row: TrialRow) -> Member:

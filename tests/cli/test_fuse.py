@@ -250,6 +250,8 @@ class TestErrors:
             (("fuse", *SEEDS, "--weights", "1,-2"), "none of them negative.*got 1,-2"),
             (("fuse", *SEEDS, "--weights", "0,0"), "not all 0, but got 0,0"),
             (("fuse", *SEEDS, "--weights", "1,nan"), "2 numbers"),
+            (("fuse", *SEEDS, "--weights", "1e308,1e308"), "2 numbers"),
+            (("fuse", *SEEDS, "--name", "colours"), "a name of its own, but got the sweep colours"),
             (("fuse", *SEEDS, "--weights", "best"), "search, equal or numbers, but got best"),
             (("fuse", "colours", "leaks"), "the same validation, but got paper .* in leaks:t0000, and clean"),
             (

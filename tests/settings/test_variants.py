@@ -167,6 +167,8 @@ def test_pass_1_is_for_all_unless_something_of_it_is_drawn(overrides, shares):
         (("a.recognizer.name=st-gcn",), "variant 'a': st-gcn reads skeletons, but clips.form is 'frames'"),
         (("a.clips.modality=depth",), "variant 'a': all trials of a sweep read the same .*'depth', not None"),
         (("'a b'={}",), "String should match pattern"),
+        (("each={}",), "a variant's name must not stand for trials, as 'each' does"),
+        (("t0007={}",), "a variant's name must not stand for trials, as 't0007' does"),
         (("a.clips.flip=1979-05-27",), r"search\.variants\.a: clips\.flip must be a number, a text, true"),
     ],
 )  # fmt: skip

@@ -16,7 +16,11 @@ from autohier.sweep.members import find_member, find_members
 from fake_outcomes import CHOICE, MINUTE, START, fake_outcome
 from plans import make_plan, make_provenance
 
-VARIANTS = ["search.variants.joint={}", "search.variants.bone.optimisation.learning_rate=2e-3"]
+VARIANTS = [
+    "search.variants.joint={}",
+    "search.variants.bone.optimisation.learning_rate=2e-3",
+    "search.variants.motion.optimisation.learning_rate=1e-3",
+]
 TRIALS = [("joint", (80, 90)), ("bone", (70, 60)), ("joint", (80, 95)), ("bone", (50, 72))]
 """Variant, and the right clips of pass 2 and the first pruning pass."""
 
@@ -48,7 +52,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_sweep_and_a_variant_stand_for_their_best_finished_trial(out: Path, name: str, trial: str) -> None:
     member = find_member(name, out)
     assert member.trial == trial
-    assert find_members(name, out) == [member]
+    assert find_members(name, out, print) == [member]
 
 
 def test_a_member_is_the_pass_that_was_kept(out: Path) -> None:
@@ -57,19 +61,27 @@ def test_a_member_is_the_pass_that_was_kept(out: Path) -> None:
 
 
 def test_each_variant_gives_its_best_trial_the_best_of_them_first(out: Path) -> None:
-    assert [member.trial for member in find_members("varied:each", out)] == ["t0002", "t0001"]
+    said: list[str] = []
+    found = find_members("varied:each", out, said.append)
+    assert [member.trial for member in found] == ["t0002", "t0001"]
+    assert said == ["left out of varied:each, as none of its trials is complete: motion"]
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("varied:t0003", "t0003, which is pruned"), ("varied:motion", "motion"), ("varied:t0009", "t0009")],
+    [
+        ("varied:t0003", r"t0003, which is pruned: 'autohier status .*varied' lists its trials"),
+        ("varied:motion", r"motion: 'autohier status"),
+        ("varied:bome", r"bome: did you mean 'bone'\?"),
+        ("varied:t0009", r"t0009: valid are bone, joint, motion"),
+    ],
 )
 def test_what_is_not_complete_is_refused(out: Path, name: str, told: str) -> None:
-    with pytest.raises(InputError, match=rf"varied must be complete, but got {told}: 'autohier status"):
-        find_members(name, out)
+    with pytest.raises(InputError, match=rf"varied must be complete, but got {told}"):
+        find_members(name, out, print)
 
 
 def test_a_sweep_without_finished_trials_has_none_to_fuse(tmp_path: Path) -> None:
     SweepFolder(tmp_path / "begun").write_plan(make_plan(tmp_path), make_provenance())
     with pytest.raises(InputError, match=r"a trial of .*begun must be complete, but got none"):
-        find_members("begun:each", tmp_path)
+        find_members("begun:each", tmp_path, print)
