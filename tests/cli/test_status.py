@@ -41,7 +41,8 @@ def test_superclasses_that_were_found_are_held_against_those_of_the_data(
     assert "adjusted Rand" not in without.out
     # The fake trial's levels are k % 2 and k % 4, the demo's 0 0 1 1 and 0 1 2 3, each three times over: the
     # fours are the same; of the twos, 4 * 3 pairs are together in both, and by chance 30 * 30 / 66 would be.
-    manifest = tiny_clips.manifest.model_copy(update={"levels": open_dataset("demo").levels})
+    demo = open_dataset("demo")
+    manifest = tiny_clips.manifest.model_copy(update={"levels": demo.levels, "class_names": demo.class_names})
     manifest.write(tmp_path / "data" / "demo" / "manifest.json")
     chance = 30 * 30 / 66
     told = f"2 superclasses against 2: {(12 - chance) / (30 - chance):.2f}, 4 superclasses against 4: 1.00"
