@@ -51,7 +51,7 @@ def train(
 
     own, general = split_overrides(overrides or ())
     loaded = load_space(space, general)
-    setting = loaded.setting(load_choice(loaded, own, general), seed=seed)
+    setting = loaded.setting(load_choice(loaded, own), seed=seed)
     console = open_console()
     trial = open_trial(
         setting,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, TypeAdapter, ValidationError
 
 from autohier.errors import InputError
 
@@ -43,6 +43,14 @@ def nearest(word: str, valid: list[str]) -> str:
     """The remedy for a misspelt word: the nearest valid one, or the whole list."""
     close = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"valid are {', '.join(sorted(valid))}"
+
+
+def fields_of(union: TypeAdapter[Any], values: Mapping[str, object]) -> set[str]:
+    """Names of the settings of the member of a union that values are of; none where they are of none."""
+    try:
+        return set(dict(union.validate_python(values)))
+    except ValidationError:
+        return set()
 
 
 def field_of(value: object, name: str, *, default: object) -> object:

@@ -10,7 +10,7 @@ from pathlib import Path
 from autohier.errors import InputError
 from autohier.settings.choice import Choice
 from autohier.settings.frozen import nearest, validate
-from autohier.settings.overrides import GROUPS
+from autohier.settings.overrides import GROUPS, begins_anew, leave_out
 from autohier.settings.space import Space
 
 
@@ -25,6 +25,9 @@ def shipped_spaces() -> list[str]:
 def load_space(name: str, overrides: Sequence[str] = ()) -> Space:
     """Read a space by its shipped name or from a TOML file.
 
+    An overridden recognizer, clips or training setting holds for every trial: what the file's variants and
+    tables of searched settings say of it is left out.
+
     Args:
         name: ``demo``, ``ntu60``, ... or a path that ends in .toml.
         overrides: ``key=value`` texts; keys are dotted, values TOML (a bare word is a string).
@@ -33,6 +36,8 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> Space:
         InputError: for an unknown name, a file that is not TOML, an unknown or impossible setting.
     """
     values = _read_toml(name)
+    for override in overrides:
+        _hold(values, override)
     for override in overrides:
         _override(values, override)
     return validate(Space, values, origin=name)
@@ -44,14 +49,8 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, [text for text in overrides if text not in own]
 
 
-def load_choice(space: Space, overrides: Sequence[str], general: Sequence[str] = ()) -> Choice:
+def load_choice(space: Space, overrides: Sequence[str]) -> Choice:
     """The drawn values of a single run: the space's first known setting with overrides on top.
-
-    Args:
-        space: what it is drawn from.
-        overrides: of drawn values.
-        general: those that the space was read with: they also hold where its variants, or values that are
-            searched, would stand in their place.
 
     Raises:
         InputError: for an unknown key, an impossible value, or a space without a known setting
@@ -59,11 +58,20 @@ def load_choice(space: Space, overrides: Sequence[str], general: Sequence[str] =
     """
     known = space.known[0].as_choice().model_dump() if space.known else {}
     drawn = dict(map(parse_override, overrides))
-    values, own = known | drawn, drawn.get("settings", {})
-    if isinstance(own, dict) and (space.search.variants or space.search.settings):
-        changed = dict(map(parse_override, general))
-        above = {name: value for name, value in changed.items() if name.partition(".")[0] in GROUPS}
-        values["settings"] = known.get("settings", {}) | above | own
+    values, own = known | drawn, drawn.get("settings")
+    if isinstance(own, dict):
+        values["settings"] = known.get("settings", {}) | own
+    missing = [
+        name for name, field in Choice.model_fields.items() if field.is_required() and name not in values
+    ]
+    if missing:
+        counts = "/".join(map(str, space.allowed_counts[: space.search.levels]))
+        raise InputError(
+            f"{space.name} has no known setting to begin with, so each value must be given",
+            got=f"none of {', '.join(missing)}",
+            remedy=f"--set superclasses={counts} --set weight_ratio=0.5 --set scope=by-layer "
+            "--set ratio=0.1 --set passes=2",
+        )
     choice = validate(Choice, values, origin=f"{space.name}, one setting")
     if max(choice.superclasses, default=0) > space.num_classes:
         raise InputError(
@@ -106,6 +114,23 @@ def _parse_toml(content: bytes, name: str) -> dict[str, object]:
         return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{name} must be TOML", got=error, remedy="see search_spaces/demo.toml") from error
+
+
+def _hold(values: dict[str, object], text: str) -> None:
+    """Put a setting above whatever trials of a space file differ in."""
+    name, value = parse_override(text)
+    search, known = values.get("search"), values.get("known")
+    if name.partition(".")[0] not in GROUPS or not isinstance(search, dict):
+        return
+    variants = search.get("variants")
+    choices = known if isinstance(known, list) else []
+    for table in (search.get("settings"), *(one.get("settings") for one in choices if isinstance(one, dict))):
+        leave_out(table, name)
+    for table in variants.values() if isinstance(variants, dict) else ():
+        leave_out(table, name)
+        # Where a variant begins anew, what all trials are to have is no longer there.
+        if begins_anew(table, name):
+            table[name] = value
 
 
 def _override(values: dict[str, object], text: str) -> None:

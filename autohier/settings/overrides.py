@@ -7,16 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
 from autohier.errors import InputError, told_of
-from autohier.settings.frozen import FrozenModel, ModelT, nearest, validate
-from autohier.settings.recognizers import absolute_path
+from autohier.settings.clips import ClipSettings
+from autohier.settings.frozen import FrozenModel, ModelT, fields_of, nearest, validate
+from autohier.settings.recognizers import RecognizerSettings, absolute_path
 
 GROUPS = ("recognizer", "clips", "optimisation", "pass_1", "pass_2", "pruning")
 """Groups of a space's settings that trials may differ in."""
 _KINDS = {"recognizer": "name", "clips": "form"}
 """What tells the members of a group apart that have settings of their own."""
+_UNIONS: dict[str, TypeAdapter[Any]] = {
+    "recognizer": TypeAdapter(RecognizerSettings),
+    "clips": TypeAdapter(ClipSettings),
+}
 SHARED = "clips.modality"
 """Which prepared clips are read: the same ones by all trials."""
 _PATH = "recognizer.weights"
@@ -87,6 +92,30 @@ def _kept(group: str, part: FrozenModel, own: Mapping[str, object]) -> dict[str,
     if kind is None or own.get(kind, values[kind]) == values[kind]:
         return values
     return {name: value for name, value in values.items() if f"{group}.{name}" == SHARED}
+
+
+def leave_out(table: object, name: str) -> None:
+    """Take a setting, or a group of them, out of a table that is nested or has dotted names."""
+    if isinstance(table, dict):
+        group, _, field = name.partition(".")
+        for whole in [key for key in table if key == name or key.startswith(f"{name}.")]:
+            del table[whole]
+        leave_out(table.get(group), field)
+
+
+def begins_anew(table: Mapping[str, object], name: str) -> bool:
+    """Whether a variant has another recognizer, or clips of another form, that do have such a setting.
+
+    Args:
+        table: the variant as users write it.
+        name: the dotted name.
+    """
+    group, _, field = name.partition(".")
+    kind, inner = _KINDS.get(group, ""), table.get(group)
+    own = inner.get(kind) if isinstance(inner, Mapping) else table.get(f"{group}.{kind}")
+    if own is None or field == kind:
+        return False
+    return field in fields_of(_UNIONS[group], {kind: own})
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -57,6 +57,19 @@ class SweepPlan(FrozenModel):
             raise ValueError(f"{name!r} is where {name} lie, choose another name")
         return name
 
+    @field_validator("space")
+    @classmethod
+    def _variants_differ(cls, space: Space) -> Space:
+        names: dict[object, str] = {}
+        for name, overrides in space.search.variants.items():
+            other = names.setdefault(overrides, name)
+            if other != name:
+                raise ValueError(
+                    f"variants {other} and {name} would be the same; leave what they differ in as it is, or "
+                    "search one of them: --set search.variants={} --set known=[]"
+                )
+        return space
+
     @field_validator("storage")
     @classmethod
     def _absolute(cls, url: str | None) -> str | None:

@@ -100,6 +100,16 @@ def test_a_single_setting_starts_from_the_first_known_one():
     assert choice.weight_ratio == 0.5
 
 
+def test_without_a_known_setting_each_value_is_given():
+    with pytest.raises(
+        InputError, match=r"each value must be given, but got none of .*ratio, passes: --set "
+    ) as told:
+        load_choice(load_space("ntu60", ["known=[]"]), ["weight_ratio=0.25"])
+    assert "weight_ratio" not in str(told.value).partition(": --set")[0]
+    remedy = str(told.value).partition("--set ")[2].split(" --set ")
+    assert load_choice(load_space("ntu60", ["known=[]"]), remedy).passes == 2
+
+
 def test_a_descending_choice_is_refused():
     with pytest.raises(InputError, match="must be positive and ascend, but got 6/2"):
         load_choice(load_space("ntu60"), ["superclasses=6/2"])

@@ -4,8 +4,10 @@ import pytest
 
 from autohier.errors import InputError
 from autohier.settings.choice import FLAT_CHOICE, Choice
+from autohier.settings.frozen import validate
 from autohier.settings.loading import load_choice, load_space
 from autohier.settings.space import Space
+from autohier.settings.sweep import SweepPlan
 from varied_spaces import SETTINGS, VARIANTS, varied_demo
 
 SKELETONS = ("clips={form='skeletons'}", "recognizer={name='st-gcn++', width=0.5}")
@@ -243,14 +245,77 @@ def test_a_single_run_names_its_variant_and_settings():
     assert (setting.pass_2.learning_rate, setting.pass_1.epochs) == (3e-3, 1)
 
 
-def test_what_a_single_run_changes_of_its_space_holds_in_every_variant():
-    general = ["recognizer.width=0.5", "clips.min_scale=0.6", "pass_1.epochs=2"]
-    space = varied_demo(*general)
-    setting = space.setting(load_choice(space, ["variant=deep"], general), seed=0)
-    assert (setting.recognizer.name, setting.recognizer.width) == ("inflated-resnet34", 0.5)
-    assert (setting.clips.min_scale, setting.pass_1.epochs) == (0.6, 2)
-    plain = load_space("demo", general)
-    assert load_choice(plain, [], general).settings == ()
+VARIED_FILE = """
+name = "own"
+dataset = "demo"
+num_classes = 12
+[search]
+levels = 2
+variants.plain = {}
+variants.deep = { recognizer = { name = "inflated-resnet34", width = 0.125 }, "pass_1.epochs" = 9 }
+settings = { "clips.min_scale" = [0.7, 0.8], pass_2 = { learning_rate = [1e-3, 2e-3] } }
+[[known]]
+source = "hand"
+superclasses = [2, 4]
+weight_ratio = 0.5
+scope = "by-layer"
+ratio = 0.1
+passes = 1
+variant = "deep"
+settings = { clips = { min_scale = 0.8 }, "pass_2.learning_rate" = 2e-3 }
+"""
+
+
+def varied_file(folder, *overrides):
+    (folder / "own.toml").write_text(VARIED_FILE)
+    return load_space(str(folder / "own.toml"), overrides)
+
+
+def test_what_is_overridden_holds_for_every_trial(tmp_path):
+    as_written = varied_file(tmp_path)
+    setting = as_written.setting(as_written.known[0].as_choice(), seed=0)
+    assert (setting.recognizer.width, setting.pass_1.epochs, setting.clips.min_scale) == (0.125, 9, 0.8)
+    changed = ["recognizer.width=0.5", "clips.min_scale=0.6", "pass_1.epochs=2"]
+    space = varied_file(tmp_path, *changed)
+    deep = (("recognizer.name", "inflated-resnet34"), ("recognizer.width", 0.5))
+    assert space.search.variants == {"plain": (), "deep": deep}
+    assert space.search.settings == {"pass_2.learning_rate": (1e-3, 2e-3)}
+    for drawn in (load_choice(space, []), space.known[0].as_choice(), choice("deep")):
+        setting = space.setting(drawn, seed=0)
+        assert (setting.recognizer.name, setting.recognizer.width) == ("inflated-resnet34", 0.5)
+        assert (setting.clips.min_scale, setting.pass_1.epochs) == (0.6, 2)
+    assert dict(load_choice(space, []).settings) == {"pass_2.learning_rate": 2e-3}
+
+
+def test_a_group_that_is_overridden_holds_as_a_whole(tmp_path):
+    space = varied_file(tmp_path, "recognizer={name='inflated-resnet18', width=0.25}")
+    assert space.search.variants["deep"] == (("pass_1.epochs", 9),)
+    # What is overridden in a variant itself is its own.
+    space = varied_file(tmp_path, "pass_1.epochs=2", "search.variants.deep.pass_1.epochs=3")
+    assert dict(space.search.variants["deep"])["pass_1.epochs"] == 3
+
+
+def test_what_another_recognizer_lacks_is_left_to_the_own_one(tmp_path):
+    path = tmp_path / "two.toml"
+    own = '[clips]\nform = "skeletons"\n[recognizer]\nname = "tcn"\n'
+    other = 'variants.deep = { recognizer = { name = "st-gcn" } }'
+    path.write_text(
+        f'name = "two"\ndataset = "demo"\nnum_classes = 12\n{own}[search]\nlevels = 2\n'
+        f"variants.plain = {{}}\n{other}\n"
+    )
+    space = load_space(str(path), ["recognizer.num_blocks=3", "recognizer.width=0.25"])
+    plain, deep = (space.setting(choice(name), seed=0).recognizer for name in ("plain", "deep"))
+    assert (plain.name, plain.num_blocks, plain.width) == ("tcn", 3, 0.25)
+    assert (deep.name, deep.width) == ("st-gcn", 0.25)
+
+
+def test_a_sweep_is_of_variants_that_differ(tmp_path):
+    space = varied_file(tmp_path, "recognizer={name='inflated-resnet18', width=0.25}", "pass_1.epochs=2")
+    values = {"name": "s", "study_name": "s", "trials": 2, "data_folder": "d", "stage_folder": "s"}
+    with pytest.raises(InputError, match="space: variants plain and deep would be the same; leave"):
+        validate(SweepPlan, values | {"space": space}, origin="search")
+    differing = varied_file(tmp_path, "pass_1.epochs=2")
+    assert validate(SweepPlan, values | {"space": differing}, origin="search").space == differing
 
 
 @pytest.mark.parametrize(
