@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 
@@ -43,10 +44,14 @@ class ConsoleReporter:
         if not reused:
             self._console.print(
                 f"{stage_label(kind, pass_index)}, epoch {metrics.epoch + 1}: loss {metrics.loss:.3f}, "
-                f"validation {metrics.accuracy:.2%}, {metrics.num_clips / metrics.seconds:.0f} clips/s"
+                f"{_measured(metrics.accuracy)}, {metrics.num_clips / metrics.seconds:.0f} clips/s"
             )
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""
         found = ", found in the stage store" if result.reused else f", {result.seconds:.0f} s"
-        self._console.print(f"{result.label}: validation {result.accuracy:.2%}{found}")
+        self._console.print(f"{result.label}: {_measured(result.accuracy)}{found}")
+
+
+def _measured(accuracy: float) -> str:
+    return "on all training clips" if math.isnan(accuracy) else f"validation {accuracy:.2%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ class TrialView:
     started: float
     stage: str = "starting"
     epoch: int = 0
-    accuracy: float | None = None
+    accuracy: float = math.nan
     reused: bool = False
 
 
@@ -77,7 +78,7 @@ class Display:
         self._spared += reused
         self._computed += not reused
         if self._live is None and not reused:
-            self.say(f"{name} {stage}, epoch {epoch}: {accuracy:.2%}")
+            self.say(f"{name} {stage}, epoch {epoch}{_measured(accuracy)}")
         if name in self._running:
             self._running[name] = replace(
                 self._running[name], stage=stage, epoch=epoch, accuracy=accuracy, reused=reused
@@ -154,13 +155,18 @@ class Display:
                 _choice_text(view.choice),
                 f"{view.stage}{' (found)' if view.reused else ''}",
                 str(view.epoch or ""),
-                "" if view.accuracy is None else f"{view.accuracy:.2%}",
+                _measured(view.accuracy).removeprefix(": "),
                 f"{time.monotonic() - view.started:.0f} s",
             )
         return table
 
     def _caption(self) -> str:
         return f"epochs trained {self._computed}, spared by reuse {self._spared}"
+
+
+def _measured(accuracy: float) -> str:
+    """NaN before the first epoch, and where a stage trains on its validation clips."""
+    return "" if math.isnan(accuracy) else f": {accuracy:.2%}"
 
 
 def _choice_text(choice: Choice | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.result import StageResult
 from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial
 from autohier.data.store.reader import ClipStore
+from fake_stages import Told
 from tiny_clips import (
     CLIPS_PER_SUBJECT,
     TEST_SUBJECTS,
@@ -82,6 +84,15 @@ class TestRefit:
     def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
         stages = refit(trial, outcome.chain[0])
         assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
+
+    def test_its_accuracies_on_clips_that_it_trained_on_are_told_to_nobody(
+        self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
+    ) -> None:
+        told = Told()
+        refit(replace(trial, context=replace(trial.context, reporter=told)), outcome.chain[1])
+        heard = [event[3].accuracy for event in told.events if event[0] in ("epoch", "finished")]
+        assert len(heard) == sum(len(stage.epochs) + 1 for stage in refitted)
+        assert all(math.isnan(accuracy) for accuracy in heard)
 
     def test_its_stages_are_read_on_the_test_split_beside_the_trial_s_own(
         self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]

@@ -43,3 +43,12 @@ def test_a_trial_shows_its_variant_and_settings():
     first, second = console.export_text().splitlines()
     assert first == "t0001 started: 2/4  rho 0.5  by-layer 10% x 3"
     assert second == "t0002 started: variant bone, pass_2.epochs 20  2/4  rho 0.5  by-layer 10% x 3"
+
+
+def test_a_refit_shows_its_epochs_without_an_accuracy():
+    console, display = make_display()
+    display.epoch_finished("tests", "pass 1", 3, float("nan"), reused=False)
+    assert console.export_text().splitlines()[-1] == "tests pass 1, epoch 3"
+    display.epoch_finished("t0001", "pass 1", 3, float("nan"), reused=False)
+    console.print(display._table())
+    assert "nan" not in console.export_text()

@@ -10,7 +10,7 @@ from torch import nn
 from autohier.core.stages.forms import network_options, require_people
 from autohier.core.stages.inputs import Basis, NetworkInputs
 from autohier.core.stages.leases import NO_LEASES, Leases
-from autohier.core.stages.reporter import Reporter
+from autohier.core.stages.reporter import RefitReporter, Reporter
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.running import StageContext
 from autohier.core.stages.store import StageStore
@@ -78,10 +78,11 @@ class OpenTrial:
     def with_all_training_clips(self) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
 
-        Its validation clips are seen in training, so what it measures on them says nothing.
+        Its validation clips are seen in training, so what it measures on them says nothing, and is not told.
         """
         everything = self.basis.model_copy(update={"all_training_clips": True})
-        return replace(self, basis=everything, fold_bases=())
+        context = replace(self.context, reporter=RefitReporter(self.context.reporter))
+        return replace(self, basis=everything, fold_bases=(), context=context)
 
 
 def open_trial(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from autohier.core.stages.result import StageKind, StageResult
@@ -61,3 +63,35 @@ class Reporters:
         """See Reporter."""
         for reporter in self._reporters:
             reporter.stage_finished(result)
+
+
+class RefitReporter:
+    """Tells another reporter of stages that train on validation clips too; their accuracies there are NaN."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
+        """See Reporter."""
+        self._reporter.stage_waits(kind, pass_index, holder)
+
+    def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
+        """See Reporter."""
+        self._reporter.stage_started(kind, pass_index, reused=reused)
+
+    def epoch_finished(
+        self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
+    ) -> None:
+        """See Reporter."""
+        unmeasured = _unmeasured(metrics.stack_accuracies)
+        told = replace(metrics, stack_accuracies=unmeasured, validation_loss=math.nan)
+        self._reporter.epoch_finished(kind, pass_index, told, reused=reused)
+
+    def stage_finished(self, result: StageResult) -> None:
+        """See Reporter."""
+        unmeasured = _unmeasured(result.stack_accuracies)
+        self._reporter.stage_finished(replace(result, stack_accuracies=unmeasured))
+
+
+def _unmeasured(accuracies: Sequence[float]) -> tuple[float, ...]:
+    return (math.nan,) * len(accuracies)

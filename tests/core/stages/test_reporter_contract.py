@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from autohier.cli.computing import ConsoleReporter
-from autohier.core.stages.reporter import Reporter, Reporters
+from autohier.core.stages.reporter import RefitReporter, Reporter, Reporters
 from autohier.core.trial import TrialOutcome
 from autohier.records.progress import Progress
 from autohier.records.tensorboard import TensorBoardReporter
@@ -171,3 +172,22 @@ def test_the_console_shows_epochs_as_they_come_and_not_those_that_were_found() -
         "prune 1, epoch 2: loss 1.000, validation 67.50%, 480 clips/s",
         "prune 1: validation 67.50%, 3 s",
     ]
+
+
+def test_what_a_refit_measures_on_clips_that_it_trains_on_is_told_to_nobody() -> None:
+    console = Console(file=io.StringIO(), width=120, record=True)
+    told = Told()
+    replay(fake_outcome(72, (78,)), RefitReporter(Reporters(ConsoleReporter(console), told)))
+    assert console.export_text().splitlines() == [
+        "pass 1: on all training clips, found in the stage store",
+        "pass 2, epoch 1: loss 2.000, on all training clips, 480 clips/s",
+        "pass 2, epoch 2: loss 1.000, on all training clips, 480 clips/s",
+        "pass 2: on all training clips, 3 s",
+    ]
+    epochs = [event[3] for event in told.events if event[0] == "epoch"]
+    results = [event[3] for event in told.events if event[0] == "finished"]
+    assert epochs
+    assert len(results) == 2
+    assert all(math.isnan(value) for told in (*epochs, *results) for value in told.stack_accuracies)
+    assert all(math.isnan(metrics.validation_loss) for metrics in epochs)
+    assert [metrics.loss for metrics in epochs[-2:]] == [2.0, 1.0]
