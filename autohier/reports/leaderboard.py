@@ -125,7 +125,8 @@ def reading_text(records: Records) -> str:
         return "test split: not read yet"
     return "\n".join(
         f"test split ({reading.protocol}): {reading.trial} {reading.stage} {_percent(reading.accuracy)}, "
-        f"95% interval {_percent(reading.low)} to {_percent(reading.high)}, {reading.num_clips} clips"
+        f"95% interval {_percent(reading.low)} to {_percent(reading.high)}, {reading.num_clips} clips, "
+        f"{reading.read_at:%Y-%m-%d %H:%M} UTC"
         for reading in records.tests
     )
 

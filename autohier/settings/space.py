@@ -95,9 +95,11 @@ class Space(FrozenModel):
     @model_validator(mode="after")
     def _clips_are_what_is_read(self) -> Space:
         if self.clips.form != self.recognizer.reads:
+            modality = f", modality='{self.clips.modality}'" if self.clips.modality else ""
             raise ValueError(
                 f"{self.recognizer.name} reads {self.recognizer.reads}, but clips.form is "
-                f"{self.clips.form!r}; mend it with --set \"clips={{form='{self.recognizer.reads}'}}\""
+                f"{self.clips.form!r}; mend it where the recognizer is set: "
+                f"clips={{form='{self.recognizer.reads}'{modality}}}"
             )
         return self
 

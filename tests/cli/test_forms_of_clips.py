@@ -74,11 +74,11 @@ def test_clips_without_skeletons_are_refused(
     [
         (
             ["recognizer={name='st-gcn'}"],
-            r"""st-gcn reads skeletons, .*; mend it with --set "clips=\{form='skeletons'\}"$""",
+            r"st-gcn reads skeletons, .*; mend it where .* set: clips=\{form='skeletons'\}$",
         ),
         (
             ["clips={form='heatmaps'}"],
-            r"""inflated-resnet18 reads frames, .*; mend it with --set "clips=\{form='frames'\}"$""",
+            r"inflated-resnet18 reads frames, .*; mend it where .* set: clips=\{form='frames'\}$",
         ),
         (["clips.form=skeletons"], r"unknown setting 'clips\.resize_px': valid are flip, form, .*stream"),
         (["clips.form=sounds"], r"'sounds' .*'frames', 'skeletons', 'heatmaps'$"),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
-from autohier.data.store.paths import prepare_command, shard_path, store_folder
+from autohier.data.store.paths import MANIFEST, prepare_command, shard_path, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.schema import SCHEMA
 from autohier.errors import InputError, MissingDataError
@@ -109,6 +109,20 @@ def test_a_missing_store_names_the_command_that_makes_it(tmp_path: Path) -> None
         match=r"^ntu60 is not prepared: no store at .*ntu60: run 'autohier prepare ntu60 --source DIR",
     ):
         ClipStore.open(tmp_path / "ntu60")
+
+
+def test_a_missing_store_tells_of_what_is_prepared_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "own-skeleton").mkdir()
+    with pytest.raises(MissingDataError, match=r"no store at .*own: run 'autohier prepare custom"):
+        ClipStore.open(tmp_path / "own")
+    (tmp_path / "own-skeleton" / MANIFEST).touch()
+    told = r"read what is prepared with --set clips.modality=skeleton, or run 'autohier prepare custom"
+    with pytest.raises(MissingDataError, match=told):
+        ClipStore.open(tmp_path / "own")
+    (tmp_path / "utd-mhad-skeleton").mkdir()
+    (tmp_path / "utd-mhad-skeleton" / MANIFEST).touch()
+    with pytest.raises(MissingDataError, match=r"prepared with --set clips.modality=skeleton, or run"):
+        ClipStore.open(tmp_path / "utd-mhad-depth")
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,13 @@ def test_clips_must_have_the_form_that_the_recognizer_reads():
     with pytest.raises(
         InputError,
         match=r"st-gcn reads skeletons, but clips\.form is 'frames'; "
-        r"""mend it with --set "clips={form='skeletons'}"$""",
+        r"mend it where the recognizer is set: clips={form='skeletons'}$",
     ):
         load_space("demo", ["recognizer={name='st-gcn'}"])
+    with pytest.raises(InputError, match=r"clips={form='skeletons', modality='depth'}$"):
+        load_space("utd_mhad", ["recognizer={name='st-gcn'}"])
+    with pytest.raises(InputError, match=r"variant 'graph': st-gcn reads .*where .* is set: clips="):
+        load_space("demo", ["search.variants.graph={recognizer={name='st-gcn'}}"])
     remedied = load_space("demo", ["recognizer={name='st-gcn'}", "clips={form='skeletons'}"])
     assert remedied.clips.form == "skeletons"
 

@@ -51,6 +51,14 @@ def present_store(data: Path, dataset: str, modality: str | None) -> Path:
     return skeletons if modality is None and not folder.exists() and skeletons.exists() else folder
 
 
+def prepared_beside(folder: Path) -> list[str]:
+    """Other modalities of a store's dataset that are prepared."""
+    dataset, _, last = folder.name.rpartition("-")
+    dataset = dataset if last in _SUFFIXES else folder.name
+    stores = {modality: store_folder(folder.parent, dataset, modality) for modality in _SUFFIXES}
+    return [name for name, store in stores.items() if store != folder and (store / MANIFEST).is_file()]
+
+
 def prepare_command(folder: Path) -> str:
     """The command that prepares the store in a folder; what nobody publishes is the user's own."""
     dataset, _, last = folder.name.rpartition("-")

@@ -20,7 +20,7 @@ from PIL import Image
 from autohier.data.datasets.reader import ClipSource
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.manifest import Manifest, check_version, load_record
-from autohier.data.store.paths import MANIFEST, prepare_command, shard_path
+from autohier.data.store.paths import MANIFEST, prepare_command, prepared_beside, shard_path
 from autohier.data.store.schema import SCHEMA, is_sound, row_skeleton
 from autohier.digest import digest
 from autohier.errors import MissingDataError
@@ -79,7 +79,11 @@ class ClipStore:
         remedy = f"run '{prepare_command(folder)}'"
         path = folder / MANIFEST
         if not path.is_file():
-            raise MissingDataError(f"{folder.name} is not prepared: no store at {folder}", remedy=remedy)
+            others = " or ".join(f"--set clips.modality={other}" for other in prepared_beside(folder))
+            raise MissingDataError(
+                f"{folder.name} is not prepared: no store at {folder}",
+                remedy=f"read what is prepared with {others}, or {remedy}" if others else remedy,
+            )
         check_version(path, remedy=f"delete it and {remedy}")
         manifest = load_record(Manifest, path)
         if manifest is None:
