@@ -14,10 +14,11 @@ from autohier.records.reader import read_rows
 from autohier.records.rows import model_reading_row
 from autohier.records.schema import ReadingRow
 from autohier.records.writer import RecordWriter
+from autohier.settings.frozen import nearest
 from autohier.settings.fusion import Member
 from autohier.sweep.folder import SweepFolder
-from autohier.sweep.fusions import find_fusion
-from autohier.sweep.members import Opener, Say, Split, find_member, predict_member
+from autohier.sweep.fusions import find_fusion, read_fusions
+from autohier.sweep.members import EACH_VARIANT, Opener, Say, Split, find_member, is_of_sweep, predict_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,25 @@ def find_model(name: str, out: Path) -> Model:
     """What people call a model: a fusion by its name below ``out`` or its path, or a trial; see find_member.
 
     Raises:
-        InputError: where there is neither, or it cannot be read.
+        InputError: where there is neither, or several, or it cannot be read.
     """
     folder = find_fusion(name, out)
     if folder is not None:
         return Model(folder.path.name, "fusion", folder.read().members, folder.records)
+    if not is_of_sweep(name, out):
+        sweeps = [path.name for path in sorted(out.glob("*")) if SweepFolder(path).plan_file.is_file()]
+        known = [*read_fusions(out), *sweeps]
+        raise InputError(
+            "a model must be a fusion, or a trial of a sweep",
+            got=f"{name!r}, which is neither in {out}",
+            remedy=nearest(name, known) if known else "start with 'autohier search'",
+        )
+    if name.endswith(f":{EACH_VARIANT}"):
+        raise InputError(
+            "one model is evaluated at a time",
+            got=name,
+            remedy=f"fuse them with 'autohier fuse {name} --name NAME', then evaluate NAME",
+        )
     member = find_member(name, out)
     kept = stage_label("prune" if member.kept_pass else "pass-2", member.kept_pass)
     return Model(member.trial, kept, (member,), SweepFolder(Path(member.sweep)).records)

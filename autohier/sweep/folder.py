@@ -120,8 +120,8 @@ def check_same_clips(clips: ClipStore, fingerprint: str | None) -> None:
 
 def find_sweep(name: str, out: Path) -> SweepFolder:
     """The folder of a sweep given by its name below ``out`` or by its path."""
-    path = Path(name)
-    return SweepFolder(path if path.joinpath("sweep.json").is_file() else out / name)
+    own = SweepFolder(Path(name))
+    return own if own.plan_file.is_file() else SweepFolder(out / name)
 
 
 def free_folder(name: str, out: Path) -> SweepFolder:

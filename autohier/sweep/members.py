@@ -67,6 +67,11 @@ def find_members(name: str, out: Path, say: Say) -> list[Member]:
     return [sweep.member(row) for row in best.values() or [sweep.complete(None)]]
 
 
+def is_of_sweep(name: str, out: Path) -> bool:
+    """Whether there is the sweep of which a name speaks."""
+    return _split(name, out)[0].plan_file.is_file()
+
+
 def open_member(member: Member, *, reporter: Reporter, device: str, num_threads: int) -> OpenTrial:
     """Open a finished trial, its clips and its stages.
 

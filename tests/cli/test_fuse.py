@@ -261,7 +261,13 @@ class TestErrors:
             (("evaluate", "leaks", "--refit"), "--refit would train on paper's validation clips"),
             (("evaluate", "folds", "--no-refit"), "folds have no network of their own to test"),
             (("fuse", "colours", "folds"), r"same validation, but got folds validation on \[1, 7\] in folds"),
-            (("evaluate", "nothing"), "a sweep must exist, but got .*nothing"),
+            (
+                ("evaluate", "nothing"),
+                "a fusion, or a trial of a sweep, but got 'nothing', .*: valid are .*colours",
+            ),
+            (("evaluate", "colour"), "which is neither in .*: did you mean 'colours'"),
+            (("evaluate", "colour:t0000"), "which is neither in .*: did you mean 'colours'"),
+            (("evaluate", "colours:each"), "one model .* fuse colours:each --name NAME', then evaluate NAME"),
         ],
     )
     def test_what_cannot_be_is_told_in_one_line(
