@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from autohier.settings.choice import Choice
     from autohier.settings.space import Space
 
+_MOST_NAMED = 12
+"""More subjects that validate are only counted: where none is known, each clip is its own."""
+
 
 def check(
     name_or_space: Annotated[
@@ -105,11 +108,17 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
         typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
     for fold in trial.folds(Reporters()) or [trial]:
         split, protocol = fold.feed.split, fold.basis.protocol
-        whose = f"held out {list(protocol.held_out)}" if protocol.held_out else "they test too"
+        whose = f"held out {_held_out_text(protocol.held_out)}" if protocol.held_out else "they test too"
         typer.echo(
             f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), "
             f"{len(split.test)} test"
         )
+
+
+def _held_out_text(held_out: tuple[int, ...]) -> str:
+    if len(held_out) <= _MOST_NAMED:
+        return str(list(held_out))
+    return f"{len(held_out)} of them, {held_out[0]} to {held_out[-1]}"
 
 
 def _tell_recipes(space: Space) -> None:

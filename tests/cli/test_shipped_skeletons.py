@@ -1,0 +1,64 @@
+"""Shipped spaces of skeletons on small files in the layouts of their datasets, by commands alone."""
+
+from pathlib import Path
+
+import pytest
+
+from command_line import Autohier
+from tiny_pyskl import annotation, write_pyskl
+from tiny_ucla import LABELS, write_ucla_json
+
+SUBJECTS, VIEWS = (1, 2, 3, 4), (1, 2, 3)
+SMALL = ("clips.num_frames=4", "clips.test_sets=1", "recognizer.width=0.125", "optimisation.batch_size=40")
+SHORT = tuple(f"{stage}.epochs=1" for stage in ("pass_1", "pass_2", "pruning"))
+
+
+def changed(*overrides: str) -> tuple[str, ...]:
+    """Overrides as the command line takes them."""
+    return tuple(part for each in overrides for part in ("--set", each))
+
+
+@pytest.fixture
+def ucla(autohier: Autohier, tmp_path: Path) -> Path:
+    """A folder of stores with small skeletons of N-UCLA."""
+    for action in LABELS:
+        for subject in SUBJECTS:
+            for view in VIEWS:
+                write_ucla_json(tmp_path / "source", f"a{action:02}_s{subject:02}_e00_v{view:02}")
+    where = ("--source", tmp_path / "source", "--data", tmp_path / "data", "--workers", 1)
+    assert autohier("prepare", "n-ucla", "--modality", "skeleton", *where).code == 0
+    return tmp_path / "data"
+
+
+def test_n_ucla_is_read_with_folds_of_its_subjects_and_one_view_that_tests(
+    autohier: Autohier, ucla: Path
+) -> None:
+    # Two views of 10 actions by 4 subjects train, one subject at a time validates; the third view tests.
+    told = [f"clips: 60 train, 20 validate (held out [{subject}]), 40 test" for subject in SUBJECTS]
+    for view in VIEWS:
+        ended = autohier("check", "n_ucla_skeleton", "--data", ucla, *changed(f"protocol.name=view{view}"))
+        assert sorted(ended.out.splitlines()[-4:]) == told
+
+
+@pytest.mark.parametrize("variant", ["joint", "graph-joint"])
+def test_a_trial_of_n_ucla_s_skeletons_is_trained_and_tested(
+    autohier: Autohier, ucla: Path, variant: str
+) -> None:
+    options = changed(f"variant={variant}", "passes=1", *SMALL, *SHORT)
+    where = ("--data", ucla, "--out", ucla.parent / "out", "--threads", 1, "--device", "cpu")
+    ended = autohier("train", "n_ucla_skeleton", "--test", *where, *options)
+    assert ended.code == 0
+    assert "of 40 clips" in ended.out.splitlines()[-1]
+
+
+def test_where_each_clip_is_a_subject_of_its_own_those_that_validate_are_counted(
+    autohier: Autohier, tmp_path: Path
+) -> None:
+    names = [f"clip{index:03}" for index in range(80)]
+    annotations = [annotation(name, label=index % 4) for index, name in enumerate(names)]
+    write_pyskl(tmp_path / "own.pkl", annotations, {"xsub_train": names[:64], "xsub_val": names[64:]})
+    where = ("--data", tmp_path, "--source", tmp_path / "own.pkl", "--name", "own")
+    assert autohier("prepare", "pyskl", *where).code == 0
+    own = changed("dataset=own", "num_classes=4", "known=[]", "protocol.name=xsub", "search.levels=1")
+    ended = autohier("check", "utd_mhad_skeleton", "--data", tmp_path, *own)
+    assert "clips: 48 train, 16 validate (held out 16 of them, 1 to " in ended.out
