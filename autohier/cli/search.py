@@ -88,11 +88,11 @@ def search(
     }
     plan = validate(SweepPlan, values, origin="search")
     folder = free_folder(plan.name, out)
-    for path in plan.warm_from:
-        results_of(Path(path), plan.space)
     if loaded.dataset == "demo":
         _prepare_demo(data)
     plan = check_plan(plan)
+    for path in plan.warm_from:
+        results_of(Path(path), plan.space, plan.clips_fingerprint)
     folder.write_plan(plan, provenance())
     drive_and_tell(folder, plan)
 

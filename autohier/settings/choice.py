@@ -62,7 +62,7 @@ class Choice(FrozenModel):
     def prefix(self) -> tuple[object, ...]:
         """What pass 2 depends on: equal for choices that share it."""
         drawn = tuple(pair for pair in self.settings if changes_pass_2(pair[0]))
-        return (self.superclasses, self.weight_ratio, *self._recipe(drawn))
+        return (self.superclasses, self.stack_weights, *self._recipe(drawn))
 
     @property
     def chain(self) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ import ray
 from ray import tune
 
 from autohier.core.failures import breaks_device, failure_class
+from autohier.core.pruning.stop_rule import StopRule
 from autohier.core.stages.opening import open_trial
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.result import StageKind, StageResult, stage_label
@@ -84,7 +85,8 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
         # Ray starts the trial again in another process. It does not expect one to end between two trials.
         os._exit(1)
     setting = Setting.model_validate_json(config["setting"])
-    climb = Climb(job.ladder, setting.choice, job.judge_of(setting))
+    rule = StopRule(ties=setting.pruning.ties)
+    climb = Climb(job.ladder, setting.choice, rule, job.judge_of(setting))
     driver = _RayReporter()
     try:
         with _diary(config, setting, job) as diary:

@@ -107,7 +107,7 @@ def _drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
             display.say(f"taking up {lost} settings that an earlier driver left unfinished")
         if not study.num_asks():
             for path in plan.warm_from:
-                study.warm(results_of(Path(path), plan.space))
+                study.warm(results_of(Path(path), plan.space, plan.clips_fingerprint))
         write_experiment(folder.tensorboard, plan.space.search)
         if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
             with ray_session(plan) as share:

@@ -78,7 +78,8 @@ class Halving:
     def judge(self, choice: Choice, step: int, value: float) -> str | None:
         """Enter what a trial reached; why it should stop, or None where it goes on.
 
-        A setting that went on once goes on: its trial may be run again when its process has died.
+        A setting that went on once goes on, as long as this judge lives: its trial may be run again when its
+        process has died.
 
         Costs a look at every setting that has reached the step.
         """

@@ -102,6 +102,7 @@ class Ledger:
                 values = self._values.setdefault(choice.effect, [])
                 values.append(trial.value)
                 self._means[choice.effect] = mean(values)
+                self._known |= _as_long(choice, len(trial.user_attrs[CHAIN]), self._space.search.max_passes)
         if trial.state is TrialState.PRUNED:
             step = max(trial.intermediate_values)
             self._stopped.add((step, self._ladder.arm(choice, step)))
@@ -119,6 +120,14 @@ class Ledger:
         if trial is not None and not self._is_lost(trial):
             self._num_seeds[choice.effect] += number
             self.num_tried += number * trial.state.is_finished()
+
+
+def _as_long(choice: Choice, num_measured: int, max_passes: int) -> set[tuple[object, ...]]:
+    """What more passes would do to a chain that the stop rule ended: nothing."""
+    if num_measured > choice.passes:
+        return set()
+    more = range(choice.passes + 1, max_passes + 1)
+    return {choice.model_copy(update={"passes": passes}).effect for passes in more}
 
 
 def _keep(trials: dict[int, FrozenTrial], ask: int, trial: FrozenTrial, *, holds: bool) -> None:

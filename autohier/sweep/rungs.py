@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from autohier.core.pruning.stop_rule import StopRule
 from autohier.core.stages.result import StageKind, StageResult
 from autohier.core.training.metrics import EpochMetrics
 from autohier.settings.choice import Choice
@@ -23,13 +24,15 @@ class Climb:
     Args:
         ladder: the rungs.
         choice: what the trial drew.
-        judge: asked at every rung; its answer after the last pass is not heeded, as nothing is left to spare.
+        rule: of the trial's own chain.
+        judge: asked at every rung; its answer is not heeded after the last pass, and where the rule ends the
+            chain, as nothing is left to spare.
     """
 
-    def __init__(self, ladder: Ladder, choice: Choice, judge: Judge) -> None:
+    def __init__(self, ladder: Ladder, choice: Choice, rule: StopRule, judge: Judge) -> None:
         self.chain: list[float] = []
         self.reached: dict[int, float] = {}
-        self._ladder, self._choice, self._judge = ladder, choice, judge
+        self._ladder, self._choice, self._rule, self._judge = ladder, choice, rule, judge
         self._found = False
 
     def after_epoch(self, kind: StageKind, epoch: int, accuracy: float, *, found: bool = False) -> None:
@@ -44,7 +47,7 @@ class Climb:
     def after_pass(self, pass_index: int, accuracy: float) -> None:
         """Pass 2 (0) or a pruning pass is done."""
         self.chain.append(accuracy)
-        last = pass_index == self._choice.passes
+        last = pass_index == self._choice.passes or self._rule.should_stop(self.chain)
         self._reach(self._ladder.pass_step(pass_index), max(self.chain), last=last)
 
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:

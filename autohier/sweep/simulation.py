@@ -197,10 +197,9 @@ class _Simulation:
     def _trial(self, asked: Asked) -> Trial:
         setting = asked.setting
         own_seed = setting.seed == self._plan.seed
-        climb = Climb(
-            self._study.ladder, setting.choice, self._halving.judge if own_seed else lambda *_: None
-        )
         course, rule = self._course(setting), StopRule(ties=setting.pruning.ties)
+        judge = self._halving.judge if own_seed else lambda *_: None
+        climb = Climb(self._study.ladder, setting.choice, rule, judge)
         self._count_alone(setting, course, rule)
         try:
             yield from self._stage("pass-1", setting, None, course, climb)

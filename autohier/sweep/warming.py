@@ -20,7 +20,7 @@ _TRAINED = sorted(Space.model_fields.keys() - {"name", "description", "search", 
 """Of a space: what changes a setting's accuracy."""
 
 
-def results_of(path: Path, space: Space) -> list[FrozenTrial]:
+def results_of(path: Path, space: Space, clips_fingerprint: str | None = None) -> list[FrozenTrial]:
     """What a sweep found, in the parameters of a new space: complete trials, and what they say of others.
 
     Settings that the new space cannot draw are left out, and so are those that it would train in another way,
@@ -29,12 +29,22 @@ def results_of(path: Path, space: Space) -> list[FrozenTrial]:
     Args:
         path: folder of the earlier sweep.
         space: of the new one.
+        clips_fingerprint: of the new one's clips, where these are known.
 
     Raises:
         InputError: where there is no such sweep, or its accuracies are not comparable with the new ones.
     """
     folder = SweepFolder(path.resolve())
     plan = check_comparable(folder, space)
+    if (
+        None not in (clips_fingerprint, plan.clips_fingerprint)
+        and clips_fingerprint != plan.clips_fingerprint
+    ):
+        raise InputError(
+            "--warm-from must name a sweep of the same prepared clips, or its accuracies say nothing",
+            got=f"{folder.path}, whose clips were others",
+            remedy="leave it out",
+        )
     storage = open_storage(plan.storage, folder.journal_file, mend=False)
     try:
         study = optuna.load_study(study_name=plan.study_name, storage=storage)

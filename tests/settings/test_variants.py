@@ -342,3 +342,10 @@ def test_weights_of_a_variant_are_found_from_every_folder(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     variants = dict(load_space("demo", ["search.variants.a.recognizer.weights=w.pth"]).search.variants["a"])
     assert variants == {"recognizer.weights": str(tmp_path / "w.pth")}
+
+
+def test_without_superclasses_their_weight_says_nothing():
+    flat = [FLAT_CHOICE.model_copy(update={"weight_ratio": ratio}) for ratio in (0.5, 1.0)]
+    assert flat[0].effect == flat[1].effect
+    with_some = [one.model_copy(update={"superclasses": (2,)}) for one in flat]
+    assert with_some[0].effect != with_some[1].effect

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autohier.core.pruning import StopRule
 from autohier.settings.choice import Choice
 from autohier.settings.loading import load_space
 from autohier.sweep.halving import Halving, Ladder, open_ladder
@@ -93,7 +94,7 @@ def test_the_best_so_far_always_goes_on(values, share):
 
 def test_a_climb_measures_pass_2_and_the_best_of_the_passes():
     asked = []
-    climb = Climb(LADDER, choice(), lambda *told: asked.append(told))
+    climb = Climb(LADDER, choice(), StopRule(), lambda *told: asked.append(told))
     # 120 validation clips; pass 1, then pass 2 and two pruning passes.
     outcome = fake_outcome(60, (78, 72, 84))
     replay(outcome, climb)
@@ -104,20 +105,32 @@ def test_a_climb_measures_pass_2_and_the_best_of_the_passes():
 
 
 def test_a_climb_ends_where_it_is_judged():
-    climb = Climb(LADDER, choice(), lambda _, step, __: "too weak" if step == 2 else None)
+    climb = Climb(LADDER, choice(), StopRule(), lambda _, step, __: "too weak" if step == 2 else None)
     with pytest.raises(TrialStoppedError, match="too weak"):
         replay(fake_outcome(60, (78, 72, 84)), climb)
     assert climb.chain == [0.65, 0.6]
 
 
 def test_after_the_last_pass_there_is_nothing_to_spare():
-    climb = Climb(LADDER, choice(passes=1), lambda _, step, __: "too weak" if step == 2 else None)
+    climb = Climb(LADDER, choice(passes=1), StopRule(), lambda _, step, __: "too weak" if step == 2 else None)
     replay(fake_outcome(60, (78, 72)), climb)
     assert climb.reached[2] == 0.65
 
 
+def test_where_the_stop_rule_ends_a_chain_there_is_nothing_to_spare():
+    climb = Climb(LADDER, choice(passes=3), StopRule(), lambda _, step, __: "too weak" if step == 3 else None)
+    # Passes 1 and 2 are below pass 2, which is what ends HAC's chains.
+    replay(fake_outcome(60, (78, 72, 71)), climb)
+    assert climb.reached[3] == 0.65
+    rising = Climb(
+        LADDER, choice(passes=3), StopRule(), lambda _, step, __: "too weak" if step == 3 else None
+    )
+    with pytest.raises(TrialStoppedError, match="too weak"):
+        replay(fake_outcome(60, (78, 72, 79)), rising)
+
+
 def test_epochs_between_rungs_are_not_judged():
-    climb = Climb(LADDER, choice(), lambda *_: "too weak")
+    climb = Climb(LADDER, choice(), StopRule(), lambda *_: "too weak")
     climb.epoch_finished("pass-1", 0, fake_epoch(1, 60, 1), reused=False)
     climb.epoch_finished("pass-2", 0, fake_epoch(0, 60, 1), reused=False)
     climb.epoch_finished("prune", 1, fake_epoch(1, 60, 1), reused=False)
@@ -141,7 +154,7 @@ def test_a_setting_that_went_on_goes_on_when_it_runs_again():
 
 def test_within_a_stage_that_is_found_nobody_is_stopped():
     told = []
-    climb = Climb(LADDER, choice(), lambda *asked: told.append(asked) or "too weak")
+    climb = Climb(LADDER, choice(), StopRule(), lambda *asked: told.append(asked) or "too weak")
     climb.stage_started("pass-2", 0, reused=True)
     climb.epoch_finished("pass-2", 0, fake_epoch(LADDER.epochs[0] - 1, 60, 1), reused=True)
     assert [step for _, step, _ in told] == [0]

@@ -8,6 +8,7 @@ import pytest
 from autohier.errors import InputError
 from autohier.settings.choice import Choice
 from autohier.settings.loading import load_space
+from autohier.settings.space import Space
 from autohier.sweep.storage import open_storage
 from autohier.sweep.study import Measured, SweepStudy
 from plans import make_plan
@@ -301,6 +302,24 @@ def test_what_a_longer_chain_has_told_is_not_drawn(tmp_path):
         if asked.setting.choice.passes:
             break
     assert (0, 1) not in seen
+
+
+@pytest.mark.parametrize(
+    ("chain", "known"),
+    [([0.7, 0.6, 0.5], False), ([0.7, 0.6], True)],
+    ids=["went to its cap", "was ended before"],
+)
+def test_what_more_passes_would_not_change_is_known(tmp_path, chain, known):
+    # A chain that trained both of its passes says nothing of a third; one that ended by itself does.
+    values = narrow(max_passes=3, ratios=[0.1, 0.2]).model_dump()
+    first = {"source": "hand", "superclasses": [2], "weight_ratio": 0.5, "scope": "by-layer", "passes": 2}
+    study = open_study(tmp_path, space=Space(**values | {"known": [first | {"ratio": 0.1}]}), trials=30)
+    asked = study.ask()
+    tell(study, asked, chain)
+    longer, other = (
+        asked.setting.choice.model_copy(update={"passes": 3, **changed}) for changed in ({}, {"ratio": 0.2})
+    )
+    assert (study._ledger.is_known(longer), study._ledger.is_known(other)) == (known, False)
 
 
 def test_settings_that_differ_in_nothing_that_matters_are_repeats(tmp_path):

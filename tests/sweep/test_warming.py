@@ -54,6 +54,20 @@ def test_a_driver_may_die_while_it_tells(tmp_path, earlier):
     assert told(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
 
 
+def test_results_on_other_clips_are_refused(tmp_path):
+    folder = SweepFolder(tmp_path / "earlier")
+    folder.path.mkdir()
+    plan = make_plan(tmp_path, trials=1).model_copy(update={"clips_fingerprint": "a" * 64})
+    folder.write_plan(plan, make_provenance())
+    SweepStudy(plan, open_storage(None, folder.journal_file))
+    for same in ("a" * 64, None):
+        assert results_of(folder.path, plan.space, same) == []
+    with pytest.raises(
+        InputError, match=r"a sweep of the same prepared clips, .* whose clips were others: leave"
+    ):
+        results_of(folder.path, plan.space, "b" * 64)
+
+
 def test_settings_that_the_new_space_cannot_draw_are_left_out(earlier):
     space = load_space("demo", ["search.max_passes=1", "known=[]"])
     results = results_of(earlier, space)

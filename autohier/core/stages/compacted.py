@@ -85,8 +85,7 @@ def write_compacted(store: StageStore, kind: StageKind, key: str, path: Path, *,
     )
     network = told.build()
     unpruned = measure_cost(network, told.clip_shape)
-    tensors = store.load_weights(kind, key)
-    network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+    store.load_into(network, kind, key)
     compacted = compact(network, told.clip_shape, multiple=multiple)
     state = {name: tensor.contiguous() for name, tensor in compacted.state_dict().items()}
     write_atomically(path, save(state, {_TOLD: told.model_dump_json()}))

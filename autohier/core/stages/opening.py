@@ -60,8 +60,7 @@ class OpenTrial:
             StageDamagedError: where its weights are gone or damaged.
         """
         network = self.context.build(self.basis.network, result.hierarchy, seed=self.setting.seed)
-        tensors = self.context.store.load_weights(result.kind, result.key)
-        network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+        self.context.store.load_into(network, result.kind, result.key)
         return self.context.device.prepare(network)
 
     def given_levels(self) -> dict[int, tuple[int, ...]]:

@@ -18,7 +18,7 @@ def run_pass_2(inputs: Pass2Inputs, context: StageContext) -> StageResult:
         network = context.build(basis.network, hierarchy, seed=basis.seed)
         if inputs.parent_key is not None:
             # The heads of the superclasses are new; all else continues from pass 1.
-            network.load_state_dict(context.store.load_weights("pass-1", inputs.parent_key), strict=False)
+            context.store.load_into(network, "pass-1", inputs.parent_key, but="heads.")
         return Lesson(
             network=network,
             hierarchy=hierarchy,

@@ -27,8 +27,7 @@ def run_prune(inputs: PruneInputs, context: StageContext, *, parent: StageResult
     def prepare() -> Lesson:
         network = context.build(inputs.basis.network, parent.hierarchy, seed=inputs.basis.seed)
         filters = network.recognizer.prunable_filters()
-        tensors = context.store.load_weights(parent.kind, parent.key)
-        network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+        tensors = context.store.load_into(network, parent.kind, parent.key)
         alive = {name.removeprefix(_MASK): mask for name, mask in tensors.items() if name.startswith(_MASK)}
         masks = FilterMasks(
             choose_filters(

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
@@ -38,6 +38,8 @@ from autohier.files import publish_folder
 _LOG = logging.getLogger(__name__)
 
 STAGE_FILE, PARTIAL, QUARANTINE = "stage.json", "partial", "quarantine"
+_NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+"""Other errors of the system, as too many open files, say nothing of a stage's files."""
 _MODEL, _EPOCHS, _CONFUSION = "model.safetensors", "epochs.parquet", "confusion.npy"
 
 
@@ -59,6 +61,9 @@ class StageStore:
             found = _read_result(path, _verify(path))
         except FileNotFoundError:
             return None  # Evicted while it was read.
+        except OSError as error:
+            _LOG.warning("the stage %s cannot be read now, and is computed: %s", path.name[:12], error)
+            return None
         except (KeyError, TypeError) as error:
             damage = StageDamagedError(f"the stage {path.name[:12]} must have today's form", got=error)
             self._quarantine(path, damage)
@@ -103,6 +108,33 @@ class StageStore:
             ) from error
         return weights
 
+    def load_into(self, network: nn.Module, kind: StageKind, key: str, *, but: str = "") -> dict[str, Tensor]:
+        """Give a network the weights of a finished stage; those of another network are set aside.
+
+        Args:
+            network: takes them.
+            kind: of the stage.
+            key: of the stage.
+            but: how tensors of the network begin that the stage need not hold; they stay as they are.
+
+        Returns:
+            All that the stage holds.
+
+        Raises:
+            StageDamagedError: where the stage is not there, cannot be read or does not hold the network's.
+        """
+        tensors, own = self.load_weights(kind, key), network.state_dict()
+        kept = {name for name in own if but and name.startswith(but)} - tensors.keys()
+        others = [name for name in own.keys() - kept if not _is_like(tensors.get(name), own[name])]
+        if others:
+            error = StageDamagedError(
+                f"the stage {key[:12]} must hold what its network has", got=f"no fitting {min(others)}"
+            )
+            self._quarantine(self._path(kind, key), error)
+            raise error
+        network.load_state_dict({name: tensors.get(name, tensor) for name, tensor in own.items()})
+        return tensors
+
     def partial(self, kind: StageKind, key: str) -> EpochCheckpoint:
         """Where an unfinished stage keeps its epochs."""
         return EpochCheckpoint(self.folder / PARTIAL / f"{kind}-{key}")
@@ -127,6 +159,10 @@ def _save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
         raise OSError(f"{path.name} could not be written: {error}") from error
 
 
+def _is_like(tensor: Tensor | None, other: Tensor) -> bool:
+    return tensor is not None and tensor.shape == other.shape
+
+
 def _content(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest_file(path)}
 
@@ -135,13 +171,14 @@ def read_description(path: Path) -> dict[str, Any]:
     """What the ``stage.json`` of a finished stage tells of it.
 
     Raises:
-        StageDamagedError: where it cannot be read or is not what was published.
+        StageDamagedError: where it is not what was published.
+        OSError: where it is there and cannot be read.
     """
     try:
         stage = json.loads((path / STAGE_FILE).read_text())
         description: dict[str, Any] = stage["told"]
         whole = stage["sha256"] == digest(description)
-    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+    except (*_NOT_THERE, ValueError, KeyError, TypeError, InputError) as error:
         raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
     if not whole:
         raise StageDamagedError(f"the {STAGE_FILE} of stage {path.name[:12]} must match its digest")
@@ -153,7 +190,7 @@ def _verify(path: Path) -> dict[str, Any]:
     try:
         contents = dict(description["files"])
         damaged = [name for name in contents if _content(path / name) != contents[name]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*_NOT_THERE, ValueError, KeyError, TypeError) as error:
         raise StageDamagedError(f"the stage {path.name[:12]} must be complete", got=error) from error
     if damaged:
         raise StageDamagedError(f"the files of stage {path.name[:12]} must match their digests", got=damaged)

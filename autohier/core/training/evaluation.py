@@ -96,7 +96,7 @@ def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: Hierarchical
     for probabilities_NS, targets_N in zip(probabilities, loss.targets(labels_N), strict=True):
         of_target_N = probabilities_NS.gather(1, targets_N[:, None]).clamp_min(smallest)
         losses.append(-of_target_N.log().mean())
-        accuracies.append(float((probabilities_NS.argmax(dim=1) == targets_N).double().mean()))
+        accuracies.append(int((probabilities_NS.argmax(dim=1) == targets_N).sum()) / len(targets_N))
     return Evaluation(
         loss=float(loss.total(torch.stack(losses))),
         stack_accuracies=tuple(accuracies),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import logging
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from autohier.core.stages import store as store_module
 from autohier.core.stages.result import StageKind, StageResult
@@ -285,3 +286,72 @@ def test_a_stage_that_another_process_sets_aside_first_is_just_not_there(
     monkeypatch.setattr(Path, "rename", after_another)
     assert store.find("pass-2", result.key) is None
     assert [path.name for path in (store.folder / "quarantine").iterdir()] == ["theirs"]
+
+
+def test_a_system_that_cannot_read_a_stage_now_takes_it_from_nobody(
+    store: StageStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = make_stage("pass-2")
+    publish(store, result)
+
+    def too_many(_: Path) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(store_module, "digest_file", too_many)
+        assert store.find("pass-2", result.key) is None
+        assert "cannot be read now, and is computed: [Errno 24] Too many open files" in caplog.text
+    assert_same(store.find("pass-2", result.key), result)
+    assert not (store.folder / "quarantine").exists()
+
+
+class TestLoadingIntoANetwork:
+    @pytest.fixture
+    def stage(self, store: StageStore) -> StageResult:
+        """A stage that holds a convolution, its mask and a head."""
+        result = make_stage("pass-1")
+        weights = {**nn.Conv1d(2, 3, 1).state_dict(prefix="conv."), "heads.last.bias": torch.ones(4)}
+        store.publish(result, INPUTS["pass-1"], weights | {"alive.conv": torch.ones(3)})
+        return result
+
+    def network(self, **others: nn.Module) -> nn.Module:
+        return nn.ModuleDict({"conv": nn.Conv1d(2, 3, 1), **others})
+
+    def test_all_that_it_has_is_loaded_and_all_that_is_held_is_told(
+        self, store: StageStore, stage: StageResult
+    ) -> None:
+        network = self.network()
+        tensors = store.load_into(network, "pass-1", stage.key)
+        assert sorted(tensors) == ["alive.conv", "conv.bias", "conv.weight", "heads.last.bias"]
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, tensors[name])
+
+    def test_what_may_be_new_stays_as_it_is(self, store: StageStore, stage: StageResult) -> None:
+        network = self.network(heads=nn.ModuleDict({"first": nn.Linear(2, 2)}))
+        before = network.state_dict()["heads.first.weight"].clone()
+        tensors = store.load_into(network, "pass-1", stage.key, but="heads.")
+        assert torch.equal(network.state_dict()["heads.first.weight"], before)
+        assert torch.equal(network.state_dict()["conv.bias"], tensors["conv.bias"])
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param({"renamed": nn.Conv1d(2, 3, 1)}, id="another name"),
+            pytest.param({"conv": nn.Conv1d(2, 4, 1)}, id="another shape"),
+            pytest.param({"heads": nn.ModuleDict({"last": nn.Linear(2, 5)})}, id="another head of its name"),
+        ],
+    )
+    def test_another_network_s_stage_is_set_aside(
+        self,
+        store: StageStore,
+        stage: StageResult,
+        caplog: pytest.LogCaptureFixture,
+        other: dict[str, nn.Module],
+    ) -> None:
+        network = self.network(**other)
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        with pytest.raises(StageDamagedError, match=r"must hold what its network has, but got no fitting "):
+            store.load_into(network, "pass-1", stage.key, but="heads.")
+        assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+        assert "will be computed again" in caplog.text
+        assert store.find("pass-1", stage.key) is None
