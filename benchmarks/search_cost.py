@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import functools
 import heapq
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -274,15 +275,16 @@ def plan_of(space: Space, trials: int, seed: int, data: Path, stages: Path) -> S
 
 
 def report(costs: Mapping[str, Sequence[Cost]]) -> list[str]:
-    """A line for each arm, over its seeds, and how many times dearer than autohier it is."""
+    """A line for each arm, over its seeds, and how many times dearer than autohier it is, where that ran."""
     lines = [f"{'arm':10}{'epochs':>16}{'seconds':>18}{'best accuracy':>18}{'epochs, ratio':>18}"]
-    ours = costs["autohier"]
+    ours = costs.get("autohier")
     for arm, seeds in costs.items():
-        ratios = [theirs.epochs / own.epochs for theirs, own in zip(seeds, ours, strict=True)]
+        ratios = [theirs.epochs / own.epochs for theirs, own in zip(seeds, ours, strict=True)] if ours else []
         lines.append(
             f"{arm:10}{_spread([cost.epochs for cost in seeds], '.0f'):>16}"
             f"{_spread([cost.seconds for cost in seeds], '.0f'):>18}"
-            f"{_spread([100 * cost.best for cost in seeds], '.2f'):>18}{_spread(ratios, '.2f'):>18}"
+            f"{_spread([100 * cost.best for cost in seeds], '.2f'):>18}"
+            f"{_spread(ratios, '.2f') if ratios else '':>18}"
         )
     return lines
 
@@ -305,6 +307,8 @@ def main() -> None:
     be_quiet()
     data = None if options.simulate else options.data
     space = load_space(options.space, options.overrides)
+    if data is not None and not (space.shares_pass_1 and space.num_folds == 1):
+        sys.exit("the arms that train count epochs of one pass 1 without folds: choose such a space")
     for trials in options.trials:
         costs: dict[str, list[Cost]] = {arm: [] for arm in options.arms}
         for seed in range(options.seeds):

@@ -93,11 +93,12 @@ def run_commands(seed: int, options: argparse.Namespace) -> float:
     """Run what is not done yet.
 
     Returns:
-        Minutes that all of it took, in this run and those before, the preparation that seeds share included.
+        Minutes that all of it took, in this run and those before, the preparation that seeds share included;
+        what somebody else ran is not known.
     """
     prepared, searched = options.data / "utd-mhad.minutes", options.out / f"utd-{seed}.minutes"
     for made, command in commands(seed, options).items():
-        if made.exists():
+        if _is_done(made):
             continue
         started = time.monotonic()
         print("autohier", *command, flush=True)
@@ -108,7 +109,13 @@ def run_commands(seed: int, options: argparse.Namespace) -> float:
             times.parent.mkdir(parents=True, exist_ok=True)
             with times.open("a") as file:
                 file.write(f"{(time.monotonic() - started) / 60}\n")
-    return sum(float(line) for times in (prepared, searched) for line in times.read_text().split())
+    told = [times.read_text().split() for times in (prepared, searched) if times.is_file()]
+    return sum(float(line) for lines in told for line in lines)
+
+
+def _is_done(made: Path) -> bool:
+    # A folder of records is there before what it is made for.
+    return made.is_file() or any(made.rglob("*.parquet"))
 
 
 def measure(seed: int, options: argparse.Namespace) -> Seed:

@@ -174,3 +174,23 @@ def test_commands_that_are_done_are_not_run_again(benchmark: ModuleType, tmp_pat
     (tmp_path / "out" / "depth-7" / "sweep.json").touch()
     resumed = list(benchmark.commands(7, options).values())[3]
     assert resumed[:2] == ("resume", "depth-7")
+
+
+def test_what_somebody_ran_by_hand_is_not_run_again_and_took_nobody_knows_how_long(
+    benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path, set=[])
+    ran: list[str] = []
+    monkeypatch.setattr(
+        benchmark.subprocess, "run", lambda command, check: ran.append(command[3]) if check else None
+    )
+    for made in benchmark.commands(7, options):
+        path = made if made.suffix == ".json" else made / "part.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert benchmark.run_commands(7, options) == 0
+    assert ran == []
+    # A folder of readings that holds none is of a sweep that was killed before it read.
+    (tmp_path / "out" / "skeletons-7" / "records" / "tests" / "part.parquet").unlink()
+    assert benchmark.run_commands(7, options) > 0
+    assert ran == ["search"]

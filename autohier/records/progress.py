@@ -15,8 +15,8 @@ class UnfinishedStage:
     kind: StageKind
     pass_index: int
     epochs: tuple[EpochMetrics, ...] = ()
-    num_reused: int = 0
-    """How many of them were found, in the stage store or in a checkpoint; they are the first."""
+    found: tuple[EpochMetrics, ...] = ()
+    """Those of them that were in the stage store or in a checkpoint."""
 
 
 class Progress:
@@ -46,7 +46,7 @@ class Progress:
             self.unfinished = replace(
                 self.unfinished,
                 epochs=(*self.unfinished.epochs, metrics),
-                num_reused=self.unfinished.num_reused + reused,
+                found=(*self.unfinished.found, *([metrics] if reused else [])),
             )
 
     def stage_finished(self, result: StageResult) -> None:

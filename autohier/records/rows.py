@@ -238,11 +238,10 @@ def _effort(stages: Sequence[StageResult], unfinished: UnfinishedStage | None) -
     epochs_spared = sum(stage.epochs_spared for stage in stages)
     seconds_spared = float(sum(stage.seconds_spared for stage in stages))
     if unfinished:
-        found = unfinished.epochs[: unfinished.num_reused]
         epochs += len(unfinished.epochs)
         seconds += sum(metrics.seconds for metrics in unfinished.epochs)
-        epochs_spared += len(found)
-        seconds_spared += sum(metrics.seconds for metrics in found)
+        epochs_spared += len(unfinished.found)
+        seconds_spared += sum(metrics.seconds for metrics in unfinished.found)
     return _Effort(
         epochs_computed=epochs - epochs_spared,
         epochs_spared=epochs_spared,

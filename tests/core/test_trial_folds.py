@@ -13,6 +13,7 @@ from autohier.core.stages.reporter import Reporters
 from autohier.core.trial import TrialOutcome, find_flat, read_tests, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
+from autohier.records.progress import Progress
 from fake_stages import Told
 from tiny_clips import CLIPS_PER_SUBJECT, open_tiny_trial, tiny_setting
 
@@ -142,6 +143,22 @@ def test_a_fold_that_begins_anew_tells_all_epochs_again(outcome: TrialOutcome) -
         reporter.epoch_finished("pass-1", 0, metrics, reused=False)
     numbers = [event[3].epoch if event[0] == "epoch" else event[0] for event in told.events]
     assert numbers == ["started", 0, 1, 2, "started", 0, 1, 2, 3]
+    # What was trained stays trained, however often it is told.
+    assert not any(event[-1] for event in told.events if event[0] == "epoch")
+
+
+def test_what_a_trial_that_is_cut_short_spared_are_the_epochs_that_were_found(outcome: TrialOutcome) -> None:
+    first, second = folds_of(outcome)[0].folds
+    progress = Progress()
+    reporter = FoldReporter(progress)
+    for fold, reused in ((first, False), (second, True)):
+        reporter.stage_started("pass-1", 0, reused=reused)
+        for metrics in fold.epochs:
+            reporter.epoch_finished("pass-1", 0, metrics, reused=reused)
+        reporter.stage_finished(fold)
+    assert progress.unfinished is not None
+    assert [metrics.epoch for metrics in progress.unfinished.epochs] == [0, 1, 2, 3]
+    assert [metrics.epoch for metrics in progress.unfinished.found] == [2, 3]
 
 
 def test_the_test_split_is_read_by_the_refit(

@@ -84,8 +84,9 @@ class FoldReporter:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._before: list[EpochMetrics] = []
-        self._epochs: list[EpochMetrics] = []
+        self._before: list[tuple[EpochMetrics, bool]] = []
+        """Epochs of finished folds, and whether each was found."""
+        self._epochs: list[tuple[EpochMetrics, bool]] = []
         self._told_reused: bool | None = None
 
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
@@ -99,15 +100,15 @@ class FoldReporter:
         self._told_reused = reused and not self._before
         self._reporter.stage_started(kind, pass_index, reused=self._told_reused)
         self._epochs = []
-        for metrics in self._before:
-            self._reporter.epoch_finished(kind, pass_index, metrics, reused=True)
+        for metrics, found in self._before:
+            self._reporter.epoch_finished(kind, pass_index, metrics, reused=found)
 
     def epoch_finished(
         self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
     ) -> None:
         """See Reporter."""
         (numbered,) = _numbered([metrics], len(self._before))
-        self._epochs.append(numbered)
+        self._epochs.append((numbered, reused))
         self._reporter.epoch_finished(kind, pass_index, numbered, reused=reused)
 
     def stage_finished(self, result: StageResult) -> None:  # noqa: ARG002
