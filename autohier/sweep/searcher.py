@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -32,10 +32,18 @@ class StudySearcher(Searcher):
         self._breaker = breaker
         self._on_death = on_death
         self._running: dict[str, Asked] = {}
+        self.fault: OSError | None = None
+        """Why the study could not be written. Then it is asked and told no more: what it remembers is ahead
+        of what is written; the next driver asks again what was not told."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The configuration of the next trial, or that the sweep needs no more."""
-        asked = None if self._breaker.halt else self._study.ask()
+        asked = None
+        if not (self._breaker.halt or self.fault):
+            try:
+                asked = self._study.ask()
+            except OSError as error:
+                self.fault = error
         if asked is None:
             finished: str = Searcher.FINISHED
             return finished
@@ -60,11 +68,16 @@ class StudySearcher(Searcher):
         A trial that was cut short with its sweep (Ctrl-C) has reported neither a chain nor a failure: the
         study keeps it as running, and the next driver takes its setting up again.
         """
-        asked = self._running.get(trial_id)
-        last = result or {}
-        if asked is None:
+        asked = self._running.pop(trial_id, None)
+        if asked is None or self.fault:
             return
-        if error:
+        try:
+            self._end(asked, result or {}, died=error)
+        except OSError as fault:
+            self.fault = fault
+
+    def _end(self, asked: Asked, last: Mapping[str, Any], *, died: bool) -> None:
+        if died:
             self._on_death(asked, _DIED)
             self._fail(asked, _DIED, "lost process")
         elif "failure" in last:
@@ -72,10 +85,8 @@ class StudySearcher(Searcher):
         elif "chain" in last:
             self._breaker.trial_completed()
             self._tell(asked, last)
-        # Ray runs a trial again whose end could not be told: then it is still to be told.
-        del self._running[trial_id]
 
-    def _tell(self, asked: Asked, last: dict[str, Any]) -> None:
+    def _tell(self, asked: Asked, last: Mapping[str, Any]) -> None:
         rungs = {int(step): value for step, value in json.loads(last["rungs"]).items()}
         measured = Measured(last["chain"], rungs)
         if "stopped" in last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -64,6 +65,7 @@ class _JournalFile(JournalFileBackend):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
+        self._path = Path(path)
         self._held: list[dict[str, Any]] | None = None
         """What is told and not yet written, as it will be read."""
         self._num_written: int | None = None
@@ -78,15 +80,24 @@ class _JournalFile(JournalFileBackend):
             held, self._held = self._held, None
             written, self._num_written = self._num_written, None
             if held:
-                super().append_logs(held)
+                self._append(held)
                 for _ in super().read_logs(written or 0):
                     pass  # so that the next read knows where these end, and need not begin with the file
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         if self._held is None:
-            super().append_logs(logs)
+            self._append(logs)
         else:
             self._held += json.loads(json.dumps(logs))
+
+    def _append(self, logs: list[dict[str, Any]]) -> None:
+        """Write lines; where the disk takes but a part of them, none: a line behind a part is unreadable."""
+        size_bytes = self._path.stat().st_size
+        try:
+            super().append_logs(logs)
+        except OSError:
+            os.truncate(self._path, size_bytes)
+            raise
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         if self._held is None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import ray
 from ray import tune
 
+from autohier.errors import InputError
 from autohier.records.diary import TrialDiary
 from autohier.records.reader import read_rows
 from autohier.records.schema import TrialRow
@@ -34,14 +35,18 @@ def run_trials(
     """Run trials until the study asks no more, until the breaker halts, or until SIGINT or SIGTERM.
 
     Every driver starts a fresh Tuner: the study, not Ray's snapshot, knows what is left to do.
+
+    Raises:
+        InputError: where the study could not be written.
     """
+    searcher = StudySearcher(study, breaker, functools.partial(_record_death, folder))
     trainable = tune.with_resources(
         functools.partial(run_in_actor, job=ray.put(job)), {"cpu": share.cpus, "gpu": share.gpus}
     )
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(study, breaker, functools.partial(_record_death, folder)),
+            search_alg=searcher,
             num_samples=-1,
             max_concurrent_trials=share.parallel,
             reuse_actors=True,
@@ -58,6 +63,12 @@ def run_trials(
     )
     with sigterm_ends_tune():
         tuner.fit()
+    if searcher.fault:
+        raise InputError(
+            "the study must be written",
+            got=searcher.fault,
+            remedy=f"make room, then 'autohier resume {folder.path}': no finished epoch is lost",
+        ) from searcher.fault
     if breaker.halt:
         _record_taken_back(folder, breaker.halt)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import nullcontext
 
 import pytest
 from optuna.storages import InMemoryStorage
@@ -81,3 +83,28 @@ def test_other_storages_are_left_as_they_are():
     with written_at_once(storage):
         study = storage.create_new_study([StudyDirection.MAXIMIZE])
         assert storage.get_n_trials(study) == 0
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_disk_that_takes_a_part_of_a_line_leaves_the_journal_readable(tmp_path, monkeypatch, at_once):
+    storage, study = make_study(tmp_path)
+    first = storage.create_new_trial(study)
+    before = (tmp_path / "study.journal").read_bytes()
+
+    def full(file):
+        os.truncate(file, os.fstat(file).st_size - 5)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with (
+            pytest.raises(OSError, match="No space left"),
+            written_at_once(storage) if at_once else nullcontext(),
+        ):
+            storage.set_trial_user_attr(first, "chain", [0.5])
+    assert (tmp_path / "study.journal").read_bytes() == before
+    again = open_storage(None, tmp_path / "study.journal")
+    again.set_trial_user_attr(first, "chain", [0.25])
+    assert told(open_storage(None, tmp_path / "study.journal")) == [
+        (TrialState.RUNNING, None, {"chain": [0.25]}, {})
+    ]
