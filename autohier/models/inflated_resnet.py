@@ -51,8 +51,6 @@ class InflatedResNet(Recognizer):
         InputError: where an argument is out of range.
     """
 
-    modality = "frames"
-
     def __init__(
         self,
         depth: int,

@@ -72,8 +72,6 @@ class PoseSlowOnly(Recognizer):
         InputError: where an argument is out of range.
     """
 
-    modality = "heatmaps"
-
     def __init__(
         self,
         *,

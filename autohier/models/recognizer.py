@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor, nn
 
-Modality = Literal["frames", "skeletons", "heatmaps"]
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
@@ -36,15 +34,17 @@ class Recognizer(nn.Module, ABC):
     and a 3D ResNet share them.
     """
 
-    modality: Modality
-    """What ``forward_stacks`` takes, float32: "frames" is [B, C, T, H, W], "skeletons" [B, M, T, V, C] with M
-    persons, zero where one is absent, and "heatmaps" [B, V, T, H, W] with a map for every joint."""
     stack_channels: tuple[int, ...]
     """Channels of every stack's feature."""
 
     @abstractmethod
     def forward_stacks(self, batch: Tensor) -> list[Tensor]:
-        """One pooled feature ``[B, C_l]`` per stack."""
+        """One pooled feature ``[B, C_l]`` per stack.
+
+        Args:
+            batch: float32; frames are ``[B, C, T, H, W]``, skeletons ``[B, M, T, V, C]`` with M persons, zero
+                where one is absent, and heatmaps ``[B, V, T, H, W]`` with a map for every joint.
+        """
 
     @abstractmethod
     def prunable_filters(self) -> list[PrunableFilters]:

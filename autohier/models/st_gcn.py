@@ -71,8 +71,6 @@ class StGcn(Recognizer):
         InputError: where an argument is out of range.
     """
 
-    modality = "skeletons"
-
     def __init__(
         self,
         variant: Variant,

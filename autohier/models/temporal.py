@@ -56,8 +56,6 @@ class TemporalConvNet(Recognizer):
         InputError: where an argument is out of range.
     """
 
-    modality = "skeletons"
-
     def __init__(
         self,
         *,

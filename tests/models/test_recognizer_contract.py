@@ -3,8 +3,6 @@
 Legend: B clips, C channels, F filters of one convolution.
 """
 
-from typing import get_args
-
 import pytest
 import torch
 from torch import nn
@@ -12,7 +10,6 @@ from torch import nn
 from autohier.core.pruning import FilterMasks
 from autohier.core.training.devices import open_device
 from autohier.models.build import RECOGNIZERS
-from autohier.models.recognizer import Modality
 from small_recognizers import CASES, build_small, small_batch, with_lived_in_norms
 
 
@@ -37,10 +34,6 @@ def test_one_score_per_output_of_every_headed_stack(case):
     network, batch = case
     assert network.num_outputs == (2, 3, 7)
     assert [tuple(scores.shape) for scores in network(batch)] == [(2, 2), (2, 3), (2, 7)]
-
-
-def test_its_modality_is_one_that_batches_come_in(case):
-    assert case[0].recognizer.modality in get_args(Modality)
 
 
 def test_prunable_filters_are_named_by_their_paths_each_once(case):

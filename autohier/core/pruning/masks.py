@@ -36,24 +36,9 @@ class FilterMasks:
             {each.name: torch.ones(len(each.convolution.weight), dtype=torch.bool) for each in filters}
         )
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> FilterMasks:
-        """The masks that `to_state` gave."""
-        return cls({name: mask_F.to("cpu", torch.bool) for name, mask_F in state.items()})
-
     def to_state(self) -> dict[str, Tensor]:
         """Bool masks by layer name, which safetensors can keep."""
         return dict(self.alive)
-
-    @property
-    def num_alive(self) -> int:
-        """Filters still alive, over all layers."""
-        return sum(int(mask_F.sum()) for mask_F in self.alive.values())
-
-    @property
-    def num_filters(self) -> int:
-        """Filters alive and dead, over all layers."""
-        return sum(len(mask_F) for mask_F in self.alive.values())
 
     @torch.no_grad()
     def apply(self, filters: Sequence[PrunableFilters]) -> None:
