@@ -26,7 +26,7 @@ from autohier.digest import derive_seed
 from autohier.errors import FailureClass
 from autohier.settings.choice import Choice
 from autohier.settings.space import Setting
-from autohier.settings.sweep import SweepPlan
+from autohier.settings.sweep import SamplerName, SweepPlan
 from autohier.sweep.coding import decode, distributions, encode
 from autohier.sweep.draws import Draws
 from autohier.sweep.halving import Arm, open_ladder
@@ -48,9 +48,8 @@ _CHOICE, _FACTS, _REASON, _TAKEN_BACK = "choice", "facts", "reason", "taken_back
 _DRAWN, _KEPT = "drawn", "drawn, prefix kept"
 _STARTUP_TRIALS = 10
 """Settings tried before the sampler learns from them; until then they are drawn at random."""
-_MOST_SAMPLED, _MOST_DRAWS = 2, 40
-"""Draws of the sampler for one ask before the last of them is varied at random, and draws altogether before
-one is taken that tells nothing new."""
+_MOST_DRAWS = 40
+"""For one ask, the sampler's and random steps away from it, before one is taken that tells nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +216,16 @@ class SweepStudy:
         starting = ledger.num_tried < max(_STARTUP_TRIALS, len(space.known))
         prefixes = [] if starting else ledger.prefixes.best()
         draws = Draws(space, () if starting else ledger.observed, ledger.running.values())
-        for attempt in range(_MOST_DRAWS):
-            draw_seed = derive_seed(seed, "ask", ask, attempt)
-            if attempt < _MOST_SAMPLED:
-                random = np.random.default_rng(derive_seed(seed, "prefix", ask, attempt))
-                keeps = bool(prefixes) and random.random() < space.search.keep_prefix
-                fixed = prefixes[random.integers(len(prefixes))] if keeps else {}
-                params = draws.draw("random" if starting else self._plan.sampler, draw_seed, fixed)
-            else:
-                keeps = keeps and attempt < _MOST_DRAWS // 2  # all that shares a prefix may be known
-                params = draws.vary(params, draw_seed, fixed if keeps else {})
+        random = np.random.default_rng(derive_seed(seed, "prefix", ask))
+        keeps = bool(prefixes) and random.random() < space.search.keep_prefix
+        fixed = prefixes[random.integers(len(prefixes))] if keeps else {}
+        sampler: SamplerName = "random" if starting else self._plan.sampler
+        params = draws.draw(sampler, derive_seed(seed, "ask", ask, 0), fixed)
+        for step in range(1, _MOST_DRAWS):
             if self._is_worth_running(decode(space, params)):
                 break
+            keeps = keeps and step < _MOST_DRAWS // 2  # all that shares a prefix may be known
+            params = draws.vary(params, derive_seed(seed, "ask", ask, step), fixed if keeps else {})
         return params, _KEPT if keeps else _DRAWN
 
     def _is_worth_running(self, choice: Choice) -> bool:
