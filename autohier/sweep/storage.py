@@ -12,6 +12,7 @@ from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
 
 from autohier.errors import InputError
 
@@ -58,6 +59,13 @@ class _Journal(JournalStorage):
     def __init__(self, path: Path) -> None:
         self.file = _JournalFile(str(path))
         super().__init__(self.file)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        trial_id: int = super().create_new_trial(study_id, template_trial)
+        if template_trial is not None:
+            # What was read back has its own copy of them, a third of what a trial takes in memory.
+            self.get_trial(trial_id).distributions = template_trial.distributions
+        return trial_id
 
 
 class _JournalFile(JournalFileBackend):

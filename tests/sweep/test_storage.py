@@ -7,9 +7,10 @@ import os
 from contextlib import nullcontext
 
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from autohier.sweep.storage import open_storage, written_at_once
 
@@ -108,3 +109,17 @@ def test_a_disk_that_takes_a_part_of_a_line_leaves_the_journal_readable(tmp_path
     assert told(open_storage(None, tmp_path / "study.journal")) == [
         (TrialState.RUNNING, None, {"chain": [0.25]}, {})
     ]
+
+
+def test_trials_share_what_they_are_drawn_from(tmp_path):
+    storage, study = make_study(tmp_path)
+    distributions = {"passes": IntDistribution(0, 7)}
+    trials = [
+        storage.create_new_trial(
+            study, create_trial(value=0.5, params={"passes": 1}, distributions=distributions)
+        )
+        for _ in range(2)
+    ]
+    assert all(storage.get_trial(trial).distributions is distributions for trial in trials)
+    again = open_storage(None, tmp_path / "study.journal")
+    assert [trial.distributions for trial in again.get_all_trials(study)] == [distributions] * 2
