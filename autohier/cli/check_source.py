@@ -75,6 +75,7 @@ def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> I
         published = f", as {source}" if split.is_published else ""
         neither = f", {split.neither:,} clips do neither" if split.neither else ""
         yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}{neither}"
+    yield from (text for text, remedy in reader.remarks if not remedy)
     if found.num_tried < found.num_clips:
         yield f"files of {found.num_tried} evenly spaced clips of {found.num_clips:,} were read (--quick)"
     compared = found.duplicates
@@ -83,16 +84,25 @@ def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> I
         f"{compared.num_bytes / 1e6:,.1f} MB of them were read"
     )
     yield from _describe_faults(reader, found, keep_all=keep_all)
+    for text, remedy in reader.remarks:
+        if remedy:
+            yield f"WARNING: {text}"
+            yield f"  mend: {remedy}"
     yield from _describe_warnings(found)
     at_least = "at least " if found.num_tried < found.num_clips else ""
     yield f"prepare would reject {at_least}{found.num_rejected:,} of {found.num_clips:,} clips"
 
 
 def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> Iterator[str]:
+    from autohier.data.protocols import PROTOCOLS
+
     is_kept = keep_all and reader.channels > 0
+    mend = "fetch what is missing, or take out what is there twice or does not belong there"
+    if reader.name not in PROTOCOLS:
+        mend = "add what the lists name and is missing, or take it out of them"
     for finding in found.split_findings:
         yield f"FAULT: {finding}"
-        yield "  mend: fetch what is missing, or take out what is there twice or does not belong there"
+        yield f"  mend: {mend}"
     for group in found.faults:
         word = "WARNING" if is_kept and group.kind == "skeleton" else "FAULT"
         yield f"{word}: {group.num_clips:,} clips break this rule of a {group.kind} file: {group.rule}"

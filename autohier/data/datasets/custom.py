@@ -19,7 +19,7 @@ from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import clip_numbers, source_name
 from autohier.data.datasets.npz_file import read_npz_arrays
 from autohier.data.datasets.poses import skeleton_of_poses
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.decoding import count_frames, decode_frames, video_size
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
@@ -48,6 +48,7 @@ class CustomReader:
     channels: int = 3
     sided: bool = True
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the folder that the reader was opened on."""
