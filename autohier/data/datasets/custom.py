@@ -52,7 +52,7 @@ class CustomReader:
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the folder that the reader was opened on."""
-        names, _, clips = _find(source)
+        names, _, clips, _ = _find(source)
         if names != self.class_names:
             raise InputError("the source must be the folder that the reader was opened on", got=source)
         return clips
@@ -91,12 +91,15 @@ def custom_reader(source: Path | None, stored_as: str | None) -> CustomReader:
     """
     if source is None:
         raise MissingDataError("custom is prepared from a folder of videos", remedy="add --source DIR")
-    names, protocols, _ = _find(source)
-    return CustomReader(source_name(stored_as or source.resolve().name, source), names, protocols)
+    names, protocols, _, remarks = _find(source)
+    name = source_name(stored_as or source.resolve().name, source)
+    return CustomReader(name, names, protocols, remarks=remarks)
 
 
-def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource]]:
-    clips = find_custom_clips(source)
+def _find(
+    source: Path,
+) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource], tuple[Remark, ...]]:
+    clips, remarks = find_custom_clips(source)
     names = class_names(clip.label for clip in clips)
     named = clip_numbers(clip.clip_id for clip in clips)
     subjects, cameras, setups = (
@@ -105,7 +108,7 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
         else [getattr(named[clip.clip_id], column) for clip in clips]
         for column in ("subject", "camera", "setup")
     )
-    protocols, parts = divide(clips, subjects)
+    protocols, parts = divide(clips, subjects, cameras)
     sources = [
         ClipSource(
             clip_id=clip.clip_id,
@@ -128,4 +131,4 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
             strict=True,
         )
     ]
-    return names, protocols, sources
+    return names, protocols, sources, remarks
