@@ -100,6 +100,11 @@ def describe(summary: PrepareSummary, remarks: Sequence[Remark] = ()) -> list[st
         whole = f", {kept:,} kept whole without a skeleton" if kept else ""
         lines.append(f"{summary.num_rejected:,} clips rejected{whole}{named}:")
         lines.extend(f"  {count:,} files break this rule: {kind}" for kind, count in summary.rejected_by_kind)
+    if summary.num_unequal:
+        count = f"{summary.num_unequal:,} clips are kept"
+        lines.append(
+            f"WARNING: {count} whose poses are not of as many frames as their video; check names them"
+        )
     lines.extend(f"WARNING: {text}: {remedy}" if remedy else text for text, remedy in remarks)
     lines.extend(f"WARNING: {finding}" for finding in summary.split_findings)
     if summary.fingerprint is None:
