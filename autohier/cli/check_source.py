@@ -140,7 +140,8 @@ def _describe_warnings(reader: DatasetReader, found: DatasetCheck) -> Iterator[s
         across = f", and both train and test under {', '.join(same.across)}" if same.across else ""
         yield f"WARNING: {len(same.clip_ids)} clips hold the same content{across}: {_some(same.clip_ids)}"
         yield from (f"  {path}" for path in same.paths[:_NUM_EXAMPLES])
-        yield "  mend: keep the one that is named rightly, and fetch the others again"
+        rest = "fetch the others again" if same.paths else "take the others out"
+        yield f"  mend: keep the one that is named rightly, and {rest}"
     if found.unequal:
         examples = tuple(f"{one.clip_id} ({one.skeleton}, not {one.video})" for one in found.unequal)
         yield (

@@ -249,8 +249,8 @@ def test_the_same_poses_on_both_sides_are_a_warning(autohier: Autohier, tmp_path
     ended = autohier("check", "pyskl", "--source", path, "--workers", 1)
     assert ended.code == 0
     assert "\nposes of 2 clips of one file compared by content\n" in ended.out
-    told = "2 clips hold the same content, and both train and test under train-val: a, b\n  mend: keep"
-    assert f"\nWARNING: {told}" in ended.out
+    told = "2 clips hold the same content, and both train and test under train-val: a, b\n  mend: keep the "
+    assert f"\nWARNING: {told}one that is named rightly, and take the others out\n" in ended.out
 
 
 def test_faults_end_with_1_and_say_what_mends_them(autohier: Autohier, tmp_path: Path) -> None:

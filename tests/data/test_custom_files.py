@@ -106,6 +106,13 @@ def test_unknown_columns_are_passed_over_aloud_and_commas_at_the_end_silently(
         assert remarks(tmp_path) == ()
 
 
+def test_clips_of_val_beside_some_of_test_do_nothing_and_are_told(tmp_path: Path) -> None:
+    table = "path,label,split\na,x,train\nb,x,val\nc,x,val\n"
+    assert remarks(listed(tmp_path, table)) == ()
+    text = "under split the 2 clips of val neither train nor test: validation is drawn from training clips"
+    assert remarks(listed(tmp_path, f"{table}d,x,test\n")) == (Remark(text),)
+
+
 def test_absolute_paths_lead_into_the_folder_or_to_another_disk(tmp_path: Path) -> None:
     source, disk = tmp_path / "source", tmp_path / "disk"
     touched(disk, "v/far.mp4", "v/far.npz")

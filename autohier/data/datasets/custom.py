@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.custom_files import find_custom_clips
-from autohier.data.datasets.custom_protocols import class_names, classes_of, divide, number_values
+from autohier.data.datasets.custom_protocols import (
+    class_names,
+    classes_of,
+    divide,
+    number_values,
+    remark_splits,
+)
 from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import clip_numbers, source_name
 from autohier.data.datasets.npz_file import read_npz_arrays
@@ -131,4 +137,4 @@ def _find(
             strict=True,
         )
     ]
-    return names, protocols, sources, remarks
+    return names, protocols, sources, (*remarks, *remark_splits(clips))

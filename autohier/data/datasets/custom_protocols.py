@@ -11,6 +11,7 @@ import numpy as np
 
 from autohier.data.datasets.custom_clip import CustomClip
 from autohier.data.datasets.custom_table import TABLE
+from autohier.data.datasets.reader import Remark
 from autohier.data.protocols import Protocol, PublishedSize
 from autohier.digest import derive_seed
 from autohier.errors import InputError
@@ -66,6 +67,15 @@ def divide(
     rule = Protocol("random", "parts", ("train",), ("test",))
     tests = _draw_tests([clip.label for clip in clips])
     return (rule, *views), [("test",) if number in tests else ("train",) for number in range(len(clips))]
+
+
+def remark_splits(clips: Sequence[CustomClip]) -> tuple[Remark, ...]:
+    """On clips that a table gives to val where others test."""
+    num_val = sum(clip.split == "val" for clip in clips)
+    if not num_val or not any(clip.split == "test" for clip in clips):
+        return ()
+    told = f"under split the {num_val:,} clips of val neither train nor test"
+    return (Remark(f"{told}: validation is drawn from training clips"),)
 
 
 def _divide_as_told(splits: Sequence[str]) -> tuple[tuple[Protocol, ...], list[tuple[str, ...]]]:

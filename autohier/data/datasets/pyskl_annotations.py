@@ -59,7 +59,7 @@ class Annotation:
         if "total_frames" not in self.fields:
             raise ClipError(
                 "an annotation must hold total_frames, how many frames its keypoint has",
-                remedy=f"write {skeleton.num_frames} there",
+                remedy="write keypoint.shape[1] there",
             )
         if not isinstance(num_frames, int) or num_frames != skeleton.num_frames:
             raise ClipError(
