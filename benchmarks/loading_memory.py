@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autohier.data.datasets.demo.tree import CLASS_NAMES
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.levels import GivenLevel
 from autohier.data.preparation import prepare_dataset
 from autohier.data.protocols import PROTOCOLS, Protocol
@@ -50,6 +50,7 @@ class MadeUpReader:
     sided: bool = False
     protocols: tuple[Protocol, ...] = PROTOCOLS["demo"]
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:  # noqa: ARG002
         """See `DatasetReader.find_clips`; there is nothing to find."""

@@ -19,7 +19,7 @@ from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporter, Reporters
 from autohier.core.stages.store import StageStore
 from autohier.data.datasets.demo import body
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.levels import GivenLevel
 from autohier.data.preparation import prepare_dataset
 from autohier.data.preprocessing.projection import PinholeCamera
@@ -75,6 +75,7 @@ class ColourReader:
         GivenLevel.of_groups("hue", ["red", "green", "blue"] * 2),
         GivenLevel.of_groups("nothing", [0] * 5 + [1]),
     )
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:  # noqa: ARG002
         subjects = sorted(TRAINING_SUBJECTS + VALIDATION_SUBJECTS + TEST_SUBJECTS)

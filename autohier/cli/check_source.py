@@ -75,6 +75,7 @@ def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> I
         published = f", as {source}" if split.is_published else ""
         neither = f", {split.neither:,} clips do neither" if split.neither else ""
         yield f"{split.protocol}: {split.train:,} train / {split.test:,} test clips{published}{neither}"
+    yield from (text for text, remedy in reader.remarks if not remedy)
     if found.num_tried < found.num_clips:
         yield f"files of {found.num_tried} evenly spaced clips of {found.num_clips:,} were read (--quick)"
     compared = found.duplicates
@@ -82,17 +83,28 @@ def describe(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> I
         f"files compared by size, then by content: {compared.num_read:,} were as large as another, "
         f"{compared.num_bytes / 1e6:,.1f} MB of them were read"
     )
+    if compared.num_entries:
+        yield f"poses of {compared.num_entries:,} clips of one file compared by content"
     yield from _describe_faults(reader, found, keep_all=keep_all)
-    yield from _describe_warnings(found)
+    for text, remedy in reader.remarks:
+        if remedy:
+            yield f"WARNING: {text}"
+            yield f"  mend: {remedy}"
+    yield from _describe_warnings(reader, found)
     at_least = "at least " if found.num_tried < found.num_clips else ""
     yield f"prepare would reject {at_least}{found.num_rejected:,} of {found.num_clips:,} clips"
 
 
 def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bool) -> Iterator[str]:
+    from autohier.data.protocols import PROTOCOLS
+
     is_kept = keep_all and reader.channels > 0
+    mend = "fetch what is missing, or take out what is there twice or does not belong there"
+    if reader.name not in PROTOCOLS:
+        mend = "add what the lists name and is missing, or take it out of them"
     for finding in found.split_findings:
         yield f"FAULT: {finding}"
-        yield "  mend: fetch what is missing, or take out what is there twice or does not belong there"
+        yield f"  mend: {mend}"
     for group in found.faults:
         word = "WARNING" if is_kept and group.kind == "skeleton" else "FAULT"
         yield f"{word}: {group.num_clips:,} clips break this rule of a {group.kind} file: {group.rule}"
@@ -111,7 +123,7 @@ def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bo
             yield "  mend: fetch the skeletons, or leave such clips: prepare sets them aside"
 
 
-def _describe_warnings(found: DatasetCheck) -> Iterator[str]:
+def _describe_warnings(reader: DatasetReader, found: DatasetCheck) -> Iterator[str]:
     if found.empty_classes:
         yield f"WARNING: {len(found.empty_classes)} classes are without clips: {_some(found.empty_classes)}"
         yield "  mend: fetch their clips; a search over fewer classes needs a custom dataset"
@@ -120,10 +132,23 @@ def _describe_warnings(found: DatasetCheck) -> Iterator[str]:
             yield f"WARNING: nothing {'tests' if split.train else 'trains'} under {split.protocol}"
             yield "  mend: add clips, or say in a table or in lists which test; no search can use it as it is"
         yield from _describe_both_sides(split)
+        if split.untrained:
+            names = tuple(reader.class_names[label] for label in split.untrained)
+            yield f"WARNING: {len(names)} classes test and never train under {split.protocol}: {_some(names)}"
+            yield "  mend: let clips of them train too, or take them out: no network can learn them"
     for same in found.duplicates.found:
-        yield f"WARNING: {len(same.clip_ids)} clips hold the same content: {_some(same.clip_ids)}"
+        across = f", and both train and test under {', '.join(same.across)}" if same.across else ""
+        yield f"WARNING: {len(same.clip_ids)} clips hold the same content{across}: {_some(same.clip_ids)}"
         yield from (f"  {path}" for path in same.paths[:_NUM_EXAMPLES])
-        yield "  mend: keep the one that is named rightly, and fetch the others again"
+        rest = "fetch the others again" if same.paths else "take the others out"
+        yield f"  mend: keep the one that is named rightly, and {rest}"
+    if found.unequal:
+        examples = tuple(f"{one.clip_id} ({one.skeleton}, not {one.video})" for one in found.unequal)
+        yield (
+            f"WARNING: the poses of {len(examples):,} clips are not of as many frames as their video: "
+            f"{_some(examples)}"
+        )
+        yield "  mend: find the poses in these very videos; prepare keeps such clips as they are"
     for used, *others in found.same_names:
         yield f"WARNING: a file is there {1 + len(others)} times: {used} is read"
         yield from (f"  {path} is not" for path in others[:_NUM_EXAMPLES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from autohier.cli.options import DEFAULT_DATA, DataFolder
 
 if TYPE_CHECKING:
+    from autohier.data.datasets.reader import Remark
     from autohier.data.preparation import PrepareSummary
 
 INTERRUPTED = 130
@@ -83,12 +85,12 @@ def prepare(
         except KeyboardInterrupt:
             lines.say("stopped; finished shards are kept: give the same command to go on")
             raise typer.Exit(INTERRUPTED) from None
-    for line in describe(summary):
+    for line in describe(summary, reader.remarks):
         typer.echo(printable(line))
 
 
-def describe(summary: PrepareSummary) -> list[str]:
-    """The lines that tell what a preparation has made."""
+def describe(summary: PrepareSummary, remarks: Sequence[Remark] = ()) -> list[str]:
+    """The lines that tell what a preparation has made, and what its reader remarked on the source."""
     folder = summary.store_folder
     size = f"{summary.num_clips:,} clips, {summary.num_bytes / 1e6:,.1f} MB"
     lines = [f"{folder}: {size}, in {summary.elapsed_s:,.0f} s"]
@@ -98,6 +100,12 @@ def describe(summary: PrepareSummary) -> list[str]:
         whole = f", {kept:,} kept whole without a skeleton" if kept else ""
         lines.append(f"{summary.num_rejected:,} clips rejected{whole}{named}:")
         lines.extend(f"  {count:,} files break this rule: {kind}" for kind, count in summary.rejected_by_kind)
+    if summary.num_unequal:
+        count = f"{summary.num_unequal:,} clips are kept"
+        lines.append(
+            f"WARNING: {count} whose poses are not of as many frames as their video; check names them"
+        )
+    lines.extend(f"WARNING: {text}: {remedy}" if remedy else text for text, remedy in remarks)
     lines.extend(f"WARNING: {finding}" for finding in summary.split_findings)
     if summary.fingerprint is None:
         lines.append("other parts are still to be prepared; the one that ends last makes the store")

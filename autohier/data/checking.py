@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from autohier.data.checking_faults import FaultGroup, group_faults
-from autohier.data.checking_files import Duplicates, find_duplicates, find_same_names
-from autohier.data.checking_samples import Kind, try_samples
-from autohier.data.checking_splits import SplitCheck, check_split, is_published
+from autohier.data.checking_files import Duplicates, find_duplicates, find_same_entries, find_same_names
+from autohier.data.checking_samples import Kind, SampleFault, UnequalFrames, try_samples
+from autohier.data.checking_splits import SplitCheck, check_split, find_protocols_across, is_published
 from autohier.data.datasets.reader import DatasetReader
 from autohier.data.preparation import check_workers
 from autohier.data.preparation_steps import evenly_spaced
@@ -38,6 +38,7 @@ class DatasetCheck:
         faults: files that cannot be read, by the rule that they break.
         without_skeleton: clips that come without a skeleton file, of all clips.
         duplicates: the same content under different clips, among those that were read.
+        unequal: clips whose poses are of another number of frames than the video that they were found in.
         same_names: files of one name in several folders: the one that is read, then the others.
         num_rejected: clips that would not be prepared, as far as is known.
         num_amiss: those of them that published sizes do not leave out. NTU's do leave out the clips that its
@@ -53,6 +54,7 @@ class DatasetCheck:
     faults: tuple[FaultGroup, ...]
     without_skeleton: tuple[str, ...]
     duplicates: Duplicates
+    unequal: tuple[UnequalFrames, ...]
     same_names: tuple[tuple[Path, ...], ...]
     num_rejected: int
     num_amiss: int
@@ -104,9 +106,14 @@ def check_dataset(
         return lambda num_done, num_all: progress(what, num_done, num_all) if progress else None
 
     duplicates = find_duplicates(tried, tell=telling("comparing"))
-    faults = try_samples(reader, tried, num_workers=num_workers, tell=telling("reading"))
+    findings = try_samples(reader, tried, num_workers=num_workers, tell=telling("reading"))
+    faults = [finding for finding in findings if isinstance(finding, SampleFault)]
     without_skeleton = tuple(clip.clip_id for clip in clips if clip.skeleton_path is None)
     forgives = keep_all and reader.channels > 0
+    faulty = {fault.clip_id for fault in faults}
+    entries = find_same_entries(clip for clip in tried if clip.clip_id not in faulty)
+    same = (*duplicates.found, *entries.found)
+    across = find_protocols_across(table, reader.protocols, [one.clip_ids for one in same])
     rejected = {fault.clip_id for fault in faults if not (forgives and fault.kind == "skeleton")}
     all_rejected = rejected if forgives else rejected.union(without_skeleton)
     with_skeleton = tabulate_sources([clip for clip in clips if clip.skeleton_path is not None])
@@ -123,7 +130,12 @@ def check_dataset(
         num_tried=len(tried),
         faults=group_faults(faults, source, _remedies(reader)),
         without_skeleton=without_skeleton,
-        duplicates=duplicates,
+        duplicates=replace(
+            duplicates,
+            found=tuple(replace(one, across=names) for one, names in zip(same, across, strict=True)),
+            num_entries=entries.num_entries,
+        ),
+        unequal=tuple(finding for finding in findings if isinstance(finding, UnequalFrames)),
         same_names=find_same_names(reader.name, source, clips),
         num_rejected=len(all_rejected),
         num_amiss=len(rejected if are_left_out else all_rejected),

@@ -25,11 +25,13 @@ class SameContent:
 
     Attributes:
         clip_ids: at least two; of a file that several clips share, the first of them.
-        paths: one per clip.
+        paths: one per clip; none where one file holds all clips.
+        across: protocols under which some of them train and others test.
     """
 
     clip_ids: tuple[str, ...]
     paths: tuple[Path, ...]
+    across: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ class Duplicates:
         found: one entry per content.
         num_read: files, or folders of frames, that had to be opened because another one is as large.
         num_bytes: what was read of them.
+        num_entries: clips of one file that were compared by what it holds of them.
     """
 
     found: tuple[SameContent, ...]
     num_read: int
     num_bytes: int
+    num_entries: int = 0
 
 
 def find_duplicates(clips: Sequence[ClipSource], *, tell: Tell | None = None) -> Duplicates:
@@ -79,6 +83,22 @@ def find_duplicates(clips: Sequence[ClipSource], *, tell: Tell | None = None) ->
     by_clip = [{owners[path]: path for path in group} for group in same]
     found = [SameContent(tuple(paths), tuple(paths.values())) for paths in by_clip if len(paths) > 1]
     return Duplicates(tuple(found), len(heads), num_bytes)
+
+
+def find_same_entries(clips: Iterable[ClipSource]) -> Duplicates:
+    """Find clips of one file of which it holds the same, in all that a skeleton is made of.
+
+    It costs a digest of what the file holds, which is in memory.
+
+    Args:
+        clips: that can be read; what cannot is alike in that alone.
+    """
+    digests = {clip.clip_id: clip.entry.digest() for clip in clips if clip.entry is not None}
+    groups: dict[str, list[str]] = defaultdict(list)
+    for clip_id, content in digests.items():
+        groups[content].append(clip_id)
+    found = tuple(SameContent(tuple(group), ()) for group in groups.values() if len(group) > 1)
+    return Duplicates(found, num_read=0, num_bytes=0, num_entries=len(digests))
 
 
 def find_same_names(name: str, source: Path, clips: Iterable[ClipSource]) -> tuple[tuple[Path, ...], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ class SplitCheck:
         column: what must not be on both sides, e.g. ``subject``.
         on_both_sides: its values that train and test all the same; none where the protocol divides by
             cameras or setups, which show the same subjects on purpose.
+        untrained: labels of classes that test and never train; none where nothing trains at all.
     """
 
     protocol: str
@@ -33,6 +35,7 @@ class SplitCheck:
     is_published: bool
     column: str
     on_both_sides: tuple[int, ...]
+    untrained: tuple[int, ...]
 
 
 def check_split(table: ClipTable, rule: Protocol) -> SplitCheck:
@@ -48,7 +51,23 @@ def check_split(table: ClipTable, rule: Protocol) -> SplitCheck:
         is_published=is_published(table, rule),
         column=rule.held_out_column,
         on_both_sides=tuple(int(value) for value in both),
+        untrained=tuple(np.setdiff1d(table.label[is_test], table.label[is_train]).tolist())
+        if is_train.any()
+        else (),
     )
+
+
+def find_protocols_across(
+    table: ClipTable, rules: Sequence[Protocol], groups: Sequence[Sequence[str]]
+) -> list[tuple[str, ...]]:
+    """For each of some groups of clips the protocols under which some of them train and others test."""
+    rows = {clip_id: row for row, clip_id in enumerate(table.clip_id)} if groups else {}
+    sides = {rule.name: divide_clips(table, rule) for rule in rules} if groups else {}
+    found = []
+    for group in groups:
+        own = [rows[clip_id] for clip_id in group]
+        found.append(tuple(name for name, both in sides.items() if all(side[own].any() for side in both)))
+    return found
 
 
 def is_published(table: ClipTable, rule: Protocol) -> bool:

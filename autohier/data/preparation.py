@@ -19,6 +19,7 @@ from autohier.data.datasets.reader import ClipSource, DatasetReader
 from autohier.data.disk_room import check_room, describe_room
 from autohier.data.preparation_inputs import is_finished
 from autohier.data.preparation_pool import prepare_shards
+from autohier.data.skeleton import LAYOUTS
 from autohier.data.store.manifest import Receipt, StoreOptions
 from autohier.data.store.paths import receipt_path
 from autohier.data.store.reader import ClipStore
@@ -71,6 +72,8 @@ class PrepareSummary:
         num_bytes: size of its shards.
         elapsed_s: how long this run took.
         fingerprint: of the store; None where other parts of it are still to be prepared.
+        num_unequal: clips in a finished store whose poses are of another number of frames than the video that
+            they were found in.
     """
 
     store_folder: Path
@@ -81,6 +84,7 @@ class PrepareSummary:
     num_bytes: int
     elapsed_s: float
     fingerprint: str | None
+    num_unequal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,4 +262,11 @@ def _summarise(folder: Path, receipts: Iterable[Receipt], elapsed_s: float) -> P
         num_bytes=sum(entry.num_bytes for entry in store.manifest.shards),
         elapsed_s=elapsed_s,
         fingerprint=store.fingerprint,
+        num_unequal=_count_unequal(store),
     )
+
+
+def _count_unequal(store: ClipStore) -> int:
+    if not store.manifest.channels or not LAYOUTS[store.manifest.joint_layout].planar:
+        return 0
+    return int((store.skeleton_lengths() != store.clips.num_frames).sum())

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.protocols import Protocol
+from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.store.reader import ClipTable
 from autohier.digest import derive_seed
 from autohier.errors import InputError
@@ -168,7 +168,7 @@ def deal_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[i
 
 
 def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protocol]) -> list[str]:
-    """Compare a store's split sizes with the published ones.
+    """Compare a store's split sizes with the published ones, or with what a user's own lists name.
 
     Returns:
         One sentence per protocol whose sizes match no published ones; none where all agree.
@@ -181,7 +181,7 @@ def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protoc
             published = " or ".join(f"{size.train:,} / {size.test:,} ({size.of})" for size in rule.published)
             findings.append(
                 f"{dataset} {rule.name} has {sizes[0]:,} train / {sizes[1]:,} test clips; "
-                f"published are {published}"
+                f"{'published' if dataset in PROTOCOLS else 'listed'} are {published}"
             )
     return findings
 

@@ -14,6 +14,7 @@ from command_line import Autohier
 from tiny_clips import SPACE_FILE
 from tiny_custom import write_custom_clip
 from tiny_datasets import body_joints, skeleton_text, write_ntu_clip, write_utd_clip
+from tiny_pyskl import annotation, write_pyskl
 
 
 def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Path) -> None:
@@ -218,6 +219,38 @@ def test_what_is_only_odd_is_a_warning(autohier: Autohier, tmp_path: Path) -> No
     assert "WARNING: 1 subjects both train and test under split: 7\n  mend: give each subject" in ended.out
     copies = f"  {tmp_path}/videos/jump/0.mp4\n  {tmp_path}/videos/jump/2.mp4\n  mend: keep the one"
     assert f"hold the same content: videos/jump/0, videos/jump/2\n{copies}" in ended.out
+
+
+def test_poses_of_other_frames_and_classes_that_never_train_are_warnings(
+    autohier: Autohier, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    for name, num_frames in (("wave/1", 6), ("jump/1", 8)):
+        write_custom_clip(source, name, num_frames=num_frames)
+    shutil.copyfile(source / "poses/wave/1.npz", source / "poses/jump/1.npz")
+    rows = "videos/wave/1.mp4,wave,train,poses/wave/1.npz\nvideos/jump/1.mp4,jump,test,poses/jump/1.npz\n"
+    (source / "clips.csv").write_text(f"path,label,split,skeleton\n{rows}")
+    ended = autohier("check", "custom", "--source", source, "--workers", 1)
+    assert ended.code == 0
+    assert "WARNING: 1 classes test and never train under split: jump\n  mend: let clips of them" in ended.out
+    told = "the poses of 1 clips are not of as many frames as their video: videos/jump/1 (6, not 8)\n  mend: "
+    assert f"\nWARNING: {told}" in ended.out
+    options = ("--data", tmp_path / "data", "--workers", 1, "--size", 16)
+    prepared = autohier("prepare", "custom", "--source", source, *options)
+    assert "source: 2 clips" in prepared.out
+    assert (
+        "\nWARNING: 1 clips are kept whose poses are not of as many frames as their video; " in prepared.out
+    )
+
+
+def test_the_same_poses_on_both_sides_are_a_warning(autohier: Autohier, tmp_path: Path) -> None:
+    entries = [annotation(name, 0) for name in "ab"]
+    path = write_pyskl(tmp_path / "x.pkl", entries, {"train": ["a"], "val": ["b"]})
+    ended = autohier("check", "pyskl", "--source", path, "--workers", 1)
+    assert ended.code == 0
+    assert "\nposes of 2 clips of one file compared by content\n" in ended.out
+    told = "2 clips hold the same content, and both train and test under train-val: a, b\n  mend: keep the "
+    assert f"\nWARNING: {told}one that is named rightly, and take the others out\n" in ended.out
 
 
 def test_faults_end_with_1_and_say_what_mends_them(autohier: Autohier, tmp_path: Path) -> None:

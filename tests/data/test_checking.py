@@ -243,6 +243,51 @@ def test_poses_of_one_file_are_told_by_their_clips(tmp_path: Path) -> None:
     assert (found.duplicates.num_read, found.num_rejected) == (0, 1)
 
 
+def test_the_same_poses_in_one_file(tmp_path: Path) -> None:
+    longer = annotation("c", 1, num_frames=9)
+    entries = [annotation("a", 0), annotation("b", 1), longer, longer | {"frame_dir": "d", "label": 0}]
+    broken = [annotation(name, 0) | {"keypoint": None} for name in "ef"]
+    split = {"train": ["a", "c", "d", "e"], "val": ["b", "f"]}
+    path = write_pyskl(tmp_path / "poses.pkl", [*entries, *broken], split)
+    found = check_dataset(open_dataset("pyskl", source=path), path, num_workers=1).duplicates
+    # What cannot be read is told as that.
+    assert [(same.clip_ids, same.paths, same.across) for same in found.found] == [
+        (("a", "b"), (), ("train-val",)),
+        (("c", "d"), (), ()),
+    ]
+    assert found.num_entries == 4
+
+
+def test_classes_that_test_and_never_train(tmp_path: Path) -> None:
+    rows = ["path,label,split"]
+    for number, part in enumerate(["train", "test", "test", ""]):
+        write_custom_clip(tmp_path, f"c/{number}", num_frames=5 + number)
+        rows.append(f"videos/c/{number}.mp4,{min(number, 2)},{part}")
+    (tmp_path / "clips.csv").write_text("\n".join(rows) + "\n")
+    found = check_dataset(open_dataset("custom", source=tmp_path, stored_as="mine"), tmp_path, num_workers=1)
+    assert [split.untrained for split in found.splits] == [(1, 2)]
+
+
+def test_poses_are_of_as_many_frames_as_their_video(tmp_path: Path) -> None:
+    for name, num_frames in (("a", 6), ("b", 4), ("c", 9), ("d", 7)):
+        write_custom_clip(tmp_path, f"jump/{name}", num_frames=num_frames)
+    poses = tmp_path / "poses" / "jump"
+    shutil.copyfile(poses / "a.npz", poses / "b.npz")
+    shutil.copyfile(poses / "a.npz", poses / "c.npz")
+    (tmp_path / "videos" / "jump" / "d.mp4").write_bytes(b"no video")
+    reader = open_dataset("custom", source=tmp_path, stored_as="mine")
+    for num_workers in (1, 2):
+        found = check_dataset(reader, tmp_path, num_workers=num_workers)
+        unequal = [(one.clip_id, one.skeleton, one.video) for one in found.unequal]
+        assert unequal == [("jump/b", 6, 4), ("jump/c", 6, 9)]
+        assert found.num_rejected == 1
+
+
+def test_a_sensor_s_skeleton_may_begin_and_end_elsewhere(source: Path) -> None:
+    (source / f"{TRAINS}.skeleton").write_text(skeleton_text({"1": body_joints(9)}))
+    assert checked(source).unequal == ()
+
+
 def test_a_clip_that_is_only_read_with_its_video_is_blamed_once(tmp_path: Path) -> None:
     write_custom_clip(tmp_path, "jump/one").write_bytes(b"no video")
     found = check_dataset(open_dataset("custom", source=tmp_path, stored_as="mine"), tmp_path, num_workers=1)

@@ -195,13 +195,19 @@ def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("", r"clips\.csv line 1: the header must be of path, label, .*, but got \[\]"),
-        ("path\na\n", r"clips\.csv line 1: the header must be of path, label, "),
+        ("", r"clips\.csv line 1: the header must have the column path, but got no column: known ones are"),
+        ("path\na\n", r"clips\.csv line 1: the header must have the column label, but got path: known"),
+        ("path,class\na,x\n", r"must have the column label, but got path, class: known ones are path, lab"),
+        ("Path,Lable\na,x\n", r"line 1: .* of known columns, but got 'lable': did you mean label\?"),
+        ("path,label,subject_id\na,x,1\n", r"columns, but got 'subject_id': did you mean subject\?"),
+        ("path,label,Label\na,x,x\n", r"line 1: the header must name each column once, and names label 2"),
+        ("path;label\na;x\n", r"line 1: cells must be parted by commas, but got ';': save the table"),
+        ("path\tlabel\na\tx\n", r"line 1: cells must be parted by commas, but got '\\t': save the table"),
+        ("path,label,\na,x,y\n", r"line 2: a cell must stand below the name of a column, but got y"),
         (
-            "path,label,colour\na,x,red\n",
-            r"line 1: the header must be of .*, but got \['path', 'label', 'colour'\]",
+            "path,label\nv/x.mp4,a\nv/x.avi,a\n",
+            r"line 3: two clips must differ in .*, but got v/x\.mp4 and v/x\.avi, both clip v/x: rename one",
         ),
-        ("path,label,label\na,x,x\n", r"line 1: the header must be of "),
         ("path,label\na.mp4,x\n./a.mp4,y\n", r"line 3: a clip must be listed once, but got \./a\.mp4"),
         ("path,label\na.mp4,\n", r"line 2: label must not be empty"),
         ("path,label,subject\na.mp4,x, \n", r"line 2: subject must not be empty"),
@@ -209,11 +215,12 @@ def test_classes_are_in_the_order_of_their_numbers_or_names() -> None:
         ("path,label\na.mp4\n", r"line 2: a row must have as many cells as the header"),
         ("path,label\na.mp4,x,y\n", r"line 2: a row must have as many cells as the header"),
         (
-            "path,label\n/etc/passwd,x\n",
-            r"line 2: a path must lead from the folder .*, but got '/etc/passwd'",
+            "path,label\n/disk2/a.mp4,x\n",
+            r"line 2: an absolute path must lead to a file that is there, but got '/disk2/a\.mp4': mount",
         ),
         ("path,label\nb,x\n../a.mp4,x\n", r"line 3: a path must lead from the folder"),
         ("path,label\nfile:/tmp/a.mp4,x\n", r"line 2: a path must lead from the folder"),
+        ("path,label\n/disk2/../a.mp4,x\n", r"line 2: a path must lead from the folder"),
         ("path,label\nb/../../a.mp4,x\n", r"line 2: a path must lead from the folder"),
         ("path,label\na\0b,x\n", r"line 2: a path must lead from the folder"),
         ("path,label,skeleton\na,x,../p.npz\n", r"line 2: a path must lead from the folder"),
@@ -249,7 +256,7 @@ def test_a_table_or_videos_must_be_there(tmp_path: Path) -> None:
 
 def test_names_that_are_alike_or_not_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"two clips must differ in more than their ending, but got .*1\.mp4"
+        InputError, match=r"must differ in more than their ending, but got .*1\.avi and 1\.mp4: rename one"
     ):
         opened(touched(tmp_path / "alike", "wave/1.avi", "wave/1.mp4"))
     touched(tmp_path / "bytes", "wave/1.mp4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -86,59 +87,6 @@ def test_labels_become_classes_in_their_order(tmp_path: Path) -> None:
     assert [clip.label for clip in opened(path).find_clips(path)] == [2, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("split", "expected"),
-    [
-        ({"xsub_train": "ab", "xsub_val": "c"}, {"xsub": ("xsub_train", "xsub_val")}),
-        ({"train": "ab", "val": "c"}, {"train-val": ("train", "val")}),
-        ({"train": "a", "val": "b", "test": "c"}, {"train-val": ("train", "test")}),
-        (
-            {"train2": "ab", "test2": "c", "train1": "b", "test1": "c"},
-            {"2": ("train2", "test2"), "1": ("train1", "test1")},
-        ),
-        ({"x_train": "a"}, {"x": ("x_train", "x_val")}),
-        ({"x_test": "a"}, {"x": ("x_train", "x_test")}),
-        ({"train3": "a"}, {"3": ("train3", "test3")}),
-        ({"fold": "a"}, {"fold": ("fold", "fold_val")}),
-    ],
-)
-def test_lists_that_go_together_are_a_protocol(
-    tmp_path: Path, split: dict[str, str], expected: dict[str, tuple[str, str]]
-) -> None:
-    entries = [annotation(name, 0) for name in "abc"]
-    path = write_pyskl(tmp_path / "x.pkl", entries, {name: list(ids) for name, ids in split.items()})
-    reader = opened(path)
-    assert {rule.name: (*rule.train, *rule.test) for rule in reader.protocols} == expected
-    listed = {clip.clip_id: set(clip.parts) for clip in reader.find_clips(path)}
-    for name, ids in split.items():
-        assert {clip_id for clip_id, parts in listed.items() if name in parts} == set(ids)
-    derived = {part for parts in listed.values() for part in parts} - set(split)
-    for name in derived:  # holds all that its only counterpart does not
-        assert {clip_id for clip_id, parts in listed.items() if name in parts} == {"b", "c"}
-
-
-def test_more_lists_than_anybody_divides_by_are_refused(tmp_path: Path) -> None:
-    lists = {f"{fold}_train": ["a"] for fold in range(101)}
-    with pytest.raises(InputError, match="clips must be divided by at most 100 lists, but got 101"):
-        opened(write_pyskl(tmp_path / "x.pkl", [annotation("a", 0)], lists))
-
-
-@pytest.mark.parametrize("split", [{}, {"train": []}, {"train": ["a", "b", "c"]}])
-def test_without_clips_on_both_sides_there_is_no_protocol(
-    tmp_path: Path, split: dict[str, list[str]]
-) -> None:
-    path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in "abc"], split)
-    with pytest.raises(InputError, match="lists must say which clips train and which test, but got"):
-        opened(path)
-
-
-def test_a_clip_must_not_both_train_and_test(tmp_path: Path) -> None:
-    split = {"train": ["a", "b"], "val": ["b", "c"]}
-    path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in "abc"], split)
-    with pytest.raises(InputError, match="but 1 are listed in train and val, but got b"):
-        opened(path)
-
-
 def test_names_tell_who_acts() -> None:
     ntu = clip_numbers(["S017C003P040R002A060", "S001C001P008R001A001"])
     assert [tuple(numbers) for numbers in ntu.values()] == [(40, 3, 17, 2), (8, 1, 1, 1)]
@@ -195,7 +143,7 @@ def test_rejected_annotations_are_named_in_the_store(tmp_path: Path) -> None:
     assert (row["clip_id"], row["path"]) == ("c", str(path))
     assert row["reason"] == "total_frames must count the frames of keypoint, but got 9, not 6"
     assert summary.split_findings == (
-        "x train-val has 1 train / 1 test clips; published are 1 / 2 (clips in the lists)",
+        "x train-val has 1 train / 1 test clips; listed are 1 / 2 (clips in the lists)",
     )
     store = ClipStore.open(tmp_path / "store")
     assert store.clips.parts == (("train",), ("val",))
@@ -299,8 +247,38 @@ def test_a_file_without_keypoints_or_labels_is_refused(tmp_path: Path) -> None:
     entries = [{"frame_dir": "a", "label": 0, "total_frames": 3, "raw_file": "a.npy"}]
     with pytest.raises(MissingDataError, match=r"an annotation with a keypoint .*, but got none in 1"):
         opened(write_pyskl(tmp_path / "x.pkl", entries, SPLIT))
-    with pytest.raises(MissingDataError, match="must hold a label"):
-        opened(write_pyskl(tmp_path / "y.pkl", [annotation("a", 0) | {"label": None}], SPLIT))
+
+
+@pytest.mark.parametrize("label", [None, "wave", 1.0])
+def test_labels_are_whole_numbers(tmp_path: Path, label: object) -> None:
+    entry = annotation("a", 0) | {"label": label}
+    told = f"label must be a whole number, but got {label!r}: number the classes"
+    with pytest.raises(MissingDataError, match=re.escape(told)):
+        opened(write_pyskl(tmp_path / "y.pkl", [entry], SPLIT))
+
+
+@pytest.mark.parametrize(
+    ("keypoint", "told"),
+    [
+        (np.zeros((6, 17, 2)), r"but got an array of shape \(6, 17, 2\): .* keypoint\[None\]$"),
+        (np.zeros((6, 34)), r"but got an array of shape \(6, 34\): see PYSKL's"),
+        (np.zeros((1, 6, 17, 2)).tolist(), "but got a list: write it as a NumPy array of numbers$"),
+    ],
+)
+def test_keypoints_of_another_form_are_told_apart_from_none(
+    tmp_path: Path, keypoint: object, told: str
+) -> None:
+    entry = annotation("a", 0) | {"keypoint": keypoint}
+    with pytest.raises(MissingDataError, match=told):
+        opened(write_pyskl(tmp_path / "x.pkl", [entry], SPLIT))
+
+
+def test_an_annotation_says_how_many_frames_it_has(tmp_path: Path) -> None:
+    entry = annotation("a", 0)
+    del entry["total_frames"]
+    path = write_pyskl(tmp_path / "x.pkl", [entry], SPLIT)
+    with pytest.raises(ClipError, match=r"must hold total_frames, .* has: write keypoint\.shape\[1\] there$"):
+        opened(path).read_skeleton(opened(path).find_clips(path)[0])
 
 
 def test_there_must_be_a_file(tmp_path: Path) -> None:

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.custom_files import find_custom_clips
-from autohier.data.datasets.custom_protocols import class_names, classes_of, divide, number_values
+from autohier.data.datasets.custom_protocols import (
+    class_names,
+    classes_of,
+    divide,
+    number_values,
+    remark_splits,
+)
 from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.naming import clip_numbers, source_name
 from autohier.data.datasets.npz_file import read_npz_arrays
 from autohier.data.datasets.poses import skeleton_of_poses
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.decoding import count_frames, decode_frames, video_size
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
@@ -48,10 +54,11 @@ class CustomReader:
     channels: int = 3
     sided: bool = True
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the folder that the reader was opened on."""
-        names, _, clips = _find(source)
+        names, _, clips, _ = _find(source)
         if names != self.class_names:
             raise InputError("the source must be the folder that the reader was opened on", got=source)
         return clips
@@ -90,12 +97,15 @@ def custom_reader(source: Path | None, stored_as: str | None) -> CustomReader:
     """
     if source is None:
         raise MissingDataError("custom is prepared from a folder of videos", remedy="add --source DIR")
-    names, protocols, _ = _find(source)
-    return CustomReader(source_name(stored_as or source.resolve().name, source), names, protocols)
+    names, protocols, _, remarks = _find(source)
+    name = source_name(stored_as or source.resolve().name, source)
+    return CustomReader(name, names, protocols, remarks=remarks)
 
 
-def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource]]:
-    clips = find_custom_clips(source)
+def _find(
+    source: Path,
+) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[ClipSource], tuple[Remark, ...]]:
+    clips, remarks = find_custom_clips(source)
     names = class_names(clip.label for clip in clips)
     named = clip_numbers(clip.clip_id for clip in clips)
     subjects, cameras, setups = (
@@ -104,7 +114,7 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
         else [getattr(named[clip.clip_id], column) for clip in clips]
         for column in ("subject", "camera", "setup")
     )
-    protocols, parts = divide(clips, subjects)
+    protocols, parts = divide(clips, subjects, cameras)
     sources = [
         ClipSource(
             clip_id=clip.clip_id,
@@ -127,4 +137,4 @@ def _find(source: Path) -> tuple[tuple[str, ...], tuple[Protocol, ...], list[Cli
             strict=True,
         )
     ]
-    return names, protocols, sources
+    return names, protocols, sources, (*remarks, *remark_splits(clips))

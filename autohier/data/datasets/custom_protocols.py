@@ -9,7 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from autohier.data.datasets.custom_files import TABLE, CustomClip
+from autohier.data.datasets.custom_clip import CustomClip
+from autohier.data.datasets.custom_table import TABLE
+from autohier.data.datasets.reader import Remark
 from autohier.data.protocols import Protocol, PublishedSize
 from autohier.digest import derive_seed
 from autohier.errors import InputError
@@ -42,27 +44,38 @@ def number_values(values: Sequence[str]) -> list[int]:
 
 
 def divide(
-    clips: Sequence[CustomClip], subjects: Sequence[int]
+    clips: Sequence[CustomClip], subjects: Sequence[int], cameras: Sequence[int]
 ) -> tuple[tuple[Protocol, ...], list[tuple[str, ...]]]:
-    """The protocol of some clips, and the parts in which each of them is.
+    """The protocols of some clips, and the parts in which each of them is.
 
     Where the table has a split, that is it: train and test, or train and val where nothing tests. Else
     subjects train and test by turns, where the table tells at least two apart, or names tell who acts in
-    several clips. Else a fifth of each class tests, drawn from a fixed seed.
+    several clips. Else a fifth of each class tests, drawn from a fixed seed. Beside either of these two
+    stands cross-view, where the table tells cameras apart: the first one tests, as NTU's does.
 
     Raises:
         InputError: where the split column does not say both what trains and what tests.
     """
     if any(clip.split for clip in clips):
         return _divide_as_told([clip.split for clip in clips])
+    views = _divide_by_cameras(cameras) if clips[0].camera else ()
     distinct = sorted(set(subjects))
     are_told = clips[0].subject or len(distinct) < len(clips)
     if are_told and len(distinct) > 1:
         rule = Protocol("cross-subject", "subject", tuple(distinct[::2]), tuple(distinct[1::2]))
-        return (rule,), [()] * len(clips)
+        return (rule, *views), [()] * len(clips)
     rule = Protocol("random", "parts", ("train",), ("test",))
     tests = _draw_tests([clip.label for clip in clips])
-    return (rule,), [("test",) if number in tests else ("train",) for number in range(len(clips))]
+    return (rule, *views), [("test",) if number in tests else ("train",) for number in range(len(clips))]
+
+
+def remark_splits(clips: Sequence[CustomClip]) -> tuple[Remark, ...]:
+    """On clips that a table gives to val where others test."""
+    num_val = sum(clip.split == "val" for clip in clips)
+    if not num_val or not any(clip.split == "test" for clip in clips):
+        return ()
+    told = f"under split the {num_val:,} clips of val neither train nor test"
+    return (Remark(f"{told}: validation is drawn from training clips"),)
 
 
 def _divide_as_told(splits: Sequence[str]) -> tuple[tuple[Protocol, ...], list[tuple[str, ...]]]:
@@ -77,6 +90,11 @@ def _divide_as_told(splits: Sequence[str]) -> tuple[tuple[Protocol, ...], list[t
     size = PublishedSize(f"clips in {TABLE}", counts["train"], counts[test])
     rule = Protocol("split", "parts", ("train",), (test,), published=(size,))
     return (rule,), [(name,) if name else () for name in splits]
+
+
+def _divide_by_cameras(cameras: Sequence[int]) -> tuple[Protocol, ...]:
+    first, *others = sorted(set(cameras))
+    return (Protocol("cross-view", "camera", tuple(others), (first,)),) if others else ()
 
 
 def _draw_tests(labels: Sequence[str]) -> set[int]:

@@ -23,7 +23,7 @@ from autohier.data.datasets.finegym_lists import (
     read_gym99_class_names,
     read_gym99_lists,
 )
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.decoding import Span, count_frames, decode_frames
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import PROTOCOLS, Protocol, PublishedSize
@@ -50,6 +50,7 @@ class FineGymReader:
     channels: int = 3
     sided: bool = False
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; clips that are listed and not there are left out."""

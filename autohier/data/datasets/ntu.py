@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autohier.data.datasets.finding import find_named_clips, require_path
 from autohier.data.datasets.ntu_skeleton import read_ntu_skeleton
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import PROTOCOLS, Protocol
@@ -83,6 +83,7 @@ class NtuReader:
     joint_layout: JointLayout = KINECT_V2_25
     sided: bool = False
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     missing_skeletons: frozenset[str] = frozenset()
 
     @property

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autohier.data.datasets.naming import NOBODY, clip_numbers, source_name
 from autohier.data.datasets.pyskl_annotations import Annotation
 from autohier.data.datasets.pyskl_file import PoseFile, read_pose_file
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.levels import GivenLevel
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import JointLayout, Skeleton
@@ -40,6 +40,7 @@ class PysklReader:
     channels: int = 0
     sided: bool = False
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the file that the reader was opened on."""
@@ -92,7 +93,7 @@ def pyskl_reader(source: Path | None, stored_as: str | None) -> PysklReader:
         raise MissingDataError("pyskl is prepared from its own file", remedy="add --source FILE.pkl")
     name = source_name(stored_as, source)
     file = read_pose_file(source)
-    return PysklReader(name, _class_names(file), file.listed.protocols, file.layout)
+    return PysklReader(name, _class_names(file), file.listed.protocols, file.layout, remarks=file.remarks)
 
 
 def _class_names(file: PoseFile) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ class Annotation:
         shape = self.fields.get("img_shape", self.fields.get("original_shape"))
         size_px = None if shape is None else image_size(shape)
         skeleton = skeleton_of_poses(keypoint, self.fields.get("keypoint_score"), size_px, layout)
+        if "total_frames" not in self.fields:
+            raise ClipError(
+                "an annotation must hold total_frames, how many frames its keypoint has",
+                remedy="write keypoint.shape[1] there",
+            )
         if not isinstance(num_frames, int) or num_frames != skeleton.num_frames:
             raise ClipError(
                 "total_frames must count the frames of keypoint",

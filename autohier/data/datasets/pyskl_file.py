@@ -6,12 +6,13 @@ annotations of their own clips.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -19,8 +20,14 @@ from autohier.data.datasets.listed import ListedClips, list_protocols
 from autohier.data.datasets.pickles import load_plain
 from autohier.data.datasets.poses import POSE_LAYOUTS
 from autohier.data.datasets.pyskl_annotations import FORMAT, Annotation, is_name, plain, read_annotations
+from autohier.data.datasets.reader import Remark
 from autohier.data.skeleton import JointLayout
 from autohier.errors import InputError, MissingDataError
+
+
+class _Told(TypedDict):
+    got: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,14 @@ class PoseFile:
         listed: its lists, and the protocols that follow from them.
         labels: all labels of the file, ascending; their order is that of the classes.
         layout: what the joints are.
+        remarks: on its lists.
     """
 
     annotations: Mapping[str, Annotation]
     listed: ListedClips
     labels: tuple[int, ...]
     layout: JointLayout
+    remarks: tuple[Remark, ...]
 
 
 def read_pose_file(path: Path) -> PoseFile:
@@ -67,18 +76,56 @@ def _read(path: Path, _mtime_ns: int, _num_bytes: int) -> PoseFile:
     ids = frozenset(clip_id for clip_id, annotation in annotations.items() if annotation.fault is None)
     labels = {annotation.label for annotation in annotations.values() if annotation.label is not None}
     if not labels:
-        raise MissingDataError("a PYSKL file must hold a label", remedy=FORMAT)
-    return PoseFile(annotations, list_protocols(_lists(content["split"]), ids), tuple(sorted(labels)), layout)
+        fault = next(annotation.fault for annotation in annotations.values() if annotation.fault is not None)
+        raise MissingDataError(
+            f"a PYSKL file must hold a label that can be used: {fault.rule}",
+            got=fault.got,
+            remedy="number the classes",
+        )
+    lists = _lists(content["split"])
+    remarks = _remark_strangers(lists, annotations.keys())
+    listed = list_protocols(lists, ids)
+    return PoseFile(annotations, listed, tuple(sorted(labels)), layout, (*remarks, *listed.remarks))
+
+
+def _remark_strangers(lists: Mapping[str, frozenset[str]], clip_ids: Collection[str]) -> tuple[Remark, ...]:
+    """A remark on listed ids that are no annotation's, where there are some.
+
+    Raises:
+        InputError: where all are.
+    """
+    named = frozenset[str]().union(*lists.values())
+    strangers = sorted(named.difference(clip_ids))
+    if not strangers:
+        return ()
+    first = strangers[0]
+    text = (
+        f"{len(strangers):,} of {len(named):,} listed ids name no annotation, e.g. {first!r}, to which "
+        f"{_nearest(first, clip_ids)!r} is nearest"
+    )
+    remedy = "write into the lists what the annotations have for frame_dir"
+    if len(strangers) == len(named):
+        raise InputError(text, remedy=remedy)
+    return (Remark(text, f"{remedy}, or leave it: such ids are passed over"),)
+
+
+def _nearest(name: str, clip_ids: Collection[str]) -> str:
+    """The id that differs in its folders and ending alone, or else the next one in their order."""
+    stem = PurePath(name).stem.casefold()
+    for clip_id in clip_ids:
+        if stem in {clip_id.casefold(), PurePath(clip_id).stem.casefold()}:
+            return clip_id
+    order = sorted(clip_ids)
+    return order[min(bisect_left(order, name), len(order) - 1)]
 
 
 def _layout(annotations: Mapping[str, Annotation]) -> JointLayout:
-    keypoints = (annotation.fields.get("keypoint") for annotation in annotations.values())
+    keypoints = [annotation.fields.get("keypoint") for annotation in annotations.values()]
     shapes = [array.shape[2:] for array in keypoints if isinstance(array, np.ndarray) and array.ndim == 4]
     if not shapes:
         raise MissingDataError(
             "a PYSKL file must hold an annotation with a keypoint (persons, frames, joints, coordinates)",
-            got=f"none in {len(annotations)}",
-            remedy="files with raw_file, as for Kinetics, keep their keypoints elsewhere",
+            **_told_instead(keypoints),
         )
     counts = Counter(shape for shape in shapes if shape in POSE_LAYOUTS)
     if not counts:
@@ -87,6 +134,20 @@ def _layout(annotations: Mapping[str, Annotation]) -> JointLayout:
             got=f"{shapes[0][0]} joints in {shapes[0][1]}",
         )
     return POSE_LAYOUTS[counts.most_common(1)[0][0]]
+
+
+def _told_instead(keypoints: Sequence[object]) -> _Told:
+    """What a file has where none of its keypoints is of four axes, and what to do about it."""
+    found = next((value for value in keypoints if value is not None), None)
+    if isinstance(found, np.ndarray):
+        mend = "give it an axis of persons: keypoint[None]" if found.ndim == 3 else FORMAT
+        return {"got": f"an array of shape {found.shape}", "remedy": mend}
+    if found is not None:
+        return {"got": f"a {type(found).__name__}", "remedy": "write it as a NumPy array of numbers"}
+    return {
+        "got": f"none in {len(keypoints)}",
+        "remedy": "files with raw_file, as for Kinetics, keep their keypoints elsewhere",
+    }
 
 
 def _lists(split: object) -> dict[str, frozenset[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,18 @@ class FileEntry(Protocol):
 
     def digest(self) -> str:
         """A digest that changes with anything that a skeleton is made of."""
+
+
+class Remark(NamedTuple):
+    """What a user should hear of a source, though it can be read.
+
+    Attributes:
+        text: a sentence.
+        remedy: what to do about it; empty where nothing is amiss.
+    """
+
+    text: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,10 @@ class DatasetReader(Protocol):
     @property
     def levels(self) -> tuple[GivenLevel, ...]:
         """Superclasses that its authors published, coarse ones first; none where there are none."""
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """On how its source is divided, and on what of it is passed over; none where that is as it seems."""
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """All clips under a folder, at any depth, sorted by clip id.

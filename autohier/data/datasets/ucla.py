@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.frame_folder import list_frames, read_images
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.datasets.ucla_files import FRAME_IMAGE, UclaFiles, find_ucla_files
 from autohier.data.datasets.ucla_skeleton import read_ucla_folder, read_ucla_json
 from autohier.data.decoding import count_frames, decode_frames
@@ -59,6 +59,7 @@ class UclaReader:
     joint_layout: JointLayout = KINECT_V1_20
     sided: bool = False
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def channels(self) -> int:

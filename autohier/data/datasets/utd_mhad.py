@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autohier.data.datasets.finding import find_named_clips, require_path
 from autohier.data.datasets.mat_file import read_mat_array, read_mat_shape
-from autohier.data.datasets.reader import ClipSource
+from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
 from autohier.data.opening_videos import MAX_FRAME_PX
@@ -52,6 +52,7 @@ class UtdMhadReader:
     protocols: tuple[Protocol, ...] = PROTOCOLS["utd-mhad"]
     joint_layout: JointLayout = KINECT_V1_20_UTD
     levels: tuple[GivenLevel, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     sided: bool = True  # swipe left and swipe right, circles clockwise and counter-clockwise
 
     @property

@@ -108,6 +108,13 @@ class ClipStore:
         columns = [shard.column("replication").to_numpy() for shard in self._shards]
         return np.concatenate([*columns, np.empty(0)]).astype(np.int64)
 
+    def skeleton_lengths(self) -> NDArray[np.int64]:
+        """How many frames every clip's skeleton has, in the order of the rows."""
+        shapes = [
+            shard.column("skeleton_shape").flatten().to_numpy().reshape(-1, 3) for shard in self._shards
+        ]
+        return np.concatenate([*(shape_N3[:, 1] for shape_N3 in shapes), np.empty(0)]).astype(np.int64)
+
     def num_kept(self, row: int) -> int:
         """How many frames of a clip the store holds."""
         return len(self._cell(row, "frames"))
