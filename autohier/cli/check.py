@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides
 from autohier.errors import InputError, told_of
 
 if TYPE_CHECKING:
+    from autohier.data.levels import GivenLevel
     from autohier.settings.choice import Choice
     from autohier.settings.space import Space
 
@@ -90,6 +92,7 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     if not folder.is_dir():
         typer.echo(f"clips: not prepared yet, expected in {folder}")
         return
+    from autohier.core.stages.given import require_drawable
     from autohier.core.stages.opening import open_trial
     from autohier.core.stages.reporter import Reporters
     from autohier.core.stages.store import StageStore
@@ -104,8 +107,8 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
             millions = trial.check_network(search.levels) / 1e6
         name = setting.recognizer.name
         typer.echo(f"recognizer{f' of {of}' if of else ''}: {name}, {millions:.3f} M parameters")
-    for level in clips.manifest.levels:
-        typer.echo(f"superclasses that come with the data: {level.name}, {level.num_superclasses} of them")
+    _tell_levels(loaded, clips.manifest.levels)
+    require_drawable(loaded, clips.manifest.levels)
     for fold in trial.folds(Reporters()) or [trial]:
         split, protocol = fold.feed.split, fold.basis.protocol
         whose = f"held out {_held_out_text(protocol.held_out)}" if protocol.held_out else "they test too"
@@ -113,6 +116,19 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
             f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), "
             f"{len(split.test)} test"
         )
+
+
+def _tell_levels(space: Space, levels: Sequence[GivenLevel]) -> None:
+    from autohier.core.stages.given import drawn_levels
+
+    counts, drawn = list(space.allowed_counts), drawn_levels(levels, space.allowed_counts)
+    for level in levels:
+        use = ""
+        if space.hierarchy == "given":
+            why_not = "another has as many" if level.num_superclasses in counts else f"counts are {counts}"
+            use = ", drawn" if level in drawn else f", never drawn: {why_not}"
+        number = f"{level.num_superclasses} of them"
+        typer.echo(f"superclasses that come with the data: {level.name}, {number}{use}")
 
 
 def _held_out_text(held_out: tuple[int, ...]) -> str:

@@ -40,6 +40,7 @@ def train(
 
     from autohier.cli.computing import ConsoleReporter
     from autohier.cli.driving import open_console
+    from autohier.core.stages.given import require_drawn
     from autohier.core.stages.opening import open_trial
     from autohier.core.stages.reporter import Reporters
     from autohier.core.stages.store import StageStore
@@ -61,6 +62,7 @@ def train(
         device=device,
         num_threads=threads or os.cpu_count() or 1,
     )
+    require_drawn(setting, trial.context.clips.manifest.levels)
     trial.check_network(len(setting.choice.superclasses))
     trial.context.store.folder.mkdir(parents=True, exist_ok=True)
     outcome = run_trial(trial)

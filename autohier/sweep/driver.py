@@ -14,6 +14,7 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 from rich.console import Console
 
+from autohier.core.stages.given import require_drawable
 from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporters
 from autohier.core.stages.store import StageStore
@@ -71,6 +72,7 @@ def check_plan(plan: SweepPlan) -> SweepPlan:
             trial = _open_flat(plan, flat)
             trial.check_network(plan.space.search.levels)
     clips = trial.context.clips
+    require_drawable(plan.space, clips.manifest.levels)
     check_same_clips(clips, plan.clips_fingerprint)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})

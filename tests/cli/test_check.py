@@ -41,6 +41,21 @@ def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Pa
     assert sorted(tiny_data.rglob("*")) == before
 
 
+def test_it_tells_which_given_superclasses_are_drawn(autohier: Autohier, tiny_data: Path) -> None:
+    given = ("check", SPACE_FILE, "--data", tiny_data, "--set", "hierarchy=given", "--set", "known=[]")
+    ended = autohier(*given, "--set", "search.counts=[3, 4]")
+    assert ended.out.splitlines()[-3:-1] == [
+        "superclasses that come with the data: hue, 3 of them, drawn",
+        "superclasses that come with the data: nothing, 2 of them, never drawn: counts are [3, 4]",
+    ]
+    ended = autohier(*given, "--set", "search.counts=[4, 5]")
+    assert ended.error == (
+        "a count must be that of superclasses that come with the data, 3 of hue, 2 of nothing, for "
+        "hierarchy = 'given', but got none among [4,5]: --set search.counts=[2,3]"
+    )
+    assert "nothing, 2 of them, never drawn: counts are [4, 5]" in ended.out
+
+
 def test_overrides_count(autohier: Autohier, tiny_data: Path) -> None:
     changes = (
         "protocol.held_out=[3,7]",

@@ -138,6 +138,15 @@ def test_what_is_wrong_is_told_on_one_line(
     assert re.search(told, autohier("train", *common, *named).error)
 
 
+def test_a_run_without_the_given_superclasses_that_it_wants_is_refused(
+    autohier: Autohier, space: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    changes = ("--set", "hierarchy=given", "--set", "superclasses=4/5")
+    ended = autohier("train", space, "--data", tiny_data, "--out", tmp_path / "out", *changes)
+    assert ended.error.endswith("but got none among 4/5: --set superclasses=2/3")
+    assert not (tmp_path / "out").exists()
+
+
 def test_clips_that_are_not_prepared_are_told_with_the_command(
     autohier: Autohier, space: Path, tmp_path: Path
 ) -> None:

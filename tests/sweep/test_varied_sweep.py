@@ -105,3 +105,10 @@ def test_every_recognizer_is_checked_before_anything_is_paid(tmp_path, tiny_data
     told = r"recognizer\.stacks \[4, 6\]: a recognizer of 2 stacks carries 1 to 2 heads, but got 3"
     with pytest.raises(InputError, match=told):
         check_plan(plan.model_copy(update={"space": load_space(str(SPACE_FILE), skeletons)}))
+
+
+def test_given_superclasses_that_are_never_drawn_are_told_before_anything_is_paid(tmp_path, tiny_data):
+    space = load_space(str(SPACE_FILE), ["hierarchy=given", "search.counts=[4, 5]", "known=[]"])
+    plan = make_plan(tmp_path, space=space, data_folder=str(tiny_data))
+    with pytest.raises(InputError, match=r"3 of hue, 2 of nothing.*none among \[4,5\]: --set search\.counts"):
+        check_plan(plan)
