@@ -19,7 +19,7 @@ from autohier.data.preparation import prepare_dataset
 from autohier.data.protocols import find_protocol
 from autohier.data.splits import split_clips
 from autohier.data.store.reader import ClipStore
-from autohier.errors import ClipError, MissingDataError
+from autohier.errors import ClipError
 from tiny_datasets import body_joints, frame_number
 from tiny_ucla import frame_path, frame_text, write_ucla_frames, write_ucla_json, write_ucla_video
 
@@ -48,34 +48,6 @@ def test_a_folder_of_frames_is_video_and_skeleton(tmp_path: Path) -> None:
     (tmp_path / "multiview_action" / "view_4" / "a01_s01_e00").mkdir(parents=True)  # there is no fourth view
     clip = only_clip(open_dataset("n-ucla"), tmp_path)
     assert clip == ClipSource("a11_s10_e03_v03", 8, 10, 3, 1, 3, video_path=folder, skeleton_path=folder)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "a02/v03_s04_e05.avi",
-        "a02 pick up with two hands/V03_S04_E05.AVI",
-        "02/v03_s04_e05.avi",
-        "action_2/c03_s04_e05.avi",
-        "a02_s04_e05_v03.avi",
-        "videos/a02_s04_e05_c03.avi",
-        "view_3/a02_s04_e05_v03.avi",
-    ],
-)
-def test_videos_are_known_by_their_names(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
-    clip = only_clip(open_dataset("n-ucla"), tmp_path)
-    assert clip == ClipSource("a02_s04_e05_v03", 1, 4, 3, 1, 5, video_path=path, skeleton_path=None)
-
-
-@pytest.mark.parametrize("name", ["v03_s04_e05.avi", "walking/v03_s04_e05.avi", "a02/clip.avi", "a02/x.json"])
-def test_other_files_are_passed_over(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).touch()
-    with pytest.raises(MissingDataError, match="must hold clips named like view_1/a01_s01_e00 or a01_s01_e0"):
-        open_dataset("n-ucla").find_clips(tmp_path)
 
 
 def test_each_modality_takes_the_files_that_suit_it(tmp_path: Path) -> None:

@@ -46,10 +46,10 @@ def _utd_mhad(_: Origin, modality: Literal["depth", "rgb", "skeleton"]) -> Datas
     return UtdMhadReader(modality)
 
 
-def _ucla(_: Origin, modality: Literal["rgb", "skeleton"]) -> DatasetReader:
-    from autohier.data.datasets.ucla import UclaReader
+def _ucla(origin: Origin, modality: Literal["rgb", "skeleton"]) -> DatasetReader:
+    from autohier.data.datasets.ucla import ucla_reader
 
-    return UclaReader(modality)
+    return ucla_reader(origin.source, modality)
 
 
 def _gym99(origin: Origin) -> DatasetReader:

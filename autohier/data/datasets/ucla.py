@@ -17,6 +17,7 @@ from autohier.data.datasets.finding import require_path
 from autohier.data.datasets.frame_folder import list_frames, read_images
 from autohier.data.datasets.reader import ClipSource, Remark
 from autohier.data.datasets.ucla_files import FRAME_IMAGE, UclaFiles, find_ucla_files
+from autohier.data.datasets.ucla_names import UCLA_ACTIONS
 from autohier.data.datasets.ucla_skeleton import read_ucla_folder, read_ucla_json
 from autohier.data.decoding import count_frames, decode_frames
 from autohier.data.levels import GivenLevel
@@ -25,22 +26,8 @@ from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20, JointLayout, Skeleton
 from autohier.errors import MissingDataError
 
-UCLA_ACTIONS = {
-    1: "pick up with one hand",
-    2: "pick up with two hands",
-    3: "drop trash",
-    4: "walk around",
-    5: "sit down",
-    6: "stand up",
-    8: "donning",
-    9: "doffing",
-    11: "throw",
-    12: "carry",
-}
-"""Class names by the numbers in file names; labels count them from 0 without the gaps."""
-
 _LABELS = {action: label for label, action in enumerate(UCLA_ACTIONS)}
-_VIEWS = (1, 2, 3)
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +55,7 @@ class UclaReader:
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`."""
+        found = find_ucla_files(source)
         clips = [
             ClipSource(
                 clip_id=str(number),
@@ -79,15 +67,18 @@ class UclaReader:
                 video_path=video_path,
                 skeleton_path=skeleton_path,
             )
-            for number, files in sorted(find_ucla_files(source).items())
+            for number, files in sorted(found.clips.items())
             for video_path, skeleton_path in [self._choose(files)]
-            if number.action in _LABELS and number.view in _VIEWS and (video_path or skeleton_path)
+            if video_path or skeleton_path
         ]
         if not clips:
             raise MissingDataError(
                 "a source of n-ucla must hold clips named like view_1/a01_s01_e00 or a01_s01_e00_v01"
                 f"{'.avi' if self.modality == 'rgb' else '.json'}",
-                got=source,
+                got=f"{source} with {len(found.passed_over):,} .avi files called otherwise, e.g. "
+                f"{found.passed_over[0].relative_to(source)}"
+                if found.passed_over
+                else source,
                 remedy="check --source",
             )
         return sorted(clips, key=lambda clip: clip.clip_id)
@@ -128,3 +119,21 @@ class UclaReader:
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() == ".avi"
+
+
+def ucla_reader(source: Path | None, modality: Literal["rgb", "skeleton"]) -> UclaReader:
+    """The reader of a source, with a remark on videos whose names do not tell a clip.
+
+    Raises:
+        MissingDataError: where the source is not a folder that can be listed.
+    """
+    passed_over = find_ucla_files(source).passed_over if source and modality == "rgb" else []
+    if not passed_over:
+        return UclaReader(modality)
+    named = ", ".join(map(str, passed_over[:_MOST_NAMED]))
+    remark = Remark(
+        f"{len(passed_over):,} videos are passed over: their names tell no clip, or that of another video: "
+        f"{named}{', ...' if len(passed_over) > _MOST_NAMED else ''}",
+        "call them like a01_s01_e00_v01.avi, if they are meant",
+    )
+    return UclaReader(modality, remarks=(remark,))
