@@ -78,6 +78,47 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     )
 
 
+def test_a_skeleton_belongs_to_the_frame_of_its_number(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path, CLIP_ID, num_frames=16)
+    for number in (*range(1, 9), 11):
+        frame_path(folder, number, "skeletons.txt").unlink()
+    frame_path(folder, 16, "rgb.jpg").unlink()
+    reader = open_dataset("n-ucla")
+    clip = only_clip(reader, tmp_path)
+    assert reader.count_frames(clip) == 15
+    expected = np.full((1, 15, 20, 3), np.nan)
+    seen = [8, 9, *range(11, 15)]  # of images 1 to 15, counted from 0
+    expected[0, seen] = body_joints(16)[seen, :20]
+    np.testing.assert_allclose(reader.read_skeleton(clip).joints_MTV3_m, expected, atol=1e-6)
+    for path in folder.glob("*.jpg"):
+        path.unlink()
+    # Without images there is nothing that they could belong to, whatever the numbers are.
+    frame_path(folder, 16, "skeletons.txt").rename(frame_path(folder, 10**6, "skeletons.txt"))
+    joints = reader.read_skeleton(only_clip(open_dataset("n-ucla", modality="skeleton"), tmp_path))
+    np.testing.assert_allclose(
+        joints.joints_MTV3_m[0], body_joints(16)[[8, 9, *range(11, 16)], :20], atol=1e-6
+    )
+
+
+def test_images_and_skeletons_of_no_common_frame_hold_nobody(tmp_path: Path) -> None:
+    folder = write_texts(tmp_path / "clip", frame_text(BODY))
+    Image.new("RGB", (64, 48)).save(frame_path(folder, 7, "rgb.jpg"))
+    with pytest.raises(ClipError, match="must hold a body"):
+        read_ucla_folder(folder)
+
+
+def test_images_without_skeletons_take_those_of_the_json(tmp_path: Path) -> None:
+    folder = write_ucla_frames(tmp_path, CLIP_ID)
+    path = write_ucla_json(tmp_path / "all_sqe", CLIP_ID)
+    reader = open_dataset("n-ucla")
+    assert only_clip(reader, tmp_path).skeleton_path == folder
+    for text in folder.glob("*skeletons.txt"):
+        text.unlink()
+    clip = only_clip(reader, tmp_path)
+    assert (clip.video_path, clip.skeleton_path) == (folder, path)
+    assert reader.read_skeleton(clip).num_frames == reader.count_frames(clip) == 6
+
+
 def test_pixels_are_projected_to_640_by_480(tmp_path: Path) -> None:
     write_ucla_json(tmp_path, CLIP_ID)
     reader = open_dataset("n-ucla")

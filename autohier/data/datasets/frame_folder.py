@@ -31,16 +31,25 @@ def list_frames(folder: Path, pattern: re.Pattern[str], kind: str) -> list[Path]
     Raises:
         ClipError: where the folder cannot be listed or holds none.
     """
+    numbered = numbered_frames(folder, pattern)
+    if not numbered:
+        raise ClipError(f"a folder of frames must hold {kind} files")
+    return [path for _, path in numbered]
+
+
+def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+    """The same with the first number of each; none where no name matches.
+
+    Raises:
+        ClipError: where the folder cannot be listed.
+    """
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError as error:
         raise ClipError("a folder of frames must be readable", got=error) from error
-    numbered = [
-        (tuple(map(int, match.groups())), name) for name in names if (match := pattern.fullmatch(name))
-    ]
-    if not numbered:
-        raise ClipError(f"a folder of frames must hold {kind} files")
-    return [folder / name for _, name in sorted(numbered)]
+    matches = [match for name in names if (match := pattern.fullmatch(name))]
+    numbered = sorted((tuple(map(int, match.groups())), match.string) for match in matches)
+    return [(numbers[0], folder / name) for numbers, name in numbered]
 
 
 def read_images(paths: Sequence[Path], indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.finding import require_path
-from autohier.data.datasets.frame_folder import list_frames, read_images
+from autohier.data.datasets.frame_folder import list_frames, numbered_frames, read_images
 from autohier.data.datasets.reader import ClipSource, Remark
-from autohier.data.datasets.ucla_files import FRAME_IMAGE, UclaFiles, find_ucla_files
+from autohier.data.datasets.ucla_files import FRAME_IMAGE, FRAME_SKELETON, UclaFiles, find_ucla_files
 from autohier.data.datasets.ucla_names import UCLA_ACTIONS
 from autohier.data.datasets.ucla_skeleton import read_ucla_folder, read_ucla_json
 from autohier.data.decoding import count_frames, decode_frames
@@ -24,7 +24,7 @@ from autohier.data.levels import GivenLevel
 from autohier.data.preprocessing.projection import KINECT_V1_COLOUR
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.skeleton import KINECT_V1_20, JointLayout, Skeleton
-from autohier.errors import MissingDataError
+from autohier.errors import ClipError, MissingDataError
 
 _LABELS = {action: label for label, action in enumerate(UCLA_ACTIONS)}
 _MOST_NAMED = 3
@@ -34,9 +34,10 @@ _MOST_NAMED = 3
 class UclaReader:
     """Reads ``view_V/aAA_sSS_eEE/frame_N_tc_T_rgb.jpg``, or .avi files, and skeletons as text or json.
 
-    A folder of frames is one clip, its video and its skeleton both. A video's skeleton is the json of the
-    same clip, wherever under the source it lies. Where there is a folder and a video of one clip, the folder
-    is read: it tells which skeleton belongs to which frame. Skeletons alone are read from json first.
+    A folder of frames is one clip, its video and its skeleton both. The skeleton of a video, or of a folder
+    without any, is the json of the same clip, wherever under the source it lies. Where there is a folder and
+    a video of one clip, the folder is read: it tells which skeleton belongs to which frame. Skeletons alone
+    are read from json first.
     """
 
     modality: Literal["rgb", "skeleton"] = "rgb"
@@ -114,7 +115,16 @@ class UclaReader:
         """The paths of the video and of the skeleton."""
         if self.modality == "skeleton":
             return None, files.json or files.folder
+        if files.folder and files.json and not _holds_skeletons(files.folder):
+            return files.folder, files.json
         return files.folder or files.video, files.folder or files.json
+
+
+def _holds_skeletons(folder: Path) -> bool:
+    try:
+        return bool(numbered_frames(folder, FRAME_SKELETON))
+    except ClipError:  # reading the clip will say why
+        return True
 
 
 def _is_video(path: Path) -> bool:
@@ -127,7 +137,7 @@ def ucla_reader(source: Path | None, modality: Literal["rgb", "skeleton"]) -> Uc
     Raises:
         MissingDataError: where the source is not a folder that can be listed.
     """
-    passed_over = find_ucla_files(source).passed_over if source and modality == "rgb" else []
+    passed_over = find_ucla_files(source).passed_over if source is not None and modality == "rgb" else []
     if not passed_over:
         return UclaReader(modality)
     named = ", ".join(map(str, passed_over[:_MOST_NAMED]))

@@ -66,7 +66,7 @@ def find_ucla_files(source: Path) -> UclaSource:
         if view := _VIEW_FOLDER.fullmatch(folders[0]):
             clips = {name: match for name in subfolders if (match := _CLIP_FOLDER.fullmatch(name))}
             for name, match in clips.items():
-                number = UclaNumber(*map(int, match.groups()), view=int(view[1]))
+                number = UclaNumber(*map(int, (*match.groups(), view[1])))
                 if number.is_known:
                     files = found.clips.setdefault(number, UclaFiles())
                     files.folder = files.folder or folder / name

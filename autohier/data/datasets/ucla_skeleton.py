@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.datasets.frame_folder import list_frames
-from autohier.data.datasets.ucla_files import FRAME_SKELETON
+from autohier.data.datasets.frame_folder import numbered_frames
+from autohier.data.datasets.ucla_files import FRAME_IMAGE, FRAME_SKELETON
 from autohier.data.skeleton import KINECT_V1_20
 from autohier.errors import ClipError
 from autohier.files import open_regular
@@ -62,15 +62,23 @@ def read_ucla_json(path: Path, *, label: int) -> NDArray[np.float32]:
 def read_ucla_folder(folder: Path) -> NDArray[np.float32]:
     """The joints [M, T, 20, 3] in a folder of frames in metres, NaN where absent; M at most two.
 
-    Persons come in the order of how many frames they are seen in.
+    Frames are those of the folder's images, or of its skeletons where there are none: a skeleton belongs to
+    the image of its number, and an image without one shows nobody. Persons come in the order of how many
+    frames they are seen in.
 
     Raises:
         ClipError: where the folder holds no skeleton files, one is malformed, or no body is in any.
     """
-    frames = [_parse_frame(path) for path in list_frames(folder, FRAME_SKELETON, "skeleton")]
-    num_bodies = max(len(bodies) for bodies in frames)
-    joints_MTV3 = np.full((num_bodies, len(frames), _NUM_JOINTS, 3), np.nan)
-    for frame, bodies_MV3 in enumerate(frames):
+    by_number = dict(reversed(numbered_frames(folder, FRAME_SKELETON)))
+    if not by_number:
+        raise ClipError("a folder of frames must hold skeleton files")
+    numbers = [number for number, _ in numbered_frames(folder, FRAME_IMAGE)] or sorted(by_number)
+    frames = {
+        frame: _parse_frame(by_number[number]) for frame, number in enumerate(numbers) if number in by_number
+    }
+    num_bodies = max(map(len, frames.values()), default=0)
+    joints_MTV3 = np.full((num_bodies, len(numbers), _NUM_JOINTS, 3), np.nan)
+    for frame, bodies_MV3 in frames.items():
         joints_MTV3[: len(bodies_MV3), frame] = bodies_MV3
     return _choose_bodies(joints_MTV3)
 
