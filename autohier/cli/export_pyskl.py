@@ -24,7 +24,8 @@ def export_pyskl(
     from autohier.data.store.paths import present_store
     from autohier.data.store.reader import ClipStore
 
-    summary = write_pickle(ClipStore.open(present_store(data, dataset, modality)), out)
+    store = ClipStore.open(present_store(data, dataset, modality), choosing="--modality ")
+    summary = write_pickle(store, out)
     typer.echo(f"{out}: {summary.num_clips:,} clips, {out.stat().st_size / 1e6:,.1f} MB")
     for name, num_clips in summary.split.items():
         typer.echo(f"  {name}: {num_clips:,}")

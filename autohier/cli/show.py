@@ -30,7 +30,7 @@ def show(
     from autohier.reports.clip_view import find_clip, view_clip
     from autohier.reports.contact_sheet import draw_contact_sheet
 
-    store = ClipStore.open(present_store(data, dataset, modality))
+    store = ClipStore.open(present_store(data, dataset, modality), choosing="--modality ")
     row = find_clip(store.clips.clip_id, clip_id)
     path = out or Path(store.clips.clip_id[row].replace("/", "_") + ".png")
     write_atomically(path, draw_contact_sheet(view_clip(store, row, frames)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from autohier.data.checking_faults import FaultGroup, group_faults
 from autohier.data.checking_files import Duplicates, find_duplicates, find_same_entries, find_same_names
 from autohier.data.checking_samples import Kind, SampleFault, UnequalFrames, try_samples
 from autohier.data.checking_splits import SplitCheck, check_split, find_protocols_across, is_published
-from autohier.data.datasets.reader import DatasetReader
+from autohier.data.datasets.reader import ClipSource, DatasetReader, are_skeletons_alone
 from autohier.data.preparation import check_workers
 from autohier.data.preparation_steps import evenly_spaced
 from autohier.data.splits import check_split_sizes
@@ -128,7 +128,7 @@ def check_dataset(
         splits=tuple(check_split(table, rule) for rule in reader.protocols),
         split_findings=tuple(check_split_sizes(table, reader.name, reader.protocols)),
         num_tried=len(tried),
-        faults=group_faults(faults, source, _remedies(reader)),
+        faults=group_faults(faults, source, _remedies(reader, clips)),
         without_skeleton=without_skeleton,
         duplicates=replace(
             duplicates,
@@ -142,10 +142,12 @@ def check_dataset(
     )
 
 
-def _remedies(reader: DatasetReader) -> dict[Kind, str]:
+def _remedies(reader: DatasetReader, clips: Sequence[ClipSource]) -> dict[Kind, str]:
     again = "fetch or unpack these files again"
     return {
-        "video": f"{again}, or leave them: prepare sets them aside",
+        "video": "skeletons alone are prepared with --modality skeleton"
+        if are_skeletons_alone(clips)
+        else f"{again}, or leave them: prepare sets them aside",
         "skeleton": f"{again}, or keep such clips whole: --keep-all"
         if reader.channels
         else f"{again}, or leave them: prepare sets them aside",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autohier.data.datasets.reader import ClipSource, DatasetReader
+from autohier.data.datasets.reader import ClipSource, DatasetReader, are_skeletons_alone
 from autohier.data.disk_room import check_room, describe_room
 from autohier.data.preparation_inputs import is_finished
 from autohier.data.preparation_pool import prepare_shards
@@ -24,7 +24,7 @@ from autohier.data.store.manifest import Receipt, StoreOptions
 from autohier.data.store.paths import receipt_path
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.writer import claim_folder, finish_store
-from autohier.errors import InputError
+from autohier.errors import InputError, MissingDataError
 
 SHARD_CLIPS = 64
 
@@ -171,6 +171,12 @@ def prepare_dataset(
         without_skeleton=without_skeleton,
     )
     clips = reader.find_clips(source)
+    if reader.channels and are_skeletons_alone(clips):
+        raise MissingDataError(
+            f"a source of {reader.name} must hold videos to prepare {reader.modality} frames",
+            got=f"skeletons alone, of {len(clips):,} clips",
+            remedy="add --modality skeleton",
+        )
     claim_folder(store_folder, options)
     shards = dict(
         enumerate(clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS))

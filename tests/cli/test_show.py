@@ -39,3 +39,13 @@ def test_what_is_not_there_is_one_line(autohier: Autohier, tiny_data: Path) -> N
     assert "S1R2A3" in autohier("show", "demo", "X1R2A3", *data).error
     assert "is of 6: write more of it, e.g. S1R2A0" in autohier("show", "demo", "S1R2", *data).error
     assert "ntu60 is not prepared" in autohier("show", "ntu60", "S1", *data).error
+
+
+@pytest.mark.parametrize("command", [("show", "mine", "a"), ("export-pyskl", "mine", "--out", "a.pkl")])
+def test_a_missing_store_names_the_option_that_reads_another(
+    autohier: Autohier, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "mine-skeleton").mkdir()
+    (tmp_path / "mine-skeleton" / "manifest.json").touch()
+    error = autohier(*command, "--modality", "depth", "--data", tmp_path).error
+    assert "read what is prepared with --modality skeleton, or run 'autohier prepare" in error

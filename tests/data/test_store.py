@@ -16,7 +16,7 @@ from PIL import Image
 
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import prepare_dataset
-from autohier.data.store.paths import MANIFEST, prepare_command, shard_path, store_folder
+from autohier.data.store.paths import MANIFEST, prepare_command, present_store, shard_path, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.schema import SCHEMA
 from autohier.errors import InputError, MissingDataError
@@ -123,6 +123,29 @@ def test_a_missing_store_tells_of_what_is_prepared_beside_it(tmp_path: Path) -> 
     (tmp_path / "utd-mhad-skeleton" / MANIFEST).touch()
     with pytest.raises(MissingDataError, match=r"prepared with --set clips.modality=skeleton, or run"):
         ClipStore.open(tmp_path / "utd-mhad-depth")
+    with pytest.raises(MissingDataError, match=r"prepared with --modality skeleton, or run"):
+        ClipStore.open(tmp_path / "utd-mhad-depth", choosing="--modality ")
+
+
+def test_the_store_that_is_there_is_found(tmp_path: Path) -> None:
+    for name in ("ntu60", "utd-mhad-depth", "utd-mhad-skeleton"):
+        (tmp_path / name).mkdir()  # as a preparation leaves them that could prepare nothing
+
+    def found(dataset: str, modality: str | None = None) -> str:
+        return present_store(tmp_path, dataset, modality).name
+
+    assert (found("ntu60"), found("utd_mhad")) == ("ntu60", "utd-mhad-depth")
+    for name in ("ntu60-skeleton", "utd-mhad-rgb"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / MANIFEST).touch()
+    assert (found("ntu60"), found("utd_mhad")) == ("ntu60-skeleton", "utd-mhad-rgb")
+    assert found("ntu60", "rgb") == "ntu60"
+    (tmp_path / "utd-mhad-skeleton" / MANIFEST).touch()  # now there are two, and nobody says which
+    assert found("utd_mhad") == "utd-mhad-depth"
+    (tmp_path / "utd-mhad-depth" / MANIFEST).touch()
+    assert found("utd_mhad") == "utd-mhad-depth"
+    with pytest.raises(InputError, match="must be one of rgb, depth, skeleton, but got 'video'"):
+        found("utd_mhad", "video")
 
 
 @pytest.mark.parametrize(

@@ -143,3 +143,8 @@ class DatasetReader(Protocol):
         Raises:
             ClipError: where one of them cannot be decoded.
         """
+
+
+def are_skeletons_alone(clips: Sequence[ClipSource]) -> bool:
+    """Whether some clips have a skeleton and none has a video."""
+    return all(clip.video_path is None for clip in clips) and any(clip.skeleton_path for clip in clips)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autohier.data.protocols import PROTOCOLS
+from autohier.errors import InputError
 
 OPTIONS = "options.json"
 MANIFEST = "manifest.json"
@@ -46,9 +47,17 @@ def store_folder(data: Path, dataset: str, modality: str | None) -> Path:
 
 
 def present_store(data: Path, dataset: str, modality: str | None) -> Path:
-    """`store_folder`; where no modality is named and only the dataset's skeletons are there, theirs."""
-    folder, skeletons = store_folder(data, dataset, modality), store_folder(data, dataset, "skeleton")
-    return skeletons if modality is None and not folder.exists() and skeletons.exists() else folder
+    """`store_folder`; where no modality is named and only one other is prepared, that one's.
+
+    Raises:
+        InputError: where there is no such modality.
+    """
+    if modality is not None and modality not in _SUFFIXES:
+        raise InputError(f"the modality must be one of {', '.join(_SUFFIXES)}", got=repr(modality))
+    folder = store_folder(data, dataset, modality)
+    if modality is None and not (folder / MANIFEST).is_file() and len(others := prepared_beside(folder)) == 1:
+        return store_folder(data, dataset, others[0])
+    return folder
 
 
 def prepared_beside(folder: Path) -> list[str]:

@@ -67,11 +67,15 @@ class ClipStore:
         self._ends = np.cumsum([shard.num_rows for shard in shards])
 
     @classmethod
-    def open(cls, folder: Path) -> ClipStore:
+    def open(cls, folder: Path, *, choosing: str = "--set clips.modality=") -> ClipStore:
         """Map a store's shards.
 
         Shards are checked for their sizes and what they say of their own lengths. Digests are not computed,
         for they would read the whole store: preparing again computes them and replaces what is damaged.
+
+        Args:
+            folder: of the store.
+            choosing: how a user chooses another modality, up to its name.
 
         Raises:
             MissingDataError: where there is no finished store, or one of another version, or a damaged one.
@@ -79,7 +83,7 @@ class ClipStore:
         remedy = f"run '{prepare_command(folder)}'"
         path = folder / MANIFEST
         if not path.is_file():
-            others = " or ".join(f"--set clips.modality={other}" for other in prepared_beside(folder))
+            others = " or ".join(f"{choosing}{other}" for other in prepared_beside(folder))
             raise MissingDataError(
                 f"{folder.name} is not prepared: no store at {folder}",
                 remedy=f"read what is prepared with {others}, or {remedy}" if others else remedy,
