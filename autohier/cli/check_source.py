@@ -114,13 +114,23 @@ def _describe_faults(reader: DatasetReader, found: DatasetCheck, *, keep_all: bo
         word = "WARNING" if is_kept or found.is_published_without else "FAULT"
         yield f"{word}: {len(found.without_skeleton):,} clips come without a skeleton file"
         yield f"  {_some(found.without_skeleton)}"
-        if reader.channels:
-            yield (
-                "  mend: fetch the skeletons, or keep such clips whole: --keep-all, and with --no-crop all "
-                "clips alike"
-            )
-        else:
-            yield "  mend: fetch the skeletons, or leave such clips: prepare sets them aside"
+        yield f"  mend: fetch the skeletons, or {_without_skeletons(reader, is_kept=is_kept)}"
+    if found.listed_missing:
+        yield (
+            f"WARNING: {len(found.listed_missing):,} clips are listed by their authors as without a usable "
+            "skeleton"
+        )
+        yield f"  {_some(found.listed_missing)}"
+        yield f"  mend: {_without_skeletons(reader, is_kept=is_kept)}"
+
+
+def _without_skeletons(reader: DatasetReader, *, is_kept: bool) -> str:
+    """What a user may do about clips that have no skeleton and get none."""
+    if is_kept:
+        return "leave such clips: they are kept whole"
+    if reader.channels:
+        return "keep such clips whole: --keep-all, and with --no-crop all clips alike"
+    return "leave such clips: prepare sets them aside"
 
 
 def _describe_warnings(reader: DatasetReader, found: DatasetCheck) -> Iterator[str]:

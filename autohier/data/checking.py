@@ -13,7 +13,7 @@ from autohier.data.checking_faults import FaultGroup, group_faults
 from autohier.data.checking_files import Duplicates, find_duplicates, find_same_entries, find_same_names
 from autohier.data.checking_samples import Kind, SampleFault, UnequalFrames, try_samples
 from autohier.data.checking_splits import SplitCheck, check_split, find_protocols_across, is_published
-from autohier.data.datasets.reader import ClipSource, DatasetReader, are_skeletons_alone
+from autohier.data.datasets.reader import ClipSource, DatasetReader, are_skeletons_alone, listed_as_missing
 from autohier.data.preparation import check_workers
 from autohier.data.preparation_steps import evenly_spaced
 from autohier.data.splits import check_split_sizes
@@ -36,13 +36,14 @@ class DatasetCheck:
         split_findings: sentences on split sizes that differ from the published ones.
         num_tried: clips whose files were read; fewer than ``num_clips`` where the check was quick.
         faults: files that cannot be read, by the rule that they break.
-        without_skeleton: clips that come without a skeleton file, of all clips.
+        without_skeleton: clips that come without a skeleton file, of all clips but those of the next.
+        listed_missing: clips that the dataset's authors list as without a usable skeleton.
         duplicates: the same content under different clips, among those that were read.
         unequal: clips whose poses are of another number of frames than the video that they were found in.
         same_names: files of one name in several folders: the one that is read, then the others.
         num_rejected: clips that would not be prepared, as far as is known.
-        num_amiss: those of them that published sizes do not leave out. NTU's do leave out the clips that its
-            authors list as without a skeleton.
+        num_amiss: those of them that neither the authors' list nor published sizes leave out.
+        is_published_without: whether the published sizes are those without the clips that have no skeleton.
     """
 
     num_clips: int
@@ -53,16 +54,13 @@ class DatasetCheck:
     num_tried: int
     faults: tuple[FaultGroup, ...]
     without_skeleton: tuple[str, ...]
+    listed_missing: tuple[str, ...]
     duplicates: Duplicates
     unequal: tuple[UnequalFrames, ...]
     same_names: tuple[tuple[Path, ...], ...]
     num_rejected: int
     num_amiss: int
-
-    @property
-    def is_published_without(self) -> bool:
-        """Whether the published sizes are those without the clips that come without a skeleton file."""
-        return self.num_amiss < self.num_rejected
+    is_published_without: bool
 
     @property
     def is_sound(self) -> bool:
@@ -108,14 +106,16 @@ def check_dataset(
     duplicates = find_duplicates(tried, tell=telling("comparing"))
     findings = try_samples(reader, tried, num_workers=num_workers, tell=telling("reading"))
     faults = [finding for finding in findings if isinstance(finding, SampleFault)]
-    without_skeleton = tuple(clip.clip_id for clip in clips if clip.skeleton_path is None)
+    missing = tuple(clip.clip_id for clip in clips if clip.skeleton_path is None)
+    listed = listed_as_missing(reader).intersection(missing)
+    without_skeleton = tuple(clip_id for clip_id in missing if clip_id not in listed)
     forgives = keep_all and reader.channels > 0
     faulty = {fault.clip_id for fault in faults}
     entries = find_same_entries(clip for clip in tried if clip.clip_id not in faulty)
     same = (*duplicates.found, *entries.found)
     across = find_protocols_across(table, reader.protocols, [one.clip_ids for one in same])
     rejected = {fault.clip_id for fault in faults if not (forgives and fault.kind == "skeleton")}
-    all_rejected = rejected if forgives else rejected.union(without_skeleton)
+    all_rejected = rejected if forgives else rejected.union(missing)
     with_skeleton = tabulate_sources([clip for clip in clips if clip.skeleton_path is not None])
     are_left_out = all(is_published(with_skeleton, rule) for rule in reader.protocols)
     counts = np.bincount(table.label, minlength=len(reader.class_names)).tolist()
@@ -128,8 +128,9 @@ def check_dataset(
         splits=tuple(check_split(table, rule) for rule in reader.protocols),
         split_findings=tuple(check_split_sizes(table, reader.name, reader.protocols)),
         num_tried=len(tried),
-        faults=group_faults(faults, source, _remedies(reader, clips)),
+        faults=group_faults(faults, source, _remedies(reader, clips, forgives=forgives)),
         without_skeleton=without_skeleton,
+        listed_missing=tuple(sorted(listed)),
         duplicates=replace(
             duplicates,
             found=tuple(replace(one, across=names) for one, names in zip(same, across, strict=True)),
@@ -138,17 +139,22 @@ def check_dataset(
         unequal=tuple(finding for finding in findings if isinstance(finding, UnequalFrames)),
         same_names=find_same_names(reader.name, source, clips),
         num_rejected=len(all_rejected),
-        num_amiss=len(rejected if are_left_out else all_rejected),
+        num_amiss=len(rejected if are_left_out else all_rejected - (listed - rejected)),
+        is_published_without=are_left_out,
     )
 
 
-def _remedies(reader: DatasetReader, clips: Sequence[ClipSource]) -> dict[Kind, str]:
+def _remedies(reader: DatasetReader, clips: Sequence[ClipSource], *, forgives: bool) -> dict[Kind, str]:
     again = "fetch or unpack these files again"
+    if forgives:
+        skeleton = f"{again}, or leave them: such clips are kept whole"
+    elif reader.channels:
+        skeleton = f"{again}, or keep such clips whole: --keep-all"
+    else:
+        skeleton = f"{again}, or leave them: prepare sets them aside"
     return {
         "video": "skeletons alone are prepared with --modality skeleton"
         if are_skeletons_alone(clips)
         else f"{again}, or leave them: prepare sets them aside",
-        "skeleton": f"{again}, or keep such clips whole: --keep-all"
-        if reader.channels
-        else f"{again}, or leave them: prepare sets them aside",
+        "skeleton": skeleton,
     }

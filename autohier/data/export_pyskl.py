@@ -71,7 +71,7 @@ def export_pyskl(store: ClipStore, path: Path) -> ExportSummary:
         raise MissingDataError(
             "a store must hold skeletons to be exported",
             got=f"{store.folder} without any",
-            remedy="prepare it without --keep-all",
+            remedy="its source came without usable ones: prepare one that holds them",
         )
     ids = {annotation["frame_dir"] for annotation in annotations}
     lists = split_lists(store.clips, store.manifest.protocols)

@@ -44,9 +44,22 @@ def allowed_counts(
         raise InputError(
             f"{num_levels} ascending superclass counts must fit {num_classes} classes ({rule})",
             got=f"the counts {list(allowed)}",
-            remedy="lower search.levels or set search.counts to 'balanced'",
+            remedy=_remedy(num_classes, num_levels, allowed, balanced),
         )
     return allowed
+
+
+def _remedy(num_classes: int, num_levels: int, allowed: Sequence[int], balanced: Sequence[int]) -> str:
+    """What makes counts fit, without leaving a search without levels where that can be."""
+    named = list(range(2, num_classes))
+    lower = f"set search.levels to {len(allowed)}"
+    if len(balanced) >= num_levels:
+        return f"set search.counts to 'balanced'{f', or {lower}' if allowed else ''}"
+    if len(named) >= num_levels:
+        return f"name counts among {named} as search.counts{f', or {lower}' if allowed else ''}"
+    if not named:
+        return f"none can: {num_classes} classes are too few for superclasses"
+    return f"at most {len(named)} can: set search.levels to {len(named)} and search.counts to {named}"
 
 
 def decode_counts(fanouts: Sequence[float], allowed: Sequence[int]) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """The coding of superclass counts: feasible by construction, exact both ways."""
 
+import json
+import re
 from itertools import combinations, pairwise
 
 import pytest
@@ -31,6 +33,34 @@ def test_counts_may_be_named():
 def test_more_levels_than_counts_is_refused():
     with pytest.raises(InputError, match="4 ascending superclass counts must fit 6 classes"):
         allowed_counts(6, 4)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "levels", "rule", "remedy"),
+    [
+        # Proper divisors of 10 are 2 and 5; up to half of it go 2, 3, 4 and 5.
+        (10, 3, "divisors", "set search.counts to 'balanced', or set search.levels to 2"),
+        (10, 2, (4,), "set search.counts to 'balanced', or set search.levels to 1"),
+        (10, 2, (1,), "set search.counts to 'balanced'"),
+        # Half of 6 leaves 2 and 3; below 6 there are also 4 and 5.
+        (6, 4, "balanced", "name counts among [2, 3, 4, 5] as search.counts, or set search.levels to 2"),
+        (6, 4, "auto", "name counts among [2, 3, 4, 5] as search.counts, or set search.levels to 2"),
+        (3, 1, "auto", "name counts among [2] as search.counts"),
+        (3, 2, "balanced", "at most 1 can: set search.levels to 1 and search.counts to [2]"),
+        (2, 1, "balanced", "none can: 2 classes are too few for superclasses"),
+    ],
+)
+def test_the_remedy_mends_it(num_classes, levels, rule, remedy):
+    with pytest.raises(InputError, match="must fit") as caught:
+        allowed_counts(num_classes, levels, rule)
+    assert caught.value.remedy == remedy
+    for levels_set in re.findall(r"search\.levels to (\d)", remedy):
+        counts = re.search(r"search\.counts to (\[.*\])", remedy)
+        allowed_counts(num_classes, int(levels_set), json.loads(counts[1]) if counts else rule)
+    if "'balanced'" in remedy:
+        allowed_counts(num_classes, levels, "balanced")
+    if named := re.search(r"among (\[.*\]) as", remedy):
+        allowed_counts(num_classes, levels, json.loads(named[1]))
 
 
 @pytest.mark.parametrize("num_classes", [10, 12, 20, 27, 51, 60, 101, 120])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,20 @@ class DatasetReader(Protocol):
         Raises:
             ClipError: where one of them cannot be decoded.
         """
+
+
+@runtime_checkable
+class ListsMissing(Protocol):
+    """A reader of a dataset whose authors list clips as without a usable skeleton."""
+
+    @property
+    def missing_skeletons(self) -> frozenset[str]:
+        """Their ids; a skeleton file of theirs is not read."""
+
+
+def listed_as_missing(reader: DatasetReader) -> frozenset[str]:
+    """The clips that a dataset's authors list as without a usable skeleton; none where there is no list."""
+    return reader.missing_skeletons if isinstance(reader, ListsMissing) else frozenset()
 
 
 def are_skeletons_alone(clips: Sequence[ClipSource]) -> bool:
