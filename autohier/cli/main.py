@@ -34,7 +34,8 @@ for command in (
     *(prepare, search, resume, status, train, fuse, evaluate, compact),
     *(spaces, check, plan, show, export_pyskl),
 ):
-    app.command()(command)
+    # Clips of show may be called after videos whose names begin with a dash, as options do.
+    app.command(context_settings={"ignore_unknown_options": command is show})(command)
 app.add_typer(store_app, name="store")
 
 USER_ERROR = 2

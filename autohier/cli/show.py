@@ -26,6 +26,7 @@ def show(
     """Draw a prepared clip: its frames under its skeleton, and where the box lies in the source."""
     from autohier.data.store.paths import present_store
     from autohier.data.store.reader import ClipStore
+    from autohier.errors import InputError
     from autohier.files import write_atomically
     from autohier.reports.clip_view import find_clip, view_clip
     from autohier.reports.contact_sheet import draw_contact_sheet
@@ -33,5 +34,7 @@ def show(
     store = ClipStore.open(present_store(data, dataset, modality), choosing="--modality ")
     row = find_clip(store.clips.clip_id, clip_id)
     path = out or Path(store.clips.clip_id[row].replace("/", "_") + ".png")
+    if path.is_dir():
+        raise InputError("a picture must be written to a file", got=path, remedy="add its name to --out")
     write_atomically(path, draw_contact_sheet(view_clip(store, row, frames)))
     typer.echo(str(path))

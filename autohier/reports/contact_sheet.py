@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.patches import Rectangle
 
 from autohier.reports.clip_geometry import Points, Window, finite_points, to_square
@@ -29,6 +30,19 @@ _HEADER_POINTS = 9.0
 _CHAR_IN_PER_POINT = 0.0085
 _MOST_DOTS = 5000
 _AROUND = 0.05
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_FONTS = (
+    "DejaVu Sans",  # comes with Matplotlib
+    *(
+        "Noto Sans CJK SC",
+        "Noto Sans CJK JP",
+        "Source Han Sans SC",
+        "WenQuanYi Zen Hei",
+        "Droid Sans Fallback",
+    ),
+    *("Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS"),
+)
+"""Of the header, as far as they are installed; a character is drawn in the first that has it."""
 
 
 def sheet_size_px(num_frames: int) -> tuple[int, int]:
@@ -48,7 +62,15 @@ def draw_contact_sheet(view: ClipView) -> bytes:
     width_in, height_in = _size_in(columns, rows)
     figure = Figure((width_in, height_in), DOTS_PER_INCH, layout="constrained")
     fitting = width_in / (_CHAR_IN_PER_POINT * max(map(len, view.header)))
-    figure.suptitle("\n".join(view.header), size=min(_HEADER_POINTS, fitting), ha="left", x=0.01)
+    fonts = _installed_fonts()
+    figure.suptitle(
+        "\n".join(_drawable(line, fonts) for line in view.header),
+        size=min(_HEADER_POINTS, fitting),
+        family=fonts,
+        ha="left",
+        x=0.01,
+        parse_math=False,
+    )
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels:
         axes.set_axis_off()
@@ -59,6 +81,17 @@ def draw_contact_sheet(view: ClipView) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def _installed_fonts() -> list[str]:
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in _FONTS if name in installed]
+
+
+def _drawable(text: str, fonts: list[str]) -> str:
+    """A text in which a character that none of the fonts has is replaced."""
+    faces = [get_font(findfont(name)) for name in fonts]
+    return "".join(one if any(face.get_char_index(ord(one)) for face in faces) else _UNKNOWN for one in text)
 
 
 def _grid(num_panels: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,29 @@ def test_the_clip_s_id_names_the_file(
     ended = autohier("show", "mine", "a")
     assert (ended.code, ended.out) == (0, "a_x.png\n")
     assert (tmp_path / "a_x.png").is_file()
+
+
+def test_names_may_begin_with_a_dash_or_be_of_any_script(
+    autohier: Autohier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["-LtLS_E_01", "--x", "拍手 $x_$"]
+    source = write_pyskl(
+        tmp_path / "mine.pkl", [annotation(name, 0) for name in names], {"train": names[:1], "val": names[1:]}
+    )
+    reader = open_dataset("pyskl", source=source)
+    prepare_dataset(reader, source, tmp_path / "data" / "mine-skeleton", num_workers=1)
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        with warnings.catch_warnings(action="error"):
+            ended = autohier("show", "mine", name, "--frames", 1)
+        assert (ended.code, ended.out, ended.err) == (0, f"{name}.png\n", "")
+        assert (tmp_path / f"{name}.png").is_file()
+    assert autohier("show", "mine", "-L", "--frame", 1).code == 2
+
+
+def test_a_picture_is_not_written_to_a_folder(autohier: Autohier, tiny_data: Path, tmp_path: Path) -> None:
+    error = autohier("show", "demo", "S1R2A3", "--data", tiny_data, "--out", tmp_path).error
+    assert error == f"a picture must be written to a file, but got {tmp_path}: add its name to --out"
 
 
 def test_what_is_not_there_is_one_line(autohier: Autohier, tiny_data: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from autohier.data.datasets.finegym_hierarchy import read_gym99_levels
+from autohier.data.datasets.finegym_lists import read_gym99_lists
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.preparation import PrepareSummary, prepare_dataset
 from autohier.data.protocols import PublishedSize, find_protocol
@@ -48,6 +49,15 @@ def test_clips_that_are_there_are_found_and_the_lists_say_how_many_should_be(tmp
     assert [clip.subject for clip in found] == [1, 3]
     (rule,) = reader.protocols
     assert rule.published == (PublishedSize("clips the lists name", 3, 1),)
+
+
+def test_a_list_of_what_was_there_is_read_where_no_other_is(tmp_path: Path) -> None:
+    write_gym99_lists(tmp_path, {EARLY: 3, LATE: 5}, {LAST: 41}, ending=".mp4")
+    for list_name, part in ((TRAIN, "train"), (VAL, "val")):
+        (tmp_path / list_name).rename(tmp_path / f"gym99_{part}.txt")
+    assert read_gym99_lists(tmp_path).keys() == {EARLY, LATE, LAST}
+    (tmp_path / TRAIN).write_text(f"{EARLY} 3\n")  # decides, for its part alone
+    assert read_gym99_lists(tmp_path).keys() == {EARLY, LAST}
 
 
 def test_a_list_may_be_there_in_both_forms(tmp_path: Path) -> None:

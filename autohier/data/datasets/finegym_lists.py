@@ -25,8 +25,9 @@ CLIP_ID: Final = re.compile(
 )
 """A clip's name: where its event begins in the video, where it begins and ends in the event, in seconds."""
 
-# The second is what a public toolkit calls the first when it downloads it.
-_LIST = re.compile(r"gym99_(train|val)_(?:element.*|org)\.txt")
+# The second is what a public toolkit calls the first when it downloads it. The third, without any addition,
+# is what it makes of it, of the videos that were there then: it is read where the others are not.
+_LIST = re.compile(r"gym99_(train|val)(_element.*|_org)?\.txt")
 _CATEGORIES = re.compile(r"gym99_categor.*\.txt")
 _LINE = re.compile(r"(\S+?)(?:\.mp4)?\s+([0-9]{1,2})")
 _CATEGORY = re.compile(r"Clabel:\s*([0-9]{1,2})\s*;(?:.*;)?\s*(\S[^;]*)")
@@ -57,9 +58,13 @@ def read_gym99_lists(source: Path) -> dict[str, ListedClip]:
     """
     lists: dict[str, dict[str, int]] = {}
     first: dict[str, Path] = {}
-    for match, path in find_named(source, _LIST):
+    found = [(match[1], match[2], path) for match, path in find_named(source, _LIST)]
+    whole = {part for part, addition, _ in found if addition}
+    for part, addition, path in found:
+        if part in whole and not addition:
+            continue
         labels = _read_list(path)
-        part, earlier = match[1], lists.setdefault(match[1], labels)
+        earlier = lists.setdefault(part, labels)
         first.setdefault(part, path)
         if labels != earlier:
             raise InputError(
