@@ -63,7 +63,9 @@ def _remedy(num_classes: int, num_levels: int, allowed: Sequence[int], balanced:
 
 
 def decode_counts(fanouts: Sequence[float], allowed: Sequence[int]) -> tuple[int, ...]:
-    """The ascending counts that log fan-outs in [0, 1] stand for."""
+    """The ascending counts that log fan-outs in [0, 1] stand for; none where there are no fan-outs."""
+    if not fanouts:
+        return ()
     top = math.log(allowed[-1])
     counts: list[int] = []
     index = -1
@@ -88,8 +90,8 @@ def encode_counts(counts: Sequence[int], allowed: Sequence[int]) -> tuple[float,
         raise InputError(
             "superclass counts must be allowed ones", got=strangers, remedy=f"allowed are {list(allowed)}"
         )
-    fanouts = []
-    base = allowed[0]
+    fanouts: list[float] = []
+    base = allowed[0] if counts else 0
     for count in counts:
         span = math.log(allowed[-1] / base)
         fanouts.append(math.log(count / base) / span if span else 0.0)

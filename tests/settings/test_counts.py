@@ -89,3 +89,7 @@ def test_fanouts_are_logarithmic():
 def test_a_count_that_is_not_allowed_cannot_be_encoded():
     with pytest.raises(InputError, match=r"got \[7\]: allowed are"):
         encode_counts((2, 7), (2, 3, 4))
+
+
+def test_without_levels_no_count_need_be_allowed():
+    assert decode_counts((), ()) == encode_counts((), ()) == ()
