@@ -63,7 +63,7 @@ class _Journal(JournalStorage):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         trial_id: int = super().create_new_trial(study_id, template_trial)
         if template_trial is not None:
-            # What was read back has its own copy of them, a third of what a trial takes in memory.
+            # What was read back has its own copy of them, a quarter of what a trial takes in memory.
             self.get_trial(trial_id).distributions = template_trial.distributions
         return trial_id
 

@@ -29,10 +29,10 @@ _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Others unpack to a million times of what they are."""
 _MAX_HEADER_BYTES: Final = 1 << 16  # more than NumPy reads of one
 _HEADERS: Final = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-# What NumPy and zipfile let out on files they cannot read.
+# What NumPy and zipfile let out on files they cannot read; a RuntimeError for a packing that is not known.
 _ERRORS: Final = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, SyntaxError, LookupError),
-    *(tokenize.TokenError, NotImplementedError, OverflowError, MemoryError, RuntimeError),
+    *(tokenize.TokenError, OverflowError, MemoryError, RuntimeError),
 )
 
 
