@@ -16,11 +16,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from autohier.models.graph_convolution import GraphConvolution
-from autohier.models.recognizer import PrunableFilters
+from autohier.models.recognizer import PassedOn, PrunableFilters
 
 _NUM_FRAMES_SEEN = 9
 _DILATIONS = (1, 2, 3, 4)
 _NUM_BRANCHES = len(_DILATIONS) + 2
+_NUM_VECTORED = 16
+"""Channels in a vector of oneDNN's, at most."""
 
 
 class Unit(nn.Module, ABC):
@@ -31,12 +33,32 @@ class Unit(nn.Module, ABC):
         """Its own convolutions by their names in it, in the order data passes them."""
 
 
+class PointwiseConvolution(nn.Conv2d):
+    """A 1x1 convolution that takes every ``stride``-th frame.
+
+    It takes them before it convolves where it reads few channels: of channels_last activations, oneDNN finds
+    the gradient of a strided 1x1 kernel in a workspace that is too short for less than a vector of channels,
+    and so crashes or overwrites what lies behind it (github.com/uxlfoundation/oneDNN/issues/6035). What comes
+    out is the same to the bit; where channels fill a vector, the copy would cost up to twice the time.
+    """
+
+    def __init__(self, num_read: int, num_written: int, stride: int) -> None:
+        super().__init__(num_read, num_written, 1, stride=(stride, 1))
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """[N, C, T, V] to [N, num_written, T / stride, V]."""
+        if self.weight.shape[1] >= _NUM_VECTORED or self.stride[0] == 1:
+            return super().forward(x_NCTV)
+        taken = x_NCTV[:, :, :: self.stride[0]].contiguous(memory_format=torch.channels_last)
+        return F.conv2d(taken, self.weight, self.bias)
+
+
 class Projection(Unit):
     """A shortcut where channels or frames change."""
 
     def __init__(self, num_read: int, num_written: int, stride: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(num_read, num_written, 1, stride=(stride, 1))
+        self.conv = PointwiseConvolution(num_read, num_written, stride)
         self.bn = nn.BatchNorm2d(num_written)
 
     def forward(self, x_NCTV: Tensor) -> Tensor:
@@ -136,7 +158,7 @@ class MultiScaleTemporalUnit(Unit):
             for width, dilation in zip(widths, _DILATIONS, strict=True)
         )
         self.pool = nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
-        self.pointwise = nn.Conv2d(num_channels, narrow, 1, stride=(stride, 1))
+        self.pointwise = PointwiseConvolution(num_channels, narrow, stride)
         self.branches_bn = nn.BatchNorm2d(num_channels)
         self.transform = nn.Conv2d(num_channels, num_channels, 1)
         self.bn = nn.BatchNorm2d(num_channels)
@@ -158,14 +180,20 @@ class MultiScaleTemporalUnit(Unit):
 
     def filters(self) -> list[PrunableFilters]:
         """Where the branches begin, their ends side by side under one norm, and what mixes them."""
-        filters = [PrunableFilters("entry", self.entry, self.entry_bn)]
-        first = 0
+        dilated: list[PrunableFilters] = []
+        num_read = num_written = 0
         for index, convolution in enumerate(self._dilated()):
-            filters.append(PrunableFilters(f"dilated.{index}", convolution, self.branches_bn, first))
-            first += len(convolution.weight)
+            dilated.append(PrunableFilters(f"dilated.{index}", convolution, self.branches_bn, num_written))
+            num_read += convolution.weight.shape[1]
+            num_written += len(convolution.weight)
+        pooled = PassedOn(self.branches_bn, first_channel=num_written, first_filter=num_read)
         first = self.branches_bn.num_features - len(self.pointwise.weight)
-        filters.append(PrunableFilters("pointwise", self.pointwise, self.branches_bn, first))
-        return [*filters, PrunableFilters("transform", self.transform, self.bn)]
+        return [
+            PrunableFilters("entry", self.entry, self.entry_bn, passed_on=pooled),
+            *dilated,
+            PrunableFilters("pointwise", self.pointwise, self.branches_bn, first),
+            PrunableFilters("transform", self.transform, self.bn),
+        ]
 
     def _dilated(self) -> list[nn.Conv2d]:
         return [module for module in self.dilated if isinstance(module, nn.Conv2d)]

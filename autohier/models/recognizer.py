@@ -25,6 +25,18 @@ class PrunableFilters:
     norm: Norm
     first_channel: int = 0
     """Where the filters' channels begin in the norm, which may follow several convolutions side by side."""
+    passed_on: PassedOn | None = None
+    """Where channels go on to another norm with no convolution between."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A second norm that the last filters of a convolution reach, as through a pooling."""
+
+    norm: Norm
+    first_channel: int
+    first_filter: int
+    """The filter whose channel is the first one there; those before it do not reach it."""
 
 
 class Recognizer(nn.Module, ABC):

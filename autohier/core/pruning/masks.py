@@ -55,6 +55,10 @@ class FilterMasks:
                         parameter.index_fill_(0, dead, 0.0)
                 for parameter in (each.norm.weight, each.norm.bias):
                     parameter.index_fill_(0, dead + each.first_channel, 0.0)
+                if (then := each.passed_on) is not None:
+                    channels = dead[dead >= then.first_filter] - then.first_filter + then.first_channel
+                    for parameter in (then.norm.weight, then.norm.bias):
+                        parameter.index_fill_(0, channels, 0.0)
 
     def _dead_filters(self, name: str, device: torch.device) -> Tensor:
         key = (name, device)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from autohier.core.pruning import FilterMasks, choose_filters
-from autohier.models.recognizer import PrunableFilters
+from autohier.models.recognizer import PassedOn, PrunableFilters
 
 
 class TwoLayers(nn.Module):
@@ -54,6 +55,17 @@ def test_dead_filters_and_their_affine_are_zeroed_and_nothing_else() -> None:
             assert value[ALIVE].equal(before[name][ALIVE])
         else:
             assert value.equal(before[name])
+
+
+def test_a_second_norm_is_zeroed_where_dead_filters_reach_it_and_nowhere_else() -> None:
+    network, shared = TwoLayers(), nn.BatchNorm3d(5)
+    # Filters 3 to 5 are channels 1 to 3 there: of the dead ones, 1 and 4, the latter is channel 2.
+    (first, second), then = network.prunable(), PassedOn(shared, first_channel=1, first_filter=3)
+    MASKS.apply([replace(first, passed_on=then), second])
+    assert shared.weight.tolist() == [1, 1, 0, 1, 1]
+    shared.bias.data.fill_(7.0)
+    MASKS.apply([replace(first, passed_on=then), second])
+    assert shared.bias.tolist() == [7, 7, 0, 7, 7]
 
 
 @pytest.mark.parametrize("training", [True, False])

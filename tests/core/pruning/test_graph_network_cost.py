@@ -70,10 +70,11 @@ def test_a_filter_at_the_end_of_a_branch(network):
     assert fall(network, {"blocks.1.temporal.dilated.1": 0}) == (6 + 1 + 2 + 16, POSITIONS * (6 + 16))
 
 
-def test_a_filter_of_the_branch_that_takes_the_greatest_is_kept_by_the_norm_behind(network):
-    # Entry's last filter: the greatest of its zeros is zero, but the norm of the branches shifts it, and what
-    # a norm writes it reads.
-    assert fall(network, {"blocks.1.temporal.entry": 13}) == (0, 0)
+@pytest.mark.parametrize("index", [12, 13])
+def test_a_filter_of_the_branch_that_takes_the_greatest_goes_with_its_channel_behind(network, index):
+    # Entry's last two filters, 16 weights, a bias and a norm's pair each, go on through a pooling to a pair
+    # of the norm that the branches share, and to the sixteen filters of what mixes them.
+    assert fall(network, {"blocks.1.temporal.entry": index}) == (16 + 1 + 2 + 2 + 16, POSITIONS * (16 + 16))
 
 
 def test_a_graph_convolutions_filter_goes_with_the_shortcut_beside_it(network):
