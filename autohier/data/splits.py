@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.store.reader import ClipTable
-from autohier.digest import derive_seed
+from autohier.digest import derive_seed, digest
 from autohier.errors import InputError
 
 _SHARE = 0.1
@@ -61,7 +61,7 @@ def split_clips(
         validation: ``clean``: the training clips of ``held_out``; ``paper``: 10% of the test clips, which
             also stay in the test part.
         held_out: training subjects (cross-subject) or setups (cross-view); unused under ``paper``.
-        seed: draws the 10%.
+        seed: draws the 10%, from the names of the clips.
 
     Raises:
         InputError: where ``held_out`` names what does not train, or a part would be empty.
@@ -69,9 +69,12 @@ def split_clips(
     is_train, is_test = divide_clips(clips, rule)
     test = np.flatnonzero(is_test)
     if validation == "paper":
-        rng = np.random.default_rng(derive_seed(seed, "paper validation", rule.name))
+        # By their names, so that copies which lack some clips draw the others alike, and can be fused.
+        drawing = derive_seed(seed, "paper validation", rule.name)
+        lots = [digest(f"{drawing} {clips.clip_id[row]}") for row in test]
         num_drawn = min(len(test), max(1, round(_SHARE * len(test))))
-        split = Split(np.flatnonzero(is_train), np.sort(rng.choice(test, num_drawn, replace=False)), test)
+        drawn = test[np.argsort(lots)[:num_drawn]]
+        split = Split(np.flatnonzero(is_train), np.sort(drawn), test)
     else:
         values = getattr(clips, rule.held_out_column)
         _check_held_out(rule, held_out, values[is_train])

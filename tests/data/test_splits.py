@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -103,6 +104,20 @@ def test_paper_validates_on_a_tenth_of_the_test_clips_and_trains_on_all() -> Non
     assert set(drawn(0)) < set(range(20, 60))
     assert drawn(0) == drawn(0) == sorted(drawn(0))
     assert drawn(0) != drawn(1)
+
+
+def test_paper_draws_the_same_clips_of_a_copy_that_lacks_some() -> None:
+    def drawn(clips: ClipTable) -> set[str]:
+        split = split_clips(clips, rule("demo", "cross-subject"), validation="paper", held_out=(), seed=0)
+        return {clips.clip_id[row] for row in split.validation}
+
+    whole = table([1] + [2] * 200)
+    lost = {whole.clip_id[row] for row in (3, 77, 150)}
+    left = tuple(clip_id for clip_id in whole.clip_id if clip_id not in lost)
+    copy = replace(table([1] + [2] * 197), clip_id=left)
+    # Of 200 clips 20 are drawn, of 197 as many.
+    assert drawn(whole) - lost <= drawn(copy)
+    assert len(drawn(copy)) == len(drawn(whole)) == 20
 
 
 @given(
