@@ -137,7 +137,9 @@ class SweepStudy:
         else:
             params, source = self._drawn(ask)
         num_seeds = ledger.num_seeds(decode(self._plan.space, params))
-        return self._begin(ask, params, source, self._plan.seed + num_seeds)
+        # Drawn, as the next number is that of the next sweep, which people take for an independent one.
+        seed = derive_seed(self._plan.seed, "run again", num_seeds) if num_seeds else self._plan.seed
+        return self._begin(ask, params, source, seed)
 
     def tell_complete(self, asked: Asked, measured: Measured, facts: Mapping[str, Any]) -> None:
         """A trial went all its way; its value is the best of its chain.

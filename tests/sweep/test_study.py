@@ -273,13 +273,15 @@ def test_a_repeat_of_a_finished_setting_is_another_seed_of_it(tmp_path):
             superclasses=(2,), weight_ratio=0.5, scope="by-layer", ratio=0.1, passes=0
         )
         tell(study, asked, [0.5])
-    assert seeds == [5, 6, 7]
-    assert [study.setting(number).seed for number in range(3)] == [5, 6, 7]
+    assert [study.setting(number).seed for number in range(3)] == seeds
+    # The next sweeps are begun with 6, 7, ...: what these find is to be found by networks of their own.
+    assert seeds[0] == 5
+    assert len({*seeds, *range(5, 105)}) == 100 + 2
 
 
 def test_settings_that_run_at_the_same_time_do_not_repeat_either(tmp_path):
     study = open_study(tmp_path, space=narrow(), trials=3)
-    assert [study.ask().setting.seed for _ in range(3)] == [0, 1, 2]
+    assert len({study.ask().setting.seed for _ in range(3)}) == 3
 
 
 def test_a_seed_survives_the_death_of_its_driver(tmp_path):
@@ -329,7 +331,7 @@ def test_settings_that_differ_in_nothing_that_matters_are_repeats(tmp_path):
     ]
     space = narrow(ratios=[0.0], scopes=["by-layer", "altogether"])
     study = open_study(tmp_path, space=type(space)(**(space.model_dump() | {"known": known})), trials=2)
-    assert [study.ask().setting.seed for _ in range(2)] == [0, 1]
+    assert len({study.ask().setting.seed for _ in range(2)}) == 2
 
 
 def test_no_setting_is_drawn_whose_stage_was_stopped_at_in_another(tmp_path):
