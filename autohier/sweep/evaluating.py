@@ -18,7 +18,15 @@ from autohier.settings.frozen import nearest
 from autohier.settings.fusion import Member
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.fusions import find_fusion, read_fusions
-from autohier.sweep.members import EACH_VARIANT, Opener, Say, Split, find_member, is_of_sweep, predict_member
+from autohier.sweep.members import (
+    EACH_VARIANT,
+    Opener,
+    Say,
+    SplitName,
+    find_member,
+    is_of_sweep,
+    predict_member,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Model:
     records: Path
     """Where its readings of the test split are kept."""
 
-    def refits(self, split: Split, wanted: bool | None) -> bool:
+    def refits(self, split: SplitName, wanted: bool | None) -> bool:
         """Whether its members are refit on all training clips before they are read; None lets the split say.
 
         Raises:
@@ -80,7 +88,7 @@ def find_model(name: str, out: Path) -> Model:
     return Model(member.trial, kept, (member,), SweepFolder(Path(member.sweep)).records)
 
 
-def evaluate_model(model: Model, split: Split, *, refitted: bool, opened: Opener, say: Say) -> Fused:
+def evaluate_model(model: Model, split: SplitName, *, refitted: bool, opened: Opener, say: Say) -> Fused:
     """What a model takes the clips of a split for; costs one evaluation of each member.
 
     On validation these are the clips that all members have, on the test split those that any has.

@@ -36,7 +36,7 @@ def fuse(members: Sequence[Member], weights: Weights, opened: Opener, say: Say) 
         MissingDataError: where their clips are gone.
         TrialError: where a stage is gone from the store, and computing it again fails.
     """
-    _check_weights(weights, len(members))
+    _check_weights(weights, [member.name for member in members])
     _check_members(members, [opened(member) for member in members])
     told = [predict_member(member, "validation", opened=opened, say=say) for member in members]
     if num_unshared(told):
@@ -64,18 +64,18 @@ def _shares(weights: Weights, shared: Sequence[Predictions]) -> tuple[float, ...
     return tuple(weight / sum(plain) for weight in plain)
 
 
-def _check_weights(weights: Weights, num_members: int) -> None:
-    if num_members < 2:
-        raise InputError("a fusion is of two trials or more", got=num_members, remedy="name others")
+def _check_weights(weights: Weights, names: Sequence[str]) -> None:
+    if len(names) < 2:
+        raise InputError("a fusion is of two trials or more", got=len(names), remedy="name others")
     if isinstance(weights, str):
         return
     usable = all(weight >= 0 for weight in weights) and 0 < sum(weights) < math.inf
-    if len(weights) != num_members or not usable:
+    if len(weights) != len(names) or not usable:
         raise InputError(
-            f"--weights takes search, equal or {num_members} numbers, one for each trial, "
-            "none of them negative and not all 0",
+            f"--weights takes search, equal or {len(names)} numbers, none negative and not all 0, for "
+            f"{', '.join(names)}",
             got=",".join(f"{weight:g}" for weight in weights),
-            remedy="write e.g. --weights " + ",".join(["2", *["1"] * (num_members - 1)]),
+            remedy="write e.g. --weights " + ",".join(["2", *["1"] * (len(names) - 1)]),
         )
 
 

@@ -21,7 +21,7 @@ from autohier.settings.fusion import Member
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder, find_sweep
 
-Split = Literal["validation", "test"]
+SplitName = Literal["validation", "test"]
 Opener = Callable[[Member], OpenTrial]
 """Opens a finished trial on some device; see open_member."""
 Say = Callable[[str], None]
@@ -98,7 +98,7 @@ def open_member(member: Member, *, reporter: Reporter, device: str, num_threads:
 
 
 def predict_member(
-    member: Member, split: Split, *, refitted: bool = False, opened: Opener, say: Say
+    member: Member, split: SplitName, *, refitted: bool = False, opened: Opener, say: Say
 ) -> Predictions:
     """What a finished trial takes the clips of a split for.
 
