@@ -5,11 +5,14 @@ folds of the training subjects, fuse the best trial of each stream, read the tes
 this split: HAC 91.63%, the best of its table 94.51%.
 
 Then it tells what fusion, depth, hierarchy and pruning added or took away: differences of two models of one
-seed on the same test clips, their mean over seeds and its 95% interval (Student's t; one seed has none).
+seed on the same test clips, and two 95% intervals of their mean (Student's t). That over seeds says what
+another seed would do on these clips; that over clips, each its mean over seeds, what other clips would show,
+as far as clips of four people stand for others.
 Depth: all members against the others with weights of their own. Hierarchy: each member's pass 2 against one
 without superclasses, as long and from the same pass 1. Pruning: each member's pruned network against one that
-went through the same passes with nothing pruned. Of members that differ, their mean counts; all are refit on
-all training clips. Nothing is chosen by what is read here.
+went through the same passes with nothing pruned, where validation kept a pruned pass. Of members that differ,
+their mean counts, whatever their weights in the fused model; all are refit on all training clips. Nothing is
+chosen by what is read here.
 
 Given again, it goes on where it was stopped; of finished seeds it prints the minutes that they took.
 
@@ -27,20 +30,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import isnan, nan, sqrt
+from math import nan, sqrt
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from autohier.core.fusion import Fused, likeliest_weights, share_clips
 from autohier.core.hierarchy import Hierarchy
-from autohier.core.prediction import find_kept
+from autohier.core.prediction import find_kept, predict_test
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.reporter import Reporters
-from autohier.core.stages.result import StageResult
-from autohier.core.trial import read_test, refit
+from autohier.core.training.metrics import Predictions
 from autohier.records.interval import wilson_interval
+from autohier.records.reader import read_records
 from autohier.settings.fusion import Member
 from autohier.sweep.evaluating import evaluate_model, find_model
 from autohier.sweep.members import open_member, predict_member
@@ -56,6 +61,8 @@ _DIFFERENCES = {
 }
 
 Open = Callable[[Member], OpenTrial]
+Gains = NDArray[np.float64]
+"""Of each test clip, in the order of their names: 1 where a model wins it, -1 where it loses it, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,8 @@ class Seed:
     seed: int
     fused: Fused
     minutes: float
-    differences: dict[str, float]
-    """In points; NaN where there is nothing to tell."""
+    gains: dict[str, list[Gains]]
+    """Of each model that there is something to tell of."""
 
 
 def commands(seed: int, options: argparse.Namespace) -> dict[Path, tuple[str, ...]]:
@@ -114,8 +121,11 @@ def run_commands(seed: int, options: argparse.Namespace) -> float:
 
 
 def _is_done(made: Path) -> bool:
-    # A folder of records is there before what it is made for.
-    return made.is_file() or any(made.rglob("*.parquet"))
+    if made.name != "tests":
+        # A folder of records is there before what it is made for.
+        return made.is_file() or any(made.rglob("*.parquet"))
+    # A sweep reads its winner's pass 1 too, which nobody does by hand.
+    return any(reading.stage.startswith("pass 1") for reading in read_records(made.parent).tests)
 
 
 def measure(seed: int, options: argparse.Namespace) -> Seed:
@@ -134,40 +144,44 @@ def measure(seed: int, options: argparse.Namespace) -> Seed:
         [each.accuracy for each in chosen],
     )
     told = [ablate(member, opened, say) for member in model.members]
-    accuracy = fused.together.accuracy
-    differences = {
-        "fusion": accuracy - fused.alone.accuracy,
-        "depth": accuracy - undeep.together.accuracy,
-        "hierarchy": _mean([hierarchy for hierarchy, _ in told]),
-        "pruning": _mean([pruning for _, pruning in told]),
+    gains = {
+        "fusion": [_gains(fused.together, fused.alone)],
+        "depth": [_gains(fused.together, undeep.together)],
+        "hierarchy": [hierarchy for hierarchy, _ in told if hierarchy is not None],
+        "pruning": [pruning for _, pruning in told if pruning is not None],
     }
-    return Seed(seed, fused, minutes, {name: 100 * value for name, value in differences.items()})
+    return Seed(seed, fused, minutes, gains)
 
 
-def ablate(member: Member, opened: Open, say: Callable[[str], None]) -> tuple[float, float]:
-    """What its superclasses and its pruning added to a member's test accuracy; NaN without any."""
+def ablate(member: Member, opened: Open, say: Callable[[str], None]) -> tuple[Gains | None, Gains | None]:
+    """What its superclasses and its pruning added to a member on the test clips; None without any."""
     say(f"{member.name}: without superclasses, and with nothing pruned")
     choice, trial = member.setting.choice, opened(member)
     kept = find_kept(trial, member.kept_pass, member.stage_keys[-1])
-    _, pass_2, *pruned = refit(trial, kept)
-    flat, nothing_pruned = (
-        opened(member.model_copy(update={"setting": member.setting.model_copy(update={"choice": other})}))
-        for other in (
-            choice.model_copy(update={"superclasses": (), "weight_ratio": 1.0}),
-            choice.model_copy(update={"ratio": 0.0}),
+    predict = partial(predict_test, refitted=True)
+
+    def other(**changes: object) -> OpenTrial:
+        changed = choice.model_copy(update=changes)
+        return opened(
+            member.model_copy(update={"setting": member.setting.model_copy(update={"choice": changed})})
         )
-    )
 
-    def score(opened_trial: OpenTrial, stage: StageResult) -> float:
-        return read_test(opened_trial.with_all_training_clips(), stage).accuracy
-
-    hierarchy = pruning = nan
+    hierarchy = pruning = None
     if choice.superclasses:
-        no_superclasses = replace(kept, pass_index=0, hierarchy=Hierarchy.flat(kept.hierarchy.num_classes))
-        hierarchy = score(trial, pass_2) - score(flat, refit(flat, no_superclasses)[-1])
-    if pruned and choice.ratio:
-        pruning = score(trial, pruned[-1]) - score(nothing_pruned, refit(nothing_pruned, kept)[-1])
+        pass_2 = replace(kept, pass_index=0)
+        flat = replace(pass_2, hierarchy=Hierarchy.flat(kept.hierarchy.num_classes))
+        without = predict(other(superclasses=(), weight_ratio=1.0), flat)
+        hierarchy = _gains(predict(trial, pass_2), without)
+    if kept.pass_index and choice.ratio:
+        pruning = _gains(predict(trial, kept), predict(other(ratio=0.0), kept))
     return hierarchy, pruning
+
+
+def _gains(model: Predictions, other: Predictions) -> Gains:
+    right, other_right = (
+        told.of(sorted(told.clip_ids)).is_right.astype(np.float64) for told in (model, other)
+    )
+    return right - other_right
 
 
 def table(seeds: Sequence[Seed]) -> list[str]:
@@ -182,35 +196,38 @@ def table(seeds: Sequence[Seed]) -> list[str]:
             f"{high:.2%}; members {members}; {each.minutes:.0f} min"
         )
     accuracies = [100 * each.fused.together.accuracy for each in seeds]
-    lines.append(f"fused, mean over {len(seeds)} seeds: {_told(accuracies, '.2f')}%")
-    for name, what in _DIFFERENCES.items():
-        values = _known([each.differences[name] for each in seeds])
-        told = f"{_told(values, '+.2f')} points" if values else "nothing to tell"
-        lines.append(f"{name} ({what}): {told}")
+    over_seeds = _interval_text(accuracies, ".2f")
+    lines.append(f"fused, mean over {len(seeds)} seeds: {mean(accuracies):.2f}%, 95% interval {over_seeds}")
+    lines += [f"{name} ({what}): {_added(seeds, name)}" for name, what in _DIFFERENCES.items()]
     return lines
 
 
+def _added(seeds: Sequence[Seed], name: str) -> str:
+    told = [each.gains[name] for each in seeds if each.gains[name]]
+    if not told:
+        return "nothing to tell"
+    points_SC = 100 * np.stack([np.mean(gains, axis=0) for gains in told])
+    of_seeds, of_clips = points_SC.mean(axis=1).tolist(), points_SC.mean(axis=0).tolist()
+    over_seeds, over_clips = (_interval_text(values, "+.2f") for values in (of_seeds, of_clips))
+    return (
+        f"{mean(of_seeds):+.2f} points, 95% interval over seeds {over_seeds}, over clips {over_clips}; "
+        f"{sum(map(len, told))} models of {len(told)} seeds"
+    )
+
+
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean, by Student's t; without ends for one value."""
-    if len(values) < 2:
+    """The 95% interval of a mean, by Student's t; without ends where values do not differ."""
+    if len(set(values)) < 2:
         return nan, nan
     half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return mean(values) - half, mean(values) + half
 
 
-def _told(values: Sequence[float], style: str) -> str:
+def _interval_text(values: Sequence[float], style: str) -> str:
+    if len(set(values)) < 2:
+        return "unknown, of one" if len(values) < 2 else f"unknown, as all {len(values)} are equal"
     low, high = interval(values)
-    ends = f", 95% interval {low:{style}} to {high:{style}}" if len(values) > 1 else ""
-    return f"{mean(values):{style}}{ends}"
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = _known(values)
-    return mean(known) if known else nan
-
-
-def _known(values: Sequence[float]) -> list[float]:
-    return [value for value in values if not isnan(value)]
+    return f"{low:{style}} to {high:{style}}"
 
 
 def _sets(overrides: Sequence[str]) -> tuple[str, ...]:

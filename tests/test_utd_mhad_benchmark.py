@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,8 @@ from autohier.core.stages.reporter import Reporters
 from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions
 from autohier.records.interval import wilson_interval
+from autohier.records.schema import ReadingRow
+from autohier.records.writer import RecordWriter
 from autohier.settings.fusion import Member
 from autohier.sweep.members import find_member, open_member
 from benchmark_modules import load_benchmark
@@ -104,14 +107,23 @@ def test_what_superclasses_and_pruning_add_is_a_difference_of_refit_networks(
     pass_2 = accuracy_by_hand(member, hierarchy, weights)
     pruned = accuracy_by_hand(member, hierarchy, weights, 0.25)
     retrained = accuracy_by_hand(member, hierarchy, weights, 0.0)
-    added = benchmark.ablate(member, opened, print)
-    assert added == pytest.approx((pass_2 - without, pruned - retrained))
+    added = [gains.mean() for gains in benchmark.ablate(member, opened, print)]
+    assert added == pytest.approx([pass_2 - without, pruned - retrained])
 
 
 def test_without_pruning_there_is_nothing_to_tell(benchmark: ModuleType, members: list[Member]) -> None:
     hierarchy, pruning = benchmark.ablate(members[1], opened, print)
-    assert not math.isnan(hierarchy)
-    assert math.isnan(pruning)
+    assert len(hierarchy) == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+    assert pruning is None
+
+
+def test_of_a_member_that_kept_pass_2_pruning_tells_nothing(
+    benchmark: ModuleType, members: list[Member]
+) -> None:
+    kept = members[0].model_copy(update={"stage_keys": members[0].stage_keys[:2]})
+    hierarchy, pruning = benchmark.ablate(kept, opened, print)
+    assert len(hierarchy) == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
+    assert pruning is None
 
 
 def test_interval_is_students(benchmark: ModuleType) -> None:
@@ -119,17 +131,16 @@ def test_interval_is_students(benchmark: ModuleType) -> None:
     low, high = benchmark.interval([1.0, 2.0, 3.0])
     assert low == pytest.approx(2 - 4.303 / math.sqrt(3), abs=1e-3)
     assert high == pytest.approx(2 + 4.303 / math.sqrt(3), abs=1e-3)
-    assert all(math.isnan(end) for end in benchmark.interval([1.0]))
+    for told in ([1.0], [2.0, 2.0]):
+        assert all(math.isnan(end) for end in benchmark.interval(told))
 
 
 def test_the_table_tells_each_seed_and_the_mean_of_their_differences(benchmark: ModuleType) -> None:
     right = {name: predictions(num_right) for name, num_right in (("both", 9), ("one", 8), ("other", 7))}
     fused = Fused((right["one"], right["other"]), (0.5, 0.5), right["both"], best=0)
-    told = {"fusion": 10.0, "depth": 2.0, "hierarchy": -1.0, "pruning": math.nan}
-    seeds = [
-        benchmark.Seed(0, fused, 30.4, told),
-        benchmark.Seed(1, fused, 29.6, {**told, "fusion": 6.0}),
-    ]
+    first_told = {"fusion": [gains(1)], "depth": [gains()], "hierarchy": [gains(1), gains(-1)], "pruning": []}
+    then_told = {"fusion": [gains(1, 1)], "depth": [gains()], "hierarchy": [gains(-1)], "pruning": []}
+    seeds = [benchmark.Seed(0, fused, 30.4, first_told), benchmark.Seed(1, fused, 29.6, then_told)]
     first, second, together, fusion, depth, hierarchy, pruning = benchmark.table(seeds)
     low, high = wilson_interval(0.9, 10)
     assert first == (
@@ -137,12 +148,28 @@ def test_the_table_tells_each_seed_and_the_mean_of_their_differences(benchmark: 
         "members 80.00%, 70.00%; 30 min"
     )
     assert second.startswith("seed 1: fused 90.00%")
-    assert together == "fused, mean over 2 seeds: 90.00, 95% interval 90.00 to 90.00%"
-    # 12.706 is the 0.975 quantile of t with one degree of freedom; the standard error of 10 and 6 is 2.
-    assert fusion.endswith("+8.00, 95% interval -17.41 to +33.41 points")
-    assert depth.endswith(": +2.00, 95% interval +2.00 to +2.00 points")
-    assert hierarchy.endswith(": -1.00, 95% interval -1.00 to -1.00 points")
+    assert together == "fused, mean over 2 seeds: 90.00%, 95% interval unknown, as all 2 are equal"
+    # The 0.975 quantiles of t are 12.706 with one degree of freedom and 2.2622 with nine. Over seeds: 10 and
+    # 20 have the standard error 5. Over clips: 100, 50 and eight zeros have the deviation sqrt(10250 / 9).
+    assert fusion.endswith(
+        ": +15.00 points, 95% interval over seeds -48.53 to +78.53, over clips -9.14 to +39.14; "
+        "2 models of 2 seeds"
+    )
+    assert depth.endswith(
+        ": +0.00 points, 95% interval over seeds unknown, as all 2 are equal, "
+        "over clips unknown, as all 10 are equal; 2 models of 2 seeds"
+    )
+    # Over seeds: 0, of two members, and -10. Over clips: -50 and nine zeros have the deviation sqrt(250).
+    assert hierarchy.endswith(
+        ": -5.00 points, 95% interval over seeds -68.53 to +58.53, over clips -16.31 to +6.31; "
+        "3 models of 2 seeds"
+    )
     assert pruning.endswith(": nothing to tell")
+
+
+def gains(*first: int) -> np.ndarray:
+    """Of ten clips, of which the others are won and lost by both models or by none."""
+    return np.array([*first, *[0] * (10 - len(first))], dtype=np.float64)
 
 
 def predictions(num_right: int) -> Predictions:
@@ -185,12 +212,30 @@ def test_what_somebody_ran_by_hand_is_not_run_again_and_took_nobody_knows_how_lo
         benchmark.subprocess, "run", lambda command, check: ran.append(command[3]) if check else None
     )
     for made in benchmark.commands(7, options):
-        path = made if made.suffix == ".json" else made / "part.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        if made.name == "tests":
+            RecordWriter(made.parent).test_read("t0000", [a_reading("pass 1, refit")])
+        else:
+            path = made if made.suffix == ".json" else made / "part.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     assert benchmark.run_commands(7, options) == 0
     assert ran == []
-    # A folder of readings that holds none is of a sweep that was killed before it read.
-    (tmp_path / "out" / "skeletons-7" / "records" / "tests" / "part.parquet").unlink()
+    # A sweep that was killed before it read has no reading, but for one that somebody asked for by hand.
+    records = tmp_path / "out" / "skeletons-7" / "records"
+    for reading in (records / "tests").iterdir():
+        reading.unlink()
+    RecordWriter(records).model_read(a_reading("pass 2, refit"))
     assert benchmark.run_commands(7, options) > 0
     assert ran == ["search"]
+
+
+def a_reading(stage: str) -> ReadingRow:
+    return ReadingRow(
+        *("t0000", stage, "cross-subject", "folds"),
+        0.5,
+        10,
+        (0.5,),
+        0.2,
+        0.8,
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )

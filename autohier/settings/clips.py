@@ -41,7 +41,7 @@ class FrameClips(_Clips):
 
 
 class SkeletonClips(_Clips):
-    """Places of joints, for graph networks."""
+    """Places of joints, for graph networks and temporal convolutions."""
 
     form: Literal["skeletons"]
     stream: Literal["joint", "bone", "joint-motion", "bone-motion"] = "joint"

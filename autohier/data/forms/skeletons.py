@@ -1,4 +1,4 @@
-"""Skeletons: clips as places of joints, for graph networks.
+"""Skeletons: clips as places of joints, for graph networks and temporal convolutions.
 
 Legend: B clips, M persons, T frames, V joints, C coordinates.
 """
