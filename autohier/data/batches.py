@@ -1,4 +1,4 @@
-"""Batches of clips: read ahead by threads, shuffled and sampled from a seed alone.
+"""Batches of clips: read ahead by threads where that is quicker, shuffled and sampled from a seed alone.
 
 Legend: B clips.
 """
@@ -74,6 +74,16 @@ class ClipBatches:
     def _read(
         self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
     ) -> Iterator[Batch]:
+        if self.device.type == "cpu" and not self.form.frees_interpreter:
+            # A thread that reads would only keep the training from the interpreter, and makes it wait.
+            for chosen in batches:
+                yield self._to_device(chosen, [read(index) for index in chosen.tolist()])
+        else:
+            yield from self._read_ahead(batches, read)
+
+    def _read_ahead(
+        self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
+    ) -> Iterator[Batch]:
         with ThreadPoolExecutor(self.num_threads, thread_name_prefix="decode") as threads:
             waiting: deque[tuple[NDArray[np.int64], list[Future[NDArray[Any]]]]] = deque()
             todo = iter(batches)
@@ -83,12 +93,13 @@ class ClipBatches:
                         waiting.append((chosen, [threads.submit(read, index) for index in chosen.tolist()]))
                     if not waiting:
                         return
-                    yield self._to_device(*waiting.popleft())
+                    chosen, reading = waiting.popleft()
+                    yield self._to_device(chosen, [clip.result() for clip in reading])
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _to_device(self, chosen: NDArray[np.int64], read: list[Future[NDArray[Any]]]) -> Batch:
-        clips = torch.from_numpy(np.stack([clip.result() for clip in read]))
+    def _to_device(self, chosen: NDArray[np.int64], read: list[NDArray[Any]]) -> Batch:
+        clips = torch.from_numpy(np.stack(read))
         labels_B = torch.from_numpy(self.form.labels[self.rows[chosen]])
         if self.device.type == "cuda":
             clips, labels_B = clips.pin_memory(), labels_B.pin_memory()

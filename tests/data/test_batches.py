@@ -44,11 +44,17 @@ class FakeStore:
         return frames
 
 
-def make(store=None, rows=range(3, 20), **options):
+class HeldForm(FrameForm):
+    """Reads frames, and would not let a network be trained meanwhile."""
+
+    frees_interpreter = False
+
+
+def make(store=None, rows=range(3, 20), form=FrameForm, **options):
     rows = np.array(rows, dtype=np.int64)
     sizes = {name: options.pop(name, value) for name, value in (("num_frames", 4), ("resize_px", 8))}
-    form = FrameForm(store or FakeStore(), channels=3, crop_px=6, **sizes)
-    return ClipBatches(form, rows, **{"batch_size": 5, "device": CPU, **options})
+    read = form(store or FakeStore(), channels=3, crop_px=6, **sizes)
+    return ClipBatches(read, rows, **{"batch_size": 5, "device": CPU, **options})
 
 
 def rows_of(batches):
@@ -138,6 +144,18 @@ def test_it_reads_ahead_but_not_everything():
     # The batch that was given and two ahead of it.
     assert sorted(store.reads) == list(range(15))
     batches.close()
+
+
+def test_what_holds_the_interpreter_is_read_when_it_is_needed_and_is_the_same():
+    store = FakeStore()
+    held, ahead = (make(store, form=form, num_threads=3) for form in (HeldForm, FrameForm))
+    batches = held.training_epoch(4)
+    first = next(batches)
+    assert len(store.reads) == len(first.labels_B)
+    assert decoding_threads() == []
+    for one, other in zip([first, *batches], ahead.training_epoch(4), strict=True):
+        assert one.clips.equal(other.clips)
+        assert one.labels_B.equal(other.labels_B)
 
 
 def test_no_thread_outlives_the_iteration():

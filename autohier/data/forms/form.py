@@ -23,6 +23,10 @@ class ClipForm(Protocol):
     def clip_shape(self) -> tuple[int, ...]:
         """What a network reads of one clip."""
 
+    @property
+    def frees_interpreter(self) -> bool:
+        """Whether reading leaves Python's interpreter to other threads, as decoding frames does."""
+
     def draw(self, row: int, random: np.random.Generator) -> NDArray[Any]:
         """A clip for training; arrays of all clips have one shape. May be called by threads."""
 

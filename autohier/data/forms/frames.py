@@ -59,6 +59,11 @@ class FrameForm:
         return self.store.clips.label
 
     @property
+    def frees_interpreter(self) -> bool:
+        """See `ClipForm.frees_interpreter`."""
+        return True
+
+    @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """[C, T, H, W]."""
         return (self.channels, self.num_frames, self.crop_px, self.crop_px)

@@ -50,6 +50,11 @@ class HeatmapForm:
         return self.store.clips.label
 
     @property
+    def frees_interpreter(self) -> bool:
+        """See `ClipForm.frees_interpreter`."""
+        return False
+
+    @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """[V, T, H, W]."""
         return (num_maps(self.layout, self.maps), self.num_frames, self.size_px, self.size_px)

@@ -58,6 +58,11 @@ class SkeletonForm:
         return self.store.clips.label
 
     @property
+    def frees_interpreter(self) -> bool:
+        """See `ClipForm.frees_interpreter`."""
+        return False
+
+    @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """[M, T, V, C]."""
         return (self.num_persons, self.num_frames, self.layout.num_joints, 3)

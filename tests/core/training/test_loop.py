@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from autohier.core.hierarchy import Hierarchy
+from autohier.core.training.devices import open_device
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.errors import DivergedError
 from fake_feed import FakeFeed
+from small_recognizers import CASES, build_small, small_batch
 
 RECIPE = {
     "schedule": "plateau",
@@ -182,6 +184,41 @@ def test_batches_in_parts_train_as_whole_ones_do_within_rounding():
     assert torch.allclose(whole.linear.weight, parts.linear.weight, rtol=1e-4)
     assert [m.loss for m in second] == pytest.approx([m.loss for m in first], rel=1e-5)
     assert [m.accuracy for m in second] == [m.accuracy for m in first]
+
+
+class AdamByHand:
+    """Adam (Kingma and Ba 2015, algorithm 1) from a network's own gradients, in float64."""
+
+    def __init__(self, network, learning_rate):
+        self.network, self.learning_rate, self.num_steps = network, learning_rate, 0
+        self.places = {name: value.detach().double() for name, value in network.named_parameters()}
+        self.means = {name: torch.zeros_like(place) for name, place in self.places.items()}
+        self.squares = {name: torch.zeros_like(place) for name, place in self.places.items()}
+
+    def step(self):
+        self.num_steps += 1
+        for name, parameter in self.network.named_parameters():
+            gradient = parameter.grad.double()
+            self.means[name] = 0.9 * self.means[name] + 0.1 * gradient
+            self.squares[name] = 0.999 * self.squares[name] + 0.001 * gradient**2
+            mean = self.means[name] / (1 - 0.9**self.num_steps)
+            square = self.squares[name] / (1 - 0.999**self.num_steps)
+            self.places[name] = self.places[name] - self.learning_rate * mean / (square.sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_recognizer_takes_the_steps_of_adam_in_its_own_memory_order(name):
+    device = open_device("cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1)
+    network, feed = device.prepare(build_small(name)), FakeFeed([0.0, 0.0], [3, 6], batch_size=2)
+    feed.points = small_batch(name)
+    levels = (0, 0, 0, 0, 1, 1, 1), (0, 0, 1, 1, 2, 2, 2), tuple(range(7))
+    loss = HierarchicalLoss(Hierarchy(levels), (0.5, 0.5, 1.0), torch.device("cpu"))
+    adam = AdamByHand(network, 1e-3)
+    recipe = RECIPE | {"learning_rate": 1e-3, "lr_patience": 9}
+    train(network, feed, loss, epochs=3, after_step=adam.step, **recipe)
+    assert adam.num_steps == 3
+    for weights, parameter in network.named_parameters():
+        assert torch.allclose(parameter.double(), adam.places[weights], atol=1e-6), weights
 
 
 def _untimed(history):
