@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class FrameStore(Protocol):
 class FrameForm:
     """One frame of each segment, bytes until they are on the device. Implements data.forms.form.ClipForm."""
 
+    frees_interpreter: ClassVar[bool] = True
+
     store: FrameStore
     channels: int
     num_frames: int
@@ -57,11 +59,6 @@ class FrameForm:
     def labels(self) -> NDArray[np.int64]:
         """See `ClipForm.labels`."""
         return self.store.clips.label
-
-    @property
-    def frees_interpreter(self) -> bool:
-        """See `ClipForm.frees_interpreter`."""
-        return True
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:

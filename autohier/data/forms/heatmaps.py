@@ -6,7 +6,7 @@ Legend: B clips, M persons, T frames, V joints or their maps, H W pixels of a ma
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class HeatmapForm:
     of the image.
     """
 
+    frees_interpreter: ClassVar[bool] = False
+
     store: SkeletonStore
     layout: JointLayout
     maps: Maps
@@ -48,11 +50,6 @@ class HeatmapForm:
     def labels(self) -> NDArray[np.int64]:
         """See `ClipForm.labels`."""
         return self.store.clips.label
-
-    @property
-    def frees_interpreter(self) -> bool:
-        """See `ClipForm.frees_interpreter`."""
-        return False
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:

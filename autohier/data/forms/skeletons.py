@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class SkeletonForm:
     the plane. Every stream is linear, so that it is turned, stretched and mirrored as its places would be.
     """
 
+    frees_interpreter: ClassVar[bool] = False
+
     store: SkeletonStore
     layout: JointLayout
     stream: Stream
@@ -56,11 +58,6 @@ class SkeletonForm:
     def labels(self) -> NDArray[np.int64]:
         """See `ClipForm.labels`."""
         return self.store.clips.label
-
-    @property
-    def frees_interpreter(self) -> bool:
-        """See `ClipForm.frees_interpreter`."""
-        return False
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
