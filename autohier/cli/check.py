@@ -78,6 +78,7 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
     from autohier.settings.loading import load_space
 
     loaded = load_space(space, overrides or ())
+    loaded.require_different_variants()
     search = loaded.search
     tuples = math.comb(len(loaded.allowed_counts), search.levels)
     tables = len(search.weight_ratios) * len(search.scopes) * len(search.ratios) * (search.max_passes + 1)

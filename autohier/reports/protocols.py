@@ -76,9 +76,8 @@ def _read_winner(sweep: str, records: Records) -> WinnerReading:
         stages = {reading.stage: reading for reading in records.tests_of(winner.trial)}
         label = stage_label("prune" if winner.kept_pass else "pass-2", winner.kept_pass or 0)
         kept, refit = stages.get(label), stages.get(f"{label}, refit")
-    if kept is None:
-        # Folds are read refit alone.
-        kept, refit = refit, None
+        if winner.validation == "folds":  # these are read refit alone
+            kept, refit = refit, None
     if winner is None or kept is None:
         raise InputError(
             "a sweep must have read the test split, which it does for its winner when all its trials are run",

@@ -146,13 +146,35 @@ def default_value(model: FrozenModel, name: str, table: Sequence[object], *, of:
     Raises:
         InputError: where the model has no such setting.
     """
+    own = _own_value(model, name, of=of)
+    return table[table.index(own)] if own in table else table[0]
+
+
+def require_as_written(model: FrozenModel, overrides: Overrides, *, of: str) -> None:
+    """Check that a model took values as they are written, as they are compared in that form.
+
+    Args:
+        model: what they were applied to.
+        overrides: the values.
+        of: whose they are, for errors.
+
+    Raises:
+        InputError: for a number in quotes, or the like.
+    """
+    for name, value in overrides:
+        taken = _own_value(model, name, of=of)
+        if taken != value:
+            raise InputError(f"{of}: {name} must be written as {taken!r}", got=repr(value))
+
+
+def _own_value(model: FrozenModel, name: str, *, of: str) -> object:
     group, field = split_name(name)
     part = dict(model)[group]
     known = list(type(part).model_fields)
     if field not in known:
         raise InputError(f"{of}: unknown setting {name!r}", remedy=nearest(field, known))
-    own = getattr(part, field)
-    return table[table.index(own)] if own in table else table[0]
+    value: object = getattr(part, field)
+    return value
 
 
 def check_table(name: str, table: Sequence[object]) -> None:

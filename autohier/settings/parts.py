@@ -25,11 +25,13 @@ class ProtocolSettings(FrozenModel):
     """folds: parts that the training subjects (or setups) are dealt into; each validates once."""
 
     @model_validator(mode="after")
-    def _folds_choose_themselves(self) -> ProtocolSettings:
+    def _somebody_validates(self) -> ProtocolSettings:
         if self.validation == "folds" and self.held_out is not None:
             raise ValueError(
                 "protocol.held_out is for validation = 'clean'; folds hold out everybody in turn"
             )
+        if self.held_out == ():
+            raise ValueError("protocol.held_out must name somebody; leave it out for the data's own choice")
         return self
 
     @property

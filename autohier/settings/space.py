@@ -21,6 +21,7 @@ from autohier.settings.overrides import (
     check_table,
     default_value,
     of_recognizer,
+    require_as_written,
 )
 from autohier.settings.parts import (
     NumericsSettings,
@@ -123,6 +124,22 @@ class Space(FrozenModel):
                     "mend it, or leave known settings out with --set known=[]"
                 )
         return self
+
+    def require_different_variants(self) -> None:
+        """Check that a search would not run one variant under two names, as it may after a ``--set``.
+
+        Raises:
+            InputError: where it would.
+        """
+        names: dict[object, str] = {}
+        for name, overrides in self.search.variants.items():
+            other = names.setdefault(overrides, name)
+            if other != name:
+                raise InputError(
+                    f"variants {other} and {name} must differ",
+                    remedy="leave what they differ in as it is, or search one of them: "
+                    "--set search.variants={} --set known=[]",
+                )
 
     def why_not(self, choice: Choice) -> str:
         """Why a choice cannot be drawn from this space; empty where it can."""
@@ -261,7 +278,8 @@ class Space(FrozenModel):
             check_table(name, table)
         default = self.varied(FLAT_CHOICE.model_copy(update={"variant": variant}))
         for overrides in alone_and_by_two(tables):
-            applied(default, overrides, of=_settings_of(variant))
+            of = _settings_of(variant)
+            require_as_written(applied(default, overrides, of=of), overrides, of=of)
 
 
 def _settings_of(variant: str) -> str:

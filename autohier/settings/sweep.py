@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
+from autohier.errors import InputError
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.space import Space
 
@@ -60,14 +61,10 @@ class SweepPlan(FrozenModel):
     @field_validator("space")
     @classmethod
     def _variants_differ(cls, space: Space) -> Space:
-        names: dict[object, str] = {}
-        for name, overrides in space.search.variants.items():
-            other = names.setdefault(overrides, name)
-            if other != name:
-                raise ValueError(
-                    f"variants {other} and {name} would be the same; leave what they differ in as it is, or "
-                    "search one of them: --set search.variants={} --set known=[]"
-                )
+        try:
+            space.require_different_variants()
+        except InputError as error:
+            raise ValueError(str(error)) from error
         return space
 
     @field_validator("storage")

@@ -47,13 +47,17 @@ class Ladder:
 
 
 def open_ladder(space: Space, *, stopping: bool) -> Ladder:
-    """The rungs that the training recipe of a space makes; without stopping, only what is measured anyway."""
-    factor, epochs = space.search.reduction_factor, space.num_folds * space.pass_2.epochs
+    """The rungs that the training recipe of a space makes; without stopping, only what is measured anyway.
+
+    With folds a trial is judged from the end of pass 2 on: an epoch within it is of one fold, and misleads.
+    """
+    factor, epochs = space.search.reduction_factor, space.pass_2.epochs
+    within_pass_2 = stopping and space.num_folds == 1
     rungs: list[int] = []
-    while stopping and (rung := round(epochs / factor ** (len(rungs) + 1))) >= _FEWEST_EPOCHS:
+    while within_pass_2 and (rung := round(epochs / factor ** (len(rungs) + 1))) >= _FEWEST_EPOCHS:
         rungs.append(rung)
     rungs.reverse()
-    to_pass_2 = [*rungs, epochs, epochs + space.num_folds * space.pruning.epochs]
+    to_pass_2 = [*rungs, epochs, epochs + space.pruning.epochs]
     from_pass_2 = range(1, space.search.max_passes + 1)
     shares = [here / further for costs in (to_pass_2, from_pass_2) for here, further in pairwise(costs)]
     num_judged = len(rungs) + space.search.max_passes

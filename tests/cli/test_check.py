@@ -135,6 +135,11 @@ def test_shipped_spaces_can_be_checked_before_their_clips_are_prepared(
             r"known setting of 'three colours.*' must lie in the space",
         ),
         (("SPACE", "--set", "protocol.held_out=[2]"), r"^clean validation holds out subjects that train"),
+        (("SPACE", "--set", "protocol.held_out=[]"), r"protocol\.held_out must name somebody; leave it out"),
+        (
+            ("utd_mhad_skeleton", "--set", "clips.stream=bone"),
+            r"^variants joint and bone must differ: leave what they differ in as it is, or search one",
+        ),
         (
             ("SPACE", "--set", "protocol.name=cross-set"),
             r"^the protocol of demo must be one of cross-subject",

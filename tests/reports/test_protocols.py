@@ -84,6 +84,14 @@ def test_of_folds_the_refit_is_told() -> None:
     assert mean[3] == "60.0%,"
 
 
+def test_a_refit_does_not_stand_for_what_is_not_read() -> None:
+    # The sweep ended before it read its winner, and somebody had the winner evaluated, which refits.
+    asked = _sweep("view1", 60, refit=72)
+    asked = replace(asked, tests=tuple(row for row in asked.tests if "refit" in row.stage))
+    with pytest.raises(InputError, match=r"must have read the test split.*got a, which has not"):
+        _told(("a", asked), ("b", _sweep("view2", 60)))
+
+
 def test_a_protocol_that_is_missing_is_told() -> None:
     told = _told(("a", _sweep("view1", 60)), ("b", _sweep("view3", 60)))
     assert "mean of 2" in told

@@ -193,6 +193,7 @@ def test_a_wrong_variant_is_told_by_its_name(overrides, told):
         (("pass_2.epochs=2",), r"search\.settings\.pass_2\.epochs: Input should be a valid tuple"),
         (("recognizer.name=['inflated-resnet34']",), r"cannot hold recognizer\.name: write \[search\.var"),
         (("clips.modality=['rgb']",), r"search\.settings cannot hold clips\.modality"),
+        (("pass_2.epochs=[2, '4']",), r"settings: pass_2\.epochs must be written as 4, but got '4'"),
         # Each size fits some crop, but not every one.
         (("clips.resize_px=[64, 128]", "clips.crop_px=[56, 112]"), "crop_px <= resize_px .* got 112 > 64"),
     ],
@@ -312,7 +313,7 @@ def test_what_another_recognizer_lacks_is_left_to_the_own_one(tmp_path):
 def test_a_sweep_is_of_variants_that_differ(tmp_path):
     space = varied_file(tmp_path, "recognizer={name='inflated-resnet18', width=0.25}", "pass_1.epochs=2")
     values = {"name": "s", "study_name": "s", "trials": 2, "data_folder": "d", "stage_folder": "s"}
-    with pytest.raises(InputError, match="space: variants plain and deep would be the same; leave"):
+    with pytest.raises(InputError, match="space: variants plain and deep must differ: leave"):
         validate(SweepPlan, values | {"space": space}, origin="search")
     differing = varied_file(tmp_path, "pass_1.epochs=2")
     assert validate(SweepPlan, values | {"space": differing}, origin="search").space == differing

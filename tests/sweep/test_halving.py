@@ -33,6 +33,12 @@ def test_rungs_within_pass_2_are_as_many_as_its_epochs_allow():
     assert ladder.shares == pytest.approx((*[1 / 2] * 5, 64 / 128, 64 / 128, 128 / 192, 1.0))
 
 
+def test_with_folds_nobody_is_judged_by_one_of_them():
+    space = load_space("demo", ["protocol.validation=folds"])
+    ladder = open_ladder(space, stopping=True)
+    assert (ladder.epochs, ladder.shares) == ((), pytest.approx((8 / 11, 3 / 6, 6 / 9, 1.0)))
+
+
 def test_without_stopping_everybody_goes_on():
     ladder = open_ladder(load_space("demo"), stopping=False)
     assert (ladder.epochs, set(ladder.shares)) == ((), {1.0})

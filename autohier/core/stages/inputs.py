@@ -15,7 +15,7 @@ from autohier.settings.clips import ClipSettings
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.parts import OptimisationSettings, ProtocolSettings
 
-_VERSIONS: dict[StageKind, int] = {"pass-1": 2, "pass-2": 2, "prune": 2}
+_VERSIONS: dict[StageKind, int] = {"pass-1": 3, "pass-2": 3, "prune": 3}
 """Raised when what a stage computes changes, so that older artifacts are not taken for it."""
 
 
