@@ -11,7 +11,9 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 def load_benchmark(name: str) -> ModuleType:
-    """The module of a benchmark, e.g. "overhead"."""
+    """The module of a benchmark, e.g. "overhead"; what lies beside it can be imported from then on."""
+    if str(FOLDER) not in sys.path:
+        sys.path.append(str(FOLDER))
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +10,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from autohier.core.fusion import Fused
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.prediction import find_kept
 from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs
@@ -22,7 +20,6 @@ from autohier.core.stages.prune import run_prune
 from autohier.core.stages.reporter import Reporters
 from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions
-from autohier.records.interval import wilson_interval
 from autohier.records.schema import ReadingRow
 from autohier.records.writer import RecordWriter
 from autohier.settings.fusion import Member
@@ -107,69 +104,26 @@ def test_what_superclasses_and_pruning_add_is_a_difference_of_refit_networks(
     pass_2 = accuracy_by_hand(member, hierarchy, weights)
     pruned = accuracy_by_hand(member, hierarchy, weights, 0.25)
     retrained = accuracy_by_hand(member, hierarchy, weights, 0.0)
-    added = [gains.mean() for gains in benchmark.ablate(member, opened, print)]
-    assert added == pytest.approx([pass_2 - without, pruned - retrained])
+    pairs = benchmark.ablate(member, opened, print)
+    added = {name: model.accuracy - other.accuracy for name, (model, other) in pairs.items()}
+    assert added == pytest.approx({"hierarchy": pass_2 - without, "pruning": pruned - retrained})
 
 
 def test_without_pruning_there_is_nothing_to_tell(benchmark: ModuleType, members: list[Member]) -> None:
-    hierarchy, pruning = benchmark.ablate(members[1], opened, print)
-    assert len(hierarchy) == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
-    assert pruning is None
+    assert list(benchmark.ablate(members[1], opened, print)) == ["hierarchy"]
 
 
 def test_of_a_member_that_kept_pass_2_pruning_tells_nothing(
     benchmark: ModuleType, members: list[Member]
 ) -> None:
     kept = members[0].model_copy(update={"stage_keys": members[0].stage_keys[:2]})
-    hierarchy, pruning = benchmark.ablate(kept, opened, print)
-    assert len(hierarchy) == len(TEST_SUBJECTS) * CLIPS_PER_SUBJECT
-    assert pruning is None
+    assert list(benchmark.ablate(kept, opened, print)) == ["hierarchy"]
 
 
-def test_interval_is_students(benchmark: ModuleType) -> None:
-    # The 0.975 quantile of t with 2 degrees of freedom is 4.303; the deviation of 1, 2, 3 is 1.
-    low, high = benchmark.interval([1.0, 2.0, 3.0])
-    assert low == pytest.approx(2 - 4.303 / math.sqrt(3), abs=1e-3)
-    assert high == pytest.approx(2 + 4.303 / math.sqrt(3), abs=1e-3)
-    for told in ([1.0], [2.0, 2.0]):
-        assert all(math.isnan(end) for end in benchmark.interval(told))
-
-
-def test_the_table_tells_each_seed_and_the_mean_of_their_differences(benchmark: ModuleType) -> None:
-    right = {name: predictions(num_right) for name, num_right in (("both", 9), ("one", 8), ("other", 7))}
-    fused = Fused((right["one"], right["other"]), (0.5, 0.5), right["both"], best=0)
-    first_told = {"fusion": [gains(1)], "depth": [gains()], "hierarchy": [gains(1), gains(-1)], "pruning": []}
-    then_told = {"fusion": [gains(1, 1)], "depth": [gains()], "hierarchy": [gains(-1)], "pruning": []}
-    seeds = [benchmark.Seed(0, fused, 30.4, first_told), benchmark.Seed(1, fused, 29.6, then_told)]
-    first, second, together, fusion, depth, hierarchy, pruning = benchmark.table(seeds)
-    low, high = wilson_interval(0.9, 10)
-    assert first == (
-        f"seed 0: fused 90.00% of 10 test clips, 95% interval {low:.2%} to {high:.2%}; "
-        "members 80.00%, 70.00%; 30 min"
-    )
-    assert second.startswith("seed 1: fused 90.00%")
-    assert together == "fused, mean over 2 seeds: 90.00%, 95% interval unknown, as all 2 are equal"
-    # The 0.975 quantiles of t are 12.706 with one degree of freedom and 2.2622 with nine. Over seeds: 10 and
-    # 20 have the standard error 5. Over clips: 100, 50 and eight zeros have the deviation sqrt(10250 / 9).
-    assert fusion.endswith(
-        ": +15.00 points, 95% interval over seeds -48.53 to +78.53, over clips -9.14 to +39.14; "
-        "2 models of 2 seeds"
-    )
-    assert depth.endswith(
-        ": +0.00 points, 95% interval over seeds unknown, as all 2 are equal, "
-        "over clips unknown, as all 10 are equal; 2 models of 2 seeds"
-    )
-    # Over seeds: 0, of two members, and -10. Over clips: -50 and nine zeros have the deviation sqrt(250).
-    assert hierarchy.endswith(
-        ": -5.00 points, 95% interval over seeds -68.53 to +58.53, over clips -16.31 to +6.31; "
-        "3 models of 2 seeds"
-    )
-    assert pruning.endswith(": nothing to tell")
-
-
-def gains(*first: int) -> np.ndarray:
-    """Of ten clips, of which the others are won and lost by both models or by none."""
-    return np.array([*first, *[0] * (10 - len(first))], dtype=np.float64)
+def test_a_gain_is_a_clip_that_one_model_alone_has_right(benchmark: ModuleType) -> None:
+    few, many = predictions(4), predictions(6)
+    assert benchmark.gains(many, few, tuple("hfe")) == (0, 1, 1)
+    assert benchmark.gains(few, many, tuple("hfe")) == (0, -1, -1)
 
 
 def predictions(num_right: int) -> Predictions:
@@ -180,7 +134,7 @@ def predictions(num_right: int) -> Predictions:
 
 
 def test_commands_that_are_done_are_not_run_again(benchmark: ModuleType, tmp_path: Path) -> None:
-    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path, set=["a.b=1"])
+    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path)
     done = benchmark.commands(7, options)
     assert [command[0] for command in done.values()] == [
         *("prepare", "prepare", "search", "search", "fuse", "evaluate")
@@ -196,7 +150,6 @@ def test_commands_that_are_done_are_not_run_again(benchmark: ModuleType, tmp_pat
         "--seed",
         "7",
     )
-    assert search[8:10] == ("--set", "a.b=1")
     (tmp_path / "out" / "depth-7").mkdir(parents=True)
     (tmp_path / "out" / "depth-7" / "sweep.json").touch()
     resumed = list(benchmark.commands(7, options).values())[3]
@@ -206,7 +159,7 @@ def test_commands_that_are_done_are_not_run_again(benchmark: ModuleType, tmp_pat
 def test_what_somebody_ran_by_hand_is_not_run_again_and_took_nobody_knows_how_long(
     benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path, set=[])
+    options = argparse.Namespace(data=tmp_path / "data", out=tmp_path / "out", source=tmp_path)
     ran: list[str] = []
     monkeypatch.setattr(
         benchmark.subprocess, "run", lambda command, check: ran.append(command[3]) if check else None
@@ -227,6 +180,25 @@ def test_what_somebody_ran_by_hand_is_not_run_again_and_took_nobody_knows_how_lo
     RecordWriter(records).model_read(a_reading("pass 2, refit"))
     assert benchmark.run_commands(7, options) > 0
     assert ran == ["search"]
+
+
+def test_a_seed_that_is_kept_is_not_measured_again(
+    benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured: list[int] = []
+
+    def measure(seed: int, _: argparse.Namespace) -> object:
+        measured.append(seed)
+        none: dict[str, tuple[()]] = dict.fromkeys(("fusion", "depth", "hierarchy", "pruning"), ())
+        return benchmark.Seed(seed, 1.0, 0.5 + seed / 10, {}, ("a", "b"), none)
+
+    monkeypatch.setattr(benchmark, "measure", measure)
+    for seeds in ("1", "2"):
+        benchmark.main(["--source", "nowhere", "--out", str(tmp_path), "--seeds", "1", seeds])
+    assert measured == [1, 2]
+    told = capsys.readouterr().out
+    assert "mean over 1 seeds: 60.00%" in told
+    assert "mean over 2 seeds: 65.00%" in told
 
 
 def a_reading(stage: str) -> ReadingRow:
