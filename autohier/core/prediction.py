@@ -14,7 +14,7 @@ from autohier.core.stages.result import StageKind, StageResult, stage_label
 from autohier.core.training.evaluation import predict
 from autohier.core.training.feed import Part
 from autohier.core.training.metrics import Predictions
-from autohier.core.trial import refit, rerun
+from autohier.core.trial import refit, rerun, to_refit
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,7 +69,8 @@ def predict_test(trial: OpenTrial, kept: StageResult, *, refitted: bool) -> Pred
         TrialError: where refitting fails.
     """
     if refitted:
-        return _predict(trial.with_all_training_clips(), refit(trial, kept)[-1], "test")
+        everything = to_refit(trial, kept)
+        return _predict(everything, refit(everything, kept)[-1], "test")
     return _predict(trial, kept, "test")
 
 

@@ -108,7 +108,12 @@ def find_flat(trial: OpenTrial) -> StageResult | None:
 
 def _flat_inputs(trial: OpenTrial) -> Pass1Inputs:
     setting = trial.setting
-    return Pass1Inputs(basis=trial.basis, optimisation=setting.optimisation, epochs=setting.pass_1.epochs)
+    return Pass1Inputs(
+        basis=trial.basis,
+        optimisation=setting.optimisation,
+        epochs=setting.pass_1.epochs,
+        rates=trial.rates_of(0),
+    )
 
 
 def rerun(trial: OpenTrial, kept_pass: int) -> StageResult:
@@ -116,15 +121,30 @@ def rerun(trial: OpenTrial, kept_pass: int) -> StageResult:
     return _run_to(kept_pass, trial)[-1]
 
 
-def refit(trial: OpenTrial, kept: StageResult) -> tuple[StageResult, ...]:
-    """Run a chosen setting again, on all training clips, those that validated it included.
+def to_refit(trial: OpenTrial, kept: StageResult) -> OpenTrial:
+    """A finished trial on all training clips, those that validated it included; see `refit`.
+
+    Where a schedule follows validation, the learning rates are those that led to the kept pass.
+    """
+    if not trial.setting.optimisation.follows_validation:
+        return trial.with_all_training_clips()
+    stages = _run_to(kept.pass_index, _unheard(trial), kept.hierarchy)
+    return trial.with_all_training_clips(tuple(stage.rates for stage in stages))
+
+
+def refit(everything: OpenTrial, kept: StageResult) -> tuple[StageResult, ...]:
+    """Run a chosen setting again, on all training clips.
 
     Nothing is chosen any more: superclasses and the number of passes are those of the pass that was kept.
+
+    Args:
+        everything: what `to_refit` gives.
+        kept: the pass that was kept.
 
     Returns:
         Pass 1, pass 2 and as many pruning passes as led to the kept one.
     """
-    return _run_to(kept.pass_index, trial.with_all_training_clips(), kept.hierarchy)
+    return _run_to(kept.pass_index, everything, kept.hierarchy)
 
 
 def _run_to(num_pruned: int, trial: OpenTrial, hierarchy: Hierarchy | None = None) -> tuple[StageResult, ...]:
@@ -156,7 +176,8 @@ def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evalu
     readings = [] if trial.fold_bases else _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
     if trial.setting.protocol.validation != "paper":
         try:
-            readings += _read_chain(trial.with_all_training_clips(), refit(trial, outcome.kept), ", refit")
+            everything = to_refit(trial, outcome.kept)
+            readings += _read_chain(everything, refit(everything, outcome.kept), ", refit")
         except TrialError as error:
             if not readings:
                 raise
@@ -226,12 +247,15 @@ def _with_weights_of(done: Sequence[StageResult], trial: OpenTrial, use: Callabl
     except StageDamagedError as error:
         _LOG.warning("the weights of %s are gone, and it is computed again: %s", done[-1].label, error)
     *before, gone = done
-    unheard = replace(trial, context=replace(trial.context, reporter=Reporters()))
     if before:
-        _follow(before, gone.hierarchy, unheard)
+        _follow(before, gone.hierarchy, _unheard(trial))
     else:
-        train_flat(unheard)
+        train_flat(_unheard(trial))
     return use()
+
+
+def _unheard(trial: OpenTrial) -> OpenTrial:
+    return replace(trial, context=replace(trial.context, reporter=Reporters()))
 
 
 def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> StageResult:
@@ -240,6 +264,7 @@ def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> 
         basis=trial.basis,
         optimisation=setting.optimisation.starting_at(setting.pass_2.learning_rate),
         epochs=setting.pass_2.epochs,
+        rates=trial.rates_of(1),
         assignments=hierarchy.assignments,
         weights=setting.choice.stack_weights,
         parent_key=pass_1.key if setting.pass_2.start == "pass-1" else None,
@@ -254,6 +279,7 @@ def _prune_and_retrain(parent: StageResult, trial: OpenTrial) -> StageResult:
         basis=trial.basis,
         optimisation=setting.optimisation.starting_at(setting.pruning.learning_rate),
         epochs=setting.pruning.epochs,
+        rates=trial.rates_of(2 + parent.pass_index),
         norm=setting.pruning.norm,
         floor=setting.pruning.floor,
         scope=scope,

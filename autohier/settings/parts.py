@@ -60,6 +60,11 @@ class OptimisationSettings(FrozenModel):
     lr_factor: Fraction = 0.1
     """plateau: the rate is multiplied by this when it drops."""
 
+    @property
+    def follows_validation(self) -> bool:
+        """Whether what validates steers the training, and not only the choice."""
+        return self.schedule == "plateau"
+
     def starting_at(self, learning_rate: float | None) -> OptimisationSettings:
         """The same with another rate at the start; None changes nothing."""
         return self if learning_rate is None else self.model_copy(update={"learning_rate": learning_rate})

@@ -8,7 +8,7 @@ import pytest
 
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.result import StageResult
-from autohier.core.trial import TrialOutcome, refit, run_trial
+from autohier.core.trial import TrialOutcome, refit, run_trial, to_refit
 from autohier.data.store.reader import ClipStore
 from tiny_clips import (
     open_tiny_trial,
@@ -36,4 +36,4 @@ def outcome(trial: OpenTrial) -> TrialOutcome:
 
 @pytest.fixture(scope="session")
 def refitted(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
-    return refit(trial, outcome.chain[1])
+    return refit(to_refit(trial, outcome.chain[1]), outcome.chain[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.stages.folds import FoldedResult, FoldReporter
 from autohier.core.stages.reporter import Reporters
+from autohier.core.stages.result import StageResult
 from autohier.core.trial import TrialOutcome, find_flat, read_tests, run_trial, train_flat
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
@@ -159,6 +161,20 @@ def test_what_a_trial_that_is_cut_short_spared_are_the_epochs_that_were_found(ou
     assert progress.unfinished is not None
     assert [metrics.epoch for metrics in progress.unfinished.epochs] == [0, 1, 2, 3]
     assert [metrics.epoch for metrics in progress.unfinished.found] == [2, 3]
+
+
+def test_the_rates_of_folds_are_those_of_the_one_in_the_middle(outcome: TrialOutcome) -> None:
+    fold = folds_of(outcome)[0].folds[0]
+
+    def at(*rates: float) -> StageResult:
+        epochs = tuple(
+            replace(metrics, learning_rate=rate) for metrics, rate in zip(fold.epochs, rates, strict=True)
+        )
+        return replace(fold, epochs=epochs)
+
+    folded = FoldedResult.of([at(1e-3, 1e-5), at(1e-3, 1e-3), at(1e-3, 1e-4), at(1e-3, 1e-3)])
+    # Of 1e-5, 1e-4, 1e-3, 1e-3 the lower one in the middle.
+    assert folded.rates == (1e-3, 1e-4)
 
 
 def test_the_test_split_is_read_by_the_refit(

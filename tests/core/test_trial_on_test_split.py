@@ -11,7 +11,7 @@ import pytest
 
 from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.result import StageResult
-from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial
+from autohier.core.trial import TrialOutcome, read_test, read_tests, refit, run_trial, to_refit
 from autohier.data.store.reader import ClipStore
 from fake_stages import Told
 from tiny_clips import (
@@ -19,6 +19,8 @@ from tiny_clips import (
     TEST_SUBJECTS,
     TRAINING_SUBJECTS,
     VALIDATION_SUBJECTS,
+    open_tiny_trial,
+    tiny_setting,
 )
 from whole_trials import (
     probabilities_by_hand,
@@ -78,18 +80,42 @@ class TestRefit:
         self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
     ) -> None:
         assert not {stage.key for stage in refitted} & {stage.key for stage in outcome.stages}
-        assert all(stage.reused for stage in refit(trial, outcome.chain[1]))
+        assert all(stage.reused for stage in refit(to_refit(trial, outcome.chain[1]), outcome.chain[1]))
         assert [stage.key for stage in run_trial(trial).stages] == [stage.key for stage in outcome.stages]
 
+    def test_its_rates_are_those_that_validation_brought_about(
+        self, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        # At so high a rate the validation loss rises now and then, and each time the rate is halved.
+        hasty = (
+            "optimisation.learning_rate=0.03",
+            "optimisation.lr_patience=1",
+            "optimisation.lr_factor=0.5",
+        )
+        longer = ("pass_1.epochs=4", "pass_2.epochs=4", "pruning.epochs=3")
+        trial = open_tiny_trial(tiny_setting(*hasty, *longer, passes=1), tiny_clips, tmp_path)
+        outcome = run_trial(trial)
+        assert all(stage.rates == stage.fold(0).rates for stage in outcome.stages)
+        assert len({rate for stage in outcome.stages for rate in stage.rates}) > 1
+        told = Told()
+        everything = to_refit(replace(trial, context=replace(trial.context, reporter=told)), outcome.chain[1])
+        assert told.events == []
+        refitted = refit(everything, outcome.chain[1])
+        assert [stage.rates for stage in refitted] == [stage.rates for stage in outcome.stages]
+        # What follows no validation needs no other's rates.
+        steady = open_tiny_trial(tiny_setting("optimisation.schedule=cosine"), tiny_clips, tmp_path)
+        assert to_refit(steady, outcome.chain[1]).rates == ()
+
     def test_the_unpruned_pass_may_be_the_kept_one(self, trial: OpenTrial, outcome: TrialOutcome) -> None:
-        stages = refit(trial, outcome.chain[0])
+        stages = refit(to_refit(trial, outcome.chain[0]), outcome.chain[0])
         assert [stage.label for stage in stages] == ["pass 1", "pass 2"]
 
     def test_its_accuracies_on_clips_that_it_trained_on_are_told_to_nobody(
         self, trial: OpenTrial, outcome: TrialOutcome, refitted: tuple[StageResult, ...]
     ) -> None:
         told = Told()
-        refit(replace(trial, context=replace(trial.context, reporter=told)), outcome.chain[1])
+        heard_trial = replace(trial, context=replace(trial.context, reporter=told))
+        refit(to_refit(heard_trial, outcome.chain[1]), outcome.chain[1])
         heard = [event[3].accuracy for event in told.events if event[0] in ("epoch", "finished")]
         assert len(heard) == sum(len(stage.epochs) + 1 for stage in refitted)
         assert all(math.isnan(accuracy) for accuracy in heard)

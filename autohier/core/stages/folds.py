@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median_low
 
 import numpy as np
 
@@ -57,6 +58,11 @@ class FoldedResult(StageResult):
             num_restored=sum(fold.epochs_spared for fold in folds),
             folds=tuple(folds),
         )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """See `StageResult.rates`; of a fold, the lower one of the two in the middle where folds differ."""
+        return tuple(median_low(rates) for rates in zip(*(fold.rates for fold in self.folds), strict=True))
 
     def fold(self, index: int) -> StageResult:
         """See `StageResult.fold`."""

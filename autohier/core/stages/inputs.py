@@ -45,32 +45,32 @@ class Basis(FrozenModel):
     seed: int
 
 
-class Pass1Inputs(FrozenModel):
+class _Training(FrozenModel):
+    """What every stage depends on."""
+
+    basis: Basis
+    optimisation: OptimisationSettings
+    epochs: int
+    rates: tuple[float, ...] = ()
+    """The learning rate of every epoch, where no schedule decides."""
+
+
+class Pass1Inputs(_Training):
     """Pass 1 has no searched setting: all trials of a sweep and seed share it."""
 
-    basis: Basis
-    optimisation: OptimisationSettings
-    epochs: int
 
-
-class Pass2Inputs(FrozenModel):
+class Pass2Inputs(_Training):
     """Pass 2 depends on the superclasses and the loss weights."""
 
-    basis: Basis
-    optimisation: OptimisationSettings
-    epochs: int
     assignments: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
     parent_key: str | None
     """The pass 1 whose weights it starts from; None where it starts from the initial ones."""
 
 
-class PruneInputs(FrozenModel):
+class PruneInputs(_Training):
     """Prune k depends on prune k-1 (or pass 2), the scope and the ratio."""
 
-    basis: Basis
-    optimisation: OptimisationSettings
-    epochs: int
     norm: Literal["l2", "layer-mean"]
     floor: int
     scope: Scope

@@ -37,6 +37,8 @@ class OpenTrial:
     context: StageContext
     fold_bases: tuple[Basis, ...] = ()
     """What the stages of each fold stand on; none where the trial has no folds."""
+    rates: tuple[tuple[float, ...], ...] = ()
+    """Of pass 1, pass 2, prune 1, ..., the learning rate of every epoch; none where schedules decide."""
 
     @property
     def feed(self) -> Feed:
@@ -74,14 +76,21 @@ class OpenTrial:
         context = replace(self.context, reporter=reporter)
         return [replace(self, basis=basis, context=context, fold_bases=()) for basis in self.fold_bases]
 
-    def with_all_training_clips(self) -> OpenTrial:
+    def rates_of(self, position: int) -> tuple[float, ...]:
+        """Of the stage there, pass 1 being 0."""
+        return self.rates[position] if self.rates else ()
+
+    def with_all_training_clips(self, rates: tuple[tuple[float, ...], ...] = ()) -> OpenTrial:
         """The same on training and validation clips together: for a setting that is chosen already.
 
         Its validation clips are seen in training, so what it measures on them says nothing, and is not told.
+
+        Args:
+            rates: see OpenTrial; for a schedule that follows what it measures.
         """
         everything = self.basis.model_copy(update={"all_training_clips": True})
         context = replace(self.context, reporter=RefitReporter(self.context.reporter))
-        return replace(self, basis=everything, fold_bases=(), context=context)
+        return replace(self, basis=everything, fold_bases=(), context=context, rates=rates)
 
 
 def open_trial(

@@ -21,6 +21,7 @@ def run_pass_1(inputs: Pass1Inputs, context: StageContext) -> StageResult:
             weights=(1.0,),
             optimisation=inputs.optimisation,
             epochs=inputs.epochs,
+            rates=inputs.rates,
             seed=derive_seed(basis.seed, "pass-1"),
         )
 

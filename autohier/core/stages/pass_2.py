@@ -25,6 +25,7 @@ def run_pass_2(inputs: Pass2Inputs, context: StageContext) -> StageResult:
             weights=inputs.weights,
             optimisation=inputs.optimisation,
             epochs=inputs.epochs,
+            rates=inputs.rates,
             seed=derive_seed(basis.seed, "pass-2"),
         )
 

@@ -46,6 +46,7 @@ def run_prune(inputs: PruneInputs, context: StageContext, *, parent: StageResult
             weights=inputs.weights,
             optimisation=inputs.optimisation,
             epochs=inputs.epochs,
+            rates=inputs.rates,
             seed=derive_seed(inputs.basis.seed, "prune", pass_index),
             after_step=partial(masks.apply, filters),
             extra_tensors={_MASK + name: mask_F for name, mask_F in masks.to_state().items()},

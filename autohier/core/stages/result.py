@@ -45,6 +45,11 @@ class StageResult:
         """Validation accuracy in the original classes."""
         return self.stack_accuracies[-1]
 
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rate at the start of every epoch."""
+        return tuple(metrics.learning_rate for metrics in self.epochs)
+
     def fold(self, index: int) -> StageResult:  # noqa: ARG002
         """The same of one fold; of a trial without folds itself."""
         return self

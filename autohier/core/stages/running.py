@@ -110,6 +110,7 @@ class Lesson:
     weights: tuple[float, ...]
     optimisation: OptimisationSettings
     epochs: int
+    rates: tuple[float, ...]
     seed: int
     after_step: Callable[[], None] = lambda: None
     extra_tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -276,6 +277,7 @@ def _train(
         lr_patience=lesson.optimisation.lr_patience,
         lr_factor=lesson.optimisation.lr_factor,
         seed=lesson.seed,
+        rates=lesson.rates,
         after_step=lesson.after_step,
         on_epoch=on_epoch,
         autocast=device.autocast,

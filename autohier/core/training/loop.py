@@ -43,6 +43,7 @@ def train(
     lr_patience: int,
     lr_factor: float,
     seed: int,
+    rates: Sequence[float] = (),
     after_step: Callable[[], None] = lambda: None,
     on_epoch: EpochListener | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
@@ -66,6 +67,7 @@ def train(
         lr_patience: plateau: epochs without a lower validation loss before the rate drops.
         lr_factor: plateau: what the rate is multiplied by then.
         seed: epoch e draws everything from (seed, e) alone.
+        rates: of every epoch, in place of what learning_rate and the schedule say.
         after_step: called after every optimizer step; pruning re-applies its masks here.
         on_epoch: called after every epoch's validation, and at once for epochs that the checkpoint holds.
         autocast: opens the precision to compute in.
@@ -88,6 +90,7 @@ def train(
         num_batches=feed.num_training_batches,
         patience=lr_patience,
         factor=lr_factor,
+        rates=rates,
     )
     told = on_epoch or _nobody
     history = checkpoint.restore(network, optimizer, course) if checkpoint else []

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 ScheduleName = Literal["plateau", "cosine", "one-cycle"]
+
+
+class GivenRates(LRScheduler):
+    """The rate of every epoch, told beforehand."""
+
+    def __init__(self, optimizer: Optimizer, rates: Sequence[float]) -> None:
+        self.rates = tuple(rates)
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Of every group; behind the last epoch that epoch's."""
+        rate = self.rates[min(self.last_epoch, len(self.rates) - 1)]
+        return [rate for _ in self.optimizer.param_groups]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A learning rate's course."""
 
-    scheduler: CosineAnnealingLR | OneCycleLR | ReduceLROnPlateau
+    scheduler: CosineAnnealingLR | GivenRates | OneCycleLR | ReduceLROnPlateau
 
     def after_step(self) -> None:
         """To be called after every optimizer step."""
@@ -28,7 +43,7 @@ class Schedule:
         """To be called after every epoch."""
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(validation_loss)
-        elif isinstance(self.scheduler, CosineAnnealingLR):
+        elif isinstance(self.scheduler, CosineAnnealingLR | GivenRates):
             self.scheduler.step()
 
     def state(self) -> dict[str, Any]:
@@ -41,15 +56,22 @@ class Schedule:
 
 
 def open_schedule(
-    name: ScheduleName, optimizer: Optimizer, *, epochs: int, num_batches: int, patience: int, factor: float
+    name: ScheduleName,
+    optimizer: Optimizer,
+    *,
+    epochs: int,
+    num_batches: int,
+    patience: int,
+    factor: float,
+    rates: Sequence[float] = (),
 ) -> Schedule:
     """Set up the course of an optimizer's rate over one stage.
 
-    "plateau" is HAC's (section 4). The others need no validation clips, so that a refit can follow them:
-    "cosine" falls to zero epoch by epoch; "one-cycle" (Smith and Topin, "Super-Convergence", 2017, with a
-    cosine's falling side) rises from 1/25 over the first three tenths of the steps, then falls to nothing,
-    while Adam's first beta goes the other way between 0.95 and 0.85. The rise lets networks with random
-    weights stand a rate several times higher, and so learn in fewer epochs.
+    "plateau" is HAC's (section 4). It needs validation clips, which a refit has not: that is given the rates
+    of what it refits. "cosine" falls to zero epoch by epoch; "one-cycle" (Smith and Topin,
+    "Super-Convergence", 2017, with a cosine's falling side) rises from 1/25 over the first three tenths of
+    the steps, then falls to nothing, while Adam's first beta goes the other way between 0.95 and 0.85. The
+    rise lets networks with random weights stand a rate several times higher, and so learn in fewer epochs.
 
     Args:
         name: which of them.
@@ -58,7 +80,10 @@ def open_schedule(
         num_batches: steps per epoch.
         patience: plateau: epochs without a lower validation loss before the rate drops.
         factor: plateau: what the rate is multiplied by then.
+        rates: of every epoch, in place of all that.
     """
+    if rates:
+        return Schedule(GivenRates(optimizer, rates))
     if name == "one-cycle":
         highest = float(optimizer.param_groups[0]["lr"])
         return Schedule(OneCycleLR(optimizer, highest, total_steps=epochs * num_batches))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from autohier.core.hierarchy import Hierarchy
+from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.devices import open_device
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
@@ -102,6 +103,33 @@ def test_one_cycle_rises_and_falls_within_the_stage():
     history = train(OneHead(), make_feed(), make_loss(), epochs=4, **{**RECIPE, "schedule": "one-cycle"})
     falling = [between(0.1, 0.1 / 25 / 1e4, (step - 2.6) / (11 - 2.6)) for step in (3, 6, 9)]
     assert [metrics.learning_rate for metrics in history] == pytest.approx([0.1 / 25, *falling])
+
+
+def test_given_rates_stand_for_any_schedule():
+    rates = (1e-2, 1e-3, 1e-5)
+    for schedule in ("plateau", "one-cycle"):
+        history = train(
+            Frozen(), make_feed(), make_loss(), epochs=3, rates=rates, **{**RECIPE, "schedule": schedule}
+        )
+        assert tuple(metrics.learning_rate for metrics in history) == rates
+
+
+def test_given_rates_go_on_where_training_was_cut(tmp_path):
+    given = {"epochs": 4, "rates": (0.1, 0.03, 0.02, 0.01), **RECIPE}
+    whole, cut = OneHead(), OneHead()
+    expected = train(whole, make_feed(), make_loss(), **given)
+    checkpoint = EpochCheckpoint(tmp_path / "epochs")
+
+    def end(metrics, *, reused):  # noqa: ARG001
+        if metrics.epoch == 1:
+            raise KeyboardInterrupt("cut")
+
+    with pytest.raises(KeyboardInterrupt, match="cut"):
+        train(cut, make_feed(), make_loss(), on_epoch=end, checkpoint=checkpoint, **given)
+    history = train(cut, make_feed(), make_loss(), checkpoint=checkpoint, **given)
+    assert [metrics.learning_rate for metrics in history] == [0.1, 0.03, 0.02, 0.01]
+    assert _untimed(history) == _untimed(expected)
+    assert cut.linear.weight.equal(whole.linear.weight)
 
 
 def test_one_cycle_fits_the_shortest_stage():
