@@ -96,6 +96,16 @@ def test_names_tell_who_acts() -> None:
     assert [numbers.subject for numbers in gym.values()] == [3, 2, 3, 1]
 
 
+def test_that_nobody_knows_who_acts_is_told(tmp_path: Path) -> None:
+    def told(*clip_ids: str) -> list[str]:
+        split = {"train": list(clip_ids[:1]), "val": list(clip_ids[1:])}
+        path = write_pyskl(tmp_path / "x.pkl", [annotation(clip_id, 0) for clip_id in clip_ids], split)
+        return [remark.text.partition(";")[0] for remark in opened(path).remarks]
+
+    assert told("b", "vid1_E_01_02_A_0_1", "a") == ["the names of 2 of 3 clips do not tell who acts, e.g. a"]
+    assert told("v_Drumming_g01_c01", "vid1_E_01_02_A_0_1") == []
+
+
 ANNOTATION_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"label": "1"}, r"label must be a whole number, but got '1'"),
     ({"label": True}, r"label must be a whole number, but got True"),

@@ -22,7 +22,7 @@ from autohier.data.datasets.custom_protocols import (
     remark_splits,
 )
 from autohier.data.datasets.finding import require_path
-from autohier.data.datasets.naming import clip_numbers, source_name
+from autohier.data.datasets.naming import clip_numbers, remark_unnamed, source_name
 from autohier.data.datasets.npz_file import read_npz_arrays
 from autohier.data.datasets.poses import skeleton_of_poses
 from autohier.data.datasets.reader import ClipSource, Remark
@@ -137,4 +137,6 @@ def _find(
             strict=True,
         )
     ]
+    if not clips[0].subject:
+        remarks = (*remarks, *remark_unnamed(named))
     return names, protocols, sources, (*remarks, *remark_splits(clips))

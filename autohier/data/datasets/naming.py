@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from autohier.data.datasets.reader import Remark
 from autohier.data.protocols import PROTOCOLS
 from autohier.data.store.paths import plain_name
 from autohier.errors import InputError
@@ -73,13 +74,32 @@ def clip_numbers(clip_ids: Iterable[str]) -> dict[str, ClipNumbers]:
             others[clip_id] = {name: int(number) for name, number in match.groupdict().items()}
             groups[clip_id] = (others[clip_id]["subject"], "")
         else:
-            video, is_cut, _ = clip_id.rpartition("/")[2].partition("_E_")
-            groups[clip_id] = (-1, video if is_cut else clip_id)
+            groups[clip_id] = (-1, _video_of_cut(clip_id) or clip_id)
     subjects = _number(groups)
     return {
         clip_id: ClipNumbers(subject, **{"camera": 1, "setup": 1, "replication": 1} | _rest(others, clip_id))
         for clip_id, subject in subjects.items()
     }
+
+
+def remark_unnamed(clip_ids: Collection[str]) -> tuple[Remark, ...]:
+    """What a user should hear where clips' names do not tell who acts in them."""
+    unnamed = sorted(
+        clip_id for clip_id in clip_ids if not any(_matches(clip_id)) and not _video_of_cut(clip_id)
+    )
+    if not unnamed:
+        return ()
+    text = (
+        f"the names of {len(unnamed)} of {len(clip_ids)} clips do not tell who acts, e.g. {unnamed[0]}; each "
+        "counts as a person of its own, so that who validates may also train"
+    )
+    return (Remark(text, "name them like NTU's (S001C001P001R001A001), or list subjects in clips.csv"),)
+
+
+def _video_of_cut(clip_id: str) -> str:
+    """The video that a clip of FineGym's was cut out of; empty for others."""
+    video, is_cut, _ = clip_id.rpartition("/")[2].partition("_E_")
+    return video if is_cut else ""
 
 
 def _matches(clip_id: str) -> Iterable[re.Match[str] | None]:

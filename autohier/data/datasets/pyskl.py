@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.datasets.naming import NOBODY, clip_numbers, source_name
+from autohier.data.datasets.naming import NOBODY, clip_numbers, remark_unnamed, source_name
 from autohier.data.datasets.pyskl_annotations import Annotation
 from autohier.data.datasets.pyskl_file import PoseFile, read_pose_file
 from autohier.data.datasets.reader import ClipSource, Remark
@@ -93,7 +93,8 @@ def pyskl_reader(source: Path | None, stored_as: str | None) -> PysklReader:
         raise MissingDataError("pyskl is prepared from its own file", remedy="add --source FILE.pkl")
     name = source_name(stored_as, source)
     file = read_pose_file(source)
-    return PysklReader(name, _class_names(file), file.listed.protocols, file.layout, remarks=file.remarks)
+    remarks = (*file.remarks, *remark_unnamed(file.annotations))
+    return PysklReader(name, _class_names(file), file.listed.protocols, file.layout, remarks=remarks)
 
 
 def _class_names(file: PoseFile) -> tuple[str, ...]:
