@@ -14,6 +14,7 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 from rich.console import Console
 
+from autohier.core.stages.folds import FoldedResult
 from autohier.core.stages.given import require_drawable
 from autohier.core.stages.opening import OpenTrial, open_trial
 from autohier.core.stages.reporter import Reporters
@@ -127,7 +128,7 @@ def _run(
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
     from autohier.sweep.actor import TrialJob  # noqa: PLC0415
-    from autohier.sweep.stage_actor import Event, run_beside  # noqa: PLC0415
+    from autohier.sweep.stage_actor import Event, run_beside, train_folds_beside  # noqa: PLC0415
     from autohier.sweep.tuning import run_trials, start_halving  # noqa: PLC0415
 
     device = "auto" if share.gpus else "cpu"
@@ -156,7 +157,11 @@ def _run(
                 flat = _open_flat(plan, FLAT_CHOICE)
                 # A process of its own takes seconds to start. One with a GPU may also find what this cannot.
                 pass_1 = None if share.gpus else find_flat(flat)
-                if pass_1 is None:
+                if pass_1 is None and flat.fold_bases:
+                    num_folds, told = len(flat.fold_bases), partial(show, _SHARED)
+                    folds = train_folds_beside(flat.setting, job, share, num_folds, told)
+                    pass_1 = FoldedResult.of(folds)
+                elif pass_1 is None:
                     pass_1 = run_beside("pass_1", flat.setting, job, share.alone(), partial(show, _SHARED))
                 display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
             halving = start_halving(study) if plan.stopping == "halving" else None

@@ -7,6 +7,7 @@ that was cut short goes on where it was.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -164,7 +165,9 @@ class _Simulation:
             name, recipe = _stage_name("pass-1", setting, None), self._course(setting).recipes["pass-1"]
             self._recipes[name], self._epochs_done[name] = recipe, recipe.epochs
             self._finished.add(name)
-            self._now = recipe.seconds
+            # Folds are trained beside each other.
+            num_folds = self._plan.space.num_folds
+            self._now = recipe.seconds * math.ceil(num_folds / parallel) / num_folds
         for _ in range(parallel):
             self._advance(self._next_trial())
         while self._agenda:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -34,11 +36,15 @@ class StageActor:
         self._setting = Setting.model_validate(setting)
         self._job = job
         self._events: list[Event] = []
+        self._whose = ""
 
-    def pass_1(self) -> StageResult:
-        """Train pass 1, or find it."""
+    def pass_1(self, fold: int | None = None) -> StageResult:
+        """Train pass 1, or find it; of one fold where it is told which, from 0."""
         with logging_to(self._job.folder.log_file):
-            return train_flat(self._open("pass 1"))
+            if fold is None:
+                return train_flat(self._open("pass 1"))
+            self._whose = f" of fold {fold + 1}"
+            return train_flat(self._open(f"pass 1{self._whose}").folds(self)[fold])
 
     def tests(self) -> list[tuple[str, Evaluation]]:
         """The test readings of a finished trial; see core.trial.read_tests."""
@@ -52,7 +58,7 @@ class StageActor:
 
     def stage_waits(self, kind: StageKind, pass_index: int, holder: str) -> None:
         """See Reporter."""
-        self._events.append((stage_label(kind, pass_index), holder))
+        self._events.append((f"{stage_label(kind, pass_index)}{self._whose}", holder))
 
     def stage_started(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:
         """See Reporter."""
@@ -61,7 +67,8 @@ class StageActor:
         self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool
     ) -> None:
         """See Reporter."""
-        self._events.append((stage_label(kind, pass_index), metrics.epoch + 1, metrics.accuracy, reused))
+        label = f"{stage_label(kind, pass_index)}{self._whose}"
+        self._events.append((label, metrics.epoch + 1, metrics.accuracy, reused))
 
     def stage_finished(self, result: StageResult) -> None:
         """See Reporter."""
@@ -87,33 +94,101 @@ def run_beside(
         AutohierError: what the method raised, or where its process died.
         OSError: where the method met a full disk, or a file that it may not use.
     """
-    # Two threads of calls: one works, the other answers for its events.
-    actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
-    actor = actor_class.remote(setting.model_dump(mode="json"), replace(job, num_threads=share.num_threads))
-    result = getattr(actor, method).remote()
-    num_events = 0
+    (result,) = _run_all([(method, ())], setting, job, share, on_event)
+    return result
+
+
+def train_folds_beside(
+    setting: Setting, job: TrialJob, share: Share, num_folds: int, on_event: Callable[[Event], None]
+) -> list[StageResult]:
+    """Train pass 1 of every fold, as many at a time as the machines hold trials; see `run_beside`.
+
+    Raises:
+        AutohierError, OSError: see `run_beside`; what other folds have trained is kept in their checkpoints.
+    """
+    return _run_all([("pass_1", (fold,)) for fold in range(num_folds)], setting, job, share, on_event)
+
+
+def _run_all(
+    calls: Sequence[tuple[str, tuple[int, ...]]],
+    setting: Setting,
+    job: TrialJob,
+    share: Share,
+    on_event: Callable[[Event], None],
+) -> list[Any]:
+    results: dict[int, Any] = {}
+    waiting, working = deque(enumerate(calls)), dict[int, _Working]()
     try:
-        if not ray.wait([actor.__ray_ready__.remote()], timeout=_SLOW_START_S)[0]:
-            on_event((method.replace("_", " "), _wanted(share)))
-        done = False
-        while not done:
-            done = bool(ray.wait([result], timeout=_POLL_S)[0])
-            for event in ray.get(actor.events.remote(num_events)):
-                num_events += 1
-                on_event(event)
-        return ray.get(result)
-    except ray.exceptions.RayTaskError as error:
-        cause = error.cause
-        if isinstance(cause, AutohierError | OSError):
-            raise cause from error
-        raise
-    except ray.exceptions.RayActorError as error:
-        raise LostProcessError(
-            "the process that runs " + method.replace("_", " ") + " must live on, and it died",
-            remedy="give it more memory, or resume where the machine was lost",
-        ) from error
+        while waiting or working:
+            if waiting and len(working) < share.parallel:
+                place, (method, arguments) = waiting.popleft()
+                working[place] = _Working(method, arguments, setting, job, share)
+                if not working[place].is_ready():
+                    on_event((method.replace("_", " "), _wanted(share)))
+                continue
+            ray.wait([each.result for each in working.values()], timeout=_POLL_S)
+            for place, each in list(working.items()):
+                is_done = each.is_done()
+                for event in each.news():
+                    on_event(event)
+                if is_done:
+                    results[place] = each.outcome()
+                    working.pop(place).end()
     finally:
-        ray.kill(actor)
+        for each in working.values():
+            each.end()
+    return [results[place] for place in range(len(calls))]
+
+
+class _Working:
+    """One call of a StageActor, in a process of its own."""
+
+    def __init__(
+        self, method: str, arguments: tuple[int, ...], setting: Setting, job: TrialJob, share: Share
+    ) -> None:
+        # Two threads of calls: one works, the other answers for its events.
+        actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
+        own = replace(job, num_threads=share.num_threads)
+        self._actor = actor_class.remote(setting.model_dump(mode="json"), own)
+        self._method = method
+        self._num_events = 0
+        self.result = getattr(self._actor, method).remote(*arguments)
+
+    def is_ready(self) -> bool:
+        """Whether its process starts before long."""
+        return bool(ray.wait([self._actor.__ray_ready__.remote()], timeout=_SLOW_START_S)[0])
+
+    def is_done(self) -> bool:
+        return bool(ray.wait([self.result], timeout=0)[0])
+
+    def news(self) -> list[Event]:
+        """What happened since it was asked last."""
+        with self._told():
+            events: list[Event] = ray.get(self._actor.events.remote(self._num_events))
+        self._num_events += len(events)
+        return events
+
+    def outcome(self) -> Any:  # noqa: ANN401  what the method gives
+        with self._told():
+            return ray.get(self.result)
+
+    def end(self) -> None:
+        ray.kill(self._actor)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, AutohierError | OSError):
+                raise cause from error
+            raise
+        except ray.exceptions.RayActorError as error:
+            raise LostProcessError(
+                "the process that runs " + self._method.replace("_", " ") + " must live on, and it died",
+                remedy="give it more memory, or resume where the machine was lost",
+            ) from error
 
 
 def _wanted(share: Share) -> str:

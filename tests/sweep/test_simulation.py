@@ -51,6 +51,14 @@ def test_a_stage_that_two_trials_need_at_once_is_computed_once(tmp_path):
     assert told.wall_s == 240 + 40 + 6
 
 
+def test_folds_of_a_shared_pass_1_run_beside_each_other(tmp_path):
+    plan = plan_of(tmp_path, ((2, 4), "by-layer"), overrides=("protocol.validation=folds",))
+    told = simulate(plan, NOISELESS, COSTS, parallel=3)
+    assert told.epochs == 4 * (24 + 8 + 3)
+    # Three folds and then the fourth; what comes behind is one trial's, fold after fold.
+    assert told.wall_s == 2 * 240 + 4 * (40 + 6)
+
+
 def test_settings_that_share_nothing_but_pass_1_run_beside_each_other(tmp_path):
     plan = plan_of(tmp_path, ((2, 4), "by-layer"), ((3, 5), "by-layer"))
     told = simulate(plan, NOISELESS, COSTS, parallel=2)

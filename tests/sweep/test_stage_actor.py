@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from autohier.core.trial import find_flat
+from autohier.data.store.reader import ClipStore
 from autohier.settings.choice import FLAT_CHOICE
 from autohier.settings.loading import load_space
 from autohier.sweep.cluster import Share
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import open_ladder
-from tiny_clips import SPACE_FILE
+from tiny_clips import SPACE_FILE, open_tiny_trial
 
 
 def test_a_store_that_cannot_be_written_is_told_in_one_line(
@@ -68,3 +70,31 @@ def test_that_no_machine_is_free_is_told(
     assert told[0] == ("pass 1", "2 cores of one machine to be free")
     assert [event[1] for event in told[1:]] == [1, 2]
     assert len(result.epochs) == 2
+
+
+def test_folds_are_trained_beside_each_other(
+    tmp_path: Path,
+    tiny_data: Path,
+    ray_address: str,  # noqa: ARG001
+) -> None:
+    from autohier.sweep.actor import TrialJob
+    from autohier.sweep.leases import lease_book_open
+    from autohier.sweep.stage_actor import Event, train_folds_beside
+
+    told: list[Event] = []
+    space = load_space(str(SPACE_FILE), ["protocol.validation=folds", "protocol.num_folds=3"])
+    flat = space.setting(FLAT_CHOICE, seed=0)
+    stages = tmp_path / "stages"
+    ladder = open_ladder(space, stopping=False)
+    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
+    with lease_book_open(stages):
+        folds = train_folds_beside(flat, job, Share(1, 0, 2, 2), 3, told.append)
+    trained = find_flat(open_tiny_trial(flat, ClipStore.open(tiny_data / "demo"), stages))
+    assert trained is not None
+    assert [fold.key for fold in folds] == list(trained.keys)
+    assert sorted(event[:2] for event in told) == [
+        (f"pass 1 of fold {fold}", epoch) for fold in (1, 2, 3) for epoch in (1, 2)
+    ]
+    # Two at a time: the third begins when one of the others has ended.
+    first = [next(place for place, event in enumerate(told) if event[0][-1] == fold) for fold in "123"]
+    assert first[2] > min(first[0], first[1]) + 1
