@@ -123,11 +123,13 @@ def _run_all(
             if waiting and len(working) < share.parallel:
                 place, (method, arguments) = waiting.popleft()
                 working[place] = _Working(method, arguments, setting, job, share)
-                if not working[place].is_ready():
+                if not working[place].is_ready(_SLOW_START_S):
                     on_event((method.replace("_", " "), _wanted(share)))
                 continue
             ray.wait([each.result for each in working.values()], timeout=_POLL_S)
             for place, each in list(working.items()):
+                if not each.is_ready(0):
+                    continue  # it may wait for the room of one that is done
                 is_done = each.is_done()
                 for event in each.news():
                     on_event(event)
@@ -150,13 +152,14 @@ class _Working:
         actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
         own = replace(job, num_threads=share.num_threads)
         self._actor = actor_class.remote(setting.model_dump(mode="json"), own)
+        self._ready = self._actor.__ray_ready__.remote()
         self._method = method
         self._num_events = 0
         self.result = getattr(self._actor, method).remote(*arguments)
 
-    def is_ready(self) -> bool:
-        """Whether its process starts before long."""
-        return bool(ray.wait([self._actor.__ray_ready__.remote()], timeout=_SLOW_START_S)[0])
+    def is_ready(self, timeout_s: float) -> bool:
+        """Whether its process has started, or does so before long."""
+        return bool(ray.wait([self._ready], timeout=timeout_s)[0])
 
     def is_done(self) -> bool:
         return bool(ray.wait([self.result], timeout=0)[0])

@@ -98,3 +98,39 @@ def test_folds_are_trained_beside_each_other(
     # Two at a time: the third begins when one of the others has ended.
     first = [next(place for place, event in enumerate(told) if event[0][-1] == fold) for fold in "123"]
     assert first[2] > min(first[0], first[1]) + 1
+
+
+def test_a_fold_takes_the_room_of_another_where_there_is_less_than_was_told(
+    tmp_path: Path,
+    tiny_data: Path,
+    ray_address: str,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    from autohier.sweep import stage_actor
+    from autohier.sweep.actor import TrialJob
+    from autohier.sweep.leases import lease_book_open
+
+    class Idle:
+        """Holds a core of the machine."""
+
+    holder = ray.remote(num_cpus=1)(Idle).remote()
+    ray.get(holder.__ray_ready__.remote())
+    monkeypatch.setattr(stage_actor, "_SLOW_START_S", 5.0)
+    told: list[stage_actor.Event] = []
+    space = load_space(str(SPACE_FILE), ["protocol.validation=folds", "protocol.num_folds=2"])
+    flat = space.setting(FLAT_CHOICE, seed=0)
+    stages = tmp_path / "stages"
+    ladder = open_ladder(space, stopping=False)
+    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
+    try:
+        with lease_book_open(stages):
+            stage_actor.train_folds_beside(flat, job, Share(1, 0, 2, 2), 2, told.append)
+    finally:
+        ray.kill(holder)
+    wait = ("pass 1", "1 cores of one machine to be free")
+    assert wait in told
+    assert [event[:2] for event in told if event != wait] == [
+        (f"pass 1 of fold {fold}", epoch) for fold in (1, 2) for epoch in (1, 2)
+    ]
