@@ -190,5 +190,5 @@ def test_listed_ids_are_those_of_annotations(tmp_path: Path, autohier: Autohier)
     assert "published" not in ended.out
     # Where nothing is alike, the next in their order.
     write_pyskl(path, entries, {"train": ["S001", "S0025"], "val": ["S003", "T"]})
-    (remark,) = open_dataset("pyskl", source=path).remarks
+    remark, *_ = open_dataset("pyskl", source=path).remarks
     assert "2 of 4 listed ids name no annotation, e.g. 'S0025', to which 'S003' is nearest" in remark.text
