@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,10 +13,41 @@ from autohier.core.trial import find_flat
 from autohier.data.store.reader import ClipStore
 from autohier.settings.choice import FLAT_CHOICE
 from autohier.settings.loading import load_space
+from autohier.settings.space import Setting
 from autohier.sweep.cluster import Share
 from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import open_ladder
 from tiny_clips import SPACE_FILE, open_tiny_trial
+
+if TYPE_CHECKING:
+    from autohier.sweep.actor import TrialJob
+
+
+@contextmanager
+def flat_job(folder: Path, data: Path, *overrides: str) -> Iterator[tuple[Setting, TrialJob]]:
+    """Pass 1 of the tiny space, and what its processes work with: stages lie in ``folder``."""
+    from autohier.sweep.actor import TrialJob
+    from autohier.sweep.leases import lease_book_open
+
+    space, stages = load_space(str(SPACE_FILE), overrides), folder / "stages"
+    ladder = open_ladder(space, stopping=False)
+    with lease_book_open(stages):
+        yield (
+            space.setting(FLAT_CHOICE, seed=0),
+            TrialJob(SweepFolder(folder / "sweep"), data / "demo", stages, "cpu", 1, ladder, 0),
+        )
+
+
+def hold_cores(number: int) -> Any:
+    """An actor that does nothing with so many cores."""
+    import ray
+
+    class Idle:
+        """Holds cores of the machine."""
+
+    holder = ray.remote(num_cpus=number)(Idle).remote()
+    ray.get(holder.__ray_ready__.remote())
+    return holder
 
 
 def test_a_store_that_cannot_be_written_is_told_in_one_line(
@@ -21,17 +55,11 @@ def test_a_store_that_cannot_be_written_is_told_in_one_line(
     tiny_data: Path,
     ray_address: str,  # noqa: ARG001
 ) -> None:
-    from autohier.sweep.actor import TrialJob
-    from autohier.sweep.leases import lease_book_open
     from autohier.sweep.stage_actor import run_beside
 
-    space = load_space(str(SPACE_FILE))
-    blocked = tmp_path / "stages"
-    blocked.write_text("not a folder")
-    ladder = open_ladder(space, stopping=False)
-    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", blocked, "cpu", 1, ladder, 0)
-    with lease_book_open(blocked), pytest.raises(OSError, match="stages") as raised:
-        run_beside("pass_1", space.setting(FLAT_CHOICE, seed=0), job, Share(1, 0, 1, 2), lambda _: None)
+    (tmp_path / "stages").write_text("not a folder")
+    with flat_job(tmp_path, tiny_data) as (flat, job), pytest.raises(OSError, match="stages") as raised:
+        run_beside("pass_1", flat, job, Share(1, 0, 1, 2), lambda _: None)
     assert "\n" not in str(raised.value)
 
 
@@ -44,14 +72,8 @@ def test_that_no_machine_is_free_is_told(
     import ray
 
     from autohier.sweep import stage_actor
-    from autohier.sweep.actor import TrialJob
-    from autohier.sweep.leases import lease_book_open
 
-    class Idle:
-        """Holds the cores of the machine."""
-
-    holder = ray.remote(num_cpus=2)(Idle).remote()
-    ray.get(holder.__ray_ready__.remote())
+    holder = hold_cores(2)
     monkeypatch.setattr(stage_actor, "_SLOW_START_S", 1.0)
     told: list[stage_actor.Event] = []
 
@@ -60,12 +82,7 @@ def test_that_no_machine_is_free_is_told(
             ray.kill(holder)
         told.append(event)
 
-    space = load_space(str(SPACE_FILE))
-    ladder = open_ladder(space, stopping=False)
-    stages = tmp_path / "stages"
-    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
-    with lease_book_open(stages):
-        flat = space.setting(FLAT_CHOICE, seed=0)
+    with flat_job(tmp_path, tiny_data) as (flat, job):
         result = stage_actor.run_beside("pass_1", flat, job, Share(2, 0, 1, 2), listen)
     assert told[0] == ("pass 1", "2 cores of one machine to be free")
     assert [event[1] for event in told[1:]] == [1, 2]
@@ -77,21 +94,15 @@ def test_folds_are_trained_beside_each_other(
     tiny_data: Path,
     ray_address: str,  # noqa: ARG001
 ) -> None:
-    from autohier.sweep.actor import TrialJob
-    from autohier.sweep.leases import lease_book_open
     from autohier.sweep.stage_actor import Event, train_folds_beside
 
     told: list[Event] = []
-    space = load_space(str(SPACE_FILE), ["protocol.validation=folds", "protocol.num_folds=3"])
-    flat = space.setting(FLAT_CHOICE, seed=0)
-    stages = tmp_path / "stages"
-    ladder = open_ladder(space, stopping=False)
-    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
-    with lease_book_open(stages):
-        folds = train_folds_beside(flat, job, Share(1, 0, 2, 2), 3, told.append)
-    trained = find_flat(open_tiny_trial(flat, ClipStore.open(tiny_data / "demo"), stages))
+    folds = ("protocol.validation=folds", "protocol.num_folds=3")
+    with flat_job(tmp_path, tiny_data, *folds) as (flat, job):
+        results = train_folds_beside(flat, job, Share(1, 0, 2, 2), 3, told.append)
+    trained = find_flat(open_tiny_trial(flat, ClipStore.open(tiny_data / "demo"), tmp_path / "stages"))
     assert trained is not None
-    assert [fold.key for fold in folds] == list(trained.keys)
+    assert [result.key for result in results] == list(trained.keys)
     assert sorted(event[:2] for event in told) == [
         (f"pass 1 of fold {fold}", epoch) for fold in (1, 2, 3) for epoch in (1, 2)
     ]
@@ -109,23 +120,13 @@ def test_a_fold_takes_the_room_of_another_where_there_is_less_than_was_told(
     import ray
 
     from autohier.sweep import stage_actor
-    from autohier.sweep.actor import TrialJob
-    from autohier.sweep.leases import lease_book_open
 
-    class Idle:
-        """Holds a core of the machine."""
-
-    holder = ray.remote(num_cpus=1)(Idle).remote()
-    ray.get(holder.__ray_ready__.remote())
+    holder = hold_cores(1)
     monkeypatch.setattr(stage_actor, "_SLOW_START_S", 5.0)
     told: list[stage_actor.Event] = []
-    space = load_space(str(SPACE_FILE), ["protocol.validation=folds", "protocol.num_folds=2"])
-    flat = space.setting(FLAT_CHOICE, seed=0)
-    stages = tmp_path / "stages"
-    ladder = open_ladder(space, stopping=False)
-    job = TrialJob(SweepFolder(tmp_path / "sweep"), tiny_data / "demo", stages, "cpu", 1, ladder, 0)
+    folds = ("protocol.validation=folds", "protocol.num_folds=2")
     try:
-        with lease_book_open(stages):
+        with flat_job(tmp_path, tiny_data, *folds) as (flat, job):
             stage_actor.train_folds_beside(flat, job, Share(1, 0, 2, 2), 2, told.append)
     finally:
         ray.kill(holder)
