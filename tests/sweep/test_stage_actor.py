@@ -122,7 +122,7 @@ def test_a_fold_takes_the_room_of_another_where_there_is_less_than_was_told(
     from autohier.sweep import stage_actor
 
     holder = hold_cores(1)
-    monkeypatch.setattr(stage_actor, "_SLOW_START_S", 5.0)
+    monkeypatch.setattr(stage_actor, "_SLOW_START_S", 0.1)
     told: list[stage_actor.Event] = []
     folds = ("protocol.validation=folds", "protocol.num_folds=2")
     try:
