@@ -65,6 +65,18 @@ class Skeleton:
         return int(self.joints_MTV3_m.shape[1])
 
 
+def shown_joints(places_MTVC: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which joints are somewhere, bool [M, T, V]: finite, and not at the origin, as files write of nobody.
+
+    In an image (C = 2) that is said of each joint, in space of a body: poses may count from one joint.
+    """
+    moved_MTV = (places_MTVC != 0).any(axis=-1)
+    if places_MTVC.shape[-1] > 2:
+        moved_MTV = moved_MTV.any(axis=-1, keepdims=True)
+    shown_MTV: NDArray[np.bool_] = np.isfinite(places_MTVC).all(axis=-1) & moved_MTV
+    return shown_MTV
+
+
 _LIMBS_20: Final = (
     *("left shoulder", "left elbow", "left wrist", "left hand"),
     *("right shoulder", "right elbow", "right wrist", "right hand"),

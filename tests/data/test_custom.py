@@ -290,7 +290,7 @@ def test_listed_files_that_are_not_there_are_rejected_clips(tmp_path: Path) -> N
         ({"keypoint": np.array(["a"])}, "keypoint must be an array of numbers, but got <U1"),
         ({"points": np.zeros(3)}, "keypoint must be an array of numbers, but got NoneType"),
         (
-            {"keypoint": np.zeros((1, 6, 17, 2)), "keypoint_score": np.zeros((6, 17))},
+            {"keypoint": np.ones((1, 6, 17, 2)), "keypoint_score": np.zeros((6, 17))},
             r"keypoint_score must have the shape of its keypoint, but got \(6, 17\), not \(1, 6, 17\)",
         ),
     ],

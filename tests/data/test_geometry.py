@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,17 @@ def test_the_box_is_widened_by_a_tenth_and_scaled_to_the_video() -> None:
     assert skeleton_box(skeleton, width_px=500, height_px=250) == Box(40, 45, 160, 105)
 
 
+def test_the_box_holds_nobody_who_is_not_there() -> None:
+    # Files write zeros for persons that a frame does not show, and for joints that nobody found.
+    shown = skeleton_at([(100, 100), (300, 200)])
+    told = skeleton_at([(100, 100), (300, 200), (0, 0), (700, 400)])
+    scored = replace(told, scores_MTV=np.array([[[0.5, 1, 1, 0]]], dtype=np.float32))
+    assert skeleton_box(scored, width_px=1000, height_px=500) == Box(80, 90, 320, 210)
+    assert skeleton_box(shown, width_px=1000, height_px=500) == Box(80, 90, 320, 210)
+    with pytest.raises(ClipError, match="must have joints in its image"):
+        skeleton_box(replace(told, scores_MTV=np.zeros((1, 1, 4), np.float32)), width_px=1000, height_px=500)
+
+
 def test_the_box_is_capped_at_the_frame() -> None:
     skeleton = skeleton_at([(-1e5, 20), (700, 1e5)])
     assert skeleton_box(skeleton, width_px=1000, height_px=500).left_px == 0
@@ -98,7 +111,7 @@ def test_a_box_lies_in_the_frame_and_holds_every_joint_of_it(
     assert 0 <= box.left_px < box.right_px <= width
     assert 0 <= box.top_px < box.bottom_px <= height
     for x, y in points:
-        if 0 <= x <= width and 0 <= y <= height:
+        if (x, y) != (0, 0) and 0 <= x <= width and 0 <= y <= height:
             assert box.left_px <= x <= box.right_px
             assert box.top_px <= y <= box.bottom_px
 

@@ -176,17 +176,17 @@ def test_a_store_of_another_version_is_refused(folder: Path) -> None:
         path = folder / name
         path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99, "unheard_of": 1}))
     with pytest.raises(
-        MissingDataError, match=r"must be of version 2, but got 99: delete it and run 'autohier"
+        MissingDataError, match=r"must be of version 3, but got 99: delete it and run 'autohier"
     ):
         ClipStore.open(folder)
     reader = open_dataset("demo")
     with pytest.raises(
-        MissingDataError, match=r"must be of version 2, but got 99: delete .* to prepare afresh"
+        MissingDataError, match=r"must be of version 3, but got 99: delete .* to prepare afresh"
     ):
         prepare_dataset(reader, folder.parent / "source", folder, size_px=64, max_frames=4, num_workers=1)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 2}', '{"version": 2, "dataset": "demo"'])
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 3}', '{"version": 3, "dataset": "demo"'])
 def test_a_damaged_manifest_is_refused(folder: Path, content: str) -> None:
     (folder / "manifest.json").write_text(content)
     with pytest.raises(MissingDataError, match="must be what preparation wrote"):
@@ -306,6 +306,6 @@ def test_a_frame_that_does_not_decode_names_clip_and_remedy(folder: Path) -> Non
 
 
 def test_an_unknown_option_in_the_options_is_refused(folder: Path) -> None:
-    (folder / "options.json").write_text('{"version": 2, "dataset": "demo"}')
+    (folder / "options.json").write_text('{"version": 3, "dataset": "demo"}')
     with pytest.raises((InputError, MissingDataError), match=r"options\.json must be what preparation wrote"):
         prepare_dataset(open_dataset("demo"), folder.parent / "source", folder, num_workers=1)

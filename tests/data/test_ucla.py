@@ -141,8 +141,9 @@ FAR = BODY + np.array([0.0, 0.0, 2.0])
 FARTHER = BODY + np.array([0.0, 0.0, 4.0])
 
 
-def test_at_most_two_persons_come_the_most_seen_first(tmp_path: Path) -> None:
-    absent = np.full((1, 20, 3), np.nan)
+@pytest.mark.parametrize("nobody", [np.nan, 0.0])
+def test_at_most_two_persons_come_the_most_seen_first(tmp_path: Path, nobody: float) -> None:
+    absent = np.full((1, 20, 3), nobody)
     three = np.concatenate((BODY, FAR, FARTHER))
     folder = write_texts(
         tmp_path / "clip",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.skeleton import COCO_17, KINECT_V1_20, KINECT_V2_25, JointLayout, Skeleton
+from autohier.data.skeleton import COCO_17, KINECT_V1_20, KINECT_V2_25, JointLayout, Skeleton, shown_joints
 from autohier.errors import ClipError
 
 POSE_LAYOUTS: Final = {(17, 2): COCO_17, (25, 3): KINECT_V2_25, (20, 3): KINECT_V1_20}
@@ -28,9 +28,10 @@ def pose_channels(layout: JointLayout) -> int:
 def skeleton_of_poses(
     keypoint: object, scores: object, image_size_px: tuple[int, int] | None, layout: JointLayout
 ) -> Skeleton:
-    """The skeleton that a clip's arrays describe, its numbers as they are; what is not finite is absent.
+    """The skeleton that a clip's arrays describe, its numbers as they are.
 
-    Zeros stay zeros: PYSKL writes them for persons that a frame does not show.
+    Absent is what `shown_joints` says, as PYSKL writes zeros for persons that a frame does not show. Persons
+    come in the order of how many frames show them.
 
     Args:
         keypoint: numbers [M, T, V, C]; float64 is rounded to float32.
@@ -39,7 +40,7 @@ def skeleton_of_poses(
         layout: what the V joints are; C is `pose_channels` of it.
 
     Raises:
-        ClipError: where an array is of another shape or not of numbers, or holds no finite joint.
+        ClipError: where an array is of another shape or not of numbers, or holds no joint that is somewhere.
     """
     shape_VC = (layout.num_joints, pose_channels(layout))
     values_MTVC = _numbers("keypoint", keypoint)
@@ -50,13 +51,18 @@ def skeleton_of_poses(
         )
     if values_MTVC.shape[1] == 0:
         raise ClipError("keypoint must hold a frame")
-    is_there_MTV1 = np.isfinite(values_MTVC).all(axis=-1, keepdims=True)
-    if not is_there_MTV1.any():
+    is_shown_MTV = shown_joints(values_MTVC)
+    if not is_shown_MTV.any():
         raise ClipError("a skeleton must hold a body")
-    joints_MTVC = np.where(is_there_MTV1, values_MTVC, np.float32(np.nan))
+    scores_MTV = None if scores is None else _scores(scores, values_MTVC.shape[:3])
+    np.copyto(values_MTVC, np.nan, where=~is_shown_MTV[..., None])
+    order_M = np.argsort(-is_shown_MTV.any(axis=2).sum(axis=1), kind="stable")
+    if (np.diff(order_M) < 0).any():
+        values_MTVC = values_MTVC[order_M]
+        scores_MTV = None if scores_MTV is None else scores_MTV[order_M]
     absent_MTVC = np.full((*values_MTVC.shape[:3], 5 - shape_VC[1]), np.nan, dtype=np.float32)
     pixels_MTV2, joints_MTV3_m = (
-        (joints_MTVC, absent_MTVC) if shape_VC[1] == 2 else (absent_MTVC, joints_MTVC)
+        (values_MTVC, absent_MTVC) if shape_VC[1] == 2 else (absent_MTVC, values_MTVC)
     )
     width_px, height_px = image_size_px or _smallest_image(pixels_MTV2)
     return Skeleton(
@@ -65,7 +71,7 @@ def skeleton_of_poses(
         image_width_px=width_px,
         image_height_px=height_px,
         layout=layout.name,
-        scores_MTV=None if scores is None else _scores(scores, values_MTVC.shape[:3]),
+        scores_MTV=scores_MTV,
     )
 
 

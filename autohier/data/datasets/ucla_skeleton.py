@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autohier.data.datasets.frame_folder import numbered_frames
 from autohier.data.datasets.ucla_files import FRAME_IMAGE, FRAME_SKELETON
-from autohier.data.skeleton import KINECT_V1_20
+from autohier.data.skeleton import KINECT_V1_20, shown_joints
 from autohier.errors import ClipError
 from autohier.files import open_regular
 
@@ -84,9 +84,9 @@ def read_ucla_folder(folder: Path) -> NDArray[np.float32]:
 
 
 def _choose_bodies(joints_MTV3: NDArray[np.float64]) -> NDArray[np.float32]:
-    is_absurd_MTV3 = ~(np.abs(joints_MTV3) < _ABSURD_M)
-    joints_MTV3 = np.where(is_absurd_MTV3.any(axis=-1, keepdims=True), np.nan, joints_MTV3)
-    num_seen_M = np.isfinite(joints_MTV3).any(axis=(2, 3)).sum(axis=1)
+    is_shown_MTV = shown_joints(joints_MTV3) & (np.abs(joints_MTV3) < _ABSURD_M).all(axis=-1)
+    joints_MTV3 = np.where(is_shown_MTV[..., None], joints_MTV3, np.nan)
+    num_seen_M = is_shown_MTV.any(axis=2).sum(axis=1)
     chosen_M = [person for person in np.argsort(-num_seen_M, kind="stable") if num_seen_M[person]]
     if not chosen_M:
         raise ClipError("a skeleton must hold a body")

@@ -22,7 +22,7 @@ from autohier.data.levels import GivenLevel
 from autohier.data.opening_videos import MAX_FRAME_PX
 from autohier.data.preprocessing.projection import KINECT_V1_COLOUR, UTD_DEPTH
 from autohier.data.protocols import PROTOCOLS, Protocol
-from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton
+from autohier.data.skeleton import KINECT_V1_20_UTD, JointLayout, Skeleton, shown_joints
 from autohier.errors import ClipError, MissingDataError
 
 UTD_CLASS_NAMES = (
@@ -102,10 +102,10 @@ class UtdMhadReader:
                 f"a skeleton must have at most {_MAX_SKELETON_FRAMES:,} frames", got=values_V3T.shape[2]
             )
         joints_MTV3 = values_V3T.transpose(2, 0, 1)[None].clip(-_ABSURD_M, _ABSURD_M).astype(np.float32)
-        is_there_MTV1 = (np.abs(joints_MTV3) < _ABSURD_M).all(axis=-1, keepdims=True)
-        if not is_there_MTV1.any():
+        is_shown_MTV = shown_joints(joints_MTV3) & (np.abs(joints_MTV3) < _ABSURD_M).all(axis=-1)
+        if not is_shown_MTV.any():
             raise ClipError("a skeleton must hold a body")
-        joints_MTV3 = np.where(is_there_MTV1, joints_MTV3, np.float32(np.nan))
+        joints_MTV3 = np.where(is_shown_MTV[..., None], joints_MTV3, np.float32(np.nan))
         camera = UTD_DEPTH if self.modality == "depth" else KINECT_V1_COLOUR
         return Skeleton(
             joints_MTV3_m=joints_MTV3,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autohier.data.skeleton import Skeleton
+from autohier.data.skeleton import Skeleton, shown_joints
 from autohier.errors import ClipError
 
 
@@ -37,8 +37,11 @@ def skeleton_box(skeleton: Skeleton, *, width_px: int, height_px: int, margin: f
     Raises:
         ClipError: where no joint lies in the frame.
     """
-    points_N2 = skeleton.pixels_MTV2.reshape(-1, 2)
-    points_N2 = points_N2[np.isfinite(points_N2).all(axis=1)]
+    is_shown_MTV = shown_joints(skeleton.pixels_MTV2)
+    if skeleton.scores_MTV is not None:
+        is_shown_MTV &= skeleton.scores_MTV > 0
+    # Flat, as a mask of several axes costs an index of each.
+    points_N2 = skeleton.pixels_MTV2.reshape(-1, 2)[is_shown_MTV.ravel()]
     if len(points_N2) == 0:
         raise ClipError("a skeleton must have joints in its image")
     scale_2 = np.array([width_px / skeleton.image_width_px, height_px / skeleton.image_height_px])

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.skeleton import JointLayout, Skeleton
+from autohier.data.skeleton import JointLayout, Skeleton, shown_joints
 
 Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
 
@@ -70,9 +70,9 @@ def joints_in_space(
     """Joints in metres about the first person's body, as it stands in the first frame that tells.
 
     The middle of the spine is the origin, the spine points along z, and x runs as near as it can along the
-    shoulders, from left to right. That is PYSKL's PreNormalize3D but for two things: there a second turn
-    brings the shoulders onto x and the spine off z again, where it is not square to them; and frames that do
-    not show the first person are left out of the clip.
+    shoulders, from left to right. That is PYSKL's PreNormalize3D but for three things: there a second turn
+    brings the shoulders onto x and the spine off z again, where it is not square to them; frames that do not
+    show the first person are left out of the clip; and who is first is decided here, where datasets are read.
 
     A person all of whose joints lie at the camera is absent from a frame, as files write it. Where no frame
     tells, joints stay where the camera sees them.
@@ -82,7 +82,7 @@ def joints_in_space(
     """
     origin_3, axes_33 = _body_axes(skeleton.joints_MTV3_m[0], layout)
     joints_MTV3 = skeleton.joints_MTV3_m[:num_persons].take(positions_T, axis=1)
-    joints_MTV3[(joints_MTV3 == 0).all(axis=(2, 3))] = np.nan
+    joints_MTV3[~shown_joints(joints_MTV3)] = np.nan
     turned_MTV3 = np.empty_like(joints_MTV3)
     # One product of all joints is quicker than one for every frame.
     np.matmul((joints_MTV3 - origin_3).reshape(-1, 3), axes_33.T, out=turned_MTV3.reshape(-1, 3))
@@ -106,8 +106,7 @@ def joints_in_image(
     joints_MTV3[..., :2] = pixels_MTV2 / half_px - 1
     if skeleton.scores_MTV is not None:
         joints_MTV3[..., 2] = skeleton.scores_MTV[:num_persons].take(positions_T, axis=1)
-    is_place_MTV = np.isfinite(pixels_MTV2).all(axis=-1) & (pixels_MTV2 != 0).any(axis=-1)
-    joints_MTV3[~(is_place_MTV & (joints_MTV3[..., 2] > 0))] = np.nan
+    joints_MTV3[~(shown_joints(pixels_MTV2) & (joints_MTV3[..., 2] > 0))] = np.nan
     return joints_MTV3
 
 

@@ -13,7 +13,7 @@ from autohier.data.skeleton import LAYOUTS
 from autohier.errors import InputError, MissingDataError
 from autohier.files import open_regular, write_atomically
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Grows when a store of this code cannot be read by older code, or the other way round."""
 
 _Record = TypeVar("_Record", bound="_FrozenRecord")
