@@ -106,8 +106,13 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
         with told_of(of):
             trial = open_trial(setting, clips=clips, stages=stages, reporter=reporter, device="cpu")
             millions = trial.check_network(search.levels) / 1e6
-        name = setting.recognizer.name
-        typer.echo(f"recognizer{f' of {of}' if of else ''}: {name}, {millions:.3f} M parameters")
+        name, whose = setting.recognizer.name, f" of {of}" if of else ""
+        typer.echo(f"recognizer{whose}: {name}, {millions:.3f} M parameters")
+        if clips.manifest.sided and setting.clips.flip:
+            typer.echo(
+                f"WARNING: clips.flip{whose} mirrors clips whose classes may have a side\n"
+                "  mend: --set clips.flip=false, unless left and right are one class"
+            )
     _tell_levels(loaded, clips.manifest.levels)
     require_drawable(loaded, clips.manifest.levels)
     for fold in trial.folds(Reporters()) or [trial]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from autohier.settings.frozen import FrozenModel
 
@@ -23,6 +23,12 @@ class ProtocolSettings(FrozenModel):
     """clean: training subjects (or setups) that validate; the dataset's own choice where not given."""
     num_folds: Annotated[int, Field(ge=2)] = 4
     """folds: parts that the training subjects (or setups) are dealt into; each validates once."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _may_be_a_number(cls, name: object) -> object:
+        # UCF101's lists train1 and test1 are protocol 1, which --set reads as a number.
+        return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
     @model_validator(mode="after")
     def _somebody_validates(self) -> ProtocolSettings:

@@ -41,6 +41,21 @@ def test_it_tells_what_would_be_drawn_and_read(autohier: Autohier, tiny_data: Pa
     assert sorted(tiny_data.rglob("*")) == before
 
 
+def test_that_sided_clips_are_mirrored_is_told(autohier: Autohier, tiny_data: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_data, tmp_path / "data")
+    path = tmp_path / "data" / "demo" / "manifest.json"
+
+    def told(*, sided: bool, flip: str) -> str:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"sided": sided}))
+        ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data", "--set", f"clips.flip={flip}")
+        assert ended.code == 0
+        return ended.out
+
+    warning = "WARNING: clips.flip mirrors clips whose classes may have a side\n  mend: --set clips.fli"
+    assert warning in told(sided=True, flip="true")
+    assert "WARNING" not in told(sided=True, flip="false") + told(sided=False, flip="true")
+
+
 def test_it_tells_which_given_superclasses_are_drawn(autohier: Autohier, tiny_data: Path) -> None:
     given = ("check", SPACE_FILE, "--data", tiny_data, "--set", "hierarchy=given", "--set", "known=[]")
     ended = autohier(*given, "--set", "search.counts=[3, 4]")
@@ -169,7 +184,7 @@ def test_the_manifest_decides_on_the_version(
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
     ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data")
     if name == "manifest.json":
-        assert "must be of version 2, but got 99" in ended.error
+        assert "must be of version 3, but got 99" in ended.error
     else:
         assert ended.code == 0
 

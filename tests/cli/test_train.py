@@ -163,7 +163,7 @@ def test_clips_of_another_version_are_told(
     manifest = Path(shutil.copytree(tiny_data, tmp_path / "data")) / "demo" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 99}))
     ended = autohier("train", space, "--data", tmp_path / "data")
-    assert re.search(r"must be of version 2, but got 99: delete it and run 'autohier prepare", ended.error)
+    assert re.search(r"must be of version 3, but got 99: delete it and run 'autohier prepare", ended.error)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from autohier.data.preprocessing.keypoints import (
     compact_boxes,
     map_into_boxes,
+    middle_boxes,
     mirror,
     random_boxes,
     random_crop_mirror,
@@ -124,6 +125,24 @@ def test_random_boxes_lie_anywhere():
         room = 1 - (high - low)
         # Uniform in the room there is: a mean of a half, give or take five of 1 / sqrt(12 * 4000).
         assert (low / room)[room > 1e-3].mean().item() == pytest.approx(0.5, abs=0.023)
+
+
+def test_the_middle_of_a_box_is_of_the_middle_area():
+    boxes = torch.tensor([[0.0, 10.0, 100.0, 60.0]])
+    # Between 0.28 and 1 lies 0.64, a square with sides of 0.8; so 10 of 100 are cut on each side.
+    assert middle_boxes(boxes, min_area=0.28).tolist() == [pytest.approx([10, 15, 90, 55])]
+    assert middle_boxes(boxes, min_area=1.0).tolist() == [pytest.approx([0, 10, 100, 60])]
+    (left, _, right, _), *_ = middle_boxes(boxes, min_area=0.56).tolist()
+    assert 56 / ((right - left) / 100) == pytest.approx(63.41, abs=0.01)
+
+
+@pytest.mark.parametrize("min_area", [0.01, 0.28, 0.56, 1.0])
+def test_the_middle_holds_all_joints(min_area):
+    places, scores = clip_of([(100.0, 100.0), (180.0, 140.0), (120.0, 20.0)])
+    boxes = middle_boxes(compact_boxes(places, scores, IMAGE_12), min_area=min_area)
+    mapped = map_into_boxes(places, boxes, width=56, height=56)
+    assert mapped.min() >= -1e-4
+    assert mapped.max() <= 56 + 1e-4
 
 
 def test_a_box_that_nothing_fits_into_is_taken_whole():

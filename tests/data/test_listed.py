@@ -75,8 +75,16 @@ def test_without_clips_on_both_sides_there_is_no_protocol(
 def test_a_clip_must_not_both_train_and_test(tmp_path: Path) -> None:
     split = {"train": ["a", "b"], "val": ["b", "c"]}
     path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in "abc"], split)
-    with pytest.raises(InputError, match="but 1 are listed in train and val, but got b"):
+    told = r"^train-val is left out, as .*, but 1 are listed in train and val, e\.g\. b: take them out"
+    with pytest.raises(InputError, match=told):
         open_dataset("pyskl", source=path)
+
+
+def test_lists_that_share_a_clip_leave_the_others_be() -> None:
+    lists = {"x_train": "ab", "x_val": "bc", "y_train": "ab", "y_val": "cd"}
+    assert divided(**lists) == {"y": ("y_train", "y_val")}
+    (remark,) = remarked(**lists)
+    assert remark.text.startswith("x is left out, as a clip must not both train and test, but 1 are listed")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,13 @@ def test_clean_parts_never_share_a_clip_or_a_subject(
             r"subjects that train under cross-subject, but got \(2,\): .* 1, 3",
         ),
         ("cross-subject", (), [1, 2, 3], r"but got \(\)"),
-        ("cross-subject", (1,), [1, 2], "the train part of cross-subject must hold clips"),
+        ("cross-subject", (1, 3), [1, 2, 3], "the train part of cross-subject must hold clips"),
+        (
+            "cross-subject",
+            (1,),
+            [1, 2],
+            "two subjects or more must train under cross-subject, .* got subject 1 alone: .* tell no subject",
+        ),
         ("cross-subject", (1,), [1, 3], "the test part of cross-subject must hold clips"),
     ],
 )
@@ -240,7 +246,8 @@ def test_folds_hold_out_everybody_who_trains_once(subjects: list[int], num_folds
     cross_subject = rule("demo", "cross-subject")  # 1, 3, 5, 7 and 9 train
     trains = sorted({subject for subject in subjects if subject in cross_subject.train})
     if len(trains) < num_folds:
-        with pytest.raises(InputError, match=f"num_folds must not be above .* {len(trains)} under"):
+        reason = "two subjects or more" if len(trains) == 1 else f"num_folds must not .* {len(trains)} under"
+        with pytest.raises(InputError, match=reason):
             deal_folds(table(subjects), cross_subject, num_folds)
         return
     folds = deal_folds(table(subjects), cross_subject, num_folds)

@@ -188,3 +188,13 @@ def test_each_family_has_its_own_settings():
     space = load_space("demo", ["clips={form='skeletons', stream='bone'}", "recognizer={name='st-gcn++'}"])
     assert space.clips.stream == "bone"
     assert space.recognizer.options() == {"width": 1.0, "stacks": (4, 3, 3)}
+
+
+@pytest.mark.parametrize("name", ["1", "'1'"])
+def test_a_protocol_may_be_called_by_a_number(name):
+    assert load_space("demo", [f"protocol.name={name}"]).protocol.name == "1"
+
+
+def test_a_protocol_is_not_called_by_a_truth():
+    with pytest.raises(InputError, match=r"protocol\.name: Input should be a valid string"):
+        load_space("demo", ["protocol.name=true"])

@@ -15,7 +15,7 @@ from autohier.settings.clips import ClipSettings
 from autohier.settings.frozen import FrozenModel
 from autohier.settings.parts import OptimisationSettings, ProtocolSettings
 
-_VERSIONS: dict[StageKind, int] = {"pass-1": 3, "pass-2": 3, "prune": 3}
+_VERSIONS: dict[StageKind, int] = {"pass-1": 4, "pass-2": 4, "prune": 4}
 """Raised when what a stage computes changes, so that older artifacts are not taken for it."""
 
 

@@ -43,7 +43,7 @@ class CustomReader:
     The table has the columns path and label, and, where known, subject, camera, setup, split and skeleton.
     Who acts before which camera is else told by the clips' names, as far as `clip_numbers` knows them. An
     ``.npz`` holds ``keypoint`` [M, T, 17, 2] in the video's pixels, and ``keypoint_score`` [M, T, 17] where
-    joints have one. Classes count as sided, as nothing is known of them: clips are not mirrored.
+    joints have one. Classes count as sided, as nothing is known of them.
     """
 
     name: str

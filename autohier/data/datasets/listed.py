@@ -32,7 +32,7 @@ class ListedClips:
     Attributes:
         protocols: in the order in which the lists came, those with a side that no list tells at the end.
         lists: the ids in each list; where one came without its counterpart, that is among them.
-        remarks: on lists that do nothing, and on sides that no list tells.
+        remarks: on lists that do nothing or share clips, and on sides that no list tells.
     """
 
     protocols: tuple[Protocol, ...]
@@ -61,15 +61,15 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
     they belong to, and be parted from it by ``_``, ``-``, ``/``, ``.`` or a blank. Where there are two lists
     without a clip in common, and one says by its name that it trains or tests, the other does the other. The
     counterpart of a list that has none is made of all other clips and named so that the two go together; a
-    list that is named otherwise trains, and what it does not name tests. A pair of which one list is empty is
-    no protocol.
+    list that is named otherwise trains, and what it does not name tests. A pair that shares a clip, or of
+    which one list is empty, is no protocol.
 
     Args:
         lists: the ids in each list.
         clip_ids: all clips that there are; a list may name more.
 
     Raises:
-        InputError: where no protocol follows, clips both train and test, or there are over a hundred lists.
+        InputError: where no protocol follows, or there are over a hundred lists.
     """
     if len(lists) > _MAX_LISTS:
         raise InputError(f"clips must be divided by at most {_MAX_LISTS} lists", got=len(lists))
@@ -77,6 +77,7 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
     told: list[Protocol] = []
     made_up: list[Protocol] = []
     remarks: list[Remark] = []
+    overlaps: list[Remark] = []
     for protocol, group in _group(lists).items():
         own = {trains: _choose(group, lists, trains=trains) for trains in (True, False)}
         other = ""
@@ -88,15 +89,20 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
         train, test = own[True] or "", own[False] or ""
         if not (complete[train] and complete[test]):
             continue
+        if both := complete[train] & complete[test]:
+            overlaps.append(_overlap(protocol, train, test, both))
+            continue
         (made_up if other else told).append(_protocol(protocol, train, test, complete, other))
         remarks.extend(_remark(protocol, train, test, other, [one.name for one in group]))
+    if not told + made_up and overlaps:
+        raise InputError(overlaps[0].text, remedy=overlaps[0].remedy)
     if not told + made_up:
         raise InputError(
             "lists must say which clips train and which test",
             got=f"those named {', '.join(lists)}" if lists else "none",
             remedy="name them e.g. train and val",
         )
-    return ListedClips((*told, *made_up), complete, tuple(remarks))
+    return ListedClips((*told, *made_up), complete, (*overlaps, *remarks))
 
 
 def _group(lists: Mapping[str, frozenset[str]]) -> dict[str, list[_Named]]:
@@ -149,14 +155,16 @@ def _counterpart(name: str, *, trains: bool) -> str:
 def _protocol(
     name: str, train: str, test: str, lists: Mapping[str, frozenset[str]], made_up: str
 ) -> Protocol:
-    if both := lists[train] & lists[test]:
-        raise InputError(
-            f"a clip must not both train and test, but {len(both)} are listed in {train} and {test}",
-            got=min(both),
-            remedy="take them out of one of the two",
-        )
     size = PublishedSize("clips in the lists", len(lists[train]), len(lists[test]))
     return Protocol(name, "parts", (train,), (test,), published=() if made_up else (size,))
+
+
+def _overlap(protocol: str, train: str, test: str, both: frozenset[str]) -> Remark:
+    return Remark(
+        f"{protocol} is left out, as a clip must not both train and test, but {len(both)} are listed in "
+        f"{train} and {test}, e.g. {min(both)}",
+        "take them out of one of the two",
+    )
 
 
 def _remark(protocol: str, train: str, test: str, made_up: str, group: Iterable[str]) -> Iterator[Remark]:

@@ -14,7 +14,12 @@ from torch import Generator, Tensor
 
 from autohier.data.forms.skeletons import SkeletonStore
 from autohier.data.preprocessing.heatmaps import joint_heatmaps, limb_heatmaps, limbs_of
-from autohier.data.preprocessing.keypoints import compact_boxes, map_into_boxes, random_crop_mirror
+from autohier.data.preprocessing.keypoints import (
+    compact_boxes,
+    map_into_boxes,
+    middle_boxes,
+    random_crop_mirror,
+)
 from autohier.data.preprocessing.sampling import draw_positions, take_positions
 from autohier.data.skeleton import JointLayout, Skeleton
 
@@ -85,9 +90,10 @@ class HeatmapForm:
         return self._maps(keypoints, scores)
 
     def present(self, clips: Tensor) -> Tensor:
-        """Maps of the people's box: float32 [B, V, T, H, W]."""
+        """Maps of the middle of the people's box: float32 [B, V, T, H, W]."""
         keypoints, scores = _keypoints(clips)
         boxes_B4 = compact_boxes(keypoints, scores, _image_sizes(clips))
+        boxes_B4 = middle_boxes(boxes_B4, min_area=self.min_area)
         places = map_into_boxes(keypoints, boxes_B4, width=self.size_px, height=self.size_px)
         return self._maps(places, scores)
 

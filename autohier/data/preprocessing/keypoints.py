@@ -22,6 +22,7 @@ from autohier.data.preprocessing.skeletons import mirrored_joints
 from autohier.data.skeleton import JointLayout
 
 _ATTEMPTS = 10
+_PADDING = 0.25
 
 
 def present(keypoints_BMTV2: Tensor, scores_BMTV: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def compact_boxes(
     scores_BMTV: Tensor,
     image_sizes_B2: Tensor,
     *,
-    padding: float = 0.25,
+    padding: float = _PADDING,
     min_side_px: float = 10.0,
 ) -> Tensor:
     """One square around all joints of all persons and frames (the paper's subjects-centred cropping).
@@ -63,6 +64,26 @@ def compact_boxes(
     boxes_B4 = torch.cat([centre_B2 - half_B1, centre_B2 + half_B1], dim=1)
     images_B4 = torch.cat([torch.zeros_like(image_sizes_B2), image_sizes_B2], dim=1)
     return torch.where((extent_B2 < min_side_px).any(dim=1, keepdim=True), images_B4, boxes_B4)
+
+
+def middle_boxes(boxes_B4: Tensor, *, min_area: float) -> Tensor:
+    """The middle of each box, in which people come in the size that a network trains on.
+
+    Its area is half-way between the least and the greatest that `random_boxes` takes. Of 56 px at PYSKL's
+    0.56, that is as if a whole box were 63.4; PYSKL itself tests on whole boxes of 64 px. No joint is cut: a
+    side is at least that of the joints in a box of `compact_boxes`.
+
+    Args:
+        boxes_B4: of `compact_boxes`.
+        min_area: as `random_boxes` is given.
+
+    Returns:
+        float32 [B, 4].
+    """
+    side = max(math.sqrt((1 + min_area) / 2), 1 / (1 + _PADDING))
+    centre_B2 = (boxes_B4[:, :2] + boxes_B4[:, 2:]) / 2
+    half_B2 = (boxes_B4[:, 2:] - boxes_B4[:, :2]) * side / 2
+    return torch.cat([centre_B2 - half_B2, centre_B2 + half_B2], dim=1)
 
 
 def random_boxes(

@@ -78,7 +78,7 @@ class Manifest(StoreOptions):
     joint_layout: str
     channels: Literal[0, 1, 3]
     sided: bool
-    """Whether a mirrored clip may belong to another class."""
+    """Whether a mirrored clip may belong to another class, as far as is known."""
     protocols: tuple[Protocol, ...]
     """The ways in which its clips may be divided, the default first."""
     levels: tuple[GivenLevel, ...]

@@ -273,7 +273,7 @@ def _key_on(kind: StageKind, device: Device) -> str:
 
 @pytest.mark.parametrize("kind", INPUTS)
 def test_the_key_is_the_digest_of_kind_version_and_inputs(kind: StageKind) -> None:
-    named = {"kind": kind, "version": 3, "inputs": INPUTS[kind].model_dump(mode="json")}
+    named = {"kind": kind, "version": 4, "inputs": INPUTS[kind].model_dump(mode="json")}
     text = json.dumps(named, sort_keys=True, separators=(",", ":"))
     assert stage_key(kind, INPUTS[kind]) == hashlib.sha256(text.encode()).hexdigest()
 

@@ -64,6 +64,15 @@ def test_joints_stand_in_the_box_of_all_people():
     assert clip_VTHW[9, 0, 14, 13].item() == pytest.approx(math.exp(-(0.25**2) / (2 * 0.6**2)), rel=1e-4)
 
 
+def test_who_trains_on_parts_of_the_box_is_tested_on_its_middle():
+    # Of parts that take 0.28 to 1 of the box the middle has sides of 0.8, from (100, 80) to (180, 160): two
+    # pixels of the image are one of 40.
+    both = [{0: (100, 100), 5: (180, 140)}, {9: (145, 129)}]
+    clip_VTHW = presented(form_of(clip_of(both), min_area=0.28, size_px=40))
+    assert peaks_of(clip_VTHW)[9] == (22, 24)
+    assert clip_VTHW[9, 0, 24, 22].item() == pytest.approx(1)
+
+
 def test_scores_weigh_the_maps():
     scores_MTV = np.full((2, 4, 17), 0.5, dtype=np.float32)
     scores_MTV[0, :, 5] = 0
