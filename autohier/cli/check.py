@@ -15,9 +15,13 @@ from autohier.errors import InputError, told_of
 
 if TYPE_CHECKING:
     from autohier.data.levels import GivenLevel
+    from autohier.data.store.reader import ClipStore
     from autohier.settings.choice import Choice
+    from autohier.settings.clips import ClipSettings
     from autohier.settings.space import Space
 
+_MOST_LOOKED_AT = 200
+"""Clips, about, whose persons are counted."""
 _MOST_NAMED = 12
 """More subjects that validate are only counted: where none is known, each clip is its own."""
 
@@ -108,6 +112,7 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
             millions = trial.check_network(search.levels) / 1e6
         name, whose = setting.recognizer.name, f" of {of}" if of else ""
         typer.echo(f"recognizer{whose}: {name}, {millions:.3f} M parameters")
+        _tell_persons(setting.clips, clips, whose)
         if clips.manifest.sided and setting.clips.flip:
             typer.echo(
                 f"WARNING: clips.flip{whose} mirrors clips whose classes may have a side\n"
@@ -121,6 +126,19 @@ def _check_space(space: str, data: Path, overrides: list[str] | None) -> None:
         typer.echo(
             f"clips: {len(split.train)} train, {len(split.validation)} validate ({whose}), "
             f"{len(split.test)} test"
+        )
+
+
+def _tell_persons(settings: ClipSettings, clips: ClipStore, whose: str) -> None:
+    if settings.form == "frames":
+        return
+    rows = range(0, len(clips), max(1, len(clips) // _MOST_LOOKED_AT))
+    persons = [clips.skeleton(row).num_persons for row in rows]
+    if num_more := sum(number > settings.num_persons for number in persons):
+        typer.echo(
+            f"WARNING: {num_more} of {len(rows)} clips looked at show up to {max(persons)} persons; "
+            f"clips.num_persons{whose} reads {settings.num_persons}\n"
+            f"  mend: --set clips.num_persons={max(persons)}, unless the others do not matter"
         )
 
 

@@ -38,7 +38,7 @@ def evaluate(
     from autohier.cli.computing import member_opener
     from autohier.cli.driving import open_console
     from autohier.reports.fusion import earlier_text, fusion_report
-    from autohier.sweep.evaluating import evaluate_model, find_model, keep_reading
+    from autohier.sweep.evaluating import evaluate_model, find_model, keep_readings
     from autohier.sweep.members import class_names
 
     found = find_model(model, out)
@@ -49,6 +49,6 @@ def evaluate(
     names = [member.name for member in found.members]
     title = f"{model} on {split.value} clips{', refit on all training clips' if refitted else ''}"
     console.print(fusion_report(fused, names, class_names(found.members[0]), title=title))
-    earlier = keep_reading(found, fused.together, refitted=refitted) if split is SplitName.test else ()
+    earlier = keep_readings(found, fused, refitted=refitted) if split is SplitName.test else ()
     if earlier:
         console.print(earlier_text(earlier))

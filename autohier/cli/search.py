@@ -58,6 +58,7 @@ def search(
     import uuid
 
     from autohier.cli.driving import drive_and_tell, time_name
+    from autohier.errors import InputError
     from autohier.settings.frozen import validate
     from autohier.settings.loading import load_space
     from autohier.settings.sweep import SweepPlan
@@ -94,7 +95,11 @@ def search(
     for path in plan.warm_from:
         results_of(Path(path), plan.space, plan.clips_fingerprint)
     folder.write_plan(plan, provenance())
-    drive_and_tell(folder, plan)
+    try:
+        drive_and_tell(folder, plan)
+    except InputError:
+        folder.discard_unbegun()
+        raise
 
 
 def _prepare_demo(data: Path) -> None:

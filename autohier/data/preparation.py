@@ -21,7 +21,7 @@ from autohier.data.preparation_inputs import is_finished
 from autohier.data.preparation_pool import prepare_shards
 from autohier.data.skeleton import LAYOUTS
 from autohier.data.store.manifest import Receipt, StoreOptions
-from autohier.data.store.paths import receipt_path
+from autohier.data.store.paths import MANIFEST, receipt_path
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.writer import claim_folder, finish_store
 from autohier.errors import InputError, MissingDataError
@@ -155,8 +155,9 @@ def prepare_dataset(
         say: told how much room the store will take.
 
     Raises:
-        InputError: where an option is out of range, the folder holds a store of other options, the disk
-            will not hold it, it cannot be written or a worker was killed; finished shards are kept.
+        InputError: where an option is out of range, the folder holds a store of other options or of another
+            source, the disk will not hold it, it cannot be written or a worker was killed; finished shards
+            are kept.
         MissingDataError: where the source holds no clips, or none that can be prepared.
     """
     start_s = time.monotonic()
@@ -177,6 +178,7 @@ def prepare_dataset(
             got=f"skeletons alone, of {len(clips):,} clips",
             remedy="add --modality skeleton",
         )
+    _check_same_source(store_folder, reader, clips)
     claim_folder(store_folder, options)
     shards = dict(
         enumerate(clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS))
@@ -207,6 +209,25 @@ def prepare_dataset(
             "a store must be writable", got=error, remedy="mend that and run again: finished shards are kept"
         ) from error
     return _summarise(store_folder, receipts, time.monotonic() - start_s)
+
+
+def _check_same_source(store_folder: Path, reader: DatasetReader, clips: Sequence[ClipSource]) -> None:
+    """Refuse to put another source's clips in the place of a finished store."""
+    if not (store_folder / MANIFEST).is_file():
+        return
+    try:
+        store = ClipStore.open(store_folder)
+    except MissingDataError:
+        return  # it is damaged or of another version, which is mended or told from here on
+    held = set(store.clips.clip_id)
+    is_same_layout = store.manifest.joint_layout == reader.joint_layout.name
+    if not is_same_layout or all(clip.clip_id not in held for clip in clips):
+        raise InputError(
+            "a store must be of one source",
+            got=f"{store_folder}, whose {len(store):,} clips "
+            + ("have other names" if is_same_layout else f"have joints of {store.manifest.joint_layout}"),
+            remedy="prepare under another --name or --data, or delete it first",
+        )
 
 
 def _tell_room(

@@ -200,5 +200,9 @@ def find_protocol(dataset: str, protocols: Sequence[Protocol], name: str) -> Pro
     """
     rules = {rule.name: rule for rule in protocols}
     if name not in rules:
-        raise InputError(f"the protocol of {dataset} must be one of {', '.join(rules)}", got=repr(name))
+        raise InputError(
+            f"the protocol of {dataset} must be one of {', '.join(rules)}",
+            got=repr(name),
+            remedy="set protocol.name to one of them",
+        )
     return rules[name]

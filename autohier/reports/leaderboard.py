@@ -36,7 +36,7 @@ _STATES = {
 }
 _COLUMNS = (
     "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio", "scope",
-    "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nspared",
+    "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nfound",
 )  # fmt: skip
 _TEXT_COLUMNS = {"trial", "state", "variant", "super-\nclasses", "scope"}
 _RECIPE_PLACE = _COLUMNS.index("super-\nclasses")

@@ -27,10 +27,10 @@ def progress_text(records: Records, *, target: int) -> str:
 
 
 def _effort_text(rows: Sequence[TrialRow]) -> str:
-    """What trials trained, and what finished stages spared them; all are spared pass 1."""
+    """What trials trained and what they found trained; one that is run again finds its own epochs too."""
     trained = _total(rows, "computed")
     spared = _total(rows, "spared")
-    return f"trials trained {trained} and were spared {spared} by finished stages"
+    return f"trials trained {trained} and found {spared} trained, by others or before an interruption"
 
 
 def _total(rows: Sequence[TrialRow], what: Literal["computed", "spared"]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
@@ -34,7 +35,8 @@ def validate(model: type[ModelT], values: Mapping[str, object], *, origin: str) 
         return model.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
-            _fault(model, fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()
+            _fault(model, fault["loc"], fault["type"], fault["msg"], fault["input"])
+            for fault in error.errors()
         )
         raise InputError(f"{origin}: {faults}") from error
 
@@ -58,13 +60,17 @@ def field_of(value: object, name: str, *, default: object) -> object:
     return value.get(name, default) if isinstance(value, Mapping) else getattr(value, name, default)
 
 
-def _fault(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
+def _fault(
+    model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str, given: object
+) -> str:
     named, group = _walk(model, location)
     path = ".".join(named)
     if kind == "extra_forbidden":
         valid = [] if group is None else list(group.model_fields)
         return f"unknown setting {path!r}: {nearest(named[-1], valid)}"
     text = message.removeprefix("Value error, ")
+    if kind not in {"missing", "value_error"}:  # own rules say what they were given
+        text = f"{text}, but got {reprlib.repr(given)}"
     return f"{path}: {text}" if path else text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ _QUIET = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+_REACHED_WITHIN_S = 20.0
 _OBJECT_STORE_BYTES = 128 << 20
 """Trials exchange a few numbers; weights and clips go through files."""
 
@@ -79,6 +81,8 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     Raises:
         InputError: where the cluster cannot be reached, or no machine of it holds a trial.
     """
+    if plan.ray_address:
+        _require_listener(plan.ray_address)
     be_quiet()
     import ray  # noqa: PLC0415  Ray reads its environment when it is imported
 
@@ -97,11 +101,7 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(
-            "--ray-address must be a cluster that can be reached",
-            got=plan.ray_address,
-            remedy="start it first",
-        ) from error
+        raise _unreached(plan.ray_address) from error
     if not plan.ray_address:
         take_ready_processes()
     with sigterm_interrupts():
@@ -111,6 +111,23 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
                 yield share
         finally:
             ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself tries for a quarter of an hour before it tells that nobody is there."""
+    host, separator, port = address.rpartition(":")
+    if not separator:
+        return  # "auto", say
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACHED_WITHIN_S).close()
+    except (OSError, OverflowError, ValueError) as error:
+        raise _unreached(f"{address} ({error})") from error
+
+
+def _unreached(address: str | None) -> InputError:
+    return InputError(
+        "--ray-address must be a cluster that can be reached", got=address, remedy="start it first"
+    )
 
 
 def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:

@@ -161,7 +161,7 @@ class Display:
         return table
 
     def _caption(self) -> str:
-        return f"epochs trained {self._computed}, spared by reuse {self._spared}"
+        return f"epochs trained {self._computed}, found trained {self._spared}"
 
 
 def _measured(accuracy: float) -> str:

@@ -111,9 +111,9 @@ def _drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         if not study.num_asks():
             for path in plan.warm_from:
                 study.warm(results_of(Path(path), plan.space, plan.clips_fingerprint))
-        write_experiment(folder.tensorboard, plan.space.search)
         if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
             with ray_session(plan) as share:
+                write_experiment(folder.tensorboard, plan.space.search)
                 _run(folder, plan, study, share, display, breaker)
         return SweepEnd(study.num_finished(), plan.trials, breaker.halt)
 

@@ -83,7 +83,10 @@ def find_model(name: str, out: Path) -> Model:
             got=name,
             remedy=f"fuse them with 'autohier fuse {name} --name NAME', then evaluate NAME",
         )
-    member = find_member(name, out)
+    return _alone(find_member(name, out))
+
+
+def _alone(member: Member) -> Model:
     kept = stage_label("prune" if member.kept_pass else "pass-2", member.kept_pass)
     return Model(member.trial, kept, (member,), SweepFolder(Path(member.sweep)).records)
 
@@ -115,19 +118,27 @@ def evaluate_model(model: Model, split: SplitName, *, refitted: bool, opened: Op
     )
 
 
-def keep_reading(model: Model, together: Predictions, *, refitted: bool) -> tuple[ReadingRow, ...]:
-    """Keep what a model scored on the test split.
+def keep_readings(model: Model, fused: Fused, *, refitted: bool) -> tuple[ReadingRow, ...]:
+    """Keep what a model scored on the test split; of a fusion also its members, in their own sweeps.
 
     Returns:
-        Earlier readings of the same networks.
+        Earlier readings of the model.
 
     Raises:
         OSError: where its folder cannot be written.
     """
+    if len(model.members) > 1:
+        for member, predictions in zip(model.members, fused.members, strict=True):
+            if SweepFolder(Path(member.sweep)).plan_file.is_file():  # its networks lie elsewhere
+                _keep(_alone(member), predictions, refitted=refitted)
+    return _keep(model, fused.together, refitted=refitted)
+
+
+def _keep(model: Model, predictions: Predictions, *, refitted: bool) -> tuple[ReadingRow, ...]:
     network = model.network + (", refit" if refitted else "")
     protocol = model.members[0].setting.protocol
     row = model_reading_row(
-        model.name, network, protocol.name, protocol.validation, together, datetime.now(UTC)
+        model.name, network, protocol.name, protocol.validation, predictions, datetime.now(UTC)
     )
     readings = read_rows(model.records, ReadingRow)
     RecordWriter(model.records).model_read(row)

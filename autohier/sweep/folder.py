@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,15 @@ class SweepFolder:
         """Keep what the sweep is; a raised number of trials replaces the old file."""
         content = {"plan": plan.model_dump(mode="json"), "provenance": provenance.model_dump(mode="json")}
         write_atomically(self.plan_file, json.dumps(content, indent=1).encode())
+
+    def discard_unbegun(self) -> None:
+        """Take away what a sweep that could not begin has left, so that its name is free; else do nothing."""
+        if self.tensorboard.exists():
+            return
+        for path in (self.plan_file, self.journal_file, self.lock_file, self.log_file):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that holds something else stays
+            self.path.rmdir()
 
     def read_plan(self) -> tuple[SweepPlan, Provenance]:
         """What the sweep is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ from autohier.settings.frozen import nearest
 from autohier.settings.fusion import Member
 from autohier.settings.sweep import SweepPlan
 from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder, find_sweep
+from autohier.sweep.fusions import find_fusion
 
 SplitName = Literal["validation", "test"]
 Opener = Callable[[Member], OpenTrial]
 """Opens a finished trial on some device; see open_member."""
 Say = Callable[[str], None]
+_TRIAL = re.compile(r"t\d+")
 EACH_VARIANT = "each"
 """In the place of a trial's name."""
 
@@ -145,13 +148,13 @@ class _Sweep:
             if within in (None, row.variant):
                 return row
         states = {row.trial: row.state.lower() for row in self.records.trials}
-        variants = list(self.plan.space.search.variants)
-        misspelt = within is not None and within not in {*states, *variants}
+        found = sorted({row.variant for row in self.records.ranked()} - {""})
+        names_variant = within is not None and not _TRIAL.fullmatch(within)
         raise InputError(
             f"a trial of {self.folder.path} must be complete",
             got=f"{within}, which is {states[within]}" if within in states else within or "none",
-            remedy=nearest(within, variants)
-            if misspelt and variants and within
+            remedy=nearest(within, found)
+            if names_variant and found and within
             else f"'autohier status {self.folder.path}' lists its trials",
         )
 
@@ -174,6 +177,9 @@ class _Sweep:
 def _open(name: str, out: Path) -> tuple[_Sweep, str | None]:
     """The sweep of a name, and what the name says of its trials."""
     folder, within = _split(name, out)
+    if not folder.plan_file.is_file() and (fusion := find_fusion(name, out)):
+        members = " ".join(member.name for member in fusion.read().members)
+        raise InputError("a fusion is of trials alone", got=f"the fusion {name}", remedy=f"name {members}")
     plan, _ = folder.read_plan()
     return _Sweep(folder, plan, read_outcomes(folder.records)), within
 

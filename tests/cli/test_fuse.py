@@ -201,6 +201,12 @@ class TestEvaluate:
         assert f"was read with this model before: {told.accuracy:.1%} at" in second.out
         rows = read_rows(out / "fusions" / "twice" / "records", ReadingRow)
         assert sorted(row.stage for row in rows) == ["fusion", "fusion", "fusion, refit"]
+        for name, refitted in ((name, refitted) for name in UNLIKE for refitted in (True, False)):
+            (alone,) = on_test(out, name, refitted=refitted)
+            sweep, _, trial = name.partition(":")
+            kept = read_records(out / sweep / "records").tests_of(trial)
+            stage = "pass 2, refit" if refitted else "pass 2"
+            assert (stage, alone.accuracy) in {(row.stage, row.accuracy) for row in kept}
 
     def test_a_trial_is_evaluated_alone_and_its_sweep_keeps_the_reading(
         self, run: Callable[..., Ended], out: Path
@@ -274,6 +280,11 @@ class TestErrors:
         self, run: Callable[..., Ended], arguments: tuple[str, ...], error: str
     ) -> None:
         assert re.search(error, run(*arguments).error)
+
+    def test_fusions_are_not_fused(self, run: Callable[..., Ended]) -> None:
+        run("fuse", *UNLIKE, "--weights", "equal", "--name", "pair")
+        told = "a fusion is of trials alone, but got the fusion pair: name colours:t0000 fewer:t0000$"
+        assert re.search(told, run("fuse", "pair", "leaks").error)
 
     @pytest.mark.parametrize(
         ("fact", "other", "told"),

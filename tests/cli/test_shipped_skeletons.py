@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from command_line import Autohier
@@ -49,6 +50,29 @@ def test_a_trial_of_n_ucla_s_skeletons_is_trained_and_tested(
     ended = autohier("train", "n_ucla_skeleton", "--test", *where, *options)
     assert ended.code == 0
     assert "of 40 clips" in ended.out.splitlines()[-1]
+
+
+def test_that_persons_are_not_read_is_told(autohier: Autohier, tmp_path: Path) -> None:
+    names = [f"S001C001P{subject:03}R001A{action:03}" for subject in range(1, 9) for action in range(1, 5)]
+    annotations = [annotation(name, label=int(name[-1]) - 1) for name in names]
+    for entry in annotations[:3]:
+        for part in ("keypoint", "keypoint_score"):
+            entry[part] = np.concatenate([entry[part], entry[part]])
+    # Who is nowhere is nobody.
+    annotations[3]["keypoint"] = np.concatenate([annotations[3]["keypoint"], 0 * annotations[3]["keypoint"]])
+    annotations[3]["keypoint_score"] = np.repeat(annotations[3]["keypoint_score"], 2, axis=0)
+    write_pyskl(tmp_path / "own.pkl", annotations, {"xsub_train": names[:24], "xsub_val": names[24:]})
+    where = ("--data", tmp_path, "--source", tmp_path / "own.pkl", "--name", "own")
+    assert autohier("prepare", "pyskl", *where).code == 0
+    own = ("dataset=own", "num_classes=4", "known=[]", "protocol.name=xsub", "search.levels=1")
+    told = autohier("check", "utd_mhad_skeleton", "--data", tmp_path, *changed(*own)).out
+    warning = (
+        "WARNING: 3 of 32 clips looked at show up to 2 persons; clips.num_persons of variant joint reads"
+    )
+    assert f"{warning} 1\n  mend: --set clips.num_persons=2, unless the others do not matter" in told
+    both = autohier("check", "utd_mhad_skeleton", "--data", tmp_path, *changed(*own, "clips.num_persons=2"))
+    assert both.code == 0
+    assert "WARNING" not in both.out
 
 
 def test_where_each_clip_is_a_subject_of_its_own_those_that_validate_are_counted(

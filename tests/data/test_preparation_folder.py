@@ -58,6 +58,21 @@ def test_other_options_are_refused_with_a_remedy(source: Path, tmp_path: Path) -
         run(source, tmp_path / "demo", size_px=16, max_frames=4)
 
 
+def test_another_source_does_not_take_the_place_of_a_store(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "demo")
+    before = contents(tmp_path / "demo")
+    other = tmp_path / "other"
+    other.mkdir()
+    for number, clip_id in enumerate(sorted(CLIP_IDS)):
+        for ending in ("_rgb.avi", ".skeleton"):
+            name = f"S009C001P{number + 1:03d}R001A001{ending}"
+            shutil.copy(source / f"{clip_id}{ending}", other / name)
+    told = f"must be of one source, but got .*demo, whose {len(CLIP_IDS)} clips have other names: .* --name"
+    with pytest.raises(InputError, match=told):
+        run(other, tmp_path / "demo")
+    assert contents(tmp_path / "demo") == before
+
+
 def test_parts_make_the_store_that_one_run_makes(source: Path, tmp_path: Path) -> None:
     whole = run(source, tmp_path / "whole")
     # Three shards: the first part has the first and the last, the second the one between.

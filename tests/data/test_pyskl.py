@@ -51,8 +51,8 @@ def test_numbers_come_as_they_were_written_in_every_protocol(tmp_path: Path, pro
     (clip,) = reader.find_clips(path)
     skeleton = reader.read_skeleton(clip)
     assert skeleton.pixels_MTV2.dtype == np.float32
+    assert skeleton.num_persons == 1
     np.testing.assert_array_equal(skeleton.pixels_MTV2[0, :, 1:], entry["keypoint"][0, :, 1:])
-    assert np.isnan(skeleton.pixels_MTV2[1]).all()
     assert skeleton.pixels_MTV2[0, 1, 16].tolist() == [66 / 8, 67 / 8]
     assert np.isnan(skeleton.joints_MTV3_m).all()
     assert skeleton.scores_MTV is not None
@@ -93,8 +93,9 @@ def test_that_nobody_is_known_to_act_is_told(path: Path) -> None:
 
 
 ANNOTATION_FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"label": "1"}, r"label must be a whole number, but got '1'"),
-    ({"label": True}, r"label must be a whole number, but got True"),
+    ({"label": "1"}, r"label must be a whole number from 0, but got '1'"),
+    ({"label": True}, r"label must be a whole number from 0, but got True"),
+    ({"label": -1}, r"label must be a whole number from 0, but got -1"),
     ({"total_frames": 5}, r"total_frames must count the frames of keypoint, but got 5, not 6"),
     ({"total_frames": np.array([6, 6])}, r"total_frames must count"),
     ({"total_frames": None}, r"total_frames must count .*, but got None, not 6"),
@@ -248,7 +249,7 @@ def test_a_file_without_keypoints_or_labels_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", [None, "wave", 1.0])
 def test_labels_are_whole_numbers(tmp_path: Path, label: object) -> None:
     entry = annotation("a", 0) | {"label": label}
-    told = f"label must be a whole number, but got {label!r}: number the classes"
+    told = f"label must be a whole number from 0, but got {label!r}: number the classes"
     with pytest.raises(MissingDataError, match=re.escape(told)):
         opened(write_pyskl(tmp_path / "y.pkl", [entry], SPLIT))
 

@@ -29,7 +29,7 @@ def test_failures_are_counted_by_class_the_commonest_first() -> None:
     )
     assert progress_text(Records(trials=trials), target=9) == (
         "4 of 9 settings tried: 1 complete, 0 stopped, 3 failed (2 disk full, 1 bug); 0 begun and not ended; "
-        "trials trained 2 epochs (3 s) and were spared 2 epochs (3 s) by finished stages"
+        "trials trained 2 epochs (3 s) and found 2 epochs (3 s) trained, by others or before an interruption"
     )
 
 
@@ -38,7 +38,7 @@ def test_what_was_taken_back_is_not_tried() -> None:
     assert progress_text(Records(trials=(_COMPLETE, taken_back, fake_row("t0002"))), target=9) == (
         "1 of 9 settings tried: 1 complete, 0 stopped, 0 failed; 1 begun and not ended, "
         "1 taken back to run again; "
-        "trials trained 2 epochs (3 s) and were spared 2 epochs (3 s) by finished stages"
+        "trials trained 2 epochs (3 s) and found 2 epochs (3 s) trained, by others or before an interruption"
     )
 
 
@@ -46,6 +46,6 @@ def test_time_on_accelerators_is_the_share_that_was_held() -> None:
     # Two trials of 3 s each, on half an accelerator and on two.
     rows = [replace(_COMPLETE, trial=f"t000{n}", accelerators=held) for n, held in enumerate((0.5, 2.0))]
     assert (
-        "trials trained 4 epochs (6 s, 8 accelerator s) and were spared 4 epochs (6 s, 8 accelerator s)"
+        "trials trained 4 epochs (6 s, 8 accelerator s) and found 4 epochs (6 s, 8 accelerator s) trained"
         in (progress_text(Records(trials=tuple(rows)), target=2))
     )

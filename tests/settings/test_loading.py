@@ -198,3 +198,16 @@ def test_a_protocol_may_be_called_by_a_number(name):
 def test_a_protocol_is_not_called_by_a_truth():
     with pytest.raises(InputError, match=r"protocol\.name: Input should be a valid string"):
         load_space("demo", ["protocol.name=true"])
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("pass_1.epochs=0", r"pass_1\.epochs: Input should be greater than 0, but got 0"),
+        ("protocol.validation=best", r"Input should be 'clean', 'folds' or 'paper', but got 'best'"),
+        ("search.ratios=many", r"search\.ratios: Input should be .*, but got 'many'"),
+    ],
+)
+def test_what_was_given_is_told(override, told):
+    with pytest.raises(InputError, match=told):
+        load_space("demo", [override])

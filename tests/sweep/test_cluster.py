@@ -1,9 +1,11 @@
 """A trial's share of the machines."""
 
+import socket
+
 import pytest
 
 from autohier.errors import InputError
-from autohier.sweep.cluster import be_quiet, share_of, take_ready_processes
+from autohier.sweep.cluster import be_quiet, ray_session, share_of, take_ready_processes
 from plans import make_plan
 
 LAPTOP = {"CPU": 4.0}
@@ -33,6 +35,16 @@ def test_cores_that_are_asked_for_are_given(tmp_path):
 def test_a_trial_that_fits_no_machine_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a trial of 1 CPUs and 1 GPUs must fit one machine"):
         share_of(make_plan(tmp_path, gpus_per_trial=1), [LAPTOP])
+
+
+def test_a_cluster_that_nobody_answers_for_is_told_at_once(tmp_path):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        for wrong in (address, "127.0.0.1:99999", "127.0.0.1:port"):
+            told = f"must be a cluster that can be reached, but got {wrong} \\(.*: start it first"
+            with pytest.raises(InputError, match=told), ray_session(make_plan(tmp_path, ray_address=wrong)):
+                pass
 
 
 def test_actors_of_tune_ask_for_no_environment_of_their_own(monkeypatch):

@@ -75,4 +75,4 @@ def test_the_display_counts_the_epochs_of_found_stages():
         "t0000 pass 2, epoch 1: 60.00%",
         "t0000 pass 2: 62.50%",
     ]
-    assert display._caption() == "epochs trained 1, spared by reuse 24"
+    assert display._caption() == "epochs trained 1, found trained 24"

@@ -32,7 +32,7 @@ class Annotation:
     """One entry of a file. Implements datasets.reader.FileEntry.
 
     Attributes:
-        label: as in the file; None where that is no whole number.
+        label: as in the file; None where that is no whole number from 0.
         fields: what the entry says of its poses, arrays as NumPy's.
         fault: why it cannot be told apart or classified; None where it can.
     """
@@ -87,8 +87,8 @@ def read_annotations(entries: object) -> dict[str, Annotation]:
     for number, entry in enumerate(entries):
         clip_id, label = entry.get("frame_dir"), entry.get("label")
         fault = None
-        if type(label) is not int:
-            label, fault = None, Fault("label must be a whole number", reprlib.repr(label))
+        if type(label) is not int or label < 0:
+            label, fault = None, Fault("label must be a whole number from 0", reprlib.repr(label))
         if not is_name(clip_id) or clip_id in found:
             rule = "frame_dir must be a text of its own"
             clip_id, fault = _substitute(number, own_ids), Fault(rule, reprlib.repr(clip_id))
