@@ -87,7 +87,7 @@ def run_sweep_trial(config: dict[str, Any], *, job: TrialJob) -> None:
     setting = Setting.model_validate_json(config["setting"])
     rule = StopRule(ties=setting.pruning.ties)
     climb = Climb(job.ladder, setting.choice, rule, job.judge_of(setting))
-    driver = _RayReporter()
+    driver = _RayReporter(setting)
     try:
         with _diary(config, setting, job) as diary:
             listeners = (diary.progress, driver, climb)
@@ -161,7 +161,10 @@ class _RayReporter:
     for every epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Setting) -> None:
+        self._has_folds = setting.protocol.validation == "folds"
+        parts = {"pass-1": setting.pass_1, "pass-2": setting.pass_2, "prune": setting.pruning}
+        self._epochs = {kind: part.epochs for kind, part in parts.items()}
         self._found: list[tuple[str, int, float]] = []
         self._stage = ""
         self._reused = False
@@ -177,15 +180,18 @@ class _RayReporter:
 
     def epoch_finished(
         self,
-        kind: StageKind,  # noqa: ARG002
+        kind: StageKind,
         pass_index: int,  # noqa: ARG002
         metrics: EpochMetrics,
         *,
         reused: bool,
     ) -> None:
-        if not self._reused:
-            epoch = {"epoch": metrics.epoch + 1, "accuracy": metrics.accuracy}
-            self.tell({"stage": self._stage, "reused": reused, **epoch})
+        if self._reused:
+            return
+        # Epochs of folds are numbered through.
+        fold, epoch = divmod(metrics.epoch, self._epochs[kind]) if self._has_folds else (0, metrics.epoch)
+        stage = f"{self._stage} of fold {fold + 1}" if self._has_folds else self._stage
+        self.tell({"stage": stage, "reused": reused, "epoch": epoch + 1, "accuracy": metrics.accuracy})
 
     def stage_finished(self, result: StageResult) -> None:
         if result.reused:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rich.console import Console
 from autohier.records.diary import TrialDiary
 from autohier.records.reader import read_rows
 from autohier.records.schema import TrialRow
+from autohier.settings.choice import FLAT_CHOICE
 from autohier.settings.loading import load_space
 from autohier.sweep.breaker import Breaker
 from autohier.sweep.cluster import Share
@@ -22,6 +24,7 @@ from autohier.sweep.folder import SweepFolder
 from autohier.sweep.halving import open_ladder
 from autohier.sweep.storage import open_storage
 from autohier.sweep.study import SweepStudy
+from fake_outcomes import fake_outcome
 from plans import make_plan
 from tiny_clips import SPACE_FILE
 
@@ -112,3 +115,20 @@ def test_a_failure_that_cannot_be_recorded_is_reported_all_the_same(reports, mon
     assert report["failure_class"] == "disk full"
     assert "No space left" in report["failure"]
     assert ("what came first" in report["traceback"]) == (method == "fail")
+
+
+def test_epochs_are_told_of_their_fold(monkeypatch):
+    from autohier.sweep import actor
+
+    told = []
+    monkeypatch.setattr(actor.tune, "report", told.append)
+    folds = ("protocol.validation=folds", "protocol.num_folds=2", "pass_2.epochs=3")
+    setting = load_space("demo", folds).setting(FLAT_CHOICE, seed=0)
+    driver = actor._RayReporter(setting)
+    driver.stage_started("pass-2", 0, reused=False)
+    (stage,) = (stage for stage in fake_outcome().stages if stage.kind == "pass-2")
+    for number in range(6):
+        driver.epoch_finished("pass-2", 0, replace(stage.epochs[0], epoch=number), reused=False)
+    assert [(report["stage"], report["epoch"]) for report in told] == [
+        (f"pass 2 of fold {fold}", epoch) for fold in (1, 2) for epoch in (1, 2, 3)
+    ]
