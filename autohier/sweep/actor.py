@@ -163,8 +163,11 @@ class _RayReporter:
 
     def __init__(self, setting: Setting) -> None:
         self._has_folds = setting.protocol.validation == "folds"
-        parts = {"pass-1": setting.pass_1, "pass-2": setting.pass_2, "prune": setting.pruning}
-        self._epochs = {kind: part.epochs for kind, part in parts.items()}
+        self._epochs: dict[StageKind, int] = {
+            "pass-1": setting.pass_1.epochs,
+            "pass-2": setting.pass_2.epochs,
+            "prune": setting.pruning.epochs,
+        }
         self._found: list[tuple[str, int, float]] = []
         self._stage = ""
         self._reused = False
