@@ -133,7 +133,7 @@ def _tell_persons(settings: ClipSettings, clips: ClipStore, whose: str) -> None:
     if settings.form == "frames":
         return
     rows = range(0, len(clips), max(1, len(clips) // _MOST_LOOKED_AT))
-    persons = [clips.skeleton(row).num_persons for row in rows]
+    persons = [clips.skeleton(row).num_shown for row in rows]
     if num_more := sum(number > settings.num_persons for number in persons):
         typer.echo(
             f"WARNING: {num_more} of {len(rows)} clips looked at show up to {max(persons)} persons; "

@@ -60,6 +60,13 @@ class Skeleton:
         return len(self.joints_MTV3_m)
 
     @property
+    def num_shown(self) -> int:
+        """Persons whom a frame shows."""
+        places = (self.joints_MTV3_m, self.pixels_MTV2)
+        shown_M = np.any([np.isfinite(place).any(axis=(1, 2, 3)) for place in places], axis=0)
+        return int(shown_M.sum())
+
+    @property
     def num_frames(self) -> int:
         """T of the arrays."""
         return int(self.joints_MTV3_m.shape[1])

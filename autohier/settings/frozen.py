@@ -69,7 +69,7 @@ def _fault(
         valid = [] if group is None else list(group.model_fields)
         return f"unknown setting {path!r}: {nearest(named[-1], valid)}"
     text = message.removeprefix("Value error, ")
-    if kind not in {"missing", "value_error"}:  # own rules say what they were given
+    if kind not in {"missing", "union_tag_invalid", "value_error"}:  # others say what they were given
         text = f"{text}, but got {reprlib.repr(given)}"
     return f"{path}: {text}" if path else text
 

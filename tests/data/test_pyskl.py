@@ -51,7 +51,7 @@ def test_numbers_come_as_they_were_written_in_every_protocol(tmp_path: Path, pro
     (clip,) = reader.find_clips(path)
     skeleton = reader.read_skeleton(clip)
     assert skeleton.pixels_MTV2.dtype == np.float32
-    assert skeleton.num_persons == 1
+    assert (skeleton.num_persons, skeleton.num_shown) == (2, 1)
     np.testing.assert_array_equal(skeleton.pixels_MTV2[0, :, 1:], entry["keypoint"][0, :, 1:])
     assert skeleton.pixels_MTV2[0, 1, 16].tolist() == [66 / 8, 67 / 8]
     assert np.isnan(skeleton.joints_MTV3_m).all()

@@ -35,7 +35,7 @@ def tell_stage(driver, stage, *, reused):
 def test_a_chain_that_is_found_is_told_with_the_end_alone(reports):
     from autohier.sweep.actor import _RayReporter
 
-    driver = _RayReporter()
+    driver = _RayReporter(fake_outcome().setting)
     stages = fake_outcome().stages
     for stage in stages:
         tell_stage(driver, stage, reused=True)
@@ -48,7 +48,7 @@ def test_a_chain_that_is_found_is_told_with_the_end_alone(reports):
 def test_what_was_found_is_told_before_something_is_trained(reports):
     from autohier.sweep.actor import _RayReporter
 
-    driver = _RayReporter()
+    driver = _RayReporter(fake_outcome().setting)
     pass_1, pass_2 = fake_outcome().stages[:2]
     tell_stage(driver, pass_1, reused=True)
     driver.stage_started(pass_2.kind, pass_2.pass_index, reused=False)

@@ -160,15 +160,14 @@ def test_a_finished_sweep_grows_and_finds_its_stages(swept):
 
 def test_a_second_sweep_of_the_same_settings_trains_nothing(swept):
     sweeps, folder, _ = swept
-    finish(
-        sweeps.search(
-            "again", "--trials", "1", "--set", "search.weight_ratios=[0.5]", "--set", "search.max_passes=2"
-        )
-    )
-    (first,) = read(folder.with_name("again"), "trials").to_dict("records")
-    assert first["epochs_computed"] == 0
-    assert first["epochs_spared"] > 0
-    assert first["accuracy"] == read(folder, "trials").set_index("trial").loc["t0000"].accuracy
+    changes = ("--set", "search.weight_ratios=[0.5]", "--set", "search.max_passes=2")
+    for name in ("again", "once-more"):
+        # Nothing is stopped: on a busy machine others might be ahead of the first of five.
+        finish(sweeps.search(name, "--trials", "1", "--stopping", "none", *changes))
+    again, once_more = (read(folder.with_name(name), "trials").iloc[0] for name in ("again", "once-more"))
+    assert once_more.epochs_computed == 0
+    assert once_more.epochs_spared == again.epochs_computed + again.epochs_spared > 0
+    assert once_more.accuracy == again.accuracy
 
 
 def test_a_second_driver_is_refused(swept):

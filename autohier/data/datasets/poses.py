@@ -31,7 +31,7 @@ def skeleton_of_poses(
     """The skeleton that a clip's arrays describe, its numbers as they are.
 
     Absent is what `shown_joints` says, as PYSKL writes zeros for persons that a frame does not show. Persons
-    come in the order of how many frames show them; who is in none is left out.
+    come in the order of how many frames show them.
 
     Args:
         keypoint: numbers [M, T, V, C]; float64 is rounded to float32.
@@ -56,9 +56,8 @@ def skeleton_of_poses(
         raise ClipError("a skeleton must hold a body")
     scores_MTV = None if scores is None else _scores(scores, values_MTVC.shape[:3])
     np.copyto(values_MTVC, np.nan, where=~is_shown_MTV[..., None])
-    num_shown_M = is_shown_MTV.any(axis=2).sum(axis=1)
-    order_M = np.argsort(-num_shown_M, kind="stable")[: np.count_nonzero(num_shown_M)]
-    if len(order_M) < len(values_MTVC) or (np.diff(order_M) < 0).any():
+    order_M = np.argsort(-is_shown_MTV.any(axis=2).sum(axis=1), kind="stable")
+    if (np.diff(order_M) < 0).any():
         values_MTVC = values_MTVC[order_M]
         scores_MTV = None if scores_MTV is None else scores_MTV[order_M]
     absent_MTVC = np.full((*values_MTVC.shape[:3], 5 - shape_VC[1]), np.nan, dtype=np.float32)
