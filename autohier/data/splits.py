@@ -77,7 +77,6 @@ def split_clips(
         split = Split(np.flatnonzero(is_train), np.sort(drawn), test)
     else:
         values = getattr(clips, rule.held_out_column)
-        _check_somebody_is_left(rule, values[is_train])
         _check_held_out(rule, held_out, values[is_train])
         is_held_out = is_train & np.isin(values, held_out)
         split = Split(np.flatnonzero(is_train & ~is_held_out), np.flatnonzero(is_held_out), test)
@@ -162,7 +161,7 @@ def deal_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[i
     """
     is_train, _ = divide_clips(clips, rule)
     values: list[int] = np.unique(getattr(clips, rule.held_out_column)[is_train]).tolist()
-    _check_somebody_is_left(rule, np.array(values))
+    _check_somebody_is_left(rule, values)
     if num_folds > len(values):
         raise InputError(
             f"protocol.num_folds must not be above the number of {rule.held_out_column}s that train, "
@@ -203,9 +202,9 @@ def divide_clips(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], N
     return np.isin(values, rule.train), np.isin(values, rule.test)
 
 
-def _check_somebody_is_left(rule: Protocol, training_values: NDArray[np.int64]) -> None:
-    trains, column = np.unique(training_values).tolist(), rule.held_out_column
+def _check_somebody_is_left(rule: Protocol, trains: Sequence[int]) -> None:
     if len(trains) == 1:
+        column = rule.held_out_column
         raise InputError(
             f"two {column}s or more must train under {rule.name}, as one of them validates",
             got=f"{column} {trains[0]} alone",
@@ -214,7 +213,8 @@ def _check_somebody_is_left(rule: Protocol, training_values: NDArray[np.int64]) 
 
 
 def _check_held_out(rule: Protocol, held_out: tuple[int, ...], training_values: NDArray[np.int64]) -> None:
-    trains = np.unique(training_values).tolist()
+    trains: list[int] = np.unique(training_values).tolist()
+    _check_somebody_is_left(rule, trains)
     if not held_out or not set(held_out) <= set(trains):
         raise InputError(
             f"clean validation holds out {rule.held_out_column}s that train under {rule.name}",

@@ -51,7 +51,7 @@ def test_that_sided_clips_are_mirrored_is_told(autohier: Autohier, tiny_data: Pa
         assert ended.code == 0
         return ended.out
 
-    warning = "WARNING: clips.flip mirrors clips whose classes may have a side\n  mend: --set clips.fli"
+    warning = "WARNING: clips.flip mirrors clips whose classes may have a side\n  mend: --set "
     assert warning in told(sided=True, flip="true")
     assert "WARNING" not in told(sided=True, flip="false") + told(sided=False, flip="true")
 

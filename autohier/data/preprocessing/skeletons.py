@@ -72,7 +72,7 @@ def joints_in_space(
     The middle of the spine is the origin, the spine points along z, and x runs as near as it can along the
     shoulders, from left to right. That is PYSKL's PreNormalize3D but for three things: there a second turn
     brings the shoulders onto x and the spine off z again, where it is not square to them; frames that do not
-    show the first person are left out of the clip; and who is first is decided here, where datasets are read.
+    show the first person are left out of the clip; and it swaps two persons, whom readers have ordered here.
 
     A person all of whose joints lie at the camera is absent from a frame, as files write it. Where no frame
     tells, joints stay where the camera sees them.

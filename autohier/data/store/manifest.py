@@ -14,7 +14,8 @@ from autohier.errors import InputError, MissingDataError
 from autohier.files import open_regular, write_atomically
 
 STORE_VERSION = 3
-"""Grows when a store of this code cannot be read by older code, or the other way round."""
+"""Grows when a store of this code cannot be read by older code, or the other way round, or when what is
+prepared of the same source changes."""
 
 _Record = TypeVar("_Record", bound="_FrozenRecord")
 
