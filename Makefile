@@ -1,29 +1,57 @@
-# Two commands, each enough on a fresh machine with Python 3.11+: `make demo` and `make test`.
+# Enough on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+#
+#   make demo      search a generated dataset; needs no data and no GPU
+#   make test      lint, types, import contracts and all tests; WORKERS=4 sets the number of test processes
+#   make test-fast the tests that need no Ray
+#   make lint      everything in `make test` except the tests
+#   make format    format the code
+#   make docs      build the documentation into site/; fails on broken links
+#   make test-min  the fast tests with the lowest supported versions, in .venv-min
+#
+# PYTHON=python3.12 chooses the interpreter; a .venv of another version is rebuilt.
 
-PYTHON ?= python3
-BIN := .venv/bin
-INSTALLED := .venv/installed
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+PYTEST_ARGS ?=
+# Files in the order of tests/conftest.py: the slow ones first, so that no process ends long after the others.
+PARALLEL := -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+FAST := -m "not slow and not cluster"
 
-.PHONY: demo test install lint
+.PHONY: demo test test-fast lint format docs test-min install install-docs
 
-$(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	touch $@
+install:
+	@tools/make_venv.sh $(VENV) dev constraints.txt $(PYTHON)
 
-install: $(INSTALLED)
+install-docs:
+	@tools/make_venv.sh $(VENV) docs constraints.txt $(PYTHON)
 
 demo: install
-	@echo "the commands below are yours after:  . .venv/bin/activate"
+	@echo "to run these commands yourself, activate the environment:  . $(BIN)/activate"
 	$(BIN)/autohier search demo --trials 8 --parallel 2 --name demo-$$(date -u +%Y%m%d-%H%M%S)
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/check_language.py
 	$(BIN)/mypy
 	$(BIN)/mypy tests --explicit-package-bases --no-check-untyped-defs --no-warn-unused-ignores --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
 		--allow-untyped-decorators
 	$(BIN)/lint-imports
 
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
+
+test-fast: install
+	$(BIN)/pytest $(FAST) $(PARALLEL) $(PYTEST_ARGS)
+
+docs: install-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+test-min:
+	@tools/make_venv.sh .venv-min dev constraints-min.txt $(PYTHON)
+	.venv-min/bin/pytest $(FAST) $(PARALLEL) $(PYTEST_ARGS)

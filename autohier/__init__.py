@@ -1,3 +1,3 @@
 """autohier: automatic search for hierarchical, pruned action recognizers."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

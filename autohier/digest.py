@@ -1,4 +1,4 @@
-"""Digests: canonical JSON and its sha256, the names of everything content-addressed."""
+"""Digests of values and files, which name everything that is addressed by content, and derived seeds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _BLOCK_BYTES = 1 << 20
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of a value: keys sorted, no blanks, floats by shortest round trip.
+    """Return the canonical JSON of a value: sorted keys, no blanks, shortest round-trip floats.
 
     Raises:
-        InputError: where the value holds NaN, an infinity or something JSON has no form for.
+        InputError: if the value holds NaN, an infinity or an object that JSON cannot represent.
     """
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
@@ -24,12 +24,12 @@ def canonical_json(value: object) -> str:
 
 
 def digest(value: object) -> str:
-    """Sha256 of a value's canonical JSON, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
 
 
 def digest_file(path: Path) -> str:
-    """Sha256 of a file's bytes, read in blocks of 1 MiB, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, read in blocks of 1 MiB, as 64 hexadecimal digits."""
     state = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
@@ -38,8 +38,8 @@ def digest_file(path: Path) -> str:
 
 
 def derive_seed(*parts: object) -> int:
-    """A seed in [0, 2**31) that depends on every part and on nothing else.
+    """Return a seed in [0, 2**31) that depends only on the parts.
 
-    Independent streams come from distinct parts, e.g. ``derive_seed(seed, "epoch", 3)``.
+    Distinct parts give independent random streams, e.g. ``derive_seed(seed, "epoch", 3)``.
     """
     return int(digest([str(part) for part in parts])[:8], 16) >> 1

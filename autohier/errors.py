@@ -1,8 +1,8 @@
-"""What can go wrong, named by what the caller can do about it.
+"""Errors, named by what the caller can do about them.
 
-Every error states the rule that must hold, the value that broke it and the remedy, on one line:
+Every error states the rule that must hold, the value that broke it and a hint, on one line:
 
->>> raise InputError("the pruning ratio must lie in (0, 1)", got=1.5, remedy="write e.g. 0.1")
+>>> raise InputError("the pruning ratio must lie in (0, 1)", got=1.5, hint="write e.g. 0.1")
 Traceback (most recent call last):
 autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: write e.g. 0.1
 """
@@ -11,96 +11,131 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Final, Literal
 
-FailureClass = Literal["out of memory", "not a number", "bad data", "disk full", "lost process", "bug"]
-"""How a trial can fail; core.failures says which errors belong to which."""
+FailureClass = Literal[
+    "out of memory", "not a number", "bad data", "disk full", "disk error", "lost process", "bug"
+]
+"""Class of a trial's failure; core.failures maps errors to classes."""
+ENVIRONMENT_FAILURES: Final[frozenset[FailureClass]] = frozenset({"disk full", "disk error", "lost process"})
+"""Failure classes that say nothing about a trial's config: the next driver runs such a trial again."""
 
 
 _MAX_CHARS: Final = 500
 
 
 def one_line(text: str) -> str:
-    """A text that may come from a stranger's file as it can be told: printable, and at most 500 long."""
+    """Return untrusted text as one printable line of at most 500 characters, cut in the middle."""
     return _cut_middle(printable(_cut_middle(" ".join(text.split()))))
 
 
+def cause_text(error: BaseException) -> str:
+    """Return an error of the system or of a library as a phrase: its cause and file, without its class."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (f": {error.filename}" if error.filename is not None else "")
+    if isinstance(error, UnicodeDecodeError):
+        return f"a byte that is not {error.encoding.upper()}, at position {error.start}"
+    return str(error) or type(error).__name__
+
+
 def printable(text: str) -> str:
-    """A text in which whatever cannot be printed is written out, as halves of characters in names are."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """Return a text with each unprintable character escaped, such as the surrogates in names of files."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _cut_middle(text: str) -> str:
-    # A path says most at its ends.
+    # The ends of a path are its most informative parts.
     return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS // 2]}...{text[3 - _MAX_CHARS // 2 :]}"
 
 
+def nearest(word: str, valid: list[str]) -> str:
+    """Return a hint for a misspelt word: the nearest valid word, or all valid words.
+
+    Upper and lower case, and ``-`` and ``_``, count as equal.
+    """
+    plain = {_without_case(name): name for name in valid}
+    close = get_close_matches(_without_case(word), plain, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {plain[close[0]]!r}?"
+    return f"valid are {', '.join(sorted(valid))}" if valid else "there is none to choose"
+
+
+def _without_case(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
 class AutohierError(Exception):
-    """Base of all errors a user can cause; the command line prints it on one line and exits with 2.
+    """Base of all errors that a user can cause; the command line prints it on one line and exits with 2.
 
     Args:
-        rule: what must hold, as a sentence without its full stop.
-        got: the value that broke the rule; left out of the text where None.
-        remedy: what to do about it; left out of the text where empty.
+        rule: the rule that must hold, as a sentence without its full stop.
+        got: the value that broke the rule; None leaves it out of the text.
+        hint: how to fix the error; an empty hint is left out of the text.
     """
 
-    def __init__(self, rule: str, *, got: object = None, remedy: str = "") -> None:
+    def __init__(self, rule: str, *, got: object = None, hint: str = "") -> None:
         super().__init__(rule)
         self.rule = rule
         self.got = got
-        self.remedy = remedy
+        self.hint = hint
 
     def __str__(self) -> str:
         text = one_line(self.rule)
         if self.got is not None:
-            text = f"{text}, but got {one_line(str(self.got))}"
-        return f"{text}: {one_line(self.remedy)}" if self.remedy else text
+            got = cause_text(self.got) if isinstance(self.got, BaseException) else str(self.got)
+            text = f"{text}, but got {one_line(got)}"
+        return f"{text}: {one_line(self.hint)}" if self.hint else text
 
 
 class InputError(AutohierError):
-    """A setting, an option or a file given by the user breaks a rule: mend it and call again."""
+    """A setting, an option or a file given by the user breaks a rule: fix it and call again."""
 
 
 @contextmanager
-def told_of(what: str) -> Iterator[None]:
-    """Let an InputError that ends the block begin with what it is about; an empty text changes nothing."""
+def error_about(subject: str) -> Iterator[None]:
+    """Prefix the rule of an InputError raised in the block with its subject; an empty subject adds nothing.
+
+    Raises:
+        InputError: with the rule ``SUBJECT: RULE``, if the block raises one.
+    """
     try:
         yield
     except InputError as error:
-        rule = f"{what}: {error.rule}" if what else error.rule
-        raise InputError(rule, got=error.got, remedy=error.remedy) from error
+        rule = f"{subject}: {error.rule}" if subject else error.rule
+        raise InputError(rule, got=error.got, hint=error.hint) from error
 
 
 class MissingDataError(AutohierError):
-    """Data that a command needs are not where it looks: prepare them or say where they are."""
+    """Data that a command needs are missing: prepare them, or pass their path."""
 
 
 class ClipError(AutohierError):
-    """One clip cannot be read: it is set aside with this reason and the rest goes on."""
+    """One clip cannot be read: reject it with this reason and continue with the others."""
 
 
 class TrialError(AutohierError):
-    """This trial cannot go on: drop it, keep the sweep."""
+    """A trial cannot continue: drop it and continue the sweep."""
 
 
 class DivergedError(TrialError):
-    """A loss or a weight is not a finite number: the setting is to blame."""
+    """A loss or a weight is not finite; the trial's config causes it."""
 
 
 class OutOfMemoryError(TrialError):
-    """A stage does not fit the memory: make it smaller, or give it more."""
+    """A stage does not fit the memory: make it smaller, or give it more memory."""
 
 
 class LostProcessError(TrialError):
-    """The process that worked on it died: give it more memory, or a machine that stays."""
+    """The process of a trial died: give it more memory, or a machine that stays up."""
 
 
 class RepeatedFailureError(AutohierError):
-    """Trial after trial of a sweep fails in the same way: mend the cause and resume."""
+    """Consecutive trials of a sweep fail in the same way: fix the cause and resume."""
 
 
 class StageDamagedError(AutohierError):
-    """A finished stage's files are not what was published: set it aside and compute it again."""
+    """The files of a finished stage differ from the published ones: discard it and compute it again."""
 
 
 class SweepBusyError(AutohierError):

@@ -1,4 +1,4 @@
-"""Files: our own are there whole or not at all, written under a temporary name; others are looked at."""
+"""Atomic writes of files and folders, and checked opening of untrusted files."""
 
 from __future__ import annotations
 
@@ -13,51 +13,88 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from autohier.errors import InputError
+
 _HOST_CHARS = 24
 
 
-def write_atomically(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Write a file so that readers see the old content or the new, never a part.
+def check_new_file(path: Path, *, option: str) -> None:
+    """Check that a file to write does not exist yet.
 
     Args:
-        path: of the file.
-        content: of the file.
-        lasting: waits until the disk has it; else a machine that loses its power may be left with a part.
+        path: the file.
+        option: option of the command line that names it, for the error.
 
     Raises:
-        OSError: where the folder cannot be written; the old file is untouched then.
+        InputError: if there is a file or a folder of this name.
     """
-    with open_atomically(path, lasting=lasting) as file:
+    if os.path.lexists(path):
+        what = "a folder" if path.is_dir() else "a file"
+        hint = f"write {option} {path}/NAME" if path.is_dir() else "choose another name, or delete it first"
+        raise InputError(f"{option} must name a file that does not exist", got=f"{path}, {what}", hint=hint)
+
+
+def write_atomically(path: Path, content: bytes, *, lasting: bool = True, mode: int = 0o666) -> None:
+    """Write a file so that readers see either the old or the new content, never a part.
+
+    Args:
+        path: path of the file; missing folders are created.
+        content: new content.
+        lasting: True waits until the content is on disk. With False, a power failure may leave a part.
+        mode: permissions, without those that the umask takes away.
+
+    Raises:
+        OSError: if the folder cannot be written; the old file is then unchanged.
+    """
+    with open_atomically(path, lasting=lasting, mode=mode) as file:
         file.write(content)
 
 
 @contextmanager
-def open_atomically(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
-    """Yield a file to write that becomes ``path`` when the block ends well; otherwise it is dropped.
+def open_atomically(path: Path, *, lasting: bool = True, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Yield a temporary file that replaces ``path`` when the block succeeds and is removed otherwise.
 
-    See write_atomically for ``lasting``.
+    See `write_atomically` for ``lasting`` and ``mode``.
 
     Raises:
-        OSError: where the folder cannot be written; the old file is untouched then.
+        OSError: if the folder cannot be written; the old file is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(path)
     try:
-        with temporary.open("wb") as file:
-            yield file
-            if lasting:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with naming_file(path):
+            # With its mode from the start: content that is protected afterwards was readable for a moment.
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                yield file
+                if lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+@contextmanager
+def naming_file(path: Path) -> Iterator[None]:
+    """Add a path to errors of the system in the block that name no file, as those of reads and writes do.
+
+    Raises:
+        OSError: with the path.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_once(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, unless it is there already.
+    """Write a file atomically unless it exists already.
 
     Raises:
-        OSError: where the folder cannot be written.
+        OSError: if the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(path)
@@ -66,36 +103,62 @@ def write_once(path: Path, content: bytes) -> None:
         with suppress(FileExistsError):
             os.link(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read that may be anybody's.
+    """Open an untrusted file for reading.
 
     Raises:
-        OSError: where it cannot be read, or is a pipe or a device, which may never come to an end.
+        OSError: if the file cannot be read, or is a pipe or a device, whose content may never end.
     """
     check_regular(path)
     return path.open("rb")
 
 
 def check_regular(path: Path) -> None:
-    """Look at what kind of file a path leads to.
+    """Check that a path leads to a regular file or a folder.
 
     Raises:
-        OSError: where there is none, or it is neither a file proper nor a folder.
+        OSError: if the path does not exist, or leads to a pipe, a socket or a device.
     """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "a pipe, a socket or a device", str(path))
 
 
+def delete(path: Path) -> None:
+    """Delete a folder, a file or a symbolic link.
+
+    Raises:
+        OSError: if it cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def check_file(path: Path) -> None:
+    """Check that a path leads to a regular file.
+
+    Raises:
+        OSError: if the path does not exist, or leads to something else.
+    """
+    check_regular(path)
+    if path.is_dir():
+        raise OSError(errno.EISDIR, "a folder", str(path))
+
+
 @contextmanager
 def publish_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends well.
+    """Yield a temporary folder that becomes ``path`` when the block succeeds.
 
-    Where somebody else published ``path`` first, theirs stays and ours is dropped. Where the block
+    If another process has published ``path`` first, its folder stays and this one is removed. If the block
     raises, nothing is published.
+
+    Raises:
+        OSError: if the parent folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(path)
@@ -116,8 +179,14 @@ def publish_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _discard(temporary: Path) -> None:
+    """Remove a temporary file; one that stays on a broken disk is never read, and hides no earlier error."""
+    with suppress(OSError):
+        temporary.unlink()
+
+
 def _temporary_name(path: Path) -> Path:
-    # The host is part of the name because process ids collide between the nodes of a cluster.
+    # The host is part of the name because process ids are not unique across the nodes of a cluster.
     host = socket.gethostname()[:_HOST_CHARS]
     return path.with_name(f".{path.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
 

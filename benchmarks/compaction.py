@@ -1,9 +1,10 @@
-"""How much faster inference is without the dead channels: a masked network beside its compacted copies.
+"""Speed of inference without the pruned channels: a masked network compared with its compacted copies.
 
-For every ratio the filters with the lowest norms die, by layer and in one pass. "masked" is the network with
-zeros in their place, "compacted" its copy without them, "to 16" one whose widths are multiples of 16. They
-classify the same clips in turns. Shares are of the masked network's time and multiply-adds. On the CPU, time
-is the processor's on one thread, so that a busy machine counts little; `--clock wall` counts it.
+For every ratio the filters with the lowest norms are pruned, layerwise and in one pass. "masked" is the
+network with zeros in their place, "compacted" its copy without them, "to 16" a copy whose widths are
+multiples of 16. They classify the same clips in turns. Ratios are relative to the masked network's time and
+multiply-adds. On the CPU, times are processor time on one thread, which other work affects little; `--clock
+wall` is wall time.
 
     python benchmarks/compaction.py
     python benchmarks/compaction.py --recognizer inflated-resnet18 --width 0.25 --shape 3 8 112 112
@@ -28,14 +29,14 @@ _NUM_CLASSES = 60
 
 
 def prune(network: HierarchicalRecognizer, ratio: float) -> None:
-    """Zero a share of every layer's filters."""
+    """Zero a share of the filters of every layer."""
     filters = network.recognizer.prunable_filters()
     alive = FilterMasks.all_alive(filters).alive
-    FilterMasks(choose_filters(filters, alive, ratio=ratio, scope="by-layer")).apply(filters)
+    FilterMasks(choose_filters(filters, alive, ratio=ratio, scope="layerwise")).apply(filters)
 
 
 def classify(network: nn.Module, clips: Tensor, device: Device) -> None:
-    """One batch, until the device has finished it."""
+    """Classify one batch, and wait until the device has finished."""
     with torch.inference_mode(), device.autocast():
         network(clips)
     if clips.device.type != "cpu":
@@ -45,7 +46,7 @@ def classify(network: nn.Module, clips: Tensor, device: Device) -> None:
 def time_in_turns(
     networks: Mapping[str, nn.Module], clips: Tensor, device: Device, rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Median seconds per clip of each, the first round left out."""
+    """Return the median seconds per clip of each network, without the first round."""
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(rounds + 1):
         for name, network in networks.items():
@@ -76,7 +77,7 @@ def measure(options: argparse.Namespace) -> list[str]:
         f"{' x '.join(map(str, shape))}, median of {rounds} rounds, {options.threads} threads, "
         f"{'processor' if by_processor else 'wall'} time"
     )
-    told = [title]
+    lines = [title]
     clock = time.process_time if by_processor else time.perf_counter
     for ratio in options.ratios:
         network = build_recognizer(options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0)
@@ -91,12 +92,12 @@ def measure(options: argparse.Namespace) -> list[str]:
         left = [cost.multiply_adds / dense for cost in costs]
         for each in arms.values():
             device.prepare(each.eval())
-        told.append(line(ratio, time_in_turns(arms, clips, device, rounds, clock), left))
-    return told
+        lines.append(line(ratio, time_in_turns(arms, clips, device, rounds, clock), left))
+    return lines
 
 
 def line(ratio: float, seconds: Mapping[str, float], left: Sequence[float]) -> str:
-    """Of a ratio, the time of each arm, and the multiply-adds of the compacted ones."""
+    """Return the line of a ratio: the time of each network, and the multiply-adds of the compacted ones."""
     masked_s = seconds["masked"]
     arms = [
         f"{name} {1e3 * each:.2f} ms" + (f" ({each / masked_s:.2f})" if name != "masked" else "")
@@ -112,9 +113,15 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--shape", type=int, nargs="+", default=[3, 8, 112, 112], help="of one clip")
     parser.add_argument(
-        "--ratios", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], help="of dead filters"
+        "--ratios",
+        type=float,
+        nargs="+",
+        default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7],
+        help="shares of pruned filters",
     )
-    parser.add_argument("--multiple", type=int, default=16, help="of filters in the last arm")
+    parser.add_argument(
+        "--multiple", type=int, default=16, help="number that widths are rounded up to, in the last network"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch", type=int, help="clips; 32, on the CPU 1")
     parser.add_argument("--rounds", type=int, help="timed rounds; 20, on the CPU 3")

@@ -1,10 +1,10 @@
-"""How fast clips are loaded: from a prepared store, beside decoding their videos every time.
+"""Speed of loading clips from a prepared store, compared with decoding their videos every time.
 
-"stored" is what training reads: 8 of the kept frames through data.batches, on one thread. "videos" decodes
-the same frames of the same clips with PyAV, in order up to the last that is needed, cuts them to the same box
-and resizes them: batches are equal in shape. Arms alternate, and speeds are in processor time, so that a busy
-machine does not count; `--clock wall` counts it. Then: how long a step of the demo's recognizer waits for
-data, and the peak memory of preparing and of reading few clips and many.
+"stored" is what training reads: 8 of the stored frames through data.inputs.loader, on one thread. "videos"
+decodes the same frames of the same clips with PyAV, in order up to the last one needed, crops them to the
+same box and resizes them, so that batches have the same shape. The two alternate, and speeds are in processor
+time, which other work does not affect; `--clock wall` is wall time. It also measures how long a training step
+of the demo's recognizer waits for data, and the peak memory of preparing and of reading few and many clips.
 
     python benchmarks/loading.py
     python benchmarks/loading.py --videos ~/ntu/nturgb+d_rgb --clips 16 --memory-clips 100 50000
@@ -28,21 +28,21 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autohier.core.stages.forms import open_form
+from autohier.config.search.loading import load_space
+from autohier.core.stages.builders import open_clip_input
+from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import open_device
-from autohier.core.training.feed import Feed
-from autohier.data.batches import ClipBatches
-from autohier.data.datasets.ntu import ntu_reader
-from autohier.data.decoding import decode_frames
-from autohier.data.forms.frames import FrameForm
-from autohier.data.preparation import prepare_dataset
-from autohier.data.preprocessing.boxes import Box
-from autohier.data.preprocessing.crop import crop_and_resize
-from autohier.data.preprocessing.sampling import segment_positions
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.inputs.frames import FrameInput
+from autohier.data.inputs.loader import ClipLoader
+from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.splits import Split
 from autohier.data.store.reader import ClipStore
+from autohier.data.transforms.boxes import Box
+from autohier.data.transforms.crop import crop_and_resize
+from autohier.data.transforms.sampling import segment_positions
+from autohier.data.video.decoding import decode_frames
 from autohier.models import build_recognizer
-from autohier.settings.loading import load_space
 
 _CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _AIM = 100
@@ -52,17 +52,17 @@ _MEMORY_SCRIPT = Path(__file__).with_name("loading_memory.py")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One round of one arm."""
+    """One round of loading in one way."""
 
     num_clips: int
     seconds: float
     clip_shape: tuple[int, ...]
-    """[T, H, W, C] of its batches' clips."""
+    """[T, H, W, C] of the clips in its batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What some training steps took."""
+    """Duration of some training steps."""
 
     num_steps: int
     waited_s: float
@@ -71,22 +71,22 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Memory of preparing and of reading so many clips, at its most."""
+    """Peak memory of preparing and of reading a number of clips."""
 
     num_clips: int
     store_bytes: int
     prepare_bytes: int
     prepare_own_bytes: int
-    """Without mapped files, whose pages the system takes back when it needs them."""
+    """Without mapped files, whose pages the system can reclaim."""
     read_bytes: int
     read_own_bytes: int
-    """Likewise."""
+    """Without mapped files."""
 
 
 def videos_batch(
     store: ClipStore, source: Path, rows: NDArray[np.int64], num_frames: int, size_px: int
 ) -> NDArray[np.uint8]:
-    """Decode clips out of their videos: uint8 [B, T, H, W, C]."""
+    """Decode clips from their videos: uint8 [B, T, H, W, C]."""
     clips = []
     for row in rows.tolist():
         kept = store.frame_indices(row)
@@ -103,17 +103,17 @@ def videos_batch(
 
 
 def time_batches(batches: Callable[[], Iterator[tuple[int, ...]]], clock: Callable[[], float]) -> Timing:
-    """Run through batches, of which the shapes [B, T, H, W, C] are given."""
+    """Return the timing of iterating over batches, given as shapes [B, T, H, W, C]."""
     started = clock()
     shapes = list(batches())
     return Timing(sum(shape[0] for shape in shapes), clock() - started, shapes[0][1:])
 
 
 def speed_report(rounds: dict[str, list[Timing]]) -> list[str]:
-    """One line for each arm, by the median of its rounds, and their ratio."""
+    """Return one line for each way of loading, by the median of its rounds, and their ratio."""
     shapes = {timing.clip_shape for timings in rounds.values() for timing in timings}
     if len(shapes) != 1:
-        raise ValueError(f"arms must load clips of one shape, but these are {sorted(shapes)}")
+        raise ValueError(f"both ways must load clips of one shape, but got {sorted(shapes)}")
     speeds = {
         arm: median(timing.num_clips / timing.seconds for timing in timings)
         for arm, timings in rounds.items()
@@ -124,8 +124,8 @@ def speed_report(rounds: dict[str, list[Timing]]) -> list[str]:
 
 
 def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Prepare some videos, and load them both ways."""
-    from loading_source import generate_source, link_source  # beside this file: found when it is run
+    """Prepare some videos, and load them in both ways."""
+    from loading_source import generate_source, link_source  # in this folder, which is on the path
 
     source = folder / "source"
     if options.videos:
@@ -133,7 +133,7 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
     else:
         generate_source(source, options.clips, options.video_frames)
     summary = prepare_dataset(
-        ntu_reader("ntu60", "rgb"),
+        open_dataset("ntu60"),
         source,
         folder / "store",
         without_skeleton="whole-frame",
@@ -145,10 +145,10 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
     often, batch_size = np.tile(rows, options.repeats), min(options.batch, len(rows))
     torch.set_num_threads(1)
     device = torch.device("cpu")
-    form = FrameForm(
+    clip_input = FrameInput(
         store, channels=3, num_frames=options.frames, resize_px=options.size, crop_px=options.size
     )
-    stored = ClipBatches(form, often, batch_size, device)
+    stored = ClipLoader(clip_input, often, batch_size, device)
 
     def read_videos() -> Iterator[tuple[int, ...]]:
         for start in range(0, len(rows), batch_size):
@@ -179,12 +179,12 @@ def time_waiting(
     step: Callable[[Tensor, Tensor], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> Waiting:
-    """Take a step on every batch, and tell how long none was there."""
+    """Take a step on every batch, and measure the time spent waiting for batches."""
     num_steps, waited_s, started = 0, 0.0, clock()
     while True:
-        asked = clock()
+        requested = clock()
         batch = next(batches, None)
-        waited_s += clock() - asked
+        waited_s += clock() - requested
         if batch is None:
             return Waiting(num_steps, waited_s, clock() - started)
         step(*batch)
@@ -199,15 +199,15 @@ def waiting_report(waiting: Waiting) -> str:
 
 
 def measure_waiting(folder: Path, epochs: int, num_threads: int) -> list[str]:
-    """Train the demo's recognizer on a store of small clips for some epochs, after one to warm up."""
+    """Train the demo's recognizer on a store of small clips for some epochs, after a warm-up epoch."""
     space = load_space("demo")
     device = open_device(
         "cpu", precision="bf16", deterministic=False, compile_network=False, num_threads=num_threads
     )
     store = ClipStore.open(folder)
     none = np.empty(0, dtype=np.int64)
-    feed = Feed(
-        open_form(space.clips, store, store.manifest),
+    data_loader = DataLoader(
+        open_clip_input(space.clips, store, store.manifest),
         Split(np.arange(len(store)), none, none),
         test_sets=1,
         batch_size=space.optimisation.batch_size,
@@ -215,7 +215,7 @@ def measure_waiting(folder: Path, epochs: int, num_threads: int) -> list[str]:
         num_threads=num_threads,
     )
     recognizer = build_recognizer(
-        space.recognizer.name, num_classes=space.num_classes, width=space.recognizer.width, seed=0
+        space.recognizer.name, num_classes=space.num_classes, seed=0, **space.recognizer.options()
     )
     network = device.prepare(recognizer).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
@@ -227,21 +227,22 @@ def measure_waiting(folder: Path, epochs: int, num_threads: int) -> list[str]:
         F.cross_entropy(scores_BK.float(), labels_B).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    time_waiting(feed.training_epoch(0), step)
-    measured = [time_waiting(feed.training_epoch(1 + epoch), step) for epoch in range(epochs)]
-    together = Waiting(
+    time_waiting(data_loader.training_epoch(0), step)
+    measured = [time_waiting(data_loader.training_epoch(1 + epoch), step) for epoch in range(epochs)]
+    total = Waiting(
         sum(each.num_steps for each in measured),
         sum(each.waited_s for each in measured),
         sum(each.total_s for each in measured),
     )
+    width = space.recognizer.options()["width"]
     return [
-        f"{space.recognizer.name} x {space.recognizer.width:g}, {num_threads} threads, the demo's clips:",
-        waiting_report(together),
+        f"{space.recognizer.name} x {width}, {num_threads} threads, the demo's clips:",
+        waiting_report(total),
     ]
 
 
 def memory_report(peaks: list[Peak]) -> list[str]:
-    """One line for each number of clips, and what the most of them add to the fewest."""
+    """Return one line for each number of clips, and the difference between the last and the first."""
     lines = [
         f"{peak.num_clips:8,} clips, {peak.store_bytes / _MIB:6.1f} MiB stored: preparing held "
         f"{peak.prepare_bytes / _MIB:.0f} MiB ({peak.prepare_own_bytes / _MIB:.0f} not mapped), reading "
@@ -256,12 +257,12 @@ def memory_report(peaks: list[Peak]) -> list[str]:
 
 
 def measure_memory(folder: Path, num_clips: int) -> Peak:
-    """Prepare made-up clips in one process, and read them in another."""
+    """Prepare synthetic clips in one process, and read them in another."""
 
     def run(work: str) -> list[int]:
         command = [sys.executable, str(_MEMORY_SCRIPT), work, str(folder), "--clips", str(num_clips)]
-        told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        return [int(word) for word in told.split()]
+        printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return [int(word) for word in printed.split()]
 
     peaks = (*run("prepare"), *run("read"))
     store_bytes = sum(entry.num_bytes for entry in ClipStore.open(folder).manifest.shards)
@@ -270,16 +271,16 @@ def measure_memory(folder: Path, num_clips: int) -> Peak:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--videos", type=Path, help="folder of videos; generated ones by default")
-    parser.add_argument("--clips", type=int, default=6, help="videos that are loaded")
+    parser.add_argument("--videos", type=Path, help="folder of videos; default: generated")
+    parser.add_argument("--clips", type=int, default=6, help="number of videos to load")
     parser.add_argument("--video-frames", type=int, default=100, help="frames of a generated video")
     parser.add_argument("--frames", type=int, default=8, help="frames of a loaded clip")
-    parser.add_argument("--size", type=int, default=256, help="pixels a side, kept and loaded")
+    parser.add_argument("--size", type=int, default=256, help="height and width in pixels, stored and loaded")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=20, help="stored epochs in a round")
+    parser.add_argument("--repeats", type=int, default=20, help="epochs of stored clips per round")
     parser.add_argument("--clock", choices=_CLOCKS, default="processor")
-    parser.add_argument("--epochs", type=int, default=2, help="epochs in which waiting is measured")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs to measure waiting in")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--memory-clips", type=int, nargs="+", default=[100, 5000])
     options = parser.parse_args()

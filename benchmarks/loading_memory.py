@@ -1,7 +1,7 @@
-"""The peak memory of one preparation, or of reading one store: what loading.py runs as processes of its own.
+"""Peak memory of preparing a dataset, or of reading a store; loading.py runs this in separate processes.
 
-Printed are the most bytes held, and the most that were no mapped file, looked up every 5 ms.
-Frames are made up, so that thousands of clips take seconds; preparing takes place in this one process.
+Prints the peak of all memory, and the peak without mapped files, sampled every 5 ms. Frames are synthetic,
+so that thousands of clips take seconds; preparation runs in this one process.
 
     python benchmarks/loading_memory.py prepare STORE --clips 100
     python benchmarks/loading_memory.py read STORE
@@ -22,24 +22,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from autohier.data.datasets.base import ClipSource, DatasetWarning
 from autohier.data.datasets.demo.tree import CLASS_NAMES
-from autohier.data.datasets.reader import ClipSource, Remark
-from autohier.data.levels import GivenLevel
-from autohier.data.preparation import prepare_dataset
+from autohier.data.joint_layout import JointLayout
+from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.protocols import PROTOCOLS, Protocol
-from autohier.data.skeleton import KINECT_V2_25, JointLayout, Skeleton
+from autohier.data.skeleton import KINECT_V2_25, Skeleton
+from autohier.data.superclasses import GivenSuperclasses
 
 NUM_FRAMES, SIDE_PX = 8, 64
 _BATCH, _RESIZE_PX = 16, 64
 _SUBJECTS = 10
-_BLOTS = 8
+_SPOTS = 8
 _EVERY_S = 0.005
 _BYTES_PER_KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUpReader:
-    """Invents small clips of blots. Implements data.datasets.reader.DatasetReader."""
+class SyntheticReader:
+    """Generates small clips of colored spots. Implements `data.datasets.base.DatasetReader`."""
 
     num_clips: int
     name: str = "demo"
@@ -49,11 +50,11 @@ class MadeUpReader:
     channels: int = 3
     sided: bool = False
     protocols: tuple[Protocol, ...] = PROTOCOLS["demo"]
-    levels: tuple[GivenLevel, ...] = ()
-    remarks: tuple[Remark, ...] = ()
+    levels: tuple[GivenSuperclasses, ...] = ()
+    warnings: tuple[DatasetWarning, ...] = ()
 
     def find_clips(self, source: Path) -> list[ClipSource]:  # noqa: ARG002
-        """See `DatasetReader.find_clips`; there is nothing to find."""
+        """See `DatasetReader.find_clips`; the clips are generated."""
         return [
             ClipSource(
                 clip_id=f"{number:06d}",
@@ -88,32 +89,32 @@ class MadeUpReader:
         """See `DatasetReader.read_frames`."""
         random = np.random.default_rng(int(clip.clip_id))
         for _ in indices:
-            blots = Image.fromarray(random.integers(0, 256, (_BLOTS, _BLOTS, 3), dtype=np.uint8))
-            yield np.asarray(blots.resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR))
+            spots = Image.fromarray(random.integers(0, 256, (_SPOTS, _SPOTS, 3), dtype=np.uint8))
+            yield np.asarray(spots.resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR))
 
 
 def status_bytes(status: str, field: str) -> int | None:
-    """A field of /proc/self/status, e.g. VmHWM, in bytes; None where it is not there."""
-    found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(found[1]) * _BYTES_PER_KIB if found else None
+    """Return a field of /proc/self/status, e.g. VmHWM, in bytes; None if it is missing."""
+    match = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(match[1]) * _BYTES_PER_KIB if match else None
 
 
 def own_status() -> str:
-    """What Linux says of this process; nothing elsewhere."""
+    """Return /proc/self/status; empty on other systems than Linux."""
     path = Path("/proc/self/status")
     return path.read_text() if path.is_file() else ""
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held, mapped files included."""
-    # What the resource module tells is at least what the parent held when it started this process.
+    """Return the peak memory of this process, including mapped files."""
+    # getrusage reports at least the memory of the parent when it started this process.
     peak = status_bytes(own_status(), "VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_KIB if peak is None else peak
 
 
 @contextmanager
 def own_peak() -> Iterator[list[int]]:
-    """Yield a list whose last number is the most bytes, out of no mapped file, held in the block so far."""
+    """Yield a list whose last number is the peak memory of the block so far, without mapped files."""
     peak, ended = [0], Event()
 
     def watch() -> None:
@@ -130,9 +131,9 @@ def own_peak() -> Iterator[list[int]]:
 
 
 def prepare(folder: Path, num_clips: int) -> None:
-    """Make a store."""
+    """Prepare a store."""
     prepare_dataset(
-        MadeUpReader(num_clips),
+        SyntheticReader(num_clips),
         folder,
         folder,
         size_px=SIDE_PX,
@@ -143,17 +144,19 @@ def prepare(folder: Path, num_clips: int) -> None:
 
 
 def read(folder: Path) -> None:
-    """Iterate a training epoch of all clips."""
+    """Read a training epoch of all clips."""
     import torch
 
-    from autohier.data.batches import ClipBatches
-    from autohier.data.forms.frames import FrameForm
+    from autohier.data.inputs.frames import FrameInput
+    from autohier.data.inputs.loader import ClipLoader
     from autohier.data.store.reader import ClipStore
 
     store = ClipStore.open(folder)
     rows = np.arange(len(store))
-    form = FrameForm(store, channels=3, num_frames=NUM_FRAMES, resize_px=_RESIZE_PX, crop_px=_RESIZE_PX)
-    batches = ClipBatches(form, rows, _BATCH, torch.device("cpu"))
+    clip_input = FrameInput(
+        store, channels=3, num_frames=NUM_FRAMES, resize_px=_RESIZE_PX, crop_px=_RESIZE_PX
+    )
+    batches = ClipLoader(clip_input, rows, _BATCH, torch.device("cpu"))
     for _ in batches.training_epoch(0):
         pass
 

@@ -1,11 +1,11 @@
-"""Seconds per trial that are not training: 32 trials of no work, autohier beside plain Ray Tune.
+"""Seconds per trial that are not training: 32 empty trials of autohier and of plain Ray Tune.
 
-"found" is autohier as a sweep runs it (study in its journal, searcher, display, records, TensorBoard) with
-every stage of every trial in the store already: a trial finds its stages and tells of them. "idle" is the
-same with a trial's body that returns at once. "plain" is a function that imports torch and reports once,
-with Optuna's TPE, on reused actors. Each runs in a process and a Ray of its own, with the same settings and
-number of cores, and their rounds alternate; what is timed begins where Ray Tune does. What the stages in
-the store hold is made up, on the demo's space with fewer values to draw.
+"cached" is autohier as a sweep runs it (study in its journal, searcher, display, records, TensorBoard) with
+every stage of every trial in the store: a trial reads its stages and reports them. "idle" is the same with a
+trial body that returns at once. "plain" is a function that imports torch and reports once, with Optuna's TPE,
+on reused actors. Each runs in a process and a Ray of its own, with the same options and number of cores, and
+their rounds alternate; the clock starts with Ray Tune. The stages in the store are synthetic, in the demo's
+search space with fewer values.
 
     python benchmarks/overhead.py
     python benchmarks/overhead.py --trials 128 --rounds 1
@@ -31,25 +31,27 @@ from unittest import mock
 import numpy as np
 from rich.console import Console
 
-from autohier.core.stages.opening import open_trial
-from autohier.core.stages.reporter import Reporters
-from autohier.core.stages.store import StageStore
-from autohier.core.training.feed import Feed
+from autohier.config.search.loading import load_space
+from autohier.config.sweep import SweepPlan
+from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
+from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.store.stage_store import StageStore
+from autohier.core.stages.trial_setup import open_trial
+from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.paths import MANIFEST, store_folder
 from autohier.data.store.reader import ClipStore
-from autohier.settings.choice import FLAT_CHOICE, Choice
-from autohier.settings.loading import load_space
-from autohier.settings.sweep import SweepPlan
-from autohier.sweep.cluster import Share, be_quiet, take_ready_processes
-from autohier.sweep.folder import SweepFolder
+from autohier.sweep.execution.ray_private import use_prestarted_workers
+from autohier.sweep.execution.session import Share, be_quiet
+from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.paths import SweepFolder
 
-_SPACE = ("search.weight_ratios=[0.5]", "search.max_seeds=1", "known=[]")
-"""So few chains are left to draw that the store can hold all of them."""
+_SPACE = ("search.weight_ratios=[0.5]", "search.max_seeds=1", "initial=[]")
+"""Leaves so few chains that the store can hold all of them."""
 _ACCURACY = 0.5
-"""Of everything."""
+"""Accuracy of every stage."""
 _CORES = 2
 _MARK = "seconds: "
 
@@ -60,25 +62,25 @@ def plan_of(folder: Path, data: Path, trials: int) -> SweepPlan:
         study_name="overhead",
         space=load_space("demo", _SPACE),
         trials=trials,
-        stopping="none",  # the judge is asked all the same; of equals it would stop some
+        scheduler="none",  # its process is called at every rung; others would stop trials with equal values
         data_folder=str(data.resolve()),
         stage_folder=str(folder / "stages"),
     )
 
 
-def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
-    """Run a trial whose training returns at once with made-up measurements; its stages are kept."""
+def run_synthetic(plan: SweepPlan, params: Hyperparameters) -> TrialOutcome:
+    """Run a trial whose training returns synthetic measurements at once; its stages are stored."""
     trial = open_trial(
-        plan.space.setting(choice, seed=plan.seed),
+        plan.space.config(params, seed=plan.seed),
         clips=ClipStore.open(store_folder(Path(plan.data_folder), plan.space.dataset, None)),
         stages=StageStore(Path(plan.stage_folder)),
-        reporter=Reporters(),
+        callback=CallbackList(),
         device="cpu",
     )
     random = np.random.default_rng(plan.seed)
 
     def no_training(
-        _: object, feed: Feed, loss: HierarchicalLoss, *, epochs: int, **__: object
+        _: object, data_loader: DataLoader, loss: HierarchicalLoss, *, epochs: int, **__: object
     ) -> tuple[EpochMetrics, ...]:
         numbers = (_ACCURACY,) * len(loss.weights_L)
         return tuple(
@@ -90,7 +92,7 @@ def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
                 validation_loss=1.0,
                 stack_accuracies=numbers,
                 seconds=1.0,
-                num_clips=feed.num_clips("train"),
+                num_clips=data_loader.num_clips("train"),
             )
             for epoch in range(epochs)
         )
@@ -103,87 +105,93 @@ def run_made_up(plan: SweepPlan, choice: Choice) -> TrialOutcome:
         return Evaluation(loss=1.0, stack_accuracies=numbers, confusion_KK=confusion_KK)
 
     with (
-        mock.patch("autohier.core.stages.running.train", no_training),
-        mock.patch("autohier.core.stages.running.evaluate", no_evaluation),
+        mock.patch("autohier.core.stages.runner.train", no_training),
+        mock.patch("autohier.core.stages.runner.evaluate", no_evaluation),
     ):
         return run_trial(trial)
 
 
 def fill_store(plan: SweepPlan) -> TrialOutcome:
-    """Put every stage that a trial of the plan can need into the store; one of the trials."""
-    run_made_up(plan, FLAT_CHOICE)
+    """Store every stage that a trial of the plan can need; return the outcome of the last trial."""
+    run_synthetic(plan, FLAT_PARAMS)
     search = plan.space.search
     counts = combinations(plan.space.allowed_counts, search.levels)
     return [
-        run_made_up(
+        run_synthetic(
             plan,
-            Choice(superclasses=one, weight_ratio=rho, scope=scope, ratio=ratio, passes=search.max_passes),
+            Hyperparameters(
+                superclasses=one, weight_ratio=rho, scope=scope, ratio=ratio, passes=search.max_passes
+            ),
         )
         for one, rho, scope, ratio in product(counts, search.weight_ratios, search.scopes, search.ratios)
     ][-1]
 
 
 def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> float:
-    """Seconds of the trials of a sweep; ``idle``: what each gives at once, None where it runs."""
-    from autohier.records.hparams import write_experiment
+    """Return the seconds of the trials of a sweep; each returns `idle` at once, or runs if that is None."""
     from autohier.records.reader import read_records
-    from autohier.sweep import actor, trainable, tuning
-    from autohier.sweep.breaker import Breaker
-    from autohier.sweep.display import Display
-    from autohier.sweep.storage import open_storage
-    from autohier.sweep.study import SweepStudy
+    from autohier.records.tensorboard.hparams import write_experiment
+    from autohier.sweep.execution import tuner
+    from autohier.sweep.execution.actors import trainable
+    from autohier.sweep.execution.actors.context import SweepContext
+    from autohier.sweep.execution.display import Display
+    from autohier.sweep.scheduling.failure_limit import FailureLimit
+    from autohier.sweep.study.storage import open_storage
+    from autohier.sweep.study.study import SweepStudy
 
     folder = SweepFolder(path)
     study = SweepStudy(plan, open_storage(None, folder.journal_file))
     write_experiment(folder.tensorboard, plan.space.search)
-    take_ready_processes()
-    job = actor.TrialJob(
+    use_prestarted_workers()
+    context = SweepContext(
         folder=folder,
         clip_folder=store_folder(Path(plan.data_folder), plan.space.dataset, None),
         stage_folder=Path(plan.stage_folder),
         device="cpu",
         num_threads=1,
-        ladder=study.ladder,
+        rungs=study.rungs,
         seed=plan.seed,
-        halving=tuning.start_halving(study),
+        scheduler=tuner.start_scheduler(study),
     )
     display = Display(Console(file=StringIO(), width=160), target=plan.trials)
 
-    outcome = pickle.dumps(idle)  # an actor must not load what it is made of before its first trial
+    outcome = pickle.dumps(idle)  # an actor must not import its modules before its first trial
 
-    def idle_trial(config: dict[str, Any], *, job: Any) -> None:
+    def idle_trial(tune_config: dict[str, Any], *, context: Any) -> None:
         def do_nothing(*arguments: Any) -> TrialOutcome:
-            arguments[3][-1].after_pass(0, _ACCURACY)  # its climb may not end without a chain
+            arguments[3][-1].after_pass(0, _ACCURACY)  # a trial needs a chain
             done: TrialOutcome = pickle.loads(outcome)  # noqa: S301  made above
             return done
 
         vars(trainable.actor_module())["_run"] = do_nothing
-        trainable.run_in_actor(config, job=job)
+        trainable.run_in_actor(tune_config, context=context)
 
     run = trainable.run_in_actor if idle is None else idle_trial
-    with mock.patch.object(tuning, "run_in_actor", run):
+    with mock.patch.object(tuner, "run_in_actor", run):
         started = time.perf_counter()
         with display.running(0):
-            tuning.run_trials(folder, study, job, Share(1, 0, _CORES, _CORES), display, Breaker(1))
+            tuner.run_trials(
+                folder, study, context, Share(1, 0, _CORES, _CORES), display, FailureLimit(1), StopRequest()
+            )
         taken_s = time.perf_counter() - started
     rows = read_records(folder.records).trials
     if len(rows) != plan.trials or any(row.state != "COMPLETE" or row.epochs_computed for row in rows):
-        sys.exit(f"every trial must find its stages: {[(row.state, row.epochs_computed) for row in rows]}")
+        sys.exit(f"every trial must reuse its stages: {[(row.state, row.epochs_computed) for row in rows]}")
     return taken_s
 
 
 def time_plain(plan: SweepPlan, path: Path) -> float:
-    """Seconds of as many trials in plain Ray Tune, with Optuna's TPE over the same parameters."""
+    """Return the seconds of the same number of trials in plain Ray Tune, with Optuna's TPE."""
     from optuna.samplers import TPESampler
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
-    from autohier.sweep.coding import distributions
+    from autohier.sweep.study.search_space import distributions
 
-    def no_work(config: dict[str, Any]) -> None:
+    def no_work(tune_config: dict[str, Any]) -> None:
         import torch  # noqa: F401  as any trial would
 
-        tune.report({"accuracy": config["fanout_1"]})
+        tune.report({"accuracy": tune_config["fanout_1"]})
 
     tuner = tune.Tuner(
         tune.with_resources(no_work, {"cpu": 1}),
@@ -206,13 +214,13 @@ def time_plain(plan: SweepPlan, path: Path) -> float:
 
 
 def time_arm(arm: str, plan: SweepPlan) -> float:
-    """Seconds of one arm, in this process."""
+    """Return the seconds of one arm, measured in this process."""
     be_quiet()
     import optuna
     import ray
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    idle = run_made_up(plan, FLAT_CHOICE) if arm == "idle" else None
+    idle = run_synthetic(plan, FLAT_PARAMS) if arm == "idle" else None
     ray.init(
         address="local",
         num_cpus=_CORES,
@@ -228,11 +236,11 @@ def time_arm(arm: str, plan: SweepPlan) -> float:
         ray.shutdown()
 
 
-ARMS = ("plain", "found", "idle")
+ARMS = ("plain", "cached", "idle")
 
 
 def take_turns(time_one: Callable[[str], float], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every arm, taken in turns so that a busy machine slows all alike."""
+    """Return the seconds of every arm, timed in turns so that a busy machine slows all of them."""
     taken: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for _ in range(rounds):
         for arm in ARMS:
@@ -241,7 +249,7 @@ def take_turns(time_one: Callable[[str], float], rounds: int) -> dict[str, list[
 
 
 def report(seconds: Mapping[str, Sequence[float]], trials: int) -> list[str]:
-    """One line for each arm, and how autohier's relate to plain Ray Tune."""
+    """Return one line for each arm, with its ratio to plain Ray Tune."""
     per_trial = {arm: [taken_s / trials for taken_s in each] for arm, each in seconds.items()}
     plain_s = median(per_trial["plain"])
     lines = []
@@ -256,7 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="where the demo is prepared")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder with the prepared demo")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

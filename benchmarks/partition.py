@@ -1,9 +1,9 @@
-"""How much faster `balanced_partition` is than the plain loop that recomputes the cost of every swap.
+"""Speed of `balanced_partition` compared with a plain loop that recomputes the cost of every swap.
 
 Both descend from the same starts in the same run. The plain loop takes hours for 1000 restarts, so it runs
-on the first few and is scaled. "greedy" is HAC's method alone; the last figure is of all that
-`balanced_partition` does. Matrices are planted: 95% on the diagonal, 276 clips a class, half of the errors
-inside hidden blocks.
+on the first few and its time is scaled. "greedy" is HAC's method alone; the last number is for all of
+`balanced_partition`. Confusion matrices are synthetic: 95% on the diagonal, 276 clips a class, half of the
+errors inside hidden blocks.
 
     python benchmarks/partition.py --restarts 1000
 """
@@ -28,17 +28,17 @@ _CLIPS_PER_CLASS = 276
 
 
 def planted_confusion(num_classes: int, num_superclasses: int, seed: int) -> NDArray[np.int64]:
-    """Counts ``[K, K]`` of a recognizer that errs on 5% of the clips, half of them inside hidden blocks."""
-    draw = np.random.default_rng(seed)
-    block_K = draw.permutation(np.arange(num_classes) % num_superclasses)
+    """Return counts ``[K, K]`` of a recognizer with 5% errors, half of them inside hidden blocks."""
+    random = np.random.default_rng(seed)
+    block_K = random.permutation(np.arange(num_classes) % num_superclasses)
     same_KK = block_K[:, None] == block_K
     error_KK = same_KK / same_KK.sum(axis=1, keepdims=True) + 1 / num_classes
     rate_KK = 0.025 * error_KK + 0.95 * np.eye(num_classes)
-    return np.stack([draw.multinomial(_CLIPS_PER_CLASS, rate_K / rate_K.sum()) for rate_K in rate_KK])
+    return np.stack([random.multinomial(_CLIPS_PER_CLASS, rate_K / rate_K.sum()) for rate_K in rate_KK])
 
 
 def plain_descent(edges_KK: Edges, assignment_K: Assignment) -> Assignment:
-    """Recompute the cost of every swap, make the best, repeat."""
+    """Recompute the cost of every swap, make the best swap, and repeat."""
     assignment_K = assignment_K.copy()
     cost = partition_cost(edges_KK, assignment_K)
     while True:
@@ -58,14 +58,14 @@ def plain_descent(edges_KK: Edges, assignment_K: Assignment) -> Assignment:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """Return the wall time of one call."""
     start = perf_counter()
     work()
     return perf_counter() - start
 
 
 def compare(num_classes: int, num_superclasses: int, restarts: int, plain_restarts: int, seed: int) -> str:
-    """One line: seconds of the plain loop, of the greedy and of all, and how they relate."""
+    """Return one line: seconds of the plain loop, of the greedy method and of all, and their ratios."""
     confusion_KK = planted_confusion(num_classes, num_superclasses, seed)
     edges_KK = class_graph(confusion_KK)
     starts = list(islice(random_starts(num_classes, num_superclasses, seed), restarts))

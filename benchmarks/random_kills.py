@@ -1,9 +1,9 @@
-"""Whether anything is lost where processes die at random moments: a long run, told in counts.
+"""Records of sweeps whose processes are killed at random moments, compared with an undisturbed sweep.
 
-One sweep is run undisturbed. The same sweep is then run again and again, each time in a folder of its own,
-while its processes are killed at random moments: the driver (SIGKILL, SIGTERM or SIGINT) or the process that
-trains (SIGKILL). Where the driver ended, the sweep is resumed. The run ends with an error where the final
-records differ in anything but times and in who trained what.
+One sweep runs undisturbed. The same sweep then runs several times, each time in a folder of its own, while
+its processes are killed at random moments: the driver (SIGKILL, SIGTERM or SIGINT) or the process that trains
+(SIGKILL). If the driver ended, the sweep is resumed. The benchmark exits with 1 if final records differ in
+anything except times and the trial that trained a shared stage.
 
     python benchmarks/random_kills.py --kills 20 --data data      # the demo's clips, small
 """
@@ -31,21 +31,21 @@ _OPTIONS = (
 )
 _COMMAND = "import signal; signal.signal(2, signal.default_int_handler); "
 _COMMAND += "from autohier.cli.main import main; main()"
-"""A shell that starts commands in the background has them ignore SIGINT."""
+"""Restores SIGINT, which a shell makes its background commands ignore."""
 _UNTIMED = {
     "trials": (
-        *("number", "started_at", "finished_at", "seconds_computed", "seconds_spared"),
-        *("epochs_computed", "epochs_spared"),
+        *("number", "started_at", "finished_at", "seconds_computed", "seconds_reused"),
+        *("epochs_computed", "epochs_reused"),
     ),
     "stages": ("seconds", "reused"),
     "epochs": ("seconds",),
-    "tests": ("read_at",),
+    "tests": ("evaluated_at",),
 }
-_LONGEST_S = 1800
+_TIMEOUT_S = 1800
 
 
 def start(folder: Path, data: Path) -> subprocess.Popen[bytes]:
-    """Start the sweep of a folder, or take it up."""
+    """Start the sweep of a folder, or resume it."""
     if (folder / "sweeps" / "killed" / "sweep.json").is_file():
         arguments: tuple[str, ...] = ("resume", "killed")
     else:
@@ -59,19 +59,19 @@ def start(folder: Path, data: Path) -> subprocess.Popen[bytes]:
 
 
 def finish(folder: Path, data: Path) -> float:
-    """Run a sweep to its end; seconds it took."""
+    """Run a sweep to its end; return the seconds it took."""
     started = time.monotonic()
-    if start(folder, data).wait(_LONGEST_S):
-        sys.exit("a sweep must end well: " + (folder / "errors.txt").read_text())
+    if start(folder, data).wait(_TIMEOUT_S):
+        sys.exit("a sweep failed: " + (folder / "errors.txt").read_text())
     return time.monotonic() - started
 
 
 def workers(folder: Path) -> list[int]:
-    """Processes that train for a sweep: Ray's workers that stand in its folder, as their driver does."""
+    """Return the processes that train for a sweep: Ray workers whose working directory is its folder."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     titles = ("ray::ImplicitFunc", "ray::StageActor")
-    found = [int(line.split()[0]) for line in listed.splitlines() if any(title in line for title in titles)]
-    return [pid for pid in found if _works_in(pid, folder)]
+    pids = [int(line.split()[0]) for line in listed.splitlines() if any(title in line for title in titles)]
+    return [pid for pid in pids if _works_in(pid, folder)]
 
 
 def _works_in(pid: int, folder: Path) -> bool:
@@ -81,34 +81,34 @@ def _works_in(pid: int, folder: Path) -> bool:
         return False
 
 
-def disturb(folder: Path, data: Path, chance: random.Random, longest_s: float) -> list[str]:
-    """Run a sweep to its end through kills, each within so many seconds of the last; what was killed."""
+def disturb(folder: Path, data: Path, random_: random.Random, max_wait_s: float) -> list[str]:
+    """Kill processes of a sweep, at most `max_wait_s` apart, until it ends; return the killed ones."""
     killed: list[str] = []
     while True:
         driver = start(folder, data)
         while driver.poll() is None:
             try:
-                driver.wait(chance.uniform(0.2, longest_s))
+                driver.wait(random_.uniform(0.2, max_wait_s))
             except subprocess.TimeoutExpired:
-                killed += _kill_one(driver, folder, chance)
+                killed += _kill_one(driver, folder, random_)
         if driver.returncode == 0:
             return killed
 
 
-def _kill_one(driver: subprocess.Popen[bytes], folder: Path, chance: random.Random) -> list[str]:
-    victim = chance.choice(("SIGKILL", "SIGTERM", "SIGINT", "worker"))
+def _kill_one(driver: subprocess.Popen[bytes], folder: Path, random_: random.Random) -> list[str]:
+    victim = random_.choice(("SIGKILL", "SIGTERM", "SIGINT", "worker"))
     if victim == "worker":
         training = workers(folder)
         if training:
             subprocess.run(["kill", "-9", str(training[0])], check=False)
         return ["worker"] if training else []
     driver.send_signal(getattr(signal, victim))
-    driver.wait(_LONGEST_S)
+    driver.wait(_TIMEOUT_S)
     return [f"driver by {victim}"]
 
 
 def differences(undisturbed: Path, folder: Path) -> list[str]:
-    """Kinds of records in which two sweeps differ in more than times and who trained what."""
+    """Return the kinds of records in which two sweeps differ, without the columns in `_UNTIMED`."""
     return [kind for kind in _UNTIMED if not _rows(undisturbed, kind).equals(_rows(folder, kind))]
 
 
@@ -118,7 +118,7 @@ def _rows(folder: Path, kind: str) -> pd.DataFrame:
 
 
 def report(killed: Sequence[str], num_sweeps: int, different: Sequence[str]) -> list[str]:
-    """What was killed, and whether it made a difference."""
+    """Return a line with the numbers of kills and the kinds of records that differ."""
     kinds = ", ".join(f"{number} x {what}" for what, number in sorted(Counter(killed).items()))
     verdict = f"records differ: {', '.join(different)}" if different else "no record differs"
     return [f"{len(killed)} kills in {num_sweeps} sweeps ({kinds}): {verdict}"]
@@ -126,17 +126,19 @@ def report(killed: Sequence[str], num_sweeps: int, different: Sequence[str]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=20, help="at least; the sweep under way is finished")
+    parser.add_argument(
+        "--kills", type=int, default=20, help="minimum number of kills; the last sweep is finished"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="where the demo is prepared")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder with the prepared demo")
     options = parser.parse_args()
-    data, chance = options.data.resolve(), random.Random(options.seed)  # noqa: S311  kills, not secrets
+    data, random_ = options.data.resolve(), random.Random(options.seed)  # noqa: S311  kills, not secrets
     with tempfile.TemporaryDirectory() as name:
         folders = Path(name)
         undisturbed = folders / "undisturbed"
         undisturbed.mkdir()
-        longest_s = finish(undisturbed, data)
-        print(f"undisturbed: {longest_s:.0f} s", flush=True)
+        undisturbed_s = finish(undisturbed, data)
+        print(f"undisturbed: {undisturbed_s:.0f} s", flush=True)
         killed: list[str] = []
         different: list[str] = []
         num_sweeps = 0
@@ -144,7 +146,7 @@ def main() -> None:
             folder = folders / f"killed-{num_sweeps}"
             folder.mkdir()
             started = time.monotonic()
-            killed += disturb(folder, data, chance, longest_s / 2)
+            killed += disturb(folder, data, random_, undisturbed_s / 2)
             num_sweeps += 1
             different += differences(undisturbed, folder)
             print(f"sweep {num_sweeps}: {len(killed)} kills, {time.monotonic() - started:.0f} s", flush=True)

@@ -1,9 +1,9 @@
-"""How fast ST-GCN++ trains: clips per second, beside the same network written straight down.
+"""Training speed of ST-GCN++ in clips per second, compared with a straightforward implementation.
 
-"autohier" is the recognizer as trials train it. "plain" is skeleton_plain.py from the same weights: one
-einsum for every partition, one convolution for every branch, contiguous memory. Before they are timed, both
-must put out the same scores in training. Their steps alternate, on all cores and in wall time; beside other
-work `--threads 1 --clock processor` is fairer.
+"autohier" is the recognizer as trials train it. "plain" is skeleton_plain.py with the same weights: one
+einsum for every partition, one convolution for every branch, contiguous memory. Both must return the same
+scores in training mode before they are timed. Their steps alternate, on all cores and in wall time; on a busy
+machine `--threads 1 --clock processor` is fairer.
 
     python benchmarks/skeleton.py
     python benchmarks/skeleton.py --width 0.5 --frames 32 --layout kinect-v1-20 --persons 1
@@ -25,28 +25,32 @@ from autohier.models import build_recognizer
 
 _NUM_CLASSES = 60
 _TOLERANCE = 1e-4
-"""Of scores, which are about 1."""
+"""Largest difference between scores, which are about 1."""
 _CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def check_equal(networks: dict[str, nn.Module], clips_BMTVC: Tensor) -> str:
-    """The largest difference between the scores of two networks in training, as a line; must be small."""
+    """Return a line with the largest difference between the scores of two networks in training mode.
+
+    Raises:
+        ValueError: if they differ by more than rounding.
+    """
     with torch.no_grad():
         one_BK, other_BK = (network.train()(clips_BMTVC)[-1] for network in networks.values())
     difference = float((one_BK - other_BK).abs().max())
     if not difference <= _TOLERANCE:
-        raise ValueError(f"both must put out the same scores, but they differ by {difference:.2g}")
+        raise ValueError(f"both networks must return the same scores, but they differ by {difference:.2g}")
     return f"scores differ by {difference:.1g} at most"
 
 
 def report(seconds: dict[str, float], num_clips: int) -> list[str]:
-    """One line for each network, and their ratio."""
+    """Return one line for each network, and their ratio."""
     lines = [f"{name:9}{num_clips / step_s:10.2f} clips/s" for name, step_s in seconds.items()]
     return [*lines, f"autohier is {seconds['plain'] / seconds['autohier']:.2f} times as fast as plain"]
 
 
 def measure(options: argparse.Namespace) -> list[str]:
-    # Beside this file: found when it is run.
+    # In this folder, which is on the path when this file is run.
     from skeleton_plain import plain_copy
     from training_step import Stepper, time_steps
 
@@ -80,7 +84,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--persons", type=int, default=2)
     parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=16, help="clips a step")
+    parser.add_argument("--batch", type=int, default=16, help="clips per step")
     parser.add_argument("--steps", type=int, default=5, help="timed steps")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=tuple(_CLOCKS), default="wall")

@@ -1,4 +1,4 @@
-"""ST-GCN++ written straight down from its paper: one module for every partition and every branch.
+"""A straightforward ST-GCN++: one module for every partition and every branch, as in the paper.
 
 Legend: B clips, M persons, N = B M, C channels read, F filters, T frames, V joints.
 """
@@ -11,21 +11,21 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.graph_units import AdaptiveSpatialUnit, MultiScaleTemporalUnit, Projection
+from autohier.models.graphs.st_gcn import Block, StGcn
+from autohier.models.graphs.units import AdaptiveSpatialUnit, MultiScaleTemporalUnit, Projection
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.models.st_gcn import Block, StGcn
 
 
 def plain_copy(network: HierarchicalRecognizer) -> nn.Module:
-    """The same network as a "st-gcn++" with a head for the classes, from copies of its weights."""
+    """Return a plain network with copies of the weights of an "st-gcn++" and its class head."""
     if not isinstance(network.recognizer, StGcn):
-        raise TypeError("only an StGcn can be written down")
+        raise TypeError("the network must be an StGcn")
     *_, head = network.heads.values()
     return PlainNetwork(network.recognizer, head)
 
 
 class PlainNetwork(nn.Module):
-    """All of it, with the scores of the classes alone."""
+    """The whole network; returns class scores only."""
 
     def __init__(self, network: StGcn, head: nn.Module) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class PlainNetwork(nn.Module):
         self.head = copy.deepcopy(head)
 
     def forward(self, x_BMTVC: Tensor) -> list[Tensor]:
-        """``[[B, K]]``."""
+        """Return ``[scores_BK]``."""
         num_clips, num_persons, num_frames, num_joints, num_channels = x_BMTVC.shape
         x = x_BMTVC.permute(0, 1, 3, 4, 2).contiguous()
         x = self.data_bn(x.view(num_clips * num_persons, num_joints * num_channels, num_frames))
@@ -47,29 +47,29 @@ class PlainNetwork(nn.Module):
 
 
 class PlainBlock(nn.Module):
-    """Over joints, over time, and past both."""
+    """Spatial unit, temporal unit and shortcut."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         if not isinstance(block, Block):
-            raise TypeError("a network of blocks is needed")
+            raise TypeError("the network must consist of Blocks")
         self.spatial = PlainSpatial(block.spatial)
         self.temporal = PlainTemporal(block.temporal)
         self.shortcut = None if block.shortcut is None else _shortcut(block.shortcut)
 
     def forward(self, x_NCTV: Tensor) -> Tensor:
-        """[N, C, T, V] to [N, F, T / stride, V]."""
+        """Map [N, C, T, V] to [N, F, T / stride, V]."""
         out = self.temporal(self.spatial(x_NCTV))
         return F.relu(out if self.shortcut is None else out + self.shortcut(x_NCTV))
 
 
 class PlainSpatial(nn.Module):
-    """A convolution and an einsum for every partition."""
+    """Spatial unit with a convolution and an einsum for every partition."""
 
     def __init__(self, unit: nn.Module) -> None:
         super().__init__()
         if not isinstance(unit, AdaptiveSpatialUnit):
-            raise TypeError("a unit of ST-GCN++ is needed")
+            raise TypeError("the unit must be one of ST-GCN++")
         self.partitions = nn.Parameter(unit.partitions.detach().clone())
         self.convolutions = nn.ModuleList(
             _pointwise(kernel_FC1[..., None], bias_F)
@@ -79,7 +79,7 @@ class PlainSpatial(nn.Module):
         self.shortcut = _shortcut(unit.shortcut)
 
     def forward(self, x_NCTV: Tensor) -> Tensor:
-        """[N, C, T, V] to [N, F, T, V]."""
+        """Map [N, C, T, V] to [N, F, T, V]."""
         mixed = [
             torch.einsum("nctv,vw->nctw", convolution(x_NCTV), partition_VW)
             for convolution, partition_VW in zip(self.convolutions, self.partitions, strict=True)
@@ -88,12 +88,12 @@ class PlainSpatial(nn.Module):
 
 
 class PlainTemporal(nn.Module):
-    """Six branches, each of its own modules."""
+    """Temporal unit with six branches of separate modules."""
 
     def __init__(self, unit: nn.Module) -> None:
         super().__init__()
         if not isinstance(unit, MultiScaleTemporalUnit):
-            raise TypeError("a unit of ST-GCN++ is needed")
+            raise TypeError("the unit must be one of ST-GCN++")
         self.branches = nn.ModuleList()
         first = 0
         for end in (*unit.dilated, unit.pool):
@@ -106,13 +106,13 @@ class PlainTemporal(nn.Module):
         )
 
     def forward(self, x_NCTV: Tensor) -> Tensor:
-        """[N, F, T, V] to [N, F, T / stride, V]."""
+        """Map [N, F, T, V] to [N, F, T / stride, V]."""
         out: Tensor = self.transform(torch.cat([branch(x_NCTV) for branch in self.branches], dim=1))
         return out
 
 
 def _entry(unit: MultiScaleTemporalUnit, first: int, last: int) -> list[nn.Module]:
-    """How a branch begins, cut out of how all of them do."""
+    """Return the first modules of a branch, cut out of the modules that all branches share."""
     rows = slice(first, last)
     norm = nn.BatchNorm2d(last - first)
     norm.load_state_dict(

@@ -1,9 +1,9 @@
-"""How fast a training step is: clips and arithmetic per second, beside a plain step of the same network.
+"""Speed of a training step, compared with a plain step of the same network.
 
 "autohier" is the step as trials run it: channels_last_3d memory, bfloat16 autocast on accelerators, compiled
-where asked for. "plain" is the same network from the same weights in contiguous float32, eager. Their steps
-alternate in one run. Arithmetic is counted as 2 operations a multiply-add and 3 passes (forward, and backward
-to activations and to weights), whatever the device does to get it done.
+with `--compile`. "plain" is the same network with the same weights in contiguous float32, eager. Their steps
+alternate in one run. Operations are counted as 2 per multiply-add and 3 passes (forward, and backward to
+activations and to weights), independent of how the device computes them.
 
     python benchmarks/training_step.py
     python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
@@ -30,7 +30,7 @@ _OPERATIONS_PER_MULTIPLY_ADD = 2 * 3
 
 
 class Stepper:
-    """A network and its optimizer, stepped on one batch over and over."""
+    """A network and its optimizer, trained on one batch repeatedly."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Stepper:
         self.clock = clock
 
     def seconds(self) -> float:
-        """Time of one step, until the device has finished it."""
+        """Return the time of one step, including the wait for the device."""
         synchronise(self.clips_BCTHW.device)
         started = self.clock()
         self.optimizer.zero_grad(set_to_none=True)
@@ -65,7 +65,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def time_steps(steppers: dict[str, Stepper], num_steps: int, num_warm_up: int) -> dict[str, float]:
-    """Median seconds of a step of each, taken in turns so that a busy machine slows all alike."""
+    """Return the median seconds of a step of each, timed in turns so that a busy machine slows all."""
     for stepper in steppers.values():
         for _ in range(num_warm_up):
             stepper.seconds()
@@ -74,11 +74,11 @@ def time_steps(steppers: dict[str, Stepper], num_steps: int, num_warm_up: int) -
 
 
 def report(seconds: dict[str, float], num_clips: int, multiply_adds: int, peak: float | None) -> list[str]:
-    """One line for each step timed, and their ratio."""
+    """Return one line for each kind of step, and their ratio."""
     lines = []
     for name, step_s in seconds.items():
         flops = _OPERATIONS_PER_MULTIPLY_ADD * multiply_adds * num_clips / step_s
-        share = f"{flops / peak:.1%} of the device's {peak / 1e12:.3g}" if peak else "peak not known"
+        share = f"{flops / peak:.1%} of the device's {peak / 1e12:.3g}" if peak else "unknown peak"
         lines.append(
             f"{name:9}{num_clips / step_s:10.1f} clips/s {1e3 * step_s / num_clips:10.3f} ms/clip"
             f"{flops / 1e12:10.3f} TFLOP/s, {share}"
@@ -126,11 +126,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--recognizer", default="inflated-resnet50")
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--size", type=int, default=224, help="pixels a side")
+    parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int, help="clips a step; 32, on the CPU 1")
-    parser.add_argument("--steps", type=int, help="timed steps; 20, on the CPU 2")
+    parser.add_argument("--batch", type=int, help="clips per step; default 32, on the CPU 1")
+    parser.add_argument("--steps", type=int, help="timed steps; default 20, on the CPU 2")
     parser.add_argument("--precision", choices=("bf16", "float32"), default="bf16")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

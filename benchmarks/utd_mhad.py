@@ -1,11 +1,12 @@
-"""What automatic search is worth on real data: UTD-MHAD, cross-subject, from its files to the fused model.
+"""Automatic search on real data: UTD-MHAD, cross-subject, from its files to the fused model.
 
-For every seed this runs the README's commands: search skeleton streams and a small depth recognizer with
-folds of the training subjects, fuse the best trial of each stream, read the test split once. Published on
-this split: HAC 91.63%, chosen on a tenth of the test clips, and 94.51%, the best of its table.
+For every seed this runs the commands of the documentation: search skeleton streams and a small depth
+recognizer with cross-validation over the training subjects, fuse the best trial of each stream, and evaluate
+once on the test split. Published on this split: HAC 91.63%, chosen on a tenth of the test clips, and 94.51%,
+the best result in its table.
 
-utd_mhad_table.py says what is told of it, and how sure that is. Given again, it goes on where it was stopped;
-of finished seeds it prints the minutes that they took.
+utd_mhad_table.py explains the printed table and its intervals. If the benchmark is started again, it
+continues where it stopped, and prints the minutes of finished seeds.
 
     python benchmarks/utd_mhad.py --source UTD-MHAD           # with Skeleton/ and Depth/; hours
     python benchmarks/utd_mhad.py --source UTD-MHAD --seeds 0
@@ -14,7 +15,6 @@ of finished seeds it prints the minutes that they took.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -25,28 +25,29 @@ from pathlib import Path
 
 from utd_mhad_table import Gains, Seed, read_seeds, table, write_seeds
 
-from autohier.core.fusion import Fused, likeliest_weights, share_clips
+from autohier.config.fusion import Member
 from autohier.core.hierarchy import Hierarchy
-from autohier.core.prediction import find_kept, predict_test
-from autohier.core.stages.opening import OpenTrial
-from autohier.core.stages.reporter import Reporters
+from autohier.core.late_fusion import Fused, likeliest_weights, share_clips
+from autohier.core.prediction import find_kept_pass, predict_test
+from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
+from autohier.fusion.evaluate import evaluate_model, find_model
+from autohier.fusion.members import open_member, predict_member
+from autohier.machine import usable_cores
 from autohier.records.reader import read_records
-from autohier.settings.fusion import Member
-from autohier.sweep.evaluating import evaluate_model, find_model
-from autohier.sweep.members import open_member, predict_member
 
 _SPACES = {"skeletons": ("utd_mhad_skeleton", 12), "depth": ("utd_mhad_small", 2)}
-"""By the name of the sweep, the space and the number of trials."""
+"""Search space and number of trials, by sweep."""
 _COMMAND = "from autohier.cli.main import main; main()"
 
-Open = Callable[[Member], OpenTrial]
+Open = Callable[[Member], TrialSetup]
 Pair = tuple[Predictions, Predictions]
-"""What a model takes the test clips for, and what another does that it is held against."""
+"""Predictions of a model on the test clips, and those of the model it is compared with."""
 
 
 def commands(seed: int, options: argparse.Namespace) -> dict[Path, tuple[str, ...]]:
-    """The README's commands, by what is there when they are done."""
+    """Return the commands by the file or folder that exists when they are done."""
     data, out = ("--data", str(options.data)), ("--out", str(options.out))
     done: dict[Path, tuple[str, ...]] = {}
     for modality in ("skeleton", "depth"):
@@ -54,7 +55,7 @@ def commands(seed: int, options: argparse.Namespace) -> dict[Path, tuple[str, ..
         done[made] = ("prepare", "utd-mhad", "--source", str(options.source), "--modality", modality, *data)
     for name, (space, trials) in _SPACES.items():
         sweep = f"{name}-{seed}"
-        choices = ("--trials", str(trials), "--stopping", "none", "--seed", str(seed))
+        choices = ("--trials", str(trials), "--scheduler", "none", "--seed", str(seed))
         begin = ("search", space, *choices, "--name", sweep, *data)
         begun = (options.out / sweep / "sweep.json").is_file()
         done[options.out / sweep / "records" / "tests"] = (*(("resume", sweep) if begun else begin), *out)
@@ -66,11 +67,11 @@ def commands(seed: int, options: argparse.Namespace) -> dict[Path, tuple[str, ..
 
 
 def run_commands(seed: int, options: argparse.Namespace) -> float:
-    """Run what is not done yet.
+    """Run the commands that are not done yet.
 
     Returns:
-        Minutes that all of it took, in this run and those before, the preparation that seeds share included;
-        what somebody else ran is not known.
+        Minutes of all commands, in this run and earlier ones, including the preparation that seeds share.
+        Commands that were not run by this benchmark are not counted.
     """
     prepared, searched = options.data / "utd-mhad.minutes", options.out / f"utd-{seed}.minutes"
     for made, command in commands(seed, options).items():
@@ -85,44 +86,44 @@ def run_commands(seed: int, options: argparse.Namespace) -> float:
             times.parent.mkdir(parents=True, exist_ok=True)
             with times.open("a") as file:
                 file.write(f"{(time.monotonic() - started) / 60}\n")
-    told = [times.read_text().split() for times in (prepared, searched) if times.is_file()]
-    return sum(float(line) for lines in told for line in lines)
+    recorded = [times.read_text().split() for times in (prepared, searched) if times.is_file()]
+    return sum(float(line) for lines in recorded for line in lines)
 
 
 def _is_done(made: Path) -> bool:
     if made.name != "tests":
-        # A folder of records is there before what it is made for.
+        # A folder of records exists before its records do.
         return made.is_file() or any(made.rglob("*.parquet"))
-    # A sweep reads its winner's pass 1 too, which nobody does by hand.
-    return any(reading.stage.startswith("pass 1") for reading in read_records(made.parent).tests)
+    # Only a sweep evaluates the pass 1 of its best trial as well.
+    return any(result.stage.startswith("pass 1") for result in read_records(made.parent).tests)
 
 
 def measure(seed: int, options: argparse.Namespace) -> Seed:
-    """Read what one seed's models take the test clips for."""
+    """Evaluate the models of one seed on the test clips."""
     minutes = run_commands(seed, options)
-    opened = partial(open_member, reporter=Reporters(), device="auto", num_threads=os.cpu_count() or 1)
+    opened = partial(open_member, callback=CallbackList(), device="auto", num_threads=usable_cores())
     say = partial(print, f"seed {seed}:", flush=True)
     model = find_model(f"utd-{seed}", options.out)
-    fused = evaluate_model(model, "test", refitted=True, opened=opened, say=say)
-    others = [place for place, each in enumerate(model.members) if each.setting.clips.modality != "depth"]
+    fused = evaluate_model(model, "test", refitted=True, opener=opened, log=say)
+    others = [place for place, each in enumerate(model.members) if each.config.clips.modality != "depth"]
     chosen = [model.members[place] for place in others]
-    validated = [predict_member(each, "validation", opened=opened, say=say) for each in chosen]
-    undeep = Fused.of(
+    validated = [predict_member(each, "validation", opener=opened, log=say) for each in chosen]
+    without_depth = Fused.of(
         [fused.members[place] for place in others],
         likeliest_weights(share_clips(validated)),
         [each.accuracy for each in chosen],
     )
-    told = [ablate(member, opened, say) for member in model.members]
+    ablations = [ablate(member, opened, say) for member in model.members]
     pairs = {
-        "fusion": [(fused.together, fused.alone)],
-        "depth": [(fused.together, undeep.together)],
-        **{name: [each[name] for each in told if name in each] for name in ("hierarchy", "pruning")},
+        "fusion": [(fused.predictions, fused.best_predictions)],
+        "depth": [(fused.predictions, without_depth.predictions)],
+        **{name: [each[name] for each in ablations if name in each] for name in ("hierarchy", "pruning")},
     }
     clip_ids = share_clips(fused.members)[0].clip_ids
     return Seed(
         seed,
         minutes,
-        fused.together.of(clip_ids).accuracy,
+        fused.predictions.of(clip_ids).accuracy,
         {each.name: read.accuracy for each, read in zip(model.members, fused.members, strict=True)},
         clip_ids,
         {name: tuple(gains(*pair, clip_ids) for pair in own) for name, own in pairs.items()},
@@ -130,32 +131,32 @@ def measure(seed: int, options: argparse.Namespace) -> Seed:
 
 
 def ablate(member: Member, opened: Open, say: Callable[[str], None]) -> dict[str, Pair]:
-    """A member with and without its superclasses, and with and without its pruning, where it has any."""
-    say(f"{member.name}: without superclasses, and with nothing pruned")
-    choice, trial = member.setting.choice, opened(member)
-    kept = find_kept(trial, member.kept_pass, member.stage_keys[-1])
+    """Return a member's predictions with and without superclasses, and with and without pruning, if any."""
+    say(f"{member.name}: without superclasses, and without pruning")
+    params, trial = member.config.params, opened(member)
+    kept = find_kept_pass(trial, member.kept_pass, member.stage_keys[-1])
     predict = partial(predict_test, refitted=True)
 
-    def other(**changes: object) -> OpenTrial:
-        changed = choice.model_copy(update=changes)
+    def other(**changes: object) -> TrialSetup:
+        changed = params.model_copy(update=changes)
         return opened(
-            member.model_copy(update={"setting": member.setting.model_copy(update={"choice": changed})})
+            member.model_copy(update={"config": member.config.model_copy(update={"params": changed})})
         )
 
     pairs: dict[str, Pair] = {}
-    if choice.superclasses:
+    if params.superclasses:
         pass_2 = replace(kept, pass_index=0)
         flat = replace(pass_2, hierarchy=Hierarchy.flat(kept.hierarchy.num_classes))
         without = other(superclasses=(), weight_ratio=1.0)
         pairs["hierarchy"] = predict(trial, pass_2), predict(without, flat)
-    if kept.pass_index and choice.ratio:
+    if kept.pass_index and params.ratio:
         pairs["pruning"] = predict(trial, kept), predict(other(ratio=0.0), kept)
     return pairs
 
 
 def gains(model: Predictions, other: Predictions, clip_ids: Sequence[str]) -> Gains:
     """See `Gains`."""
-    right, other_right = (told.of(clip_ids).is_right.astype(int) for told in (model, other))
+    right, other_right = (each.of(clip_ids).is_right.astype(int) for each in (model, other))
     return tuple((right - other_right).tolist())
 
 
@@ -168,7 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("sweeps"))
-    parser.add_argument("--results", type=Path, help="file that seeds are kept in; OUT/utd_mhad.json")
+    parser.add_argument(
+        "--results", type=Path, help="file for the results of seeds; default OUT/utd_mhad.json"
+    )
     options = parser.parse_args(arguments)
     results: Path = options.results or options.out / "utd_mhad.json"
     for seed in options.seeds:

@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the tiny store, the command line, and torch as it was."""
+"""Fixtures and hooks that tests of several rooms share."""
 
 from __future__ import annotations
 
@@ -10,18 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
-# Imported where they are needed, so that tests which need no torch do not wait for it.
+# Imported in the fixtures, so that tests without torch do not wait for it.
 if TYPE_CHECKING:
     from autohier.data.store.reader import ClipStore
-    from command_line import Autohier
+    from support.command_line import Autohier
+
+
+# A busy machine must not fail a property test: no example has a deadline, and inputs may be slow to generate.
+settings.register_profile("autohier", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("autohier")
+
+_NEEDS_RAY = "ray_cluster"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that start Ray as slow, and run slow tests first, so that workers end at the same time."""
+    for item in items:
+        if _NEEDS_RAY in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _heeds_ctrl_c() -> Iterator[None]:
-    """Commands that tests start heed SIGINT, also where a shell runs the tests in the background.
+def _default_ctrl_c() -> Iterator[None]:
+    """Give SIGINT its default action in commands that tests start.
 
-    Such a shell has its children ignore SIGINT, and what is ignored stays so in their children.
+    A shell that runs the tests in the background makes its children ignore SIGINT, and they pass that on.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -29,8 +46,8 @@ def _heeds_ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _torch_as_it_was() -> Iterator[None]:
-    """Tiny networks compute on one thread, and what a trial sets for its process ends with the test."""
+def _restore_torch() -> Iterator[None]:
+    """Compute on one thread, and restore after the test what a trial sets for its process."""
     if "torch" not in sys.modules:
         yield
         return
@@ -47,18 +64,26 @@ def _torch_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of stores that holds the tiny one; not to be written to."""
-    from tiny_clips import prepare_tiny_clips
+def tiny_data(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A read-only data folder with the tiny clip store, prepared once for all xdist workers."""
+    from support.sources.tiny_clips import prepare_tiny_clips
 
-    data = tmp_path_factory.mktemp("data")
-    prepare_tiny_clips(data)
+    if worker_id == "master":
+        data = tmp_path_factory.mktemp("data")
+        prepare_tiny_clips(data)
+        return data
+    data = tmp_path_factory.getbasetemp().parent / "tiny-data"
+    with FileLock(f"{data}.lock"):
+        if not data.exists():
+            unfinished = data.with_suffix(".unfinished")
+            prepare_tiny_clips(unfinished)
+            unfinished.rename(data)
     return data
 
 
 @pytest.fixture(scope="session")
 def tiny_clips(tiny_data: Path) -> ClipStore:
-    """The tiny store, open."""
+    """The tiny clip store, open."""
     from autohier.data.store.reader import ClipStore
 
     return ClipStore.open(tiny_data / "demo")
@@ -66,7 +91,7 @@ def tiny_clips(tiny_data: Path) -> ClipStore:
 
 @pytest.fixture
 def autohier(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Autohier:
-    """The command as a user calls it, in this process."""
-    from command_line import run_autohier
+    """Run a command line in this process and return how it ended."""
+    from support.command_line import run_autohier
 
     return partial(run_autohier, monkeypatch, capsys)

@@ -21,12 +21,12 @@ def test_digest_is_sha256_of_the_text():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {"x": object()}])
-def test_what_json_cannot_hold_is_refused(value):
+def test_values_that_json_cannot_represent_are_refused(value):
     with pytest.raises(InputError, match="must be finite JSON"):
         digest(value)
 
 
-def test_a_file_is_digested_whole(tmp_path):
+def test_a_file_of_several_blocks_is_digested(tmp_path):
     content = bytes(range(256)) * 5000  # more than one block
     (tmp_path / "file").write_bytes(content)
     assert digest_file(tmp_path / "file") == hashlib.sha256(content).hexdigest()

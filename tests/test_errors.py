@@ -1,39 +1,62 @@
-"""Errors state rule, value and remedy on one line, and survive the way between processes."""
+"""Errors state rule, value and hint on one line, and survive pickling."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
-from autohier.errors import InputError
+from autohier.errors import InputError, cause_text, nearest
 
 
-def test_rule_value_and_remedy():
-    error = InputError("the ratio must lie in [0, 1)", got=1.5, remedy="write e.g. 0.1")
+def test_rule_value_and_hint():
+    error = InputError("the ratio must lie in [0, 1)", got=1.5, hint="write e.g. 0.1")
     assert str(error) == "the ratio must lie in [0, 1), but got 1.5: write e.g. 0.1"
 
 
-def test_one_line_whatever_the_value():
-    assert str(InputError("a file must be whole", got="line one\nline two")) == (
-        "a file must be whole, but got line one line two"
+def test_line_breaks_in_the_value_become_blanks():
+    assert str(InputError("a file must be complete", got="line one\nline two")) == (
+        "a file must be complete, but got line one line two"
     )
 
 
-def test_what_cannot_be_printed_is_written_out():
+def test_unprintable_characters_are_escaped():
     error = InputError("a name must be of letters", got="a\x1b[31m\x00\u2028b\ud800 \u00e9")
     assert str(error) == "a name must be of letters, but got a\\x1b[31m\\x00 b\\ud800 \u00e9"
 
 
 @pytest.mark.parametrize("letter", ["x", "\x00", "\U0010ffff"])
-def test_a_long_value_is_told_by_its_ends(letter):
-    error = InputError("a rule", got=f"first{letter * 10**6}last", remedy=f"see {letter * 10**6}")
+def test_a_long_value_is_shortened_to_its_ends(letter):
+    error = InputError("a rule", got=f"first{letter * 10**6}last", hint=f"see {letter * 10**6}")
     _, got = str(error).split(", but got ")
-    value, remedy = got.split(": ")
-    assert len(value) == len(remedy) == 500
+    value, hint = got.split(": ")
+    assert len(value) == len(hint) == 500
     assert value.startswith("first")
     assert value.endswith("last")
     assert "..." in value
 
 
-def test_pickling_keeps_all_of_it():
-    error = pickle.loads(pickle.dumps(InputError("rule", got=3, remedy="mend it")))
-    assert (str(error), error.got) == ("rule, but got 3: mend it", 3)
+def test_pickling_keeps_rule_value_and_hint():
+    error = pickle.loads(pickle.dumps(InputError("rule", got=3, hint="fix it")))
+    assert (str(error), error.got) == ("rule, but got 3: fix it", 3)
+
+
+def test_case_and_dashes_do_not_matter_for_the_nearest_word() -> None:
+    assert nearest("UTD-MHAD", ["utd_mhad", "ntu60"]) == "did you mean 'utd_mhad'?"
+    assert nearest("utd_mhad", ["utd-mhad", "ntu60"]) == "did you mean 'utd-mhad'?"
+    assert nearest("zz", ["b", "a"]) == "valid are a, b"
+    assert nearest("zz", []) == "there is none to choose"
+
+
+def test_errors_of_the_system_state_the_cause_and_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="none") as caught:
+        (tmp_path / "none").read_bytes()
+    cause = f"No such file or directory: {tmp_path / 'none'}"
+    assert cause_text(caught.value) == cause
+    assert str(InputError("a list must be readable", got=caught.value, hint="check it")) == (
+        f"a list must be readable, but got {cause}: check it"
+    )
+    with pytest.raises(UnicodeDecodeError, match="invalid") as decoded:
+        b"ab\xff".decode()
+    assert cause_text(decoded.value) == "a byte that is not UTF-8, at position 2"
+    assert cause_text(ValueError("3 rows, not 2")) == "3 rows, not 2"
+    assert cause_text(EOFError()) == "EOFError"

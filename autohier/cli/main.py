@@ -1,57 +1,115 @@
-"""The ``autohier`` command: registers its commands and turns errors into one line and exit code 2."""
+"""The ``autohier`` command: its subcommands, and the one-line form of errors."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from autohier.cli.check import check
-from autohier.cli.compact import compact
-from autohier.cli.evaluate import evaluate
-from autohier.cli.export_pyskl import export_pyskl
-from autohier.cli.fuse import fuse
-from autohier.cli.plan import plan
-from autohier.cli.prepare import prepare
-from autohier.cli.resume import resume
-from autohier.cli.search import search
-from autohier.cli.show import show
-from autohier.cli.spaces import spaces
-from autohier.cli.status import status
-from autohier.cli.store import store_app
-from autohier.cli.train import train
-from autohier.errors import AutohierError
+from autohier import __version__
+from autohier.cli.data.check import check
+from autohier.cli.data.export_pyskl import export_pyskl
+from autohier.cli.data.prepare import prepare
+from autohier.cli.data.show import show
+from autohier.cli.echo import echo
+from autohier.cli.interruptible import CONTINUES, KEEPS_NOTHING, interruptible
+from autohier.cli.results.compact import compact
+from autohier.cli.results.evaluate import evaluate
+from autohier.cli.results.fuse import fuse
+from autohier.cli.retired_options import check_retired_options
+from autohier.cli.sweeps.confirm import confirm
+from autohier.cli.sweeps.plan import plan
+from autohier.cli.sweeps.resume import resume
+from autohier.cli.sweeps.search import search
+from autohier.cli.sweeps.spaces import spaces
+from autohier.cli.sweeps.status import status
+from autohier.cli.sweeps.store import store_app
+from autohier.cli.sweeps.train import train
+from autohier.cli.usage_errors import UsageError, usage_text
+from autohier.errors import AutohierError, cause_text
+from autohier.text import EscapingFormatter, accept_any_text, shown
+
+_ORDER = (
+    *("prepare", "check", "plan", "search", "status", "resume", "confirm"),
+    *("evaluate", "fuse", "compact", "show"),
+    *("train", "store", "spaces", "export-pyskl"),
+)
+"""Commands in the order of their use."""
+
+
+class _Commands(TyperGroup):
+    """Commands in the order of their use, as ``--help`` lists them."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the names of all commands, see `TyperGroup`."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
 
 app = typer.Typer(
     name="autohier",
-    help="Search for the best hierarchical, pruned action recognizer.",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    *(prepare, search, resume, status, train, fuse, evaluate, compact),
-    *(spaces, check, plan, show, export_pyskl),
-):
-    # Clips of show may be called after videos whose names begin with a dash, as options do.
-    app.command(context_settings={"ignore_unknown_options": command is show})(command)
+_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate)
+"""Commands that continue where they were interrupted, if they are run again."""
+_CHANGE_NOTHING = (status, compact, spaces, check, plan, show, export_pyskl)
+for command in (*_CONTINUE, *_CHANGE_NOTHING):
+    text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
+    # Ids of clips, for show, may begin with a dash, like options.
+    app.command(context_settings={"ignore_unknown_options": command is show})(interruptible(command, text))
 app.add_typer(store_app, name="store")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        echo(f"autohier {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def check_command_line(
+    version: Annotated[  # noqa: ARG001  typer calls _print_version
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version of autohier.")
+    ] = False,
+) -> None:
+    """Search for the best hierarchical, pruned action recognizer."""
+    check_retired_options(sys.argv[1:])
+
 
 USER_ERROR = 2
 
 
 def main() -> None:
-    """Run the command line; an error a user can cause is one line on standard error and exit code 2.
+    """Run the command line.
 
-    So is what the system refuses, e.g. a folder that cannot be written or a full disk.
+    Errors that a user can cause are one line on standard error and exit code 2, including errors of the
+    operating system, e.g. a folder that cannot be written or a full disk.
     """
-    # Read when torch is loaded, here and in the processes of a Ray that is started here. Threads that spin
-    # where they wait for each other take the core that another one needs: beside other work, two threads
-    # then take ten times as long as one.
+    # OpenMP reads this when torch is imported, here and in the processes of a local Ray. Threads that spin
+    # while they wait occupy cores that other threads need: on a busy machine, two threads then take ten
+    # times as long as one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    accept_any_text(sys.stdout)
+    # Warnings of commands that keep no log.
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(EscapingFormatter())
     try:
-        app()
-    except (AutohierError, OSError) as error:
-        sys.stderr.write(f"autohier: {error}\n")
+        code = app(prog_name="autohier", standalone_mode=False)
+    except UsageError as error:
+        if text := usage_text(error):
+            sys.stderr.write(f"autohier: {shown(text)}\n")
         sys.exit(USER_ERROR)
+    except AutohierError as error:
+        sys.stderr.write(f"autohier: {shown(str(error))}\n")
+        sys.exit(USER_ERROR)
+    except OSError as error:
+        sys.stderr.write(f"autohier: {shown(cause_text(error))}\n")
+        sys.exit(USER_ERROR)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -3,30 +3,165 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 SpaceName = Annotated[
-    str, typer.Argument(metavar="SPACE", help="A shipped space (autohier spaces) or a TOML file.")
+    str,
+    typer.Argument(metavar="SPACE", help="Shipped search space (listed by autohier spaces) or a TOML file."),
 ]
-SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or its folder.")]
-DataFolder = Annotated[Path, typer.Option("--data", help="Where prepared datasets lie.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Where sweeps and finished stages lie.")]
+SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name or folder of a sweep.")]
+DatasetStore = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Prepared dataset, by the name of its store.")
+]
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder of the prepared datasets.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder of the sweeps and of their stage store.")]
+GivenData = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the prepared datasets; by default the one that the sweep used."),
+]
+GivenOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        show_default="sweeps",
+        help="Folder of the sweeps and of their stage store; also finds the stages of a sweep that was "
+        "copied without them.",
+    ),
+]
+SubjectPattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Regular expression whose group finds the subject in the id of a pyskl or custom clip.",
+    ),
+]
+DropDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--drop-duplicates",
+        help="Leave out training clips with the content of a test or validation clip.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the space, e.g. pass_1.epochs=5."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override of the search space, e.g. pass_1.epochs=5; repeatable."
+    ),
 ]
-DeviceName = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
-NumThreads = Annotated[int | None, typer.Option(min=1, help="All cores by default.")]
+DeviceName = Annotated[str, typer.Option(help="Device that computes: auto, cpu, cuda, ...")]
+NumThreads = Annotated[
+    int | None, typer.Option(min=1, help="Number of CPU threads; by default one per usable core.")
+]
 PresentModality = Annotated[
     str | None,
-    typer.Option(help="rgb, depth or skeleton; by default the dataset's own, or the one that is there."),
+    typer.Option(
+        help="Modality: rgb, depth or skeleton; by default the dataset's own, or the only one prepared."
+    ),
 ]
-Sampler = Annotated[str, typer.Option(help="tpe, gp or random.")]
-Stopping = Annotated[str, typer.Option(help="halving stops weak trials at rungs; none lets all go on.")]
+ReaderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reader-option",
+        metavar="NAME=VALUE",
+        help="Setting of a dataset reader from an installed package; repeatable.",
+    ),
+]
+LayoutOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        help="Joint layout of a pyskl or custom dataset's poses, if it does not follow from their number.",
+    ),
+]
+PoseUnitsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="WORDS",
+        help="Units of a pyskl or custom dataset's poses, separated by commas: 0..1, -1..1, centimeters, "
+        "millimeters, percent-scores, swapped-size, swapped-axes, image=WIDTHxHEIGHT.",
+    ),
+]
+Sampler = Annotated[
+    str,
+    typer.Option(help="Sampler of hyperparameters: tpe, gp, random, or one that an installed package adds."),
+]
+SchedulerName = Annotated[
+    str,
+    typer.Option(
+        help="Trial scheduler: successive-halving, promising, asha, none, or one of an installed package."
+    ),
+]
+ChooseOption = Annotated[
+    Literal["model", "highest"],
+    typer.Option(
+        help="What ranks the trials: model (estimates that take the luck out of the accuracies) or highest "
+        "(the measured accuracies)."
+    ),
+]
+ConfirmOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|none|KxS",
+        help="After the search, train the best K trials and a control again with S fresh seeds, e.g. 4x2; "
+        "auto: at most a quarter of the search's epochs, if a gain is to be expected.",
+    ),
+]
+DecideOption = Annotated[
+    Literal["fresh", "pooled"],
+    typer.Option(
+        help="What decides among confirmed trials: a model of the search and the fresh seeds, or these alone."
+    ),
+]
+BudgetEpochs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it."
+    ),
+]
+BudgetHours = Annotated[
+    float | None, typer.Option(min=0, help="The same in hours of training, summed over the trials.")
+]
+REFITS = typer.Option(
+    min=1, help="Refits of the winner, each with a seed of its own; their mean test accuracy is the result."
+)
 
-FAILURES_IN_A_ROW = "Failures of one kind in a row that stop the sweep."
+Parallel = Annotated[
+    int | None, typer.Option(min=1, help="Trials in parallel; automatic: up to the machines' capacity.")
+]
+CpusPerTrial = Annotated[
+    float | None,
+    typer.Option(help="Processor cores of a trial; automatic: 1, or its GPUs' part of the cores."),
+]
+GpusPerTrial = Annotated[
+    float | None, typer.Option(help="GPUs of a trial, e.g. 0.5; automatic: 1 if there are GPUs.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Address of a running Ray cluster; automatic: this machine.")
+]
+FAILURES_IN_A_ROW = typer.Option(
+    min=1, help="Number of consecutive failures of one class that stops the sweep."
+)
 
+MAX_SEED = 2**31 - 1
 DEFAULT_DATA = Path("data")
 DEFAULT_OUT = Path("sweeps")
+
+
+def with_duplicates_dropped(overrides: list[str] | None, *, drop: bool) -> list[str]:
+    """Return the overrides, followed by the setting that ``--drop-duplicates`` stands for."""
+    return [*(overrides or ()), *(["protocol.drop_duplicates=true"] if drop else [])]
+
+
+def parse_reader_options(texts: list[str] | None) -> dict[str, object]:
+    """Return the settings of a dataset reader that the command line gives, by name.
+
+    Raises:
+        InputError: if a text is not ``NAME=VALUE``.
+    """
+    from autohier.config.search.loading import parse_override
+
+    return dict(
+        parse_override(text, option="--reader-option", example="unit_m=0.001") for text in texts or ()
+    )

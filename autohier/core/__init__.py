@@ -1,1 +1,1 @@
-"""The shared core: what one trial does."""
+"""Core: recipes, stages, training, hierarchies and pruning of one trial."""

@@ -1,72 +1,82 @@
-"""What the networks of finished trials take clips for."""
+"""Predictions: per-clip class probabilities of the networks of finished trials."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from autohier.core.stages.folds import FoldedResult
-from autohier.core.stages.opening import OpenTrial
-from autohier.core.stages.reporter import Reporters
-from autohier.core.stages.result import StageKind, StageResult, stage_label
+from autohier.core.recipes.chain import chain_kind
+from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.cross_validation import FoldedResult
+from autohier.core.stages.result import StageResult
+from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.training.data_loader import Part
 from autohier.core.training.evaluation import predict
-from autohier.core.training.feed import Part
 from autohier.core.training.metrics import Predictions
-from autohier.core.trial import refit, rerun, to_refit
+from autohier.core.trial import StoreRunner, TrialOutcome, refit, rerun, to_refit
 
 _LOG = logging.getLogger(__name__)
 
 
-def find_kept(trial: OpenTrial, kept_pass: int, keys: Sequence[str]) -> StageResult:
-    """The pass that a finished trial kept; where it is gone from the stage store, it is computed again.
+def find_kept_pass(trial: TrialSetup, kept_pass: int, keys: Sequence[str]) -> StageResult:
+    """Return the pass that a finished trial kept; train it again if it is missing from the stage store.
 
-    It is found by its names, and so on machines of other numerics too. What computes it again finds what is
-    left of the trial's chain in this machine's numerics.
+    The lookup uses the stage keys, so that it also succeeds on a machine with other numerics. Training again
+    reuses the stages of the trial's chain that the store has for this machine's numerics.
 
     Args:
-        trial: that is finished.
+        trial: the finished trial.
         kept_pass: 0 for pass 2, k for the k-th pruning pass.
-        keys: its names in the stage store, one for each fold.
+        keys: stage keys of the kept pass, one for each fold.
 
     Raises:
-        TrialError: where it is computed again and fails.
+        TrialError: if the pass is trained again and that fails.
     """
-    kind: StageKind = "prune" if kept_pass else "pass-2"
-    store = trial.context.store
-    found = [stage for key in keys if (stage := store.find(kind, key))]
-    if len(found) == len(keys):
-        return FoldedResult.of(found) if trial.fold_bases else found[0]
-    _LOG.warning("%s is gone from %s and is computed again", stage_label(kind, kept_pass), store.folder)
+    store, kind = trial.context.store, chain_kind(trial.config, kept_pass)
+    cached = [stage for key in keys if (stage := store.find(kind, key))]
+    if len(cached) == len(keys):
+        return FoldedResult.of(cached) if trial.fold_bases else cached[0]
+    _LOG.warning("%s is missing from %s; it is trained again", kind.label(kept_pass), store.folder)
     return rerun(trial, kept_pass)
 
 
-def predict_validation(trial: OpenTrial, kept: StageResult) -> Predictions:
-    """What a finished trial takes its validation clips for.
+def predict_validation(trial: TrialSetup, kept: StageResult) -> Predictions:
+    """Return the class probabilities of a finished trial's validation clips.
 
-    Those of folds are all training clips, each as the fold takes it that did not train on it.
+    A trial with folds validates all training clips; the network of the fold that held a clip out predicts it.
     """
-    folds = trial.folds(Reporters()) or [trial]
-    told = [_predict(fold, kept.fold(index), "validation") for index, fold in enumerate(folds)]
+    folds = trial.folds(CallbackList()) or [trial]
+    predictions = [_predict(fold, kept.fold(index), "validation") for index, fold in enumerate(folds)]
     return Predictions(
-        clip_ids=tuple(clip_id for fold in told for clip_id in fold.clip_ids),
-        labels_N=np.concatenate([fold.labels_N for fold in told]),
-        probabilities_NK=np.concatenate([fold.probabilities_NK for fold in told]),
+        clip_ids=tuple(clip_id for fold in predictions for clip_id in fold.clip_ids),
+        labels_N=np.concatenate([fold.labels_N for fold in predictions]),
+        probabilities_NK=np.concatenate([fold.probabilities_NK for fold in predictions]),
     )
 
 
-def predict_test(trial: OpenTrial, kept: StageResult, *, refitted: bool) -> Predictions:
-    """What a finished trial takes the test clips for.
+def right_clips(trial: TrialSetup, outcome: TrialOutcome) -> str:
+    """Return 1 for each validation clip that a trial's kept pass gets right, else 0, ordered by clip id."""
+    stages = outcome.stages[: outcome.kept_pass + 2]
+    use = partial(predict_validation, trial, outcome.kept)
+    predictions = StoreRunner(trial).with_weights(stages, use)
+    pairs = sorted(zip(predictions.clip_ids, predictions.is_right, strict=True))
+    return "".join(str(int(is_right)) for _, is_right in pairs)
+
+
+def predict_test(trial: TrialSetup, kept: StageResult, *, refitted: bool) -> Predictions:
+    """Return the class probabilities of the test clips.
 
     Args:
-        trial: that is finished.
-        kept: the pass that it kept.
-        refitted: take the network that is refit on all training clips, which is trained where it is not
-            in the stage store. Folds have no other, as none of theirs was chosen.
+        trial: the finished trial.
+        kept: the pass that the trial kept.
+        refitted: use the network that is refit on all training clips; it is trained if it is not in the stage
+            store. A trial with folds has no single network of its own and must be refit.
 
     Raises:
-        TrialError: where refitting fails.
+        TrialError: if the refit fails.
     """
     if refitted:
         everything = to_refit(trial, kept)
@@ -74,18 +84,19 @@ def predict_test(trial: OpenTrial, kept: StageResult, *, refitted: bool) -> Pred
     return _predict(trial, kept, "test")
 
 
-def _predict(trial: OpenTrial, stage: StageResult, part: Part) -> Predictions:
-    feed = trial.feed
+def _predict(trial: TrialSetup, stage: StageResult, part: Part) -> Predictions:
+    data_loader = trial.data_loader
     stacks, labels_N = predict(
         trial.load_network(stage),
-        feed,
+        data_loader,
         part,
-        num_sets=feed.test_sets,
+        num_sets=data_loader.test_sets,
+        flip=data_loader.test_flip,
         autocast=trial.context.device.autocast,
     )
     names = trial.context.clips.clips.clip_id
     return Predictions(
-        clip_ids=tuple(names[row] for row in feed.rows(part)),
+        clip_ids=tuple(names[row] for row in data_loader.rows(part)),
         labels_N=labels_N.cpu().numpy(),
         probabilities_NK=stacks[-1].cpu().numpy(),
     )

@@ -1,7 +1,7 @@
-"""One trial: pass 1, hierarchy, pass 2, pruning passes until the stop rule; the best pass is kept.
+"""Running a trial: its recipe on a device and a stage store, its refit and its test results.
 
-A stage may be evicted from the store while a trial that has found it is still running. Where its weights are
-needed then, it is computed again.
+A stage may be evicted from the store while a trial that reuses it is still running. If its weights are needed
+then, the stage is trained again.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
-from autohier.core.stages.folds import FoldedResult, FoldReporter
-from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs, stage_key
-from autohier.core.stages.opening import OpenTrial
-from autohier.core.stages.pass_1 import run_pass_1
-from autohier.core.stages.pass_2 import run_pass_2
-from autohier.core.stages.prune import run_prune
-from autohier.core.stages.reporter import Reporters
+from autohier.core.recipes.base import StageRequest, run_recipe
+from autohier.core.recipes.chain import after_passes, by_stop_rule, open_recipe, stage_kinds
+from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
+from autohier.core.stages.inputs import stage_key
+from autohier.core.stages.kinds.base import PlannedStage
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.runner import run_stage
+from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation
 from autohier.errors import StageDamagedError, TrialError
-from autohier.settings.space import Setting
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """All that a finished trial has measured."""
+    """All measurements of a finished trial."""
 
-    setting: Setting
+    config: TrialConfig
     stages: tuple[StageResult, ...]
     """Pass 1, pass 2, prune 1, prune 2, ... as far as the chain was trained."""
     kept_pass: int
@@ -55,236 +56,246 @@ class TrialOutcome:
 
     @property
     def kept(self) -> StageResult:
-        """The pass with the best validation accuracy, the earliest of equals."""
+        """The pass with the best value of the objective; the earliest of equals."""
         return self.chain[self.kept_pass]
 
     @property
     def accuracy(self) -> float:
-        """Validation accuracy of the kept pass: what a search maximises."""
+        """Validation accuracy of the kept pass."""
         return self.kept.accuracy
 
     def epochs(self, *, reused: bool) -> int:
-        """Epochs found in the stage store (True), finished or from a run cut short, or trained (False)."""
-        spared = sum(stage.epochs_spared for stage in self.stages)
-        return spared if reused else sum(len(stage.epochs) for stage in self.stages) - spared
+        """Return the number of epochs reused from the store or a checkpoint, or trained by this trial."""
+        num_reused = sum(stage.epochs_reused for stage in self.stages)
+        return num_reused if reused else sum(len(stage.epochs) for stage in self.stages) - num_reused
 
     def seconds(self, *, reused: bool) -> float:
-        """Seconds that the store spared (True) or that stages took (False)."""
-        spared = sum(stage.seconds_spared for stage in self.stages)
-        return spared if reused else sum(stage.seconds for stage in self.stages) - spared
+        """Return the training time of the reused epochs, or of the epochs that this trial trained."""
+        reused_s = sum(stage.seconds_reused for stage in self.stages)
+        return reused_s if reused else sum(stage.seconds for stage in self.stages) - reused_s
 
 
-def run_trial(trial: OpenTrial) -> TrialOutcome:
-    """Run HAC's whole method for one setting.
+@dataclass(frozen=True, slots=True)
+class StoreRunner:
+    """Answers the stage requests of a recipe: reuses stages from the store, or trains them on the device."""
 
-    Raises:
-        DivergedError: where training diverges; finished stages stay in the store.
-        OutOfMemoryError: where a stage does not fit the memory; so too.
-    """
-    pass_1 = train_flat(trial)
-    hierarchy = _superclasses(pass_1, trial)
-    chain = [_follow([pass_1], hierarchy, trial)]
-    rule, passes = StopRule(ties=trial.setting.pruning.ties), trial.setting.choice.passes
-    while len(chain) <= passes and not rule.should_stop([stage.accuracy for stage in chain]):
-        chain.append(_follow([pass_1, *chain], hierarchy, trial))
-    kept_pass = rule.best_pass([stage.accuracy for stage in chain])
-    return TrialOutcome(trial.setting, (pass_1, *chain), kept_pass)
+    trial: TrialSetup
+    hierarchy: Hierarchy | None = None
+    """Superclasses of all stages that have any; None lets the stages' kinds choose them."""
+
+    def __call__(self, request: StageRequest[StageResult]) -> StageResult:
+        """Return the result of a stage.
+
+        Raises:
+            DivergedError: if training diverges.
+            OutOfMemoryError: if the stage does not fit the memory.
+        """
+        if self.hierarchy is not None and not request.kind.is_flat:
+            request = replace(request, hierarchy=self.hierarchy)
+        if self.trial.fold_bases:
+            return self._run_folds(replace(request, hierarchy=_hierarchy(request, self.trial)))
+        stage = _plan(request, self.trial)
+        return self.with_weights(
+            request.ancestors,
+            partial(run_stage, request.kind, stage, self.trial.context, pass_index=request.pass_index),
+        )
+
+    def with_weights(self, stages: Sequence[StageResult], use: Callable[[], _T]) -> _T:
+        """Call a function that loads the weights of the last stage; train that again if they are missing.
+
+        Callbacks are not called for a stage that is trained again, as the trial has reported it before.
+        """
+        try:
+            return use()
+        except StageDamagedError as error:
+            if not stages:
+                raise
+            _LOG.warning("the weights of %s are missing; it is trained again: %s", stages[-1].label, error)
+        *ancestors, lost = stages
+        hierarchy = None if lost.kind.is_flat else lost.hierarchy
+        StoreRunner(self.trial.with_callback(TrialCallback()))(
+            StageRequest(lost.kind, tuple(ancestors), lost.pass_index, hierarchy)
+        )
+        return use()
+
+    def _run_folds(self, request: StageRequest[StageResult]) -> StageResult:
+        callback = self.trial.context.callback
+        folds = self.trial.folds(FoldCallback(callback))
+        results = [
+            StoreRunner(fold)(
+                replace(request, ancestors=tuple(stage.fold(index) for stage in request.ancestors))
+            )
+            for index, fold in enumerate(folds)
+        ]
+        result = FoldedResult.of(results)
+        callback.on_stage_end(result)
+        return result
 
 
-def train_flat(trial: OpenTrial) -> StageResult:
-    """Pass 1: shared by all trials of a sweep, so a sweep runs it before any of them."""
-    if trial.fold_bases:
-        return _in_folds(trial, lambda fold, _: train_flat(fold))
-    return run_pass_1(_flat_inputs(trial), trial.context)
-
-
-def find_flat(trial: OpenTrial) -> StageResult | None:
-    """Pass 1 where it is in the store, in the time that it takes to read it; nobody is told."""
-    if trial.fold_bases:
-        found = [find_flat(fold) for fold in trial.folds(Reporters())]
-        return FoldedResult.of([each for each in found if each]) if all(found) else None
-    return trial.context.store.find("pass-1", stage_key("pass-1", _flat_inputs(trial)))
-
-
-def _flat_inputs(trial: OpenTrial) -> Pass1Inputs:
-    setting = trial.setting
-    return Pass1Inputs(
-        basis=trial.basis,
-        optimisation=setting.optimisation,
-        epochs=setting.pass_1.epochs,
-        rates=trial.rates_of(0),
+def _hierarchy(request: StageRequest[StageResult], trial: TrialSetup) -> Hierarchy:
+    return request.hierarchy or request.kind.hierarchy(
+        trial.config, request.ancestors, trial.given_superclasses()
     )
 
 
-def rerun(trial: OpenTrial, kept_pass: int) -> StageResult:
-    """Run a finished trial again as far as the pass that it kept: for where that is gone from the store."""
-    return _run_to(kept_pass, trial)[-1]
+def _plan(request: StageRequest[StageResult], trial: TrialSetup) -> PlannedStage:
+    rates = trial.rates_of(len(request.ancestors))
+    return request.kind.plan(trial.config, trial.base, request.ancestors, _hierarchy(request, trial), rates)
 
 
-def to_refit(trial: OpenTrial, kept: StageResult) -> OpenTrial:
-    """A finished trial on all training clips, those that validated it included; see `refit`.
+def run_trial(trial: TrialSetup, *, keeps_last: bool = False) -> TrialOutcome:
+    """Run all stages of a trial's recipe and choose the pass that is kept.
 
-    Where a schedule follows validation, the learning rates are those that led to the kept pass.
+    Args:
+        trial: the trial.
+        keeps_last: train exactly the config's number of passes and keep the last, so that nothing is chosen.
+
+    Raises:
+        DivergedError: if training diverges; finished stages stay in the store.
+        OutOfMemoryError: if a stage does not fit the memory; finished stages stay in the store.
     """
-    if not trial.setting.optimisation.follows_validation:
+    config = trial.config
+    ends = after_passes(config.params.passes) if keeps_last else by_stop_rule(config)
+    stages = run_recipe(open_recipe(config, ends), StoreRunner(trial))
+    return TrialOutcome(config, stages, config.params.passes) if keeps_last else finish(config, stages)
+
+
+def finish(config: TrialConfig, stages: tuple[StageResult, ...]) -> TrialOutcome:
+    """Choose the pass that is kept of pass 1 and a chain."""
+    rule = StopRule(ties=config.pruning.ties)
+    values = [stage.measure(config.objective) for stage in stages[1:]]
+    return TrialOutcome(config, stages, rule.best_pass(values))
+
+
+def train_pass_1(trial: TrialSetup) -> StageResult:
+    """Train pass 1. All trials of a sweep share it, so that a sweep runs it before any of them."""
+    return StoreRunner(trial)(_request_pass_1(trial))
+
+
+def find_pass_1(trial: TrialSetup) -> StageResult | None:
+    """Return pass 1 if it is in the store, without calling callbacks."""
+    if trial.fold_bases:
+        results = [find_pass_1(fold) for fold in trial.folds(TrialCallback())]
+        return FoldedResult.of([each for each in results if each]) if all(results) else None
+    request = _request_pass_1(trial)
+    stage = _plan(request, trial)
+    return trial.context.store.find(request.kind, stage_key(request.kind, stage.inputs))
+
+
+def _request_pass_1(trial: TrialSetup) -> StageRequest[StageResult]:
+    return StageRequest(stage_kinds(trial.config, 0)[0])
+
+
+def rerun(trial: TrialSetup, kept_pass: int) -> StageResult:
+    """Run a finished trial again up to the pass that it kept, if that is missing in the store."""
+    return _run_chain(trial, kept_pass)[-1]
+
+
+def _run_chain(
+    trial: TrialSetup, kept_pass: int, hierarchy: Hierarchy | None = None
+) -> tuple[StageResult, ...]:
+    """Run the stages of a trial up to a pass, without the stop rule."""
+    recipe = open_recipe(trial.config, after_passes(kept_pass))
+    return run_recipe(recipe, StoreRunner(trial, hierarchy))
+
+
+def to_refit(trial: TrialSetup, kept: StageResult) -> TrialSetup:
+    """Set up a finished trial on all training clips, validation clips included; see `refit`.
+
+    If the schedule follows the validation loss, the refit repeats the learning rates of the kept pass and its
+    ancestors.
+    """
+    if not trial.config.optimisation.follows_validation:
         return trial.with_all_training_clips()
-    stages = _run_to(kept.pass_index, _unheard(trial), kept.hierarchy)
+    stages = _run_chain(trial.with_callback(TrialCallback()), kept.pass_index, kept.hierarchy)
     return trial.with_all_training_clips(tuple(stage.rates for stage in stages))
 
 
-def refit(everything: OpenTrial, kept: StageResult) -> tuple[StageResult, ...]:
-    """Run a chosen setting again, on all training clips.
+def refit(everything: TrialSetup, kept: StageResult) -> tuple[StageResult, ...]:
+    """Run a chosen config again on all training clips.
 
-    Nothing is chosen any more: superclasses and the number of passes are those of the pass that was kept.
+    The refit has the superclasses and the number of passes of the kept pass; nothing is chosen again.
 
     Args:
-        everything: what `to_refit` gives.
+        everything: the return value of `to_refit`.
         kept: the pass that was kept.
 
     Returns:
-        Pass 1, pass 2 and as many pruning passes as led to the kept one.
+        Pass 1, pass 2 and the pruning passes up to the kept one.
     """
-    return _run_to(kept.pass_index, everything, kept.hierarchy)
+    return _run_chain(everything, kept.pass_index, kept.hierarchy)
 
 
-def _run_to(num_pruned: int, trial: OpenTrial, hierarchy: Hierarchy | None = None) -> tuple[StageResult, ...]:
-    """Pass 1, pass 2 and a number of pruning passes; superclasses are derived where none are given."""
-    stages = [train_flat(trial)]
-    hierarchy = hierarchy or _superclasses(stages[0], trial)
-    for _ in range(num_pruned + 1):
-        stages.append(_follow(stages, hierarchy, trial))
-    return tuple(stages)
-
-
-def _superclasses(pass_1: StageResult, trial: OpenTrial) -> Hierarchy:
-    return Hierarchy.from_confusion(
-        pass_1.confusion_KK,
-        trial.setting.choice.superclasses,
-        given=trial.given_levels(),
-        seed=trial.setting.seed,
-    )
-
-
-def read_tests(trial: OpenTrial, outcome: TrialOutcome) -> list[tuple[str, Evaluation]]:
-    """Score a chosen trial on the test split; a sweep does so for its winner, and no other.
+def evaluate_on_test(trial: TrialSetup, outcome: TrialOutcome) -> list[tuple[str, Evaluation]]:
+    """Evaluate a chosen trial on the test split. A sweep evaluates its winner only.
 
     Returns:
-        What was read and its score: pass 1, pass 2 and the kept pass, and with clean validation the same
-        three once more, refit on all training clips; with folds the refit ones alone.
+        Labels and evaluations of pass 1, pass 2 and the kept pass. With clean validation, the evaluations of
+        the same stages refit on all training clips follow; with folds, only the refit is evaluated.
     """
-    # A trial of folds has no network of its own: refitting makes it.
-    readings = [] if trial.fold_bases else _read_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
-    if trial.setting.protocol.validation != "paper":
+    # A trial with folds has no single network to test; the refit has.
+    test_results = (
+        [] if trial.fold_bases else _evaluate_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
+    )
+    if trial.config.protocol.validation != "paper":
         try:
             everything = to_refit(trial, outcome.kept)
-            readings += _read_chain(everything, refit(everything, outcome.kept), ", refit")
+            test_results += _evaluate_chain(everything, refit(everything, outcome.kept), ", refit")
         except TrialError as error:
-            if not readings:
+            if not test_results:
                 raise
-            _LOG.warning("the refit failed, so that only the trial itself is read: %s", error)
-    return readings
+            _LOG.warning("the refit failed; only the trial itself is tested: %s", error)
+    return test_results
 
 
-def _read_chain(trial: OpenTrial, stages: Sequence[StageResult], note: str) -> list[tuple[str, Evaluation]]:
-    readings = []
+def evaluate_further_refit(
+    trial: TrialSetup, outcome: TrialOutcome, other: TrialSetup
+) -> tuple[str, Evaluation]:
+    """Refit a chosen trial with another seed and evaluate its last network on the test split.
+
+    Args:
+        trial: the chosen trial.
+        outcome: its result; superclasses and the kept pass are taken from it.
+        other: the same config with the other seed.
+
+    Returns:
+        Label and evaluation.
+    """
+    everything = other.with_all_training_clips(to_refit(trial, outcome.kept).rates)
+    stages = refit(everything, outcome.kept)
+    use = partial(evaluate_stage_on_test, everything, stages[-1])
+    return f"{stages[-1].label}, refit", StoreRunner(everything).with_weights(stages, use)
+
+
+def _evaluate_chain(
+    trial: TrialSetup, stages: Sequence[StageResult], suffix: str
+) -> list[tuple[str, Evaluation]]:
+    test_results = []
     for end in sorted({1, 2, len(stages)}):
-        *_, stage = stages[:end]
-        evaluation = _with_weights_of(stages[:end], trial, partial(read_test, trial, stage))
-        readings.append((stage.label + note, evaluation))
-    return readings
+        evaluation = StoreRunner(trial).with_weights(
+            stages[:end], partial(evaluate_stage_on_test, trial, stages[end - 1])
+        )
+        test_results.append((stages[end - 1].label + suffix, evaluation))
+    return test_results
 
 
-def read_test(trial: OpenTrial, result: StageResult) -> Evaluation:
-    """Score a finished stage on the test split.
+def evaluate_stage_on_test(trial: TrialSetup, result: StageResult) -> Evaluation:
+    """Evaluate a finished stage on the test split.
 
     Raises:
-        StageDamagedError: where its weights are gone or damaged.
+        StageDamagedError: if its weights are missing or damaged.
     """
-    context, feed = trial.context, trial.feed
-    flat = result.kind == "pass-1"
+    context, data_loader = trial.context, trial.data_loader
     return evaluate(
         trial.load_network(result),
-        feed,
+        data_loader,
         "test",
         HierarchicalLoss(
             result.hierarchy,
-            (1.0,) if flat else trial.setting.choice.stack_weights,
+            (1.0,) if result.kind.is_flat else trial.config.params.stack_weights,
             context.device.torch_device,
         ),
-        num_sets=feed.test_sets,
+        num_sets=data_loader.test_sets,
+        flip=data_loader.test_flip,
         autocast=context.device.autocast,
     )
-
-
-def _follow(done: Sequence[StageResult], hierarchy: Hierarchy, trial: OpenTrial) -> StageResult:
-    """The stage that comes after those that are done: pass 2 after pass 1, then pruning passes."""
-    if trial.fold_bases:
-        return _in_folds(
-            trial, lambda fold, index: _follow([stage.fold(index) for stage in done], hierarchy, fold)
-        )
-    run = (
-        partial(_train_with, hierarchy, done[0], trial)
-        if len(done) == 1
-        else partial(_prune_and_retrain, done[-1], trial)
-    )
-    return _with_weights_of(done, trial, run)
-
-
-def _in_folds(trial: OpenTrial, run: Callable[[OpenTrial, int], StageResult]) -> StageResult:
-    folds = trial.folds(FoldReporter(trial.context.reporter))
-    result = FoldedResult.of([run(fold, index) for index, fold in enumerate(folds)])
-    trial.context.reporter.stage_finished(result)
-    return result
-
-
-def _with_weights_of(done: Sequence[StageResult], trial: OpenTrial, use: Callable[[], _T]) -> _T:
-    """Do what needs the weights of the last of these stages; where they are gone, compute them again.
-
-    That is logged and not reported, as the trial has reported the stage before.
-    """
-    try:
-        return use()
-    except StageDamagedError as error:
-        _LOG.warning("the weights of %s are gone, and it is computed again: %s", done[-1].label, error)
-    *before, gone = done
-    if before:
-        _follow(before, gone.hierarchy, _unheard(trial))
-    else:
-        train_flat(_unheard(trial))
-    return use()
-
-
-def _unheard(trial: OpenTrial) -> OpenTrial:
-    return replace(trial, context=replace(trial.context, reporter=Reporters()))
-
-
-def _train_with(hierarchy: Hierarchy, pass_1: StageResult, trial: OpenTrial) -> StageResult:
-    setting = trial.setting
-    inputs = Pass2Inputs(
-        basis=trial.basis,
-        optimisation=setting.optimisation.starting_at(setting.pass_2.learning_rate),
-        epochs=setting.pass_2.epochs,
-        rates=trial.rates_of(1),
-        assignments=hierarchy.assignments,
-        weights=setting.choice.stack_weights,
-        parent_key=pass_1.key if setting.pass_2.start == "pass-1" else None,
-    )
-    return run_pass_2(inputs, trial.context)
-
-
-def _prune_and_retrain(parent: StageResult, trial: OpenTrial) -> StageResult:
-    setting = trial.setting
-    scope, ratio = setting.choice.pruning
-    inputs = PruneInputs(
-        basis=trial.basis,
-        optimisation=setting.optimisation.starting_at(setting.pruning.learning_rate),
-        epochs=setting.pruning.epochs,
-        rates=trial.rates_of(2 + parent.pass_index),
-        norm=setting.pruning.norm,
-        floor=setting.pruning.floor,
-        scope=scope,
-        ratio=ratio,
-        weights=setting.choice.stack_weights,
-        parent_key=parent.key,
-    )
-    return run_prune(inputs, trial.context, parent=parent)

@@ -1,1 +1,1 @@
-"""Data: readers of datasets, preprocessing, the store of prepared clips, splits and batches."""
+"""Data: dataset readers, preparation, the store of prepared clips, splits and clip inputs."""

@@ -1,4 +1,4 @@
-"""The files of one clip: a file, or a folder of frames."""
+"""Files of one clip: a single file, or a folder of frames."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 
 def list_files(path: Path) -> list[tuple[Path, os.stat_result]]:
-    """The files at a path with their states, a folder's in the order of their names.
+    """List the regular files at a path with their stat results; those of a folder are sorted by name.
 
     Returns:
-        None of them where they cannot be listed, and no pipes or devices: reading the clip will say why.
+        An empty list if the path cannot be listed; reading the clip then reports the error. Pipes and devices
+        are left out.
     """
     try:
         files = [(file, file.stat()) for file in (sorted(path.iterdir()) if path.is_dir() else [path])]

@@ -1,4 +1,4 @@
-"""Protocols: which clips of a dataset train and which test, and the sizes published for each part."""
+"""Evaluation protocols of datasets: training and test clips, and the published sizes of both parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from autohier.data.names import composed
 from autohier.errors import InputError
 
 NumberColumn = Literal["subject", "camera", "setup"]
@@ -14,11 +15,11 @@ Column = Literal["subject", "camera", "setup", "parts"]
 
 @dataclass(frozen=True, slots=True)
 class PublishedSize:
-    """How many clips of each part a complete copy of the dataset holds.
+    """Number of clips of each part in a complete copy of the dataset.
 
     Attributes:
-        of: which clips were counted, e.g. ``all clips``.
-        train: training clips, validation included.
+        of: which clips are counted, e.g. ``all clips``.
+        train: training clips, including those for validation.
         test: test clips.
     """
 
@@ -29,19 +30,20 @@ class PublishedSize:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One way to divide a dataset.
+    """One way to divide a dataset into training and test clips.
 
     Attributes:
         name: e.g. ``cross-subject``.
-        column: the column that decides where a clip goes; under ``parts`` a clip goes where any of the
-            parts that its dataset lists it in does.
+        column: column that decides the part of a clip. Under ``parts``, a clip belongs to a part if any of
+            its split lists does.
         train: values of ``column`` that train.
         test: values of ``column`` that test.
-        held_out_column: what clean validation holds out of the training clips.
-        default_held_out: the values it holds out unless told otherwise; none: a tenth of those that train.
-        num_to_hold_out: how many values ``held_out_column`` has among the training clips of a complete copy;
-            None where that is not published.
+        held_out_column: column whose values clean validation holds out of the training clips.
+        default_held_out: values held out by default; empty for a tenth of the training values.
+        num_to_hold_out: number of values of ``held_out_column`` among the training clips of a complete copy;
+            None if it is not published.
         published: sizes to check against; a copy that matches any of them is complete.
+        validation: split lists whose clips validate under ``listed`` validation; only under ``parts``.
     """
 
     name: str
@@ -52,13 +54,14 @@ class Protocol:
     default_held_out: tuple[int, ...] = ()
     num_to_hold_out: int | None = None
     published: tuple[PublishedSize, ...] = ()
+    validation: tuple[str, ...] = ()
 
 
 def _others(train: tuple[int, ...], last: int) -> tuple[int, ...]:
     return tuple(number for number in range(1, last + 1) if number not in train)
 
 
-# NTU RGB+D, CVPR 2016, section 4; the second sizes leave out the 302 clips listed as without skeleton.
+# NTU RGB+D, CVPR 2016, section 4; the second sizes leave out the 302 clips listed as without a skeleton.
 _NTU60_TRAIN_SUBJECTS: Final = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 _NTU60: Final = (
     Protocol(
@@ -123,8 +126,8 @@ _NTU120: Final = (
     ),
 )
 
-# N-UCLA Multiview Action 3D, CVPR 2014: one view tests, as in HAC section 4.4. Published sizes are those of
-# the skeleton copies in use, of 1,484 of the 1,494 sequences, and those that HAC's percentages imply.
+# N-UCLA Multiview Action 3D, CVPR 2014: one view tests, as in HAC section 4.4. The published sizes are those
+# of the skeleton copies in use (1,484 of the 1,494 sequences) and those implied by HAC's percentages.
 _VIEWS: Final = (1, 2, 3)
 _UCLA: Final = tuple(
     Protocol(
@@ -143,7 +146,7 @@ _UCLA: Final = tuple(
     for view, num_json, num_hac in zip(_VIEWS, (516, 504, 464), (517, 509, 467), strict=True)
 )
 
-# FineGym, CVPR 2020: Gym99's lists say which clips train and test; the reader knows how many they name.
+# FineGym, CVPR 2020: Gym99's lists name the training and test clips; the reader knows their numbers.
 _GYM99: Final = (Protocol(name="gym99", column="parts", train=("train",), test=("val",)),)
 
 # UTD-MHAD, ICIP 2015: odd subjects train. Of 27 x 8 x 4 clips three were never published.
@@ -189,20 +192,21 @@ PROTOCOLS: Final = {
     "utd-mhad": _UTD_MHAD,
     "demo": _DEMO,
 }
-"""Of the datasets whose authors publish them; others bring their own, which their store then holds."""
+"""Protocols of published datasets, by dataset; other datasets bring their own, which their store holds."""
 
 
 def find_protocol(dataset: str, protocols: Sequence[Protocol], name: str) -> Protocol:
-    """One of a dataset's protocols.
+    """Return the protocol of this name.
 
     Raises:
-        InputError: where it has none of that name.
+        InputError: if the dataset has no such protocol.
     """
     rules = {rule.name: rule for rule in protocols}
+    name = composed(name)
     if name not in rules:
         raise InputError(
             f"the protocol of {dataset} must be one of {', '.join(rules)}",
             got=repr(name),
-            remedy="set protocol.name to one of them",
+            hint=f"add --set protocol.name={next(iter(rules), 'NAME')}, or another of them",
         )
     return rules[name]

@@ -1,50 +1,38 @@
-"""Skeletons: joints of one clip in camera metres and image pixels, and the layouts they follow.
+"""Skeletons: joints of one clip in camera coordinates and image pixels, and the layouts of own readers.
 
 Shape letters: M persons, T frames, V joints.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autohier.data.joint_layout import JointLayout
+from autohier.data.shipped_layouts import COCO_JOINTS, SHIPPED_LAYOUTS
 
-@dataclass(frozen=True, slots=True)
-class JointLayout:
-    """Which joint stands at which index, and which joints a bone connects.
-
-    Attributes:
-        name: what datasets and manifests call it.
-        joint_names: one name per joint, in file order.
-        edges: bones as 0-based (child, parent); a tree over all joints.
-        planar: whether joints are found in images, so that they have no place in metres.
-    """
-
-    name: str
-    joint_names: tuple[str, ...]
-    edges: tuple[tuple[int, int], ...]
-    planar: bool = False
-
-    @property
-    def num_joints(self) -> int:
-        """V of the arrays in this layout."""
-        return len(self.joint_names)
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """The people of one clip; persons come most prominent first.
+    """Joints of all persons of one clip; the most prominent person comes first.
+
+    Coordinates of absent joints are NaN, see `present_joints`.
 
     Attributes:
-        joints_MTV3_m: float32 camera coordinates in metres (x right, y up, z away), NaN where absent.
-        pixels_MTV2: float32 image coordinates in pixels (x right, y down), NaN where absent.
+        joints_MTV3_m: float32 camera coordinates in meters (x right, y up, z away).
+        pixels_MTV2: float32 image coordinates in pixels (x right, y down).
         image_width_px: width of the image that the pixels refer to; a resized video may be smaller.
         image_height_px: height of that image.
         layout: name of a `JointLayout` in `LAYOUTS`.
-        scores_MTV: float32 confidence of every joint in 0..1, as pose estimators tell; None without.
+        scores_MTV: float32 confidence of every joint in 0..1, from a pose estimator; None if there is none.
+        is_joined: True if a person consists of several tracks of the file; stores do not keep it.
     """
 
     joints_MTV3_m: NDArray[np.float32]
@@ -53,6 +41,7 @@ class Skeleton:
     image_height_px: int
     layout: str
     scores_MTV: NDArray[np.float32] | None = None
+    is_joined: bool = False
 
     @property
     def num_persons(self) -> int:
@@ -60,28 +49,65 @@ class Skeleton:
         return len(self.joints_MTV3_m)
 
     @property
-    def num_shown(self) -> int:
-        """Persons whom a frame shows."""
-        places = (self.joints_MTV3_m, self.pixels_MTV2)
-        shown_M = np.any([np.isfinite(place).any(axis=(1, 2, 3)) for place in places], axis=0)
-        return int(shown_M.sum())
+    def num_visible_persons(self) -> int:
+        """Number of persons with a present joint in at least one frame."""
+        return int(self.presence().any(axis=(1, 2)).sum())
 
     @property
     def num_frames(self) -> int:
         """T of the arrays."""
         return int(self.joints_MTV3_m.shape[1])
 
+    def presence(self) -> NDArray[np.bool_]:
+        """Return the mask of joints that are present in space or in the image: bool [M, T, V]."""
+        in_space_MTV = present_joints(self.joints_MTV3_m, self.scores_MTV)
+        return in_space_MTV | present_joints(self.pixels_MTV2, self.scores_MTV)
 
-def shown_joints(places_MTVC: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which joints are somewhere, bool [M, T, V]: finite, and not at the origin, as files write of nobody.
+    def with_absent_joints_marked(self) -> Skeleton:
+        """Return the skeleton with NaN for the coordinates of every absent joint."""
+        arrays = {"joints_MTV3_m": self.joints_MTV3_m, "pixels_MTV2": self.pixels_MTV2}
+        changes: dict[str, Any] = {}
+        for name, places_MTVC in arrays.items():
+            absent_MTV = ~present_joints(places_MTVC, self.scores_MTV)
+            if (np.isfinite(places_MTVC).any(axis=-1) & absent_MTV).any():
+                changes[name] = np.where(absent_MTV[..., None], np.float32(np.nan), places_MTVC)
+        return replace(self, **changes) if changes else self
 
-    In an image (C = 2) that is said of each joint, in space of a body: poses may count from one joint.
+
+MIN_SCORE: Final = 0.01
+"""Joints with this score or a lower one are absent, as in PYSKL."""
+
+
+@overload
+def present_joints(
+    places_MTVC: NDArray[np.floating], scores_MTV: NDArray[np.floating] | None = None
+) -> NDArray[np.bool_]: ...
+
+
+@overload
+def present_joints(places_MTVC: Tensor, scores_MTV: Tensor | None = None) -> Tensor: ...
+
+
+def present_joints(places_MTVC: Any, scores_MTV: Any = None) -> Any:
+    """Return the mask of joints that are present: bool [M, T, V], for arrays and for tensors.
+
+    This is the one rule for absent joints. A joint is absent if a coordinate is not finite, or if its score
+    is not above `MIN_SCORE`. Files also mark absent joints by zeros: in an image (C = 2) a joint at (0, 0) is
+    absent. In space (C = 3) only a body whose joints are all at (0, 0, 0) is absent, because poses may be
+    relative to one joint.
+
+    Args:
+        places_MTVC: coordinates, with any number of axes before the joints.
+        scores_MTV: confidences in 0..1; None if joints have none.
     """
-    moved_MTV = (places_MTVC != 0).any(axis=-1)
+    # Comparisons with infinity, because arrays and tensors share no function for finite numbers. The absolute
+    # values would take as much memory as the coordinates.
+    finite_MTV = ((places_MTVC < math.inf) & (places_MTVC > -math.inf)).all(axis=-1)
+    nonzero_MTV = (places_MTVC != 0).any(axis=-1) & finite_MTV
     if places_MTVC.shape[-1] > 2:
-        moved_MTV = moved_MTV.any(axis=-1, keepdims=True)
-    shown_MTV: NDArray[np.bool_] = np.isfinite(places_MTVC).all(axis=-1) & moved_MTV
-    return shown_MTV
+        nonzero_MTV = nonzero_MTV.any(axis=-1, keepdims=True)
+    present_MTV = finite_MTV & nonzero_MTV
+    return present_MTV if scores_MTV is None else present_MTV & (scores_MTV > MIN_SCORE)
 
 
 _LIMBS_20: Final = (
@@ -91,8 +117,8 @@ _LIMBS_20: Final = (
     *("right hip", "right knee", "right ankle", "right foot"),
 )
 
-# Order of the joints in NTU's .skeleton files. The hand tips hang on the hands and the thumbs on the
-# tips, as in CTR-GCN; other toolkits attach both to the hand's end of the wrist.
+# Order of the joints in NTU's .skeleton files. The edges follow CTR-GCN: the parent of a hand tip is the
+# thumb, and that of a thumb is the hand.
 KINECT_V2_25: Final = JointLayout(
     name="kinect-v2-25",
     joint_names=(
@@ -119,7 +145,7 @@ KINECT_V1_20_UTD: Final = JointLayout(
     ),
 )
 
-# Kinect v1's own order, in which N-UCLA's files and most toolkits give its joints.
+# Kinect v1's own order, used by N-UCLA's files and most toolkits.
 KINECT_V1_20: Final = JointLayout(
     name="kinect-v1-20",
     joint_names=("hip center", "spine", "shoulder center", "head", *_LIMBS_20),
@@ -130,19 +156,26 @@ KINECT_V1_20: Final = JointLayout(
     ),
 )
 
-# Order of the joints in COCO's keypoints; the bones hang on the nose, as in PYSKL's graph.
+# Order of the joints in COCO's keypoints; the root of the bones is the nose, as in PYSKL's graph. In PYSKL's
+# bone streams, the hips also hang on the nose.
 COCO_17: Final = JointLayout(
     name="coco-17",
-    joint_names=(
-        *("nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder"),
-        *("left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip"),
-        *("left knee", "right knee", "left ankle", "right ankle"),
-    ),
+    joint_names=COCO_JOINTS,
     edges=(
         *((15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5), (10, 8), (8, 6)),
         *((5, 0), (6, 0), (1, 0), (3, 1), (2, 0), (4, 2)),
     ),
     planar=True,
+    parents=((11, 0), (12, 0)),
 )
 
-LAYOUTS: Final = {layout.name: layout for layout in (KINECT_V2_25, KINECT_V1_20, KINECT_V1_20_UTD, COCO_17)}
+NAMED_LAYOUTS: Final = (KINECT_V2_25, KINECT_V1_20, KINECT_V1_20_UTD, COCO_17, *SHIPPED_LAYOUTS)
+"""The layouts that ship with autohier, as they are usually found: in the image or in space."""
+
+LAYOUTS: Final = {
+    layout.name: layout
+    for is_usual in (True, False)
+    for usual in NAMED_LAYOUTS
+    for layout in [usual if is_usual else usual.with_planar(planar=not usual.planar)]
+}
+"""All shipped layouts by name, each in the image and in space."""

@@ -1,8 +1,9 @@
-"""Splits: which clips of a store train, validate and test under a protocol.
+"""Splits of a store into training, validation and test clips under a protocol.
 
-Under ``clean`` validation, choices are made on held-out training subjects (or setups) and the test clips
-stay unseen. Under ``paper`` they are made on a tenth of the test clips, as in HAC section 4.1, which
-leaks: it is there for comparison.
+Under ``clean`` validation, configs are selected on held-out training subjects (or setups), and the test clips
+stay unseen. Under ``listed`` validation they are selected on the clips of the source's own validation list.
+Under ``paper`` they are selected on a tenth of the test clips, as in HAC section 4.1. This leaks test clips
+and exists for comparison only.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.protocols import PROTOCOLS, Protocol
-from autohier.data.store.reader import ClipTable
+from autohier.data.store.table import ClipTable
+from autohier.data.transforms.sampling import evenly_spaced
 from autohier.digest import derive_seed, digest
 from autohier.errors import InputError
 
+Validation = Literal["clean", "listed", "paper"]
+"""Source of the validation clips of one split."""
+
 _SHARE = 0.1
-"""Of the test clips under ``paper``, and of those who train where a protocol names nobody to hold out."""
+"""Validation share: of the test clips under ``paper``; of the training subjects if a protocol names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,13 @@ class Split:
     test: NDArray[np.int64]
 
     def training_on_all(self) -> Split:
-        """The same where the validation clips train too, so that what is measured on them says nothing."""
+        """Return a split that trains on the validation clips too; their accuracy then means nothing."""
         return replace(self, train=np.sort(np.concatenate([self.train, self.validation])))
 
 
 @dataclass(frozen=True, slots=True)
 class SplitSizes:
-    """Clips of each part of a split."""
+    """Number of clips in each part of a split."""
 
     train: int
     validation: int
@@ -49,62 +54,91 @@ def split_clips(
     clips: ClipTable,
     rule: Protocol,
     *,
-    validation: Literal["clean", "paper"],
+    validation: Validation,
     held_out: tuple[int, ...],
     seed: int = 0,
+    drop_duplicates: bool = False,
 ) -> Split:
-    """Divide a store's clips.
+    """Divide a store's clips into training, validation and test rows.
 
     Args:
-        clips: the store's table.
-        rule: one of its protocols.
-        validation: ``clean``: the training clips of ``held_out``; ``paper``: 10% of the test clips, which
-            also stay in the test part.
-        held_out: training subjects (cross-subject) or setups (cross-view); unused under ``paper``.
-        seed: draws the 10%, from the names of the clips.
+        clips: table of the store.
+        rule: one of the store's protocols.
+        validation: ``clean``: the training clips of ``held_out``; ``listed``: the clips of the protocol's
+            validation lists, which do not train; ``paper``: 10% of the test clips, which also stay in the
+            test part.
+        held_out: training subjects (cross-subject) or setups (cross-view); used under ``clean`` only.
+        seed: seed of the 10% sample under ``paper``.
+        drop_duplicates: True leaves out the training and validation clips with the content of a test clip,
+            and the training clips with the content of a validation clip. Test clips always stay.
 
     Raises:
-        InputError: where ``held_out`` names what does not train, or a part would be empty.
+        InputError: if a value of ``held_out`` does not train, the protocol has no validation list, or a part
+            would be empty.
     """
-    is_train, is_test = divide_clips(clips, rule)
+    is_train, is_test = split_masks(clips, rule)
     test = np.flatnonzero(is_test)
     if validation == "paper":
-        # By their names, so that copies which lack some clips draw the others alike, and can be fused.
-        drawing = derive_seed(seed, "paper validation", rule.name)
-        lots = [digest(f"{drawing} {clips.clip_id[row]}") for row in test]
-        num_drawn = min(len(test), max(1, round(_SHARE * len(test))))
-        drawn = test[np.argsort(lots)[:num_drawn]]
-        split = Split(np.flatnonzero(is_train), np.sort(drawn), test)
+        # Ranked by clip id, so that copies with different missing clips sample alike and can be fused.
+        sample_seed = derive_seed(seed, "paper validation", rule.name)
+        ranks = [digest(f"{sample_seed} {clips.clip_id[row]}") for row in test]
+        num_sampled = min(len(test), max(1, round(_SHARE * len(test))))
+        sampled = test[np.argsort(ranks)[:num_sampled]]
+        split = Split(np.flatnonzero(is_train), np.sort(sampled), test)
+    elif validation == "listed":
+        is_listed = listed_mask(clips, rule) & ~is_test
+        split = Split(np.flatnonzero(is_train & ~is_listed), np.flatnonzero(is_listed), test)
     else:
         values = getattr(clips, rule.held_out_column)
         _check_held_out(rule, held_out, values[is_train])
         is_held_out = is_train & np.isin(values, held_out)
         split = Split(np.flatnonzero(is_train & ~is_held_out), np.flatnonzero(is_held_out), test)
+    if drop_duplicates:
+        split = _drop_duplicates(clips, split, keeps_validation=validation == "paper")
     for part in ("train", "validation", "test"):
         if len(getattr(split, part)) == 0:
             raise InputError(
-                f"the {part} part of {rule.name} must hold clips",
+                f"the {part} part of {rule.name} must contain clips",
                 got=f"none of the store's {len(clips)}",
-                remedy="prepare the whole dataset, or hold out other " + rule.held_out_column + "s",
+                hint="prepare the whole dataset, or hold out other " + rule.held_out_column + "s",
             )
     return split
+
+
+def num_shared_test_clips(clips: ClipTable, split: Split) -> int:
+    """Return the number of test clips with the content of a clip that trains, in the search or in a refit."""
+    if clips.content is None:
+        return 0
+    learned = clips.content[np.setdiff1d(split.training_on_all().train, split.test)]
+    return int(np.isin(clips.content[split.test], learned).sum())
+
+
+def _drop_duplicates(clips: ClipTable, split: Split, *, keeps_validation: bool) -> Split:
+    if clips.content is None:
+        return split
+    content = clips.content
+    validation = split.validation
+    if not keeps_validation:
+        validation = validation[~np.isin(content[validation], content[split.test])]
+    others = np.concatenate([content[validation], content[split.test]])
+    return replace(split, train=split.train[~np.isin(content[split.train], others)], validation=validation)
 
 
 def published_split_sizes(
     rule: Protocol, *, validation: Literal["clean", "paper"], held_out: tuple[int, ...]
 ) -> SplitSizes | None:
-    """How a complete copy of a dataset is divided, as far as published sizes tell; None where there are none.
+    """Return the split sizes of a complete copy of a dataset; None if no sizes are published.
 
-    Clean validation takes the share of the training clips that ``held_out`` has of the subjects or setups,
-    or a tenth of them where nothing is said of who trains.
+    The share of clean validation is that of ``held_out`` among the training subjects or setups, or a tenth if
+    their number is not published.
 
     Args:
         rule: one of the dataset's protocols.
         validation: ``clean`` or ``paper``.
-        held_out: training subjects or setups; none for the protocol's own choice.
+        held_out: training subjects or setups; empty for the protocol's default.
 
     Raises:
-        InputError: where ``held_out`` is not a part of what trains.
+        InputError: if ``held_out`` is not a proper subset of the training values.
     """
     if not rule.published:
         return None
@@ -121,65 +155,90 @@ def published_split_sizes(
     num_held_out = round(size.train * share)
     if not 0 < num_held_out < size.train:
         raise InputError(
-            f"clean validation holds out some of the {rule.num_to_hold_out} {rule.held_out_column}s",
-            got=held_out,
+            f"clean validation holds out some of the {rule.num_to_hold_out} {rule.held_out_column}s, not all",
+            got=", ".join(map(str, held_out)),
         )
     return SplitSizes(size.train - num_held_out, num_held_out, size.test)
 
 
 def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
-    """What clean validation holds out unless told otherwise.
+    """Return the subjects (or setups) that clean validation holds out by default.
 
-    That is what the protocol names, or else a tenth of the subjects (or setups) that train, drawn from a
-    fixed seed.
+    These are the protocol's own, or else a tenth of the training values, sampled with a fixed seed. Where
+    subjects are unknown, a tenth of each class.
 
     Args:
-        clips: a store's table.
-        rule: one of its protocols.
+        clips: table of a store.
+        rule: one of the store's protocols.
     """
     if rule.default_held_out:
         return rule.default_held_out
-    is_train, _ = divide_clips(clips, rule)
+    is_train, _ = split_masks(clips, rule)
     values = np.unique(getattr(clips, rule.held_out_column)[is_train])
     rng = np.random.default_rng(derive_seed(0, "held out", rule.name))
-    num_drawn = min(len(values), max(1, round(_SHARE * len(values))))
-    return tuple(sorted(rng.choice(values, num_drawn, replace=False).tolist()))
+    num_sampled = min(len(values), max(1, round(_SHARE * len(values))))
+    if are_subjects_unknown(clips, rule):
+        by_class = _by_class(clips, rule, rng)
+        return tuple(sorted(by_class[index] for index in evenly_spaced(len(by_class), num_sampled)))
+    return tuple(sorted(rng.choice(values, num_sampled, replace=False).tolist()))
 
 
-def deal_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[int, ...]]:
-    """Deal the subjects (or setups) that train into folds of equal numbers, give or take one.
+def are_subjects_unknown(clips: ClipTable, rule: Protocol) -> bool:
+    """Return True if each of several training clips counts as its own subject."""
+    is_train, _ = split_masks(clips, rule)
+    values = getattr(clips, rule.held_out_column)[is_train]
+    return len(values) > 1 and len(np.unique(values)) == len(values)
 
-    They are dealt in ascending order, one to each fold in turn.
+
+def _by_class(clips: ClipTable, rule: Protocol, rng: np.random.Generator) -> list[int]:
+    """Return the held-out values of all training clips, class by class, in random order within each."""
+    is_train, _ = split_masks(clips, rule)
+    rows = rng.permutation(np.flatnonzero(is_train))
+    rows = rows[np.argsort(clips.label[rows], kind="stable")]
+    values: list[int] = getattr(clips, rule.held_out_column)[rows].tolist()
+    return values
+
+
+def assign_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[int, ...]]:
+    """Assign the training subjects (or setups) to folds, in ascending order and round-robin.
+
+    Where subjects are unknown, clips are assigned class by class, so that folds have alike classes.
 
     Args:
-        clips: a store's table.
-        rule: one of its protocols.
-        num_folds: how many; each is held out once.
+        clips: table of a store.
+        rule: one of the store's protocols.
+        num_folds: number of folds; each is held out once.
+
+    Returns:
+        The values of each fold; their numbers differ by at most one.
 
     Raises:
-        InputError: where fewer train.
+        InputError: if there are fewer training values than folds, or only one.
     """
-    is_train, _ = divide_clips(clips, rule)
+    is_train, _ = split_masks(clips, rule)
     values: list[int] = np.unique(getattr(clips, rule.held_out_column)[is_train]).tolist()
-    _check_somebody_is_left(rule, values)
+    _check_several_train(rule, values)
     if num_folds > len(values):
         raise InputError(
             f"protocol.num_folds must not be above the number of {rule.held_out_column}s that train, "
             f"{len(values)} under {rule.name}",
             got=num_folds,
         )
-    return [tuple(values[first::num_folds]) for first in range(num_folds)]
+    if are_subjects_unknown(clips, rule):
+        values = _by_class(clips, rule, np.random.default_rng(derive_seed(0, "folds", rule.name)))
+    return [tuple(sorted(values[first::num_folds])) for first in range(num_folds)]
 
 
 def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protocol]) -> list[str]:
-    """Compare a store's split sizes with the published ones, or with what a user's own lists name.
+    """Compare split sizes with the published ones, or with those of a user's own lists.
 
     Returns:
-        One sentence per protocol whose sizes match no published ones; none where all agree.
+        One sentence per protocol whose sizes match no published ones; empty if all agree. The sentences are
+        part of a store's manifest and so of its fingerprint: rewording them recomputes stages.
     """
     findings = []
     for rule in protocols:
-        is_train, is_test = divide_clips(clips, rule)
+        is_train, is_test = split_masks(clips, rule)
         sizes = int(is_train.sum()), int(is_test.sum())
         if rule.published and sizes not in {(size.train, size.test) for size in rule.published}:
             published = " or ".join(f"{size.train:,} / {size.test:,} ({size.of})" for size in rule.published)
@@ -190,34 +249,52 @@ def check_split_sizes(clips: ClipTable, dataset: str, protocols: Sequence[Protoc
     return findings
 
 
-def divide_clips(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which clips train, those that will validate included, and which test: a flag per row for each."""
+def split_masks(clips: ClipTable, rule: Protocol) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the masks of training rows and test rows; training rows include those held out of them."""
     if rule.column == "parts":
-        is_train, is_test = (
-            np.fromiter((not names.isdisjoint(parts) for parts in clips.parts), bool, len(clips))
-            for names in (frozenset(rule.train), frozenset(rule.test))
-        )
-        return is_train, is_test
+        return _in_lists(clips, rule.train), _in_lists(clips, rule.test)
     values = getattr(clips, rule.column)
     return np.isin(values, rule.train), np.isin(values, rule.test)
 
 
-def _check_somebody_is_left(rule: Protocol, trains: Sequence[int]) -> None:
-    if len(trains) == 1:
+def listed_mask(clips: ClipTable, rule: Protocol) -> NDArray[np.bool_]:
+    """Return the mask of the rows in a protocol's validation lists.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if not rule.validation:
+        raise InputError(
+            f"validation = 'listed' needs a validation list of {rule.name}",
+            got="none in the source",
+            hint="set protocol.validation to 'clean' or 'folds', or add a list val next to train and test",
+        )
+    return _in_lists(clips, rule.validation)
+
+
+def _in_lists(clips: ClipTable, lists: Sequence[str | int]) -> NDArray[np.bool_]:
+    names = frozenset(lists)
+    return np.fromiter((not names.isdisjoint(parts) for parts in clips.parts), bool, len(clips))
+
+
+def _check_several_train(rule: Protocol, training_values: Sequence[int]) -> None:
+    if len(training_values) == 1:
         column = rule.held_out_column
         raise InputError(
             f"two {column}s or more must train under {rule.name}, as one of them validates",
-            got=f"{column} {trains[0]} alone",
-            remedy=f"prepare the whole dataset; of your own clips tell no {column}, and each counts as one",
+            got=f"{column} {training_values[0]} alone",
+            hint=f"prepare the whole dataset; if your own clips name no {column}, each clip counts as one",
         )
 
 
 def _check_held_out(rule: Protocol, held_out: tuple[int, ...], training_values: NDArray[np.int64]) -> None:
-    trains: list[int] = np.unique(training_values).tolist()
-    _check_somebody_is_left(rule, trains)
-    if not held_out or not set(held_out) <= set(trains):
+    values: list[int] = np.unique(training_values).tolist()
+    _check_several_train(rule, values)
+    if not held_out or not set(held_out) <= set(values):
         raise InputError(
             f"clean validation holds out {rule.held_out_column}s that train under {rule.name}",
-            got=held_out,
-            remedy=f"choose among {', '.join(map(str, trains))}",
+            got=", ".join(map(str, held_out)) or "none",
+            hint=f"choose some of {', '.join(map(str, values))}: --set 'protocol.held_out=[{values[0]}]'"
+            if values
+            else "prepare the whole dataset",
         )

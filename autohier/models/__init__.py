@@ -1,5 +1,6 @@
-"""Recognizers: networks with ordered stacks, and the heads that stand on them."""
+"""Recognizers: networks with ordered stacks, and the heads on top of their stacks."""
 
-from autohier.models.build import build_recognizer
+from autohier.models.build import build_recognizer, count_parameters
+from autohier.models.recognizer import PrunableFilters, Recognizer
 
-__all__ = ["build_recognizer"]
+__all__ = ["PrunableFilters", "Recognizer", "build_recognizer", "count_parameters"]

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from autohier.errors import InputError
+from autohier.config.trial.recognizers import RECOGNIZERS
+from autohier.errors import InputError, nearest
+from autohier.models.convolutional.inflation import load_2d_weights
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.models.inflated_resnet import DEPTHS, InflatedResNet
-from autohier.models.inflation import load_2d_weights
-from autohier.models.pose_conv3d import SHALLOW_NUM_BLOCKS, SMALL_BASE_CHANNELS, PoseSlowOnly
 from autohier.models.recognizer import Recognizer
-from autohier.models.st_gcn import StGcn, Variant
-from autohier.models.temporal import TemporalConvNet
 
-RECOGNIZERS: dict[str, Callable[..., Recognizer]] = {
-    **{f"inflated-resnet{depth}": partial(InflatedResNet, depth) for depth in DEPTHS},
-    **{variant: partial(StGcn, variant) for variant in get_args(Variant)},
-    "tcn": TemporalConvNet,
-    "pose-slowonly": PoseSlowOnly,
-    "pose-slowonly-small": partial(PoseSlowOnly, base_channels=SMALL_BASE_CHANNELS),
-    "pose-slowonly-shallow": partial(PoseSlowOnly, num_blocks=SHALLOW_NUM_BLOCKS),
-}
-"""What builds each recognizer; a new one is one line here."""
+_RANDOM_FILLS = frozenset(
+    {
+        *(Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_, nn.init.trunc_normal_),
+        *(nn.init.kaiming_normal_, nn.init.kaiming_uniform_, nn.init.xavier_normal_, nn.init.xavier_uniform_),
+    }
+)
 
 
 def build_recognizer(
@@ -40,41 +35,77 @@ def build_recognizer(
     seed: int | None = None,
     **options: object,
 ) -> HierarchicalRecognizer:
-    """Build a recognizer with a linear head for its classes and for each count of superclasses.
+    """Build a recognizer with a linear head for its classes and for each superclass level.
 
     Args:
-        name: of a recognizer, e.g. "inflated-resnet18".
+        name: registered name, e.g. "inflated-resnet18".
         num_classes: outputs of the last head.
-        superclasses: outputs of the heads on the stacks just before the last, front to back.
-        weights: a 2D network's .safetensors or .pth to start from.
-        seed: of the initialisation; the process's random state is left as it was. None draws from that.
-        options: of the recognizer, e.g. width=0.25, in_channels=1.
+        superclasses: outputs of the heads on the stacks before the last, front to back.
+        weights: file of a 2D network's weights to start from, .safetensors or .pth.
+        seed: seed of the initial weights; the random state of the process stays unchanged. None draws from
+            that state.
+        options: options of the recognizer, e.g. width=0.25, in_channels=1.
 
     Raises:
-        InputError: for an unknown name, an unknown or wrong option, more heads than stacks, or weights that
-            do not fit.
+        InputError: if the name or an option is unknown, an option is out of range, there are more heads than
+            stacks, or the weights do not fit.
     """
-    if name not in RECOGNIZERS:
-        raise InputError(
-            "the recognizer must be a known one", got=repr(name), remedy=_nearest(name, RECOGNIZERS)
-        )
-    builder = RECOGNIZERS[name]
+    builder = RECOGNIZERS.find(name).load()
     valid = [*inspect.signature(builder).parameters]
     for option in options:
         if option not in valid:
-            raise InputError(
-                f"options must be ones that {name} has", got=repr(option), remedy=_nearest(option, valid)
-            )
+            raise InputError(f"unknown option {option!r} of {name}", hint=nearest(option, valid))
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             # torch.manual_seed would also seed the accelerators, whose state is not forked.
             torch.default_generator.manual_seed(seed)
-        network = HierarchicalRecognizer(builder(**options), (*superclasses, num_classes))
+        recognizer = builder(**options)
+        if not isinstance(recognizer, Recognizer):
+            raise InputError(
+                f"the builder of {name} must return an autohier.models.Recognizer",
+                got=type(recognizer).__name__,
+                hint="update its package",
+            )
+        network = HierarchicalRecognizer(recognizer, (*superclasses, num_classes))
     if weights is not None:
         load_2d_weights(network.recognizer, weights)
     return network
 
 
-def _nearest(word: str, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(valid), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"valid are {', '.join(valid)}"
+def count_parameters(
+    name: str, *, num_classes: int, superclasses: Sequence[int] = (), **options: object
+) -> int:
+    """Return the number of parameters of a recognizer with its heads, without allocating them.
+
+    The arguments and errors are those of `build_recognizer`. A recognizer of a package that computes with its
+    initial weights is built.
+    """
+    make: Callable[..., HierarchicalRecognizer] = build_recognizer
+    build = partial(make, name, num_classes=num_classes, superclasses=superclasses, seed=0, **options)
+    try:
+        with torch.device("meta"), _WithoutRandomFills():
+            network = build()
+    except RuntimeError:  # tensors without content have no values to compute with
+        network = build()
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+class _WithoutRandomFills(TorchFunctionMode):
+    """Leaves tensors as they are where they would get random values.
+
+    Tensors without content need none, and torch would import its compiler for them, which takes seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
+        named = kwargs or {}
+        if func in _RANDOM_FILLS:
+            tensor = args[0] if args else named["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **named)

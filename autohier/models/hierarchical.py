@@ -1,4 +1,4 @@
-"""The hierarchical recognizer: linear heads on the last stacks of a recognizer (HAC section 3.3).
+"""Hierarchical recognizer: linear heads on the last stacks of a recognizer (HAC section 3.3).
 
 Legend: B clips, C channels, S superclasses of one stack.
 """
@@ -14,18 +14,18 @@ from autohier.models.recognizer import Recognizer
 
 
 class HierarchicalRecognizer(nn.Module):
-    """A recognizer with a linear head on each of its last stacks; the last head tells the classes apart.
+    """Recognizer with a linear head on each of its last stacks; the last head scores the classes.
 
-    A head is named by its stack (``heads.stack4``), so that the head of the classes keeps its name whatever
-    superclasses stand before it, and weights carry over from pass 1 to pass 2 by name. Heads are initialised
-    back to front for the same reason: one seed gives one head of the classes.
+    A head is named after its stack (``heads.stack4``). So the class head has the same name with and without
+    superclass heads, and weights carry over from pass 1 to pass 2 by name. Heads are initialized back to
+    front, so that a seed gives the same class head in both.
 
     Args:
-        recognizer: what the heads stand on.
+        recognizer: network that the heads read.
         num_outputs: outputs of every head, front to back, e.g. (2, 6, 20, 60).
 
     Raises:
-        InputError: where there are no heads, more heads than stacks, or an empty head.
+        InputError: if there are no heads, more heads than stacks, or a head without outputs.
     """
 
     def __init__(self, recognizer: Recognizer, num_outputs: Sequence[int]) -> None:
@@ -35,12 +35,14 @@ class HierarchicalRecognizer(nn.Module):
             raise InputError(
                 f"a recognizer of {num_stacks} stacks carries 1 to {num_stacks} heads",
                 got=len(num_outputs),
-                remedy=f"give at most {num_stacks - 1} superclass counts",
+                hint=f"give at most {num_stacks - 1} superclass counts",
             )
         if min(num_outputs) < 1:
             raise InputError("every head must have at least one output", got=tuple(num_outputs))
         self.recognizer = recognizer
         self.num_outputs = tuple(num_outputs)
+        self.dropout = nn.Dropout(0.0)
+        """Dropout of the features before the heads; training sets its probability."""
         first = num_stacks - len(num_outputs)
         back_to_front = [
             (
@@ -52,6 +54,9 @@ class HierarchicalRecognizer(nn.Module):
         self.heads = nn.ModuleDict(dict(reversed(back_to_front)))
 
     def forward(self, batch: Tensor) -> list[Tensor]:
-        """One ``scores_BS`` per headed stack, front to back, before softmax."""
+        """Return one ``scores_BS`` per stack that has a head, front to back, before softmax."""
         features = self.recognizer.forward_stacks(batch)[-len(self.heads) :]
-        return [head(feature_BC) for head, feature_BC in zip(self.heads.values(), features, strict=True)]
+        return [
+            head(self.dropout(feature_BC))
+            for head, feature_BC in zip(self.heads.values(), features, strict=True)
+        ]

@@ -1,4 +1,4 @@
-"""What a recognizer is: a network with ordered stacks, one pooled feature per stack.
+"""Base class of recognizers: networks with ordered stacks and one pooled feature per stack.
 
 Legend: B clips, F filters, C channels, T frames, H W pixels, M persons, V joints. Stacks are listed front to
 back.
@@ -17,47 +17,83 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 @dataclass(frozen=True, slots=True)
 class PrunableFilters:
-    """A convolution whose filters may be pruned, with the batch norm that follows it."""
+    """Filters of one convolution that pruning may remove, with the batch norm that follows."""
 
     name: str
     """Module path of the convolution within the recognizer."""
     convolution: Convolution
+    """Convolution whose filters are pruned."""
     norm: Norm
+    """Batch norm that reads the filters' outputs unchanged."""
     first_channel: int = 0
-    """Where the filters' channels begin in the norm, which may follow several convolutions side by side."""
+    """Channel of the norm that reads the first filter; a norm may follow several concatenated
+    convolutions."""
     passed_on: PassedOn | None = None
-    """Where channels go on to another norm with no convolution between."""
+    """Second norm that some channels reach without a convolution in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """A second norm that the last filters of a convolution reach, as through a pooling."""
+    """Second norm that the last filters of a convolution reach, e.g. through a pooling layer."""
 
     norm: Norm
+    """Batch norm that reads the outputs of these filters."""
     first_channel: int
+    """Channel of the norm that reads the first of these filters."""
     first_filter: int
-    """The filter whose channel is the first one there; those before it do not reach it."""
+    """Index of the first of these filters; earlier ones do not reach the norm."""
 
 
 class Recognizer(nn.Module, ABC):
-    """A network with ordered stacks, without heads.
+    """Network with ordered stacks, without heads.
 
-    Heads, hierarchy, losses and pruning work on any network through these members, so that a graph network
-    and a 3D ResNet share them.
+    Heads, hierarchy, losses, pruning, cost and compaction reach a network only through the members below, so
+    that they work on any. A subclass guarantees the following; `autohier.testing.recognizers` checks it:
+
+    * `forward_stacks` returns one feature ``[B, C_l]`` per stack, where C_l is ``stack_channels[l]``, for
+      every number of frames and every batch size, in training and in evaluation.
+    * In evaluation, a clip's features do not depend on the other clips of the batch, and no buffer changes.
+    * The feature of the last stack depends on every parameter, so that the class head trains all stacks.
+    * A zeroed filter, with the affine parameters of its norm at zero, writes zeros behind the norm.
+    * Initial weights depend on torch's default generator only, so that a seed reproduces them.
+
+    A new recognizer is an entry point in the group ``autohier.recognizers``; see `autohier.extensions`. Its
+    builder takes the options of its settings class and returns an instance::
+
+        class FrameMlp(Recognizer):
+            def __init__(self, *, layout: str, hidden: int = 64) -> None:
+                super().__init__()
+                self.conv1 = nn.Conv1d(find_layout(layout).num_joints * 3, hidden, 1)
+                self.bn1 = nn.BatchNorm1d(hidden)
+                self.stack_channels = (hidden,)
+
+            def forward_stacks(self, batch: Tensor) -> list[Tensor]:
+                x_NCT = batch.flatten(3).flatten(0, 1).transpose(1, 2)
+                x_NCT = relu(self.bn1(self.conv1(x_NCT)))
+                return [x_NCT.mean(dim=2).unflatten(0, batch.shape[:2]).mean(dim=1)]
+
+            def prunable_filters(self) -> list[PrunableFilters]:
+                return [PrunableFilters("conv1", self.conv1, self.bn1)]
     """
 
     stack_channels: tuple[int, ...]
-    """Channels of every stack's feature."""
+    """Channels of every stack's feature, front to back."""
 
     @abstractmethod
     def forward_stacks(self, batch: Tensor) -> list[Tensor]:
-        """One pooled feature ``[B, C_l]`` per stack.
+        """Return one pooled feature ``[B, C_l]`` per stack, front to back.
+
+        Called once per training and evaluation step.
 
         Args:
-            batch: float32; frames are ``[B, C, T, H, W]``, skeletons ``[B, M, T, V, C]`` with M persons, zero
-                where one is absent, and heatmaps ``[B, V, T, H, W]`` with a map for every joint.
+            batch: float32; frames are ``[B, C, T, H, W]``; skeletons ``[B, M, T, V, C]`` with M persons,
+                zeros for absent ones; heatmaps ``[B, V, T, H, W]`` with one map per joint or limb.
         """
 
     @abstractmethod
     def prunable_filters(self) -> list[PrunableFilters]:
-        """The convolutions that pruning may thin out, in the order data passes them."""
+        """Return the convolutions whose filters pruning may remove, in the order data passes them.
+
+        Each convolution is listed once; one that must keep all its filters is left out. The convolutions and
+        norms are the network's own modules, whose weights pruning changes in place.
+        """

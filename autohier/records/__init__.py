@@ -1,1 +1,1 @@
-"""Records: what a sweep writes down, as Parquet rows and as TensorBoard events."""
+"""Records of a sweep: Parquet rows and TensorBoard events."""

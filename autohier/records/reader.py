@@ -1,73 +1,147 @@
-"""Reads records back: as typed rows for reports, as Arrow tables for everything else."""
+"""Reader of records: typed rows for reports, Arrow tables for other uses."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from statistics import mean
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.errors import InputError
-from autohier.records.schema import ROW_FOLDERS, EpochRow, ReadingRow, Row, StageRow, TrialRow, parquet_schema
-from autohier.settings.choice import Choice
+from autohier.files import open_regular
+from autohier.records.estimates import Estimate
+from autohier.records.schema import (
+    ROW_FOLDERS,
+    EpochRow,
+    EvaluationRow,
+    Row,
+    StageRow,
+    TrialRow,
+    WorkRow,
+    missing_columns,
+    parquet_schema,
+)
+from autohier.records.sealed_parquet import read_sealed
 
-RowT = TypeVar("RowT", TrialRow, StageRow, EpochRow, ReadingRow)
+_DIGITS = 6
+"""Decimal places of estimates that count: below them, machines may differ in the order of their sums."""
+
+RowT = TypeVar("RowT", TrialRow, StageRow, EpochRow, EvaluationRow, WorkRow)
 
 
 @dataclass(frozen=True)
 class Records:
-    """All records of a sweep, in the order of the trials' names."""
+    """All records of a sweep, ordered by the trials' names."""
 
     trials: tuple[TrialRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
     epochs: tuple[EpochRow, ...] = ()
-    tests: tuple[ReadingRow, ...] = ()
+    tests: tuple[EvaluationRow, ...] = ()
+    work: tuple[WorkRow, ...] = ()
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    """Estimated values of complete trials by name; empty if trials are ranked by their measured values."""
+
+    confirmed: str | None = None
+    """Name of the trial that won the confirmation; None before it is decided."""
+    run_sd: float | None = None
+    """Standard deviation of one config's values in runs that share their pass 1, as the search shows it."""
 
     def ranked(self) -> tuple[TrialRow, ...]:
-        """Complete trials of the study, best first.
+        """Return the complete trials of the study, best first.
 
-        By the mean validation accuracy of their setting over its seeds, then by their own, cost and name.
+        The trial that won the confirmation comes first. The others are ordered by their estimate, if there
+        are estimates, then by the value of their config with its first seed, which comes before its other
+        seeds, by multiply-adds and name. Only first seeds are compared: a mean of several seeds has less luck
+        in it than a single value, so that it loses to the luckiest of many. The value is that of the sweep's
+        objective, e.g. the validation accuracy.
         """
         complete = [row for row in self.trials if row.state == "COMPLETE" and row.number is not None]
-        means = {row.trial: mean(self.seeds_of(row)) for row in complete}
 
-        def place(row: TrialRow) -> tuple[float, float, int, str]:
-            return (-means[row.trial], -(row.accuracy or 0.0), row.multiply_adds or 0, row.trial)
+        def place(row: TrialRow) -> tuple[bool, float, float, bool, float, int, str]:
+            estimate, first = self.estimates.get(row.trial), self._first[params_of(row).effect]
+            estimated = -round(estimate.value, _DIGITS) if estimate else 0.0
+            by_first = (-(first.value or 0.0), row.seed != first.seed)
+            is_beaten = row.trial != self.confirmed
+            return (is_beaten, estimated, *by_first, -(row.value or 0.0), row.multiply_adds or 0, row.trial)
 
         return tuple(sorted(complete, key=place))
 
     def seeds_of(self, trial: TrialRow) -> tuple[float, ...]:
-        """Validation accuracies of a trial's setting, one for every seed it was run to its end with."""
-        return self._accuracies[choice_of(trial).effect]
+        """Return the values of a trial's config, one for every seed with a complete trial, by trial name."""
+        return self._values[params_of(trial).effect]
 
     @cached_property
-    def _accuracies(self) -> dict[tuple[object, ...], tuple[float, ...]]:
-        found: dict[tuple[object, ...], tuple[float, ...]] = {}
-        for row in self.trials:
-            if row.state == "COMPLETE" and row.number is not None and row.accuracy is not None:
-                effect = choice_of(row).effect
-                found[effect] = (*found.get(effect, ()), row.accuracy)
-        return found
+    def _first(self) -> dict[tuple[object, ...], TrialRow]:
+        """First complete trial of every config."""
+        rows: dict[tuple[object, ...], TrialRow] = {}
+        for row in sorted(self.trials, key=lambda row: row.trial):
+            if row.state == "COMPLETE" and row.number is not None:
+                rows.setdefault(params_of(row).effect, row)
+        return rows
+
+    @cached_property
+    def _values(self) -> dict[tuple[object, ...], tuple[float, ...]]:
+        values: dict[tuple[object, ...], tuple[float, ...]] = {}
+        for row in sorted(self.trials, key=lambda row: row.trial):
+            if row.state == "COMPLETE" and row.number is not None and row.value is not None:
+                effect = params_of(row).effect
+                values[effect] = (*values.get(effect, ()), row.value)
+        return values
+
+    def kept_label(self, trial: TrialRow) -> str | None:
+        """Return the label of the pass that a complete trial kept; None if its stages are not recorded."""
+        stages = self.stages_of(trial.trial)[1 + (trial.kept_pass or 0) :]
+        return stages[0].label if stages else None
+
+    def first_test(self, trial: TrialRow, stage: str) -> EvaluationRow | None:
+        """Return the first test result of one network of a trial; None if it was not evaluated."""
+        rows = [row for row in self.tests_of(trial.trial) if row.stage == stage and row.refit_seed is None]
+        return min(rows, key=lambda row: row.evaluated_at, default=None)
+
+    def reported_result(self, trial: TrialRow) -> EvaluationRow | None:
+        """Return the test result to report of a trial: that of its kept pass, refit if it was.
+
+        With cross-validation only a refit has one.
+        """
+        label = self.kept_label(trial)
+        if label is None:
+            return None
+        refit = self.first_test(trial, f"{label}, refit")
+        return refit or (None if trial.validation == "folds" else self.first_test(trial, label))
+
+    def further_refits(self, trial: TrialRow) -> tuple[EvaluationRow, ...]:
+        """Return the test results of a trial's refits with other seeds, the first ones first."""
+        rows = [row for row in self.tests_of(trial.trial) if row.refit_seed is not None]
+        return tuple(sorted(rows, key=lambda row: (row.evaluated_at, row.refit_seed or 0)))
+
+    def untested_winner(self) -> TrialRow | None:
+        """Return the best complete trial if the sweep has not recorded its test results yet.
+
+        The tests of ``autohier evaluate`` include no pass 1.
+        """
+        best = next(iter(self.ranked()), None)
+        is_tested = best and any(row.stage.startswith("pass 1") for row in self.tests_of(best.trial))
+        return None if is_tested else best
 
     def stages_of(self, trial: str) -> tuple[StageRow, ...]:
-        """The finished stages of a trial, in order."""
+        """Return the finished stages of a trial, in order."""
         return tuple(row for row in self.stages if row.trial == trial)
 
-    def tests_of(self, trial: str) -> tuple[ReadingRow, ...]:
-        """The test readings of a trial."""
+    def tests_of(self, trial: str) -> tuple[EvaluationRow, ...]:
+        """Return the test results of a trial."""
         return tuple(row for row in self.tests if row.trial == trial)
 
 
-def choice_of(row: TrialRow) -> Choice:
-    """What a trial drew."""
-    return Choice(
+def params_of(row: TrialRow) -> Hyperparameters:
+    """Return the hyperparameters of a trial."""
+    return Hyperparameters(
         variant=row.variant,
-        settings=json.loads(row.settings or "{}"),
+        settings=json.loads(row.params or "{}"),
         superclasses=row.superclasses,
         weight_ratio=row.weight_ratio,
         scope=row.scope,
@@ -77,62 +151,107 @@ def choice_of(row: TrialRow) -> Choice:
 
 
 def read_records(folder: Path) -> Records:
-    """Read all rows below a records folder; where there are none, the records are empty.
+    """Read all rows in a records folder; a missing folder has none.
 
     Raises:
-        InputError: where a file is damaged, naming it.
+        InputError: if a file is damaged; the message names it.
     """
     return Records(
         trials=read_rows(folder, TrialRow),
         stages=read_rows(folder, StageRow),
         epochs=read_rows(folder, EpochRow),
-        tests=read_rows(folder, ReadingRow),
+        tests=read_rows(folder, EvaluationRow),
+        work=read_rows(folder, WorkRow),
     )
-
-
-def read_outcomes(folder: Path) -> Records:
-    """Read trials and their stages alone: there are many epochs.
-
-    Raises:
-        InputError: where a file is damaged, naming it.
-    """
-    return Records(trials=read_rows(folder, TrialRow), stages=read_rows(folder, StageRow))
 
 
 def read_rows(folder: Path, row_type: type[RowT]) -> tuple[RowT, ...]:
     """Read the rows of one kind.
 
     Raises:
-        InputError: where a file is damaged, naming it.
+        InputError: if a file is damaged; the message names it.
     """
-    return tuple(_row(row_type, values) for values in read_table(folder, row_type).to_pylist())
+    return _to_rows(read_table(folder, row_type), row_type)
 
 
 def read_table(folder: Path, row_type: type[Row]) -> pa.Table:
-    """Read the rows of one kind as a table with the columns of its schema, be it without rows.
+    """Read the rows of one kind as a table with the columns of its schema, possibly without rows.
 
     Raises:
-        InputError: where a file is damaged, naming it.
+        InputError: if a file is damaged; the message names it.
     """
-    schema = parquet_schema(row_type)
-    parts = sorted((folder / ROW_FOLDERS[row_type]).glob("*.parquet"))
-    return pa.concat_tables([schema.empty_table(), *(_read_part(part, schema) for part in parts)])
+    parts = [_read_part(part, row_type) for part in part_files(folder, row_type)]
+    return pa.concat_tables([parquet_schema(row_type).empty_table(), *parts])
 
 
-def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
+def part_files(folder: Path, row_type: type[Row]) -> list[Path]:
+    """Return the files that hold the rows of one kind, by name."""
+    return sorted((folder / ROW_FOLDERS[row_type]).glob("*.parquet"))
+
+
+def read_part(path: Path, row_type: type[RowT]) -> tuple[RowT, ...]:
+    """Read the rows of one file.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    table = _read_part(path, row_type)
     try:
-        return pq.ParquetFile(path).read(columns=schema.names).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise InputError(
-            "a record file must be whole Parquet with the columns of autohier.records.schema",
-            got=f"{path} ({error})",
-            remedy="move it away and resume the sweep; the stage store keeps what the trial computed",
-        ) from error
+        return _to_rows(table, row_type)
+    except (OverflowError, ValueError) as error:  # e.g. a time in the year 300,000
+        raise _damage(path, error) from error
+
+
+def _read_part(path: Path, row_type: type[Row]) -> pa.Table:
+    schema = parquet_schema(row_type)
+    try:
+        # Read whole first: Arrow would map a pipe or a device, or wait for it.
+        with open_regular(path) as file:
+            table = read_sealed(file.read())
+        for name, value in missing_columns(row_type, table.column_names).items():
+            column = pa.array([value] * len(table), type=schema.field(name).type)
+            table = table.append_column(schema.field(name), column)
+        table = table.select(schema.names).cast(schema)
+        table.validate(full=True)
+        _check_trial(path, row_type, table)
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise _damage(path, error) from error
+    return table
+
+
+def trial_of(path: Path) -> str:
+    """Return the name of the trial whose rows a part file should hold: t0007 for ``t0007-TIME.parquet``."""
+    return path.stem.partition("-")[0]
+
+
+def _check_trial(path: Path, row_type: type[Row], table: pa.Table) -> None:
+    """Check that a file holds the rows of its own trial.
+
+    Raises:
+        ValueError: if it is that of another trial.
+    """
+    if row_type is WorkRow:  # of no trial
+        return
+    others = set(table["trial"].unique().to_pylist()) - {trial_of(path)}
+    if others or (row_type is TrialRow and len(table) != 1):
+        raise ValueError(f"{len(table)} rows, of {', '.join(sorted(others)) or trial_of(path)}")
+
+
+def _damage(path: Path, error: Exception) -> InputError:
+    return InputError(
+        "a record file must be complete Parquet with the columns of autohier.records.schema",
+        got=f"{path} ({error})",
+        hint="resume its sweep, which rebuilds it from the stage store",
+    )
+
+
+def _to_rows(table: pa.Table, row_type: type[RowT]) -> tuple[RowT, ...]:
+    return tuple(_row(row_type, values) for values in table.to_pylist())
 
 
 def _row(row_type: type[RowT], values: dict[str, Any]) -> RowT:
-    plain: dict[str, Any] = {
-        field.name: tuple(value) if isinstance(value := values[field.name], list) else value
-        for field in fields(row_type)
+    arguments: dict[str, Any] = {
+        column.name: tuple(value) if isinstance(value := values[column.name], list) else value
+        for column in fields(row_type)
     }
-    return row_type(**plain)
+    return row_type(**arguments)

@@ -1,1 +1,1 @@
-"""Reports: what is drawn from the records."""
+"""Reports on the records of sweeps, on fusions, on the stage store and on prepared clips."""

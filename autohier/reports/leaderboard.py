@@ -1,134 +1,79 @@
-"""What a sweep found: its trials best first, the best setting, and what each step of the method gave.
-
-Everything here is a pure function of the records. Two accuracies that the number of clips cannot tell
-apart are said to be within noise; see records.interval for the rule.
-"""
+"""Leaderboard of a sweep: its trials, best first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
-from autohier.records.interval import wilson_interval, within_noise
-from autohier.records.reader import Records, choice_of
+from autohier.config.trial.overrides import value_text
+from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
-from autohier.settings.overrides import value_text
-
-NOTHING_YET = "no trial is complete yet"
+from autohier.records.statistics import wilson_interval, within_noise
+from autohier.reports.text import count_text, interval_text, percent, plain_table
+from autohier.text import plural
 
 VALIDATION = {
     "clean": "clean validation (held-out training subjects)",
-    "folds": "folds (every training subject is held out in turn)",
-    "paper": "paper validation (a tenth of the test split: it leaks into the choice)",
+    "listed": "validation on the source's own list",
+    "folds": "cross-validation (mean accuracy of the folds; every training subject is held out in turn)",
+    "paper": "paper validation (a tenth of the test split, which biases test results)",
 }
-"""What a kind of validation means, as every report says it."""
+"""Description of each kind of validation, for all reports."""
 _STATES = {
     "RUNNING": "running",
     "COMPLETE": "complete",
     "PRUNED": "stopped",
     "FAIL": "failed",
-    "TAKEN BACK": "taken back",
+    "REQUEUED": "requeued",
 }
 _COLUMNS = (
-    "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio", "scope",
-    "ratio", "kept\npass", "param-\neters", "mult-\nadds", "epochs", "epochs\nfound",
+    "rank", "trial", "state", "accuracy", "95%\ninterval", "super-\nclasses", "weight\nratio",
+    "pruning\nscope", "pruning\nratio", "kept\npass", "param-\neters", "mult-\nadds",
+    "epochs\ntrained", "epochs\nreused",
 )  # fmt: skip
-_TEXT_COLUMNS = {"trial", "state", "variant", "super-\nclasses", "scope"}
-_RECIPE_PLACE = _COLUMNS.index("super-\nclasses")
-"""Where variant and training settings stand, in sweeps that draw them."""
+_TEXT_COLUMNS = {"trial", "state", "variant", "super-\nclasses", "pruning\nscope"}
+_SURE = 0.975
+"""Probability from which on a trial counts as worse than the best, as for a two-sided 95% interval."""
+_ACCURACY_AT = _COLUMNS.index("accuracy")
+_SEARCHED_AT = _COLUMNS.index("super-\nclasses")
+"""Position of the variant and of hyperparameters in search.settings."""
 
 
-def report(records: Records, *, limit: int | None = None) -> Group:
-    """The leaderboard and, below it, the best setting, its three steps and its test readings."""
-    return Group(
-        leaderboard(records, limit=limit),
-        Text(),
-        Text(best_setting(records)),
-        Text(three_steps(records)),
-        Text(reading_text(records)),
-    )
+def leaderboard(records: Records, *, limit: int | None = None, is_driven: bool = True) -> Table:
+    """Return a table of a study's trials: complete ones best first, then running, stopped and failed ones.
 
-
-def leaderboard(records: Records, *, limit: int | None = None) -> Table:
-    """Trials of the study: complete ones best first, then those still running, stopped or failed.
+    With estimates, the interval is that of the estimate, else that of the measured accuracy.
 
     Args:
-        records: of one sweep.
-        limit: rows to show at most; None shows all.
+        records: records of one sweep.
+        limit: maximum number of rows; None shows all.
+        is_driven: whether the sweep has a driver; without one its unfinished trials do not run.
     """
     ranked = records.ranked()
     others = [row for row in records.trials if row.state != "COMPLETE" and row.number is not None]
-    table = Table(title=_title(records), caption=_caption(ranked, len(others), limit), box=SIMPLE_HEAD)
-    table.title_justify = table.caption_justify = "left"
-    table.show_edge, table.pad_edge, table.padding = False, False, (0, 1, 0, 0)
+    table = plain_table(_title(records), _caption(records, ranked, len(others), limit))
     rows: list[tuple[str, ...]] = []
-    recipe = _recipe_columns([*ranked, *others])
-    columns = (*_COLUMNS[:_RECIPE_PLACE], *map(_heading, recipe), *_COLUMNS[_RECIPE_PLACE:])
+    searched = _searched_names([*ranked, *others])
+    by_class = any(row.objective == "mean-class" for row in records.trials)
+    names = (*_COLUMNS[:_SEARCHED_AT], *map(_heading, searched), *_COLUMNS[_SEARCHED_AT:])
+    by_class_name = ["mean\nclass"] if by_class else []
+    measured, rest = [*by_class_name, names[_ACCURACY_AT]], names[_ACCURACY_AT + 1 :]
+    columns = (*names[:_ACCURACY_AT], *measured, *(["estimate"] if records.estimates else []), *rest)
     for column in columns:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
-    several = any(len(records.seeds_of(row)) > 1 for row in ranked)
-    if several:
+    has_seeds = any(len(records.seeds_of(row)) > 1 for row in ranked)
+    if has_seeds:
         table.add_column("mean of\nits seeds", justify="right")
     for place, row in enumerate(ranked, start=1):
-        means = [_mean_text(records.seeds_of(row))] if several else []
-        rows.append((*_cells(row, _rank(row, place, ranked[0]), recipe), *means))
-    rows += [_cells(row, "", recipe) for row in others]
+        means = [_mean_text(records.seeds_of(row))] if has_seeds else []
+        rank = _rank(records, row, place, ranked[0])
+        rows.append((*_cells(records, row, rank, searched, by_class=by_class), *means))
+    rows += [_cells(records, row, "", searched, by_class=by_class, is_driven=is_driven) for row in others]
     for cells in rows[:limit]:
         table.add_row(*cells)
     return table
-
-
-def best_setting(records: Records) -> str:
-    """The best trial's drawn values, in one sentence."""
-    ranked = records.ranked()
-    if not ranked:
-        return NOTHING_YET
-    best = ranked[0]
-    recipe = choice_of(best).recipe_text
-    return (
-        f"best setting: {best.trial} ({best.source}): {f'{recipe}, ' if recipe else ''}"
-        f"superclasses {best.superclasses}, weight ratio {best.weight_ratio:.4g} "
-        f"(stack weights {best.stack_weights}), scope {best.scope}, ratio {best.ratio:.4g}, "
-        f"kept pass {best.kept_pass} of at most {best.passes}, seed {best.seed}"
-    )
-
-
-def three_steps(records: Records) -> str:
-    """What the hierarchy and the pruning of the best trial gave over pass 1, and what pruning took away."""
-    ranked = records.ranked()
-    if not ranked:
-        return NOTHING_YET
-    best = ranked[0]
-    pass_1, pass_2, kept = best.pass_1_accuracy or 0.0, best.pass_2_accuracy or 0.0, best.accuracy or 0.0
-    num_clips = best.num_validation_clips or 0
-    steps = f"validation: pass 1 {_percent(pass_1)} -> pass 2 {_percent(pass_2)} "
-    steps += f"({_difference(pass_1, pass_2, num_clips)}) -> "
-    if best.kept_pass:
-        steps += f"pruned ({_plural(best.kept_pass, 'pass', 'passes')}) {_percent(kept)} "
-        steps += f"({_difference(pass_2, kept, num_clips)})"
-    else:
-        steps += "not pruned, as no pruning pass was better"
-    return (
-        f"{steps}; parameters {_count(best.dense_parameters)} -> {_count(best.parameters)}, "
-        f"multiply-adds {_count(best.dense_multiply_adds)} -> {_count(best.multiply_adds)}"
-    )
-
-
-def reading_text(records: Records) -> str:
-    """What the test split said, every reading; a line for each."""
-    if not records.tests:
-        return "test split: not read yet"
-    return "\n".join(
-        f"test split ({reading.protocol}): {reading.trial} {reading.stage} {_percent(reading.accuracy)}, "
-        f"95% interval {_percent(reading.low)} to {_percent(reading.high)}, {reading.num_clips} clips, "
-        f"{reading.read_at:%Y-%m-%d %H:%M} UTC"
-        for reading in records.tests
-    )
 
 
 def _title(records: Records) -> str:
@@ -137,31 +82,50 @@ def _title(records: Records) -> str:
     datasets = _distinct([row.dataset for row in records.trials])
     protocols = _distinct([row.protocol for row in records.trials])
     validations = _distinct([VALIDATION.get(row.validation, row.validation) for row in records.trials])
-    return f"Validation accuracy on {datasets}, protocol {protocols}, {validations}"
+    by_class = any(row.objective == "mean-class" for row in records.trials)
+    ranking = ", ranked by mean class accuracy" if by_class else ""
+    return f"Validation accuracy on {datasets}, protocol {protocols}, {validations}{ranking}"
 
 
-def _caption(ranked: Sequence[TrialRow], num_others: int, limit: int | None) -> str:
+def _caption(records: Records, ranked: Sequence[TrialRow], num_others: int, limit: int | None) -> str:
     total = len(ranked) + num_others
-    notes = [f"{limit} of {total} trials are shown."] if limit is not None and limit < total else []
-    noisy = sum(_is_noise(row, ranked[0]) for row in ranked[1:])
-    if noisy:
-        notes.append(f"≈ {_plural(noisy, 'trial is', 'trials are')} within noise of the best.")
-    if len(ranked) > 1:
-        notes.append("The best of several is an optimistic estimate; the test split tells the rest.")
+    notes = [f"{limit} of {total} trials shown."] if limit is not None and limit < total else []
+    num_similar = sum(_is_noise(records, row, ranked[0]) for row in ranked[1:])
+    if num_similar:
+        notes.append(f"≈ {plural(num_similar, 'trial is', 'trials are')} within noise of the best.")
+    if records.estimates and len(ranked) > 1:
+        notes.append(_certainty(records, ranked))
+    elif len(ranked) > 1:
+        notes.append("The best validation accuracy of several is optimistic; see the test results.")
     return " ".join(notes)
 
 
-def _rank(row: TrialRow, place: int, best: TrialRow) -> str:
-    return f"≈ {place}" if place > 1 and _is_noise(row, best) else str(place)
+def _certainty(records: Records, ranked: Sequence[TrialRow]) -> str:
+    """Return how sure the order is."""
+    first, second = ranked[0], ranked[1]
+    if records.confirmed:
+        return f"{first.trial} won the confirmation; the others are ranked by estimates."
+    best = records.estimates[first.trial].best_probability
+    beaten = records.estimates[second.trial].beaten
+    return (
+        f"Ranked by estimates, which take the luck out of the accuracies: {first.trial} is the best with "
+        f"probability {best:.0%}, and better than {second.trial} with {beaten:.0%}."
+    )
 
 
-def _is_noise(row: TrialRow, best: TrialRow) -> bool:
+def _rank(records: Records, row: TrialRow, place: int, best: TrialRow) -> str:
+    return f"≈ {place}" if place > 1 and _is_noise(records, row, best) else str(place)
+
+
+def _is_noise(records: Records, row: TrialRow, best: TrialRow) -> bool:
+    if estimate := records.estimates.get(row.trial):
+        return estimate.beaten < _SURE
     return within_noise(row.accuracy or 0.0, best.accuracy or 0.0, best.num_validation_clips or 0)
 
 
-def _recipe_columns(rows: Sequence[TrialRow]) -> tuple[str, ...]:
-    """What these trials drew beside HAC's own choices, by name."""
-    names = {name: None for row in rows for name, _ in choice_of(row).settings}
+def _searched_names(rows: Sequence[TrialRow]) -> tuple[str, ...]:
+    """Return the names of hyperparameters other than HAC's own: the variant and those in search.settings."""
+    names = {name: None for row in rows for name, _ in params_of(row).settings}
     return (*(["variant"] if any(row.variant for row in rows) else []), *names)
 
 
@@ -169,55 +133,49 @@ def _heading(name: str) -> str:
     return name.replace(".", "\n").replace("_", "\n")
 
 
-def _cells(row: TrialRow, rank: str, recipe: Sequence[str]) -> tuple[str, ...]:
+def _cells(
+    records: Records,
+    row: TrialRow,
+    rank: str,
+    searched: Sequence[str],
+    *,
+    by_class: bool,
+    is_driven: bool = True,
+) -> tuple[str, ...]:
     accuracy, interval = "", ""
+    estimate = records.estimates.get(row.trial)
     if row.accuracy is not None:
+        accuracy = percent(row.accuracy)
         low, high = wilson_interval(row.accuracy, row.num_validation_clips or 0)
-        accuracy, interval = _percent(row.accuracy), f"{100 * low:.1f}-{100 * high:.1f}"
-    drawn = {"variant": row.variant, **dict(choice_of(row).settings)}
+        interval = interval_text(estimate.low, estimate.high) if estimate else interval_text(low, high)
+    sampled = {"variant": row.variant, **dict(params_of(row).settings)}
     return (
         rank,
         row.trial,
-        _STATES[row.state],
+        _STATES[row.state] if is_driven or row.state != "RUNNING" else "interrupted",
+        *([_percent_or_nothing(row.mean_class_accuracy)] if by_class else []),
         accuracy,
+        *([percent(estimate.value) if estimate else ""] if records.estimates else []),
         interval,
-        *(value_text(drawn.get(name, "")) for name in recipe),
+        *(value_text(sampled.get(name, "")) for name in searched),
         row.superclasses,
         f"{row.weight_ratio:.4g}",
         row.scope,
         f"{row.ratio:.4g}",
         f"{'?' if row.kept_pass is None else row.kept_pass} of {row.passes}",
-        _count(row.parameters),
-        _count(row.multiply_adds),
-        _count(row.epochs_computed),
-        _count(row.epochs_spared),
+        count_text(row.parameters),
+        count_text(row.multiply_adds),
+        count_text(row.epochs_computed),
+        count_text(row.epochs_reused),
     )
 
 
+def _percent_or_nothing(share: float | None) -> str:
+    return "" if share is None else percent(share)
+
+
 def _mean_text(accuracies: Sequence[float]) -> str:
-    return f"{_percent(mean(accuracies))} of {len(accuracies)}" if len(accuracies) > 1 else ""
-
-
-def _difference(before: float, after: float, num_clips: int) -> str:
-    noise = ", within noise" if within_noise(before, after, num_clips) else ""
-    return f"{100 * (after - before):+.1f} points{noise}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
-def _count(number: int | None) -> str:
-    if number is None:
-        return ""
-    for size, unit in ((1_000_000_000, " G"), (1_000_000, " M"), (1_000, " k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return str(number)
-
-
-def _plural(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+    return f"{percent(mean(accuracies))} of {len(accuracies)}" if len(accuracies) > 1 else ""
 
 
 def _distinct(words: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
-"""Sweeps of one dataset, one for each of its protocols: the test accuracy of every winner, and the mean.
+"""Table of sweeps under different protocols of one dataset: test accuracy of each winner, and their mean.
 
-N-UCLA is reported so (HAC section 4.4): each of three views tests once, and the mean over them is told.
+N-UCLA is reported like this (HAC section 4.4): each of three views is the test view once, and the accuracies
+are averaged.
 """
 
 from __future__ import annotations
@@ -9,118 +10,113 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from autohier.core.stages.result import stage_label
 from autohier.data.protocols import PROTOCOLS
 from autohier.errors import InputError
-from autohier.records.interval import mean_interval
 from autohier.records.reader import Records
-from autohier.records.schema import ReadingRow, TrialRow
+from autohier.records.schema import EvaluationRow, TrialRow
+from autohier.records.statistics import mean_interval
 from autohier.reports.leaderboard import VALIDATION
+from autohier.reports.text import interval_text, plain_table
+from autohier.text import shell_words
 
 
 @dataclass(frozen=True, slots=True)
-class WinnerReading:
-    """What the test split said of a sweep's winner.
+class WinnerTestResult:
+    """Test results of a sweep's winner.
 
     Attributes:
         sweep: name of the sweep.
-        winner: the trial.
-        kept: the reading of its kept stage; of folds, which have no network of their own, refit.
-        refit: that of the same stage, refit on all training clips; None where there is none beside the other.
+        winner: its best trial.
+        kept: test result of the winner's kept stage; with cross-validation, of its refit.
+        refit: test result of that stage refit on all training clips; None if ``kept`` is the only one.
     """
 
     sweep: str
     winner: TrialRow
-    kept: ReadingRow
-    refit: ReadingRow | None
+    kept: EvaluationRow
+    refit: EvaluationRow | None
 
 
-def read_winners(sweeps: Sequence[tuple[str, Records]]) -> tuple[WinnerReading, ...]:
-    """The test reading of each sweep's winner, by the protocols' names.
+def read_winner_test_results(sweeps: Sequence[tuple[str, Records]]) -> tuple[WinnerTestResult, ...]:
+    """Return the test results of each sweep's winner, ordered by the names of the protocols.
 
     Args:
         sweeps: names of sweeps and their records.
 
     Raises:
-        InputError: where a sweep has not read the test split, or they are not of different protocols of one
-            dataset with one kind of validation.
+        InputError: if a sweep has no test result, or the sweeps do not have different protocols, one dataset
+            and one kind of validation.
     """
-    readings = sorted(
-        (_read_winner(name, records) for name, records in sweeps), key=lambda one: one.winner.protocol
+    test_results = sorted(
+        (_winner_test_result(name, records) for name, records in sweeps), key=lambda one: one.winner.protocol
     )
-    for what in ("dataset", "validation"):
-        values = {getattr(reading.winner, what): reading.sweep for reading in readings}
+    for key in ("dataset", "validation"):
+        values = {getattr(result.winner, key): result.sweep for result in test_results}
         if len(values) > 1:
             raise InputError(
-                f"sweeps under several protocols must have one {what}",
+                f"sweeps under several protocols must have one {key}",
                 got=", ".join(f"{value} in {sweep}" for value, sweep in values.items()),
             )
-    protocols = [reading.winner.protocol for reading in readings]
-    if len(set(protocols)) < len(readings):
+    protocols = [result.winner.protocol for result in test_results]
+    if len(set(protocols)) < len(test_results):
         raise InputError(
-            "each sweep must be of a protocol of its own",
-            got=", ".join(f"{reading.winner.protocol} in {reading.sweep}" for reading in readings),
-            remedy="search with e.g. --set protocol.name=view1",
+            "each sweep must have a different protocol",
+            got=", ".join(f"{result.winner.protocol} in {result.sweep}" for result in test_results),
+            hint="search them with --protocols all",
         )
-    return tuple(readings)
+    return tuple(test_results)
 
 
-def _read_winner(sweep: str, records: Records) -> WinnerReading:
+def _winner_test_result(sweep: str, records: Records) -> WinnerTestResult:
     ranked = records.ranked()
     winner = ranked[0] if ranked else None
     kept = refit = None
     if winner is not None:
-        stages = {reading.stage: reading for reading in records.tests_of(winner.trial)}
-        label = stage_label("prune" if winner.kept_pass else "pass-2", winner.kept_pass or 0)
-        kept, refit = stages.get(label), stages.get(f"{label}, refit")
-        if winner.validation == "folds":  # these are read refit alone
+        label = records.kept_label(winner)
+        kept, refit = records.first_test(winner, f"{label}"), records.first_test(winner, f"{label}, refit")
+        if winner.validation == "folds":  # only the refit is evaluated on the test split
             kept, refit = refit, None
     if winner is None or kept is None:
         raise InputError(
-            "a sweep must have read the test split, which it does for its winner when all its trials are run",
-            got=f"{sweep}, which has not",
-            remedy=f"autohier resume {sweep}",
+            "a sweep must have a test result, which it gets when all its trials are finished",
+            got=f"{sweep} without one",
+            hint=f"run '{shell_words('autohier', 'resume', sweep)}'",
         )
-    return WinnerReading(sweep, winner, kept, refit)
+    return WinnerTestResult(sweep, winner, kept, refit)
 
 
-def protocol_table(readings: Sequence[WinnerReading]) -> Table:
-    """Test accuracies of winners with their 95% intervals, and below them their mean with its own."""
-    first = readings[0].winner
+def protocol_table(test_results: Sequence[WinnerTestResult]) -> Table:
+    """Return a table of the winners' test accuracies with 95% intervals, and of their mean."""
+    first = test_results[0].winner
     validation = VALIDATION.get(first.validation, first.validation)
-    table = Table(title=f"Test accuracy on {first.dataset}, {validation}", box=SIMPLE_HEAD)
-    table.title_justify = table.caption_justify = "left"
-    table.show_edge, table.pad_edge, table.padding = False, False, (0, 1, 0, 0)
+    table = plain_table(f"Test accuracy on {first.dataset}, {validation}", _caption(test_results))
     for column in ("sweep", "protocol", "test clips", "trial", "kept stage"):
         table.add_column(column, justify="right" if column == "test clips" else "left")
-    are_refit = all(reading.refit for reading in readings)
+    are_refit = all(result.refit for result in test_results)
     for column in ("accuracy", "refit on all training clips")[: 1 + are_refit]:
         table.add_column(f"{column}, 95% interval", justify="right")
-    for reading in readings:
-        cells = [_told([row]) for row in (reading.kept, reading.refit)[: 1 + are_refit] if row]
-        about = (reading.sweep, reading.winner.protocol, f"{reading.kept.num_clips:,}", reading.winner.trial)
-        table.add_row(*about, reading.kept.stage, *cells)
+    for result in test_results:
+        cells = [_accuracy_text([row]) for row in (result.kept, result.refit)[: 1 + are_refit] if row]
+        about = (result.sweep, result.winner.protocol, f"{result.kept.num_clips:,}", result.winner.trial)
+        table.add_row(*about, result.kept.stage, *cells)
     table.add_section()
-    means = [_told([reading.kept for reading in readings])]
+    means = [_accuracy_text([result.kept for result in test_results])]
     if are_refit:
-        means.append(_told([reading.refit for reading in readings if reading.refit]))
-    table.add_row("", f"mean of {len(readings)}", "", "", "", *means)
-    table.caption = _caption(readings)
+        means.append(_accuracy_text([result.refit for result in test_results if result.refit]))
+    table.add_row("", f"mean of {len(test_results)}", "", "", "", *means)
     return table
 
 
-def _caption(readings: Sequence[WinnerReading]) -> str:
-    dataset = readings[0].winner.dataset
-    told = {reading.winner.protocol for reading in readings}
-    missing = [rule.name for rule in PROTOCOLS.get(dataset, ()) if rule.name not in told]
-    notes = [f"{dataset} has more protocols: {', '.join(missing)} not among these."] if missing else []
-    return " ".join((*notes, "The mean's interval takes the protocols' test clips as independent."))
+def _caption(test_results: Sequence[WinnerTestResult]) -> str:
+    dataset = test_results[0].winner.dataset
+    shown = {result.winner.protocol for result in test_results}
+    missing = [rule.name for rule in PROTOCOLS.get(dataset, ()) if rule.name not in shown]
+    notes = [f"{dataset} has further protocols: {', '.join(missing)}."] if missing else []
+    return " ".join((*notes, "The mean's interval assumes that the protocols' test clips are independent."))
 
 
-def _told(rows: Iterable[ReadingRow]) -> str:
+def _accuracy_text(rows: Iterable[EvaluationRow]) -> str:
     measured = [(row.accuracy, row.num_clips) for row in rows]
-    low, high = mean_interval(measured)
-    return f"{mean(accuracy for accuracy, _ in measured):.1%}, {100 * low:.1f}-{100 * high:.1f}"
+    return f"{mean(accuracy for accuracy, _ in measured):.1%}, {interval_text(*mean_interval(measured))}"

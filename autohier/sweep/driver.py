@@ -1,199 +1,352 @@
-"""The driver of a sweep: pass 1 for all, then trials until the study has its number, then the test split.
+"""The driver of a sweep: shared pass 1, trials up to the sweep's number, confirmation, test evaluation.
 
-Where settings have several passes 1, as variants do, none is for all: trials train their own side by side,
-and those that need the same one at the same time train it once.
+The driver uses no GPU itself. It opens a Ray session, learns from it the share of the machines that one trial
+holds, and hands over to Ray Tune, which starts each sampled trial on a machine with a free share (see
+`autohier.sweep.execution.tuner`). Work outside the trials runs in an actor of its own with the same share of
+GPUs (see `autohier.sweep.execution.actors.stage_actor`).
+
+If the search space has variants, their pass 1 differs. Then none is trained before the trials: each trial
+trains its own, and trials that need the same one at the same time train it once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from optuna.exceptions import StorageInternalError
 from rich.console import Console
 
-from autohier.core.stages.folds import FoldedResult
-from autohier.core.stages.given import require_drawable
-from autohier.core.stages.opening import OpenTrial, open_trial
-from autohier.core.stages.reporter import Reporters
-from autohier.core.stages.store import StageStore
-from autohier.core.trial import find_flat
+from autohier.config.sweep import SweepPlan
+from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
+from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.cross_validation import FoldedResult
+from autohier.core.stages.given_superclasses import require_samplable_level
+from autohier.core.stages.space_warnings import space_warnings
+from autohier.core.stages.store.stage_store import StageStore
+from autohier.core.stages.trial_setup import TrialSetup, open_trial, resolve_protocol
+from autohier.core.trial import find_pass_1
+from autohier.data.splits import num_shared_test_clips
 from autohier.data.store.reader import ClipStore
-from autohier.errors import InputError, told_of
-from autohier.records.hparams import write_experiment
-from autohier.records.reader import Records, read_records
-from autohier.records.rows import reading_row
+from autohier.errors import LostProcessError, error_about
+from autohier.machine import machine_share
+from autohier.records.reader import Records
+from autohier.records.rows import evaluation_row
 from autohier.records.schema import TrialRow
+from autohier.records.tensorboard.hparams import write_experiment
+from autohier.records.work_recorder import WorkRecorder
 from autohier.records.writer import RecordWriter
-from autohier.settings.choice import FLAT_CHOICE, Choice
-from autohier.settings.sweep import SweepPlan
-from autohier.sweep.breaker import Breaker, Halt
-from autohier.sweep.cluster import Share, ray_session
-from autohier.sweep.display import Display
-from autohier.sweep.folder import SweepFolder, check_same_clips, clip_folder
-from autohier.sweep.lock import hold_sweep
-from autohier.sweep.logs import logging_to
-from autohier.sweep.signals import sigterm_interrupts
-from autohier.sweep.storage import open_storage
-from autohier.sweep.study import SweepStudy
-from autohier.sweep.warming import results_of
+from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.execution.display import BestTrial, Display
+from autohier.sweep.execution.messages import EpochEnd, StageMessage
+from autohier.sweep.execution.ray_security import authentication_warning, read_umask
+from autohier.sweep.execution.session import Share, ray_session
+from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError, catch_signals
+from autohier.sweep.locking.sweep_lock import hold_sweep
+from autohier.sweep.log_file import logging_to
+from autohier.sweep.paths import SweepFolder, check_same_clips, clip_folder
+from autohier.sweep.phases.confirmation import confirm, missing_runs
+from autohier.sweep.phases.refits import missing_refits, run_refits
+from autohier.sweep.plan_extensions import foreign_packages
+from autohier.sweep.recovery.record_repair import repair_records, test_values
+from autohier.sweep.recovery.stage_check import lost_stages_text
+from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
+from autohier.sweep.study.storage import open_storage, storage_failures
+from autohier.sweep.study.study import SweepStudy
+from autohier.sweep.study.warm_start import results_of
+from autohier.text import plural
+
+if TYPE_CHECKING:
+    from autohier.sweep.execution.actors.context import SweepContext
 
 _SHARED = "pass 1"
+_SIGNAL_S = 2.0
+"""Time in which a driver gets a signal that ended Ray's processes a moment before."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepEnd:
-    """Where a sweep stands when its driver ends."""
+    """State of a sweep when its driver ends."""
 
-    finished: int
+    num_finished: int
     target: int
-    halt: Halt | None = None
-    """Why it stopped by itself."""
+    halt: FailureStreak | None = None
+    """The failures that reached the failure limit."""
+    interrupted: bool = False
+    """True if a signal or a `StopRequest` ended the driver."""
 
     @property
     def complete(self) -> bool:
-        """Whether every setting was tried."""
-        return self.finished >= self.target
+        """Return True if every trial has ended and nothing was cut short."""
+        return self.num_finished >= self.target and not self.interrupted
 
 
-def check_plan(plan: SweepPlan) -> SweepPlan:
-    """Check that a plan and its clips fit together, before anything is paid.
+def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> SweepPlan:
+    """Check that a plan fits its clips, before anything is computed.
+
+    Args:
+        plan: of the sweep.
+        say: called with a line that says what ``auto`` validation became, and why, and with warnings.
 
     Returns:
-        The plan, which now names the clips it was checked with.
+        The plan with the fingerprint of the clips, and with the validation that ``auto`` becomes for them.
 
     Raises:
-        MissingDataError: where the dataset is not prepared.
-        InputError: where space and clips do not fit together.
+        MissingDataError: if the dataset is not prepared.
+        InputError: if search space and clips do not fit together.
     """
-    for network, flat in plan.space.networks().items():
-        with told_of(network):
-            trial = _open_flat(plan, flat)
-            trial.check_network(plan.space.search.levels)
+    trials: dict[str, TrialSetup] = {}
+    for network, flat in plan.space.flat_params_by_network().items():
+        with error_about(network):
+            trials[network] = trial = _open_flat(plan, flat)
     clips = trial.context.clips
-    require_drawable(plan.space, clips.manifest.levels)
+    resolved = resolve_protocol(plan.space.protocol, clips)
+    if resolved.reason:
+        say(f"validation: {resolved.protocol.validation}, because {resolved.reason}")
+    num_training = len(trial.data_loader.split.train)
+    for warning in space_warnings(plan.space, clips.manifest, clips=clips, num_training=num_training):
+        say(warning)
+    # Machines of a cluster may have more memory than this one.
+    memory_bytes = None if plan.ray_address else machine_share().memory_bytes
+    for network, each in trials.items():
+        with error_about(network):
+            each.check_network(plan.space.search.levels, memory_bytes=memory_bytes)
+    space = plan.space.model_copy(update={"protocol": resolved.protocol})
+    require_samplable_level(plan.space, clips.manifest.levels)
     check_same_clips(clips, plan.clips_fingerprint)
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
-    return plan.model_copy(update={"clips_fingerprint": clips.fingerprint})
+    num_shared = num_shared_test_clips(clips.clips, trial.data_loader.split)
+    return plan.model_copy(
+        update={
+            "space": space,
+            "clips_fingerprint": clips.fingerprint,
+            "num_shared_test_clips": num_shared,
+        }
+    )
 
 
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
-    """Run a sweep, or what is left of it.
+    """Run a sweep, or the rest of it.
+
+    In the main thread SIGINT and SIGTERM end it at the next safe point.
 
     Args:
-        folder: of the sweep; its plan is written already.
-        plan: what to run, as check_plan gave it back.
-        console: where progress is shown.
+        folder: folder of the sweep, in which the plan is written already.
+        plan: plan as `check_plan` returned it.
+        console: console that shows the progress.
 
     Raises:
-        SweepBusyError: where another driver holds the sweep.
-        InputError: where plan and machines do not fit together, or the study's database does not answer.
+        SweepBusyError: if another driver holds the sweep.
+        InputError: if plan and machines do not fit together, or the study's database does not answer.
     """
-    try:
-        return _drive(folder, plan, console)
-    except StorageInternalError as error:
-        raise InputError(
-            "the study's storage must answer", got=error, remedy=f"resume {folder.path} when it does"
-        ) from error
-
-
-def _drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
-    display = Display(console, target=plan.trials)
-    folder = SweepFolder(folder.path.resolve())  # a cluster's processes work in folders of their own
-    with sigterm_interrupts(), hold_sweep(folder.lock_file), logging_to(folder.log_file):
+    refits = plan.space.protocol.validation != "paper"
+    display = Display(
+        console,
+        target=plan.trials,
+        num_folds=plan.space.num_folds,
+        refits=refits,
+        has_budget=bool(plan.budget_epochs or plan.budget_hours),
+    )
+    shown = folder
+    folder = SweepFolder(folder.path.resolve())  # processes of a cluster have other working directories
+    failure_limit = FailureLimit(plan.failures_in_a_row)
+    with (
+        storage_failures(hint=f"run '{folder.resume_command}' when it does"),
+        catch_signals() as stop,
+        hold_sweep(folder.lock_file, on_lost=stop.make),
+        logging_to(folder.log_file),
+    ):
         study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file))
-        breaker = Breaker(plan.failures_in_a_row)
-        lost = study.reconcile()
-        if lost:
-            display.say(f"taking up {lost} settings that an earlier driver left unfinished")
-        if not study.num_asks():
-            for path in plan.warm_from:
-                study.warm(results_of(Path(path), plan.space, plan.clips_fingerprint))
-        if study.num_finished() < plan.trials or _unread_winner(read_records(folder.records)):
-            with ray_session(plan) as share:
-                write_experiment(folder.tensorboard, plan.space.search)
-                _run(folder, plan, study, share, display, breaker)
-        return SweepEnd(study.num_finished(), plan.trials, breaker.halt)
+        num_before, interrupted = study.num_finished(), False
+        stop.describe = lambda: interruption_text(shown, max(num_before, display.num_finished), plan.trials)
+        try:
+            _run_rest(folder, plan, study, display, failure_limit, stop)
+        except SweepInterruptedError:
+            interrupted = True
+        except LostProcessError:
+            # A signal to all processes of a job may end Ray's before this one gets it.
+            if not stop.comes_within(_SIGNAL_S):
+                raise
+            interrupted = True
+        return SweepEnd(study.num_finished(), study.target, failure_limit.exceeded, interrupted)
 
 
-def _run(
+def interruption_text(folder: SweepFolder, num_finished: int, target: int) -> str:
+    """Return what an interrupted sweep has reached, and on the next line the command that continues it."""
+    return (
+        f"interrupted after {num_finished} of {plural(target, 'trial')}; finished trials and stages are "
+        f"kept. Continue with:\n  {folder.resume_command}"
+    )
+
+
+def _run_rest(
+    folder: SweepFolder,
+    plan: SweepPlan,
+    study: SweepStudy,
+    display: Display,
+    failure_limit: FailureLimit,
+    stop: StopRequest,
+) -> None:
+    num_lost = study.reconcile()
+    for line in repair_records(folder, study, StageStore(Path(plan.stage_folder))):
+        display.print_line(line)
+    records = read_chosen(folder, plan)
+    if lost := lost_stages_text(records, StageStore(Path(plan.stage_folder))):
+        display.print_line(f"WARNING: {lost}")
+    display.set_best(_best_trial(records))
+    if num_lost:
+        display.print_line(f"running {num_lost} unfinished trials of an earlier driver again")
+    if not study.num_sampled():
+        for path in plan.warm_from:
+            study.add_results(results_of(Path(path), plan.space, plan.clips_fingerprint))
+    stop.check()
+    is_searched = study.num_finished() >= study.target
+    is_tested = not (records.untested_winner() or missing_refits(records, plan))
+    if not (is_searched and is_tested) or missing_runs(records, plan):
+        if not plan.ray_address and (warning := authentication_warning()):
+            display.print_line(f"WARNING: {warning}")
+        with ray_session(plan) as share:
+            stop.check()
+            write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
+            _run_on_ray(folder, plan, study, share, display, failure_limit, stop)
+
+
+def _best_trial(records: Records) -> BestTrial | None:
+    row = max(records.ranked(), key=lambda row: row.value or 0.0, default=None)
+    if row is None:
+        return None
+    num_epochs = (row.epochs_computed or 0) + (row.epochs_reused or 0)
+    return BestTrial(row.trial, row.value or 0.0, num_epochs)
+
+
+def _run_on_ray(
     folder: SweepFolder,
     plan: SweepPlan,
     study: SweepStudy,
     share: Share,
     display: Display,
-    breaker: Breaker,
+    failure_limit: FailureLimit,
+    stop: StopRequest,
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
-    from autohier.sweep.actor import TrialJob  # noqa: PLC0415
-    from autohier.sweep.stage_actor import Event, run_beside, train_folds_beside  # noqa: PLC0415
-    from autohier.sweep.tuning import run_trials, start_halving  # noqa: PLC0415
+    from autohier.sweep.execution.actors.context import SweepContext  # noqa: PLC0415
+    from autohier.sweep.execution.package_versions import check_machines  # noqa: PLC0415
+    from autohier.sweep.execution.tuner import run_trials, start_scheduler  # noqa: PLC0415
 
-    device = "auto" if share.gpus else "cpu"
-    job = TrialJob(
+    if plan.ray_address:
+        check_machines(foreign_packages(plan), stop)
+    context = SweepContext(
         folder=folder,
         clip_folder=clip_folder(plan),
         stage_folder=Path(plan.stage_folder),
-        device=device,
+        device="auto" if share.gpus else "cpu",
         num_threads=share.num_threads,
-        ladder=study.ladder,
+        rungs=study.rungs,
         seed=plan.seed,
         accelerators=share.gpus,
+        callbacks=plan.callbacks,
+        umask=None if plan.ray_address else read_umask(),
     )
-
-    def show(name: str, event: Event) -> None:
-        match event:
-            case (stage, holder):
-                display.stage_waits(name, stage, holder)
-            case (stage, epoch, accuracy, reused):
-                display.epoch_finished(name, stage, epoch, accuracy, reused=reused)
-
-    if study.num_finished() < plan.trials:
+    if study.num_finished() < study.target:
         with display.running(study.num_finished()):
             if plan.space.shares_pass_1:
-                display.trial_started(_SHARED, None)
-                flat = _open_flat(plan, FLAT_CHOICE)
-                # A process of its own takes seconds to start. One with a GPU may also find what this cannot.
-                pass_1 = None if share.gpus else find_flat(flat)
-                if pass_1 is None and flat.fold_bases:
-                    num_folds, told = len(flat.fold_bases), partial(show, _SHARED)
-                    folds = train_folds_beside(flat.setting, job, share, num_folds, told)
-                    pass_1 = FoldedResult.of(folds)
-                elif pass_1 is None:
-                    pass_1 = run_beside("pass_1", flat.setting, job, share.alone(), partial(show, _SHARED))
-                display.shared_finished(_SHARED, pass_1.accuracy, reused=pass_1.reused)
-            halving = start_halving(study) if plan.stopping == "halving" else None
-            run_trials(folder, study, replace(job, halving=halving), share, display, breaker)
-    winner = _unread_winner(read_records(folder.records))
-    if winner is None or winner.number is None or study.num_finished() < plan.trials:
+                _run_pass_1(plan, context, share, display, stop)
+            scheduler = start_scheduler(study) if study.stops_trials else None
+            run_trials(
+                folder, study, replace(context, scheduler=scheduler), share, display, failure_limit, stop
+            )
+    for line in repair_records(folder, study, StageStore(Path(plan.stage_folder))):
+        display.print_line(line)
+    if study.num_finished() < study.target or failure_limit.exceeded:
         return
-    display.say(f"reading the test split for {winner.trial}: {plan.space.protocol.tested}")
+    if study.target < plan.trials:
+        display.print_line(f"the budget of the search is used up after {plural(study.target, 'trial')}")
+        _, origin = folder.read_plan()
+        folder.write_plan(plan.model_copy(update={"trials": study.target}), origin)
+    confirm(folder, plan, study, context, share, display, failure_limit, stop)
+    winner = read_chosen(folder, plan).untested_winner()
+    if failure_limit.exceeded:
+        return
+    if winner is not None:
+        _test_winner(winner, plan, study, context, share, display, stop)
+    run_refits(read_chosen(folder, plan), plan, study, context, share, display, stop)
+
+
+def _run_pass_1(
+    plan: SweepPlan, context: SweepContext, share: Share, display: Display, stop: StopRequest
+) -> None:
+    """Put pass 1 of all trials into the stage store."""
+    from autohier.sweep.execution.actors.stage_actor import run_in_stage_actor, train_folds  # noqa: PLC0415
+
+    display.show_start(_SHARED, None)
+    work = WorkRecorder(context.folder.records, _SHARED, accelerators=share.gpus)
+
+    def show(message: StageMessage) -> None:
+        display.show(_SHARED, message)
+        _record(work, message)
+
+    flat = _open_flat(plan, FLAT_PARAMS)
+    # An actor takes seconds to start. With GPUs it may find a stage that this process, without one, cannot.
+    pass_1 = None if share.gpus else find_pass_1(flat)
+    if pass_1 is not None:
+        work.reuse(len(pass_1.epochs), pass_1.seconds)
+    elif flat.fold_bases:
+        pass_1 = FoldedResult.of(train_folds(flat.config, context, share, stop, len(flat.fold_bases), show))
+    else:
+        pass_1 = run_in_stage_actor("pass_1", flat.config, context, share.alone(), stop, show)
+    work.end()
+    display.show_shared_stage(_SHARED, pass_1.accuracy, reused=pass_1.reused)
+
+
+def _test_winner(
+    winner: TrialRow,
+    plan: SweepPlan,
+    study: SweepStudy,
+    context: SweepContext,
+    share: Share,
+    display: Display,
+    stop: StopRequest,
+) -> None:
+    """Evaluate the best trial on the test split and record the results."""
+    from autohier.sweep.execution.actors.stage_actor import run_in_stage_actor  # noqa: PLC0415
+
+    if winner.number is None:
+        return
+    display.print_line(f"evaluating {winner.trial} on the test split: {plan.space.protocol.tested}")
+    refit = f"refit of {winner.trial}"
+    work = WorkRecorder(context.folder.records, refit, accelerators=share.gpus)
+
+    def show(message: StageMessage) -> None:
+        is_refit = isinstance(message, EpochEnd) and message.in_refit
+        display.show(refit if is_refit else winner.trial, message)
+        if is_refit:  # other epochs repeat the trial, whose records have them
+            _record(work, message)
+
     with display.running(study.num_finished()):
-        setting = study.setting(winner.number)
-        display.trial_started(winner.trial, setting.choice)
-        readings = run_beside("tests", setting, job, share.alone(), partial(show, winner.trial))
+        config = study.config(winner.number)
+        display.show_refit(refit, config.params)
+        test_results = run_in_stage_actor("tests", config, context, share.alone(), stop, show)
+    if plan.space.protocol.validation != "paper":
+        work.end()
     now = datetime.now(UTC)
-    rows = [reading_row(winner, stage, evaluation, now) for stage, evaluation in readings]
-    RecordWriter(folder.records).test_read(winner.trial, rows)
+    rows = [evaluation_row(winner, stage, evaluation, now) for stage, evaluation in test_results]
+    # The study first: lost records are restored from it, without a second look at the test split.
+    study.record_tests(winner.trial, test_values(rows))
+    RecordWriter(context.folder.records).write_test_results(winner.trial, rows)
 
 
-def _open_flat(plan: SweepPlan, flat: Choice) -> OpenTrial:
+def _record(work: WorkRecorder, message: StageMessage) -> None:
+    if isinstance(message, EpochEnd):
+        work.add_epoch(message.stage, message.accuracy, message.seconds, reused=message.reused)
+
+
+def _open_flat(plan: SweepPlan, flat: Hyperparameters) -> TrialSetup:
     return open_trial(
-        plan.space.setting(flat, seed=plan.seed),
+        plan.space.config(flat, seed=plan.seed),
         clips=ClipStore.open(clip_folder(plan)),
         stages=StageStore(Path(plan.stage_folder)),
-        reporter=Reporters(),
+        callback=CallbackList(),
         device="cpu",
     )
-
-
-def _unread_winner(records: Records) -> TrialRow | None:
-    """The best complete trial, where the sweep has not read its test accuracy yet.
-
-    Whoever asks for a trial's accuracy (see sweep.evaluating) reads no pass 1.
-    """
-    ranked = records.ranked()
-    read = ranked and any(row.stage.startswith("pass 1") for row in records.tests_of(ranked[0].trial))
-    return ranked[0] if ranked and not read else None

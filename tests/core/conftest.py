@@ -1,4 +1,4 @@
-"""One trial on the tiny clips, and its refit, trained once for all tests of the core."""
+"""Fixtures: one trial on the tiny clips and its refit, trained once for all tests of the core."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from pathlib import Path
 
 import pytest
 
-from autohier.core.stages.opening import OpenTrial
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, refit, run_trial, to_refit
 from autohier.data.store.reader import ClipStore
-from tiny_clips import (
+from support.sources.tiny_clips import (
     open_tiny_trial,
 )
-from whole_trials import (
-    SETTING,
+from support.sweep_runs.whole_trials import (
+    CONFIG,
 )
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stage store that all tests of this file share: what they have in common is trained once."""
+    """Stage store that all tests of the core share, so that common stages are trained once."""
     return tmp_path_factory.mktemp("stages")
 
 
 @pytest.fixture(scope="session")
-def trial(tiny_clips: ClipStore, folder: Path) -> OpenTrial:
-    return open_tiny_trial(SETTING, tiny_clips, folder)
+def trial(tiny_clips: ClipStore, folder: Path) -> TrialSetup:
+    return open_tiny_trial(CONFIG, tiny_clips, folder)
 
 
 @pytest.fixture(scope="session")
-def outcome(trial: OpenTrial) -> TrialOutcome:
+def outcome(trial: TrialSetup) -> TrialOutcome:
     return run_trial(trial)
 
 
 @pytest.fixture(scope="session")
-def refitted(trial: OpenTrial, outcome: TrialOutcome) -> tuple[StageResult, ...]:
+def refitted(trial: TrialSetup, outcome: TrialOutcome) -> tuple[StageResult, ...]:
     return refit(to_refit(trial, outcome.chain[1]), outcome.chain[1])

@@ -1,4 +1,4 @@
-"""Which error belongs to which class of failures."""
+"""Failure classes of errors."""
 
 import errno
 
@@ -19,8 +19,14 @@ from autohier.errors import (
 )
 
 FULL_DISK = "Error while serializing: I/O error: No space left on device (os error 28)"
-OF_CUDA = "CUDA error: an illegal memory access was encountered"
-NO_CUBLAS = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
+CUBLAS_ALLOCATION = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+
+
+def caused_by(cause):
+    error = MissingDataError("a shard must be readable")
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
@@ -30,7 +36,7 @@ NO_CUBLAS = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(h
         (MemoryError(), "out of memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory"), "out of memory"),
         (RuntimeError("MPS backend out of memory"), "out of memory"),
-        (RuntimeError(NO_CUBLAS), "out of memory"),
+        (RuntimeError(CUBLAS_ALLOCATION), "out of memory"),
         (torch.AcceleratorError("CUDA error: out of memory"), "out of memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory"),
         (OutOfMemoryError("pass 1 must fit the memory"), "out of memory"),
@@ -39,42 +45,48 @@ NO_CUBLAS = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(h
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full"),
         (OSError(errno.EFBIG, "File too large"), "disk full"),
         (OSError(FULL_DISK), "disk full"),
+        (OSError(errno.EIO, "Input/output error"), "disk error"),
+        (OSError(errno.EROFS, "Read-only file system"), "disk error"),
+        (OSError(errno.ESTALE, "Stale file handle"), "disk error"),
+        (OSError("while reading: Input/output error"), "disk error"),
+        (caused_by(OSError(errno.EIO, "Input/output error")), "disk error"),
+        (caused_by(OSError(errno.ENOENT, "No such file")), "bad data"),
         (ClipError("a clip must be readable"), "bad data"),
-        (StageDamagedError("a stage must be whole"), "bad data"),
+        (StageDamagedError("a stage must be undamaged"), "bad data"),
         (MissingDataError("a frame must decode"), "bad data"),
         (InputError("recognizer.weights must name a file"), "bad data"),
         (PermissionError(errno.EACCES, "Permission denied"), "bad data"),
-        (LostProcessError("the process must live on"), "lost process"),
-        (torch.AcceleratorError(OF_CUDA), "bug"),
+        (LostProcessError("a worker process died"), "lost process"),
+        (torch.AcceleratorError(ILLEGAL_ACCESS), "bug"),
         (RuntimeError("the size of tensor a must match the size of tensor b"), "bug"),
-        (TrialError("a trial must go on"), "bug"),
+        (TrialError("a trial must not fail"), "bug"),
         (KeyError("memory"), "bug"),
     ],
     ids=repr,
 )
-def test_every_error_has_its_class(error, expected):
+def test_each_error_has_its_failure_class(error, expected):
     assert failure_class(error) == expected
     assert is_out_of_memory(error) == (expected == "out of memory")
 
 
 @pytest.mark.parametrize("allocate", [lambda: torch.empty(10**15), lambda: np.empty(10**15)])
-def test_what_the_machine_itself_says_when_it_has_no_memory(allocate):
-    with pytest.raises((RuntimeError, MemoryError), match="allocate") as told:
+def test_real_allocation_errors_are_out_of_memory(allocate):
+    with pytest.raises((RuntimeError, MemoryError), match="allocate") as caught:
         allocate()
-    assert failure_class(told.value) == "out of memory"
+    assert failure_class(caught.value) == "out of memory"
 
 
 @pytest.mark.parametrize(
     ("error", "broken"),
     [
         (torch.AcceleratorError("CUDA error: device-side assert triggered"), True),
-        (RuntimeError(OF_CUDA), True),
+        (RuntimeError(ILLEGAL_ACCESS), True),
         (torch.OutOfMemoryError("CUDA out of memory"), False),
-        (RuntimeError(NO_CUBLAS), False),
+        (RuntimeError(CUBLAS_ALLOCATION), False),
         (RuntimeError("shapes must match"), False),
         (DivergedError("the losses must be finite"), False),
     ],
     ids=repr,
 )
-def test_an_error_of_the_device_breaks_it_unless_memory_alone_was_short(error, broken):
+def test_device_errors_other_than_out_of_memory_break_the_device(error, broken):
     assert breaks_device(error) is broken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,22 @@ import pytest
 import torch
 
 from autohier.core.hierarchy import balanced_partition
-from autohier.core.stages.opening import OpenTrial
-from autohier.core.trial import TrialOutcome, find_flat, read_tests, run_trial, train_flat
+from autohier.core.recipes.base import StageRequest, run_recipe
+from autohier.core.recipes.chain import by_stop_rule, open_recipe
+from autohier.core.stages.result import StageResult
+from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.trial import (
+    TrialOutcome,
+    evaluate_on_test,
+    find_pass_1,
+    finish,
+    run_trial,
+    train_pass_1,
+)
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
-from fake_stages import FakeStages
-from tiny_clips import (
+from support.fakes.fake_stages import FakeRunner
+from support.sources.tiny_clips import (
     CLASS_NAMES,
     CLIPS_PER_SUBJECT,
     REPLICATIONS,
@@ -24,11 +35,11 @@ from tiny_clips import (
     TRAINING_SUBJECTS,
     VALIDATION_SUBJECTS,
     open_tiny_trial,
-    tiny_setting,
+    tiny_config,
 )
-from whole_trials import (
+from support.sweep_runs.whole_trials import (
+    CONFIG,
     LAYERS,
-    SETTING,
     masks_of,
     probabilities_by_hand,
     rebuilt,
@@ -68,9 +79,9 @@ class TestStepsOfTheMethod:
 
     def test_superclasses_are_the_balanced_partition_of_that_confusion(self, outcome: TrialOutcome) -> None:
         *levels, classes = outcome.chain[0].hierarchy.assignments
-        assert len(levels) == len(SETTING.choice.superclasses) == 2
-        for level, count in zip(levels, SETTING.choice.superclasses, strict=True):
-            expected = balanced_partition(outcome.pass_1.confusion_KK, count, seed=SETTING.seed)
+        assert len(levels) == len(CONFIG.params.superclasses) == 2
+        for level, count in zip(levels, CONFIG.params.superclasses, strict=True):
+            expected = balanced_partition(outcome.pass_1.confusion_KK, count, seed=CONFIG.seed)
             assert level == tuple(expected.tolist())
             assert sorted(level) == sorted([*range(count)] * (6 // count))
         assert classes == tuple(range(6))
@@ -109,9 +120,11 @@ class TestPruning:
             counts = sorted((len(mask_F), int(mask_F.sum())) for mask_F in masks_of(folder, stage).values())
             assert counts == sorted((size, left[size]) for size, num in LAYERS.items() for _ in range(num))
 
-    def test_altogether_leaves_the_rounded_share_of_all(self, tiny_clips: ClipStore, folder: Path) -> None:
+    def test_global_pruning_leaves_the_rounded_share_of_all(
+        self, tiny_clips: ClipStore, folder: Path
+    ) -> None:
         # 32 + 80 + 160 + 320 = 592 filters; a quarter of them goes twice: 592 - 148 = 444, 444 - 111 = 333.
-        stages = run(tiny_setting(scope="altogether"), tiny_clips, folder).chain
+        stages = run(tiny_config(scope="global"), tiny_clips, folder).chain
         assert not masks_of(folder, stages[0])
         alive = [sum(int(mask_F.sum()) for mask_F in masks_of(folder, each).values()) for each in stages[1:]]
         assert alive == [444, 333]
@@ -144,27 +157,27 @@ class TestPruning:
                 assert each.norm.weight[mask_F].all()
 
     def test_ratio_0_retrains_and_prunes_nothing(self, tiny_clips: ClipStore, folder: Path) -> None:
-        pass_2, prune_1 = run(tiny_setting(ratio=0.0, passes=1), tiny_clips, folder).chain
+        pass_2, prune_1 = run(tiny_config(ratio=0.0, passes=1), tiny_clips, folder).chain
         assert all(mask_F.all() for mask_F in masks_of(folder, prune_1).values())
         assert prune_1.cost == pass_2.cost
         before, after = weights_of(folder, pass_2), weights_of(folder, prune_1)
         assert not torch.equal(before["heads.stack4.weight"], after["heads.stack4.weight"])
 
     def test_no_passes_end_with_pass_2(self, tiny_clips: ClipStore, folder: Path) -> None:
-        outcome = run(tiny_setting(passes=0), tiny_clips, folder)
+        outcome = run(tiny_config(passes=0), tiny_clips, folder)
         assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2"]
         assert outcome.kept_pass == 0
 
 
 class TestStopRule:
-    """On chains of given accuracies; a chain that went on would be asked for what it does not have."""
+    """Tests on chains of given accuracies; a chain that continues too long runs out of them."""
 
     @pytest.mark.parametrize(
         ("accuracies", "passes", "ties", "kept"),
         [
             pytest.param((0.8, 0.7, 0.6), 7, "drop", 0, id="two bad passes end it at once"),
             pytest.param((0.5, 0.7, 0.6, 0.65), 7, "drop", 1, id="the best is kept, not the last"),
-            pytest.param((0.5, 0.4, 0.6, 0.5, 0.7, 0.6, 0.6), 7, "drop", 4, id="a good pass begins anew"),
+            pytest.param((0.5, 0.4, 0.6, 0.5, 0.7, 0.6, 0.6), 7, "drop", 4, id="a good pass resets it"),
             pytest.param((0.8, 0.7, 0.7), 7, "drop", 0, id="a tie below the best is a drop"),
             pytest.param((0.8, 0.7, 0.7, 0.9, 0.1), 4, "hold", 3, id="or holds"),
             pytest.param((0.5, 0.6), 1, "drop", 1, id="the cap ends it"),
@@ -175,28 +188,44 @@ class TestStopRule:
     def test_it_ends_the_chain_and_the_best_pass_is_kept(
         self,
         tiny_clips: ClipStore,
-        monkeypatch: pytest.MonkeyPatch,
         accuracies: tuple[float, ...],
         passes: int,
         ties: str,
         kept: int,
     ) -> None:
-        FakeStages(chain=accuracies).install(monkeypatch)
-        outcome = run(tiny_setting(f"pruning.ties={ties}", passes=passes), tiny_clips, Path("nowhere"))
+        config = tiny_config(f"pruning.ties={ties}", passes=passes)
+        trial = open_tiny_trial(config, tiny_clips, Path("nowhere"))
+        outcome = FakeRunner(chain=accuracies).run_trial(trial)
         assert tuple(stage.accuracy for stage in outcome.chain) == accuracies
         assert outcome.kept_pass == kept
         assert outcome.accuracy == accuracies[kept]
 
 
+class TestObjective:
+    def test_mean_class_accuracies_end_the_chain_and_choose_the_pass(self, tiny_clips: ClipStore) -> None:
+        # Accuracies rise with every pass, but mean class accuracies end the chain after two bad passes.
+        config = tiny_config("search.objective=mean-class", passes=5)
+        trial = open_tiny_trial(config, tiny_clips, Path("nowhere"))
+        runner, by_class = FakeRunner(chain=(0.5, 0.6, 0.7, 0.8)), (0.3, 0.4, 0.35, 0.2)
+
+        def run(request: StageRequest[StageResult]) -> StageResult:
+            return replace(
+                runner(request, trial), stack_mean_class_accuracies=(by_class[request.pass_index],)
+            )
+
+        outcome = finish(config, run_recipe(open_recipe(config, by_stop_rule(config)), run))
+        assert len(outcome.chain) == 4
+        assert outcome.kept_pass == 1
+        assert (outcome.accuracy, outcome.kept.measure("mean-class")) == (0.6, 0.4)
+
+
 class TestSharing:
-    def test_where_nothing_is_pruned_the_scope_makes_no_difference(
-        self, tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        FakeStages().install(monkeypatch)
+    def test_without_pruning_the_scope_makes_no_difference(self, tiny_clips: ClipStore) -> None:
         keys = []
-        for scope, ratio in itertools.product(("altogether", "by-layer"), (0.0, 0.25)):
-            setting = tiny_setting(scope=scope, ratio=ratio, passes=1)
-            keys.append(run(setting, tiny_clips, Path("nowhere")).stages[-1].key)
+        for scope, ratio in itertools.product(("global", "layerwise"), (0.0, 0.25)):
+            config = tiny_config(scope=scope, ratio=ratio, passes=1)
+            trial = open_tiny_trial(config, tiny_clips, Path("nowhere"))
+            keys.append(FakeRunner().run_trial(trial).stages[-1].key)
         assert keys[0] == keys[2]
         assert len(set(keys)) == 3
 
@@ -204,7 +233,7 @@ class TestSharing:
     def test_trials_that_differ_in_their_cap_share_all_they_have_in_common(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, passes: int
     ) -> None:
-        other = run(tiny_setting("pruning.ties=hold", passes=passes), tiny_clips, folder)
+        other = run(tiny_config("pruning.ties=hold", passes=passes), tiny_clips, folder)
         assert all(stage.reused for stage in other.stages)
         assert [stage.key for stage in other.stages] == [stage.key for stage in outcome.stages[: passes + 2]]
 
@@ -220,15 +249,15 @@ class TestSharing:
     def test_trials_share_what_comes_before_their_first_difference(
         self, tiny_clips: ClipStore, folder: Path, change: dict[str, Any], reused: list[bool]
     ) -> None:
-        other = run(tiny_setting(**({"passes": 1} | change)), tiny_clips, folder)
+        other = run(tiny_config(**({"passes": 1} | change)), tiny_clips, folder)
         assert [stage.reused for stage in other.stages] == reused
-        again = run(tiny_setting(**({"passes": 1} | change)), tiny_clips, folder)
+        again = run(tiny_config(**({"passes": 1} | change)), tiny_clips, folder)
         assert all(stage.reused for stage in again.stages)
 
     def test_superclasses_that_come_with_the_data_share_pass_1(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
     ) -> None:
-        given = run(tiny_setting("hierarchy=given", passes=0), tiny_clips, folder)
+        given = run(tiny_config("hierarchy=given", passes=0), tiny_clips, folder)
         # Five classes and one; then three hues, each dark and bright: see tiny_clips.
         levels = ((0, 0, 0, 0, 0, 1), (0, 1, 2, 0, 1, 2), (0, 1, 2, 3, 4, 5))
         assert given.chain[0].hierarchy.assignments == levels
@@ -238,23 +267,23 @@ class TestSharing:
     def test_pass_1_alone_is_the_pass_1_of_every_trial(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
     ) -> None:
-        setting = tiny_setting(superclasses=(3,), weight_ratio=1.0, ratio=0.1, scope="altogether")
-        flat = train_flat(open_tiny_trial(setting, tiny_clips, folder))
+        config = tiny_config(superclasses=(3,), weight_ratio=1.0, ratio=0.1, scope="global")
+        flat = train_pass_1(open_tiny_trial(config, tiny_clips, folder))
         assert flat.reused
         assert flat.key == outcome.pass_1.key
 
     def test_pass_1_is_looked_up_without_training_it(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, tmp_path: Path
     ) -> None:
-        found = find_flat(open_tiny_trial(tiny_setting(), tiny_clips, folder))
+        found = find_pass_1(open_tiny_trial(tiny_config(), tiny_clips, folder))
         assert found is not None
         assert (found.key, found.accuracy) == (outcome.pass_1.key, outcome.pass_1.accuracy)
-        assert find_flat(open_tiny_trial(tiny_setting(), tiny_clips, tmp_path)) is None
+        assert find_pass_1(open_tiny_trial(tiny_config(), tiny_clips, tmp_path)) is None
 
     def test_another_seed_shares_nothing(
         self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path
     ) -> None:
-        other = train_flat(open_tiny_trial(tiny_setting(seed=1), tiny_clips, folder))
+        other = train_pass_1(open_tiny_trial(tiny_config(seed=1), tiny_clips, folder))
         assert not other.reused
         ours, theirs = weights_of(folder, outcome.pass_1), weights_of(folder, other)
         assert not torch.equal(ours["recognizer.conv1.weight"], theirs["recognizer.conv1.weight"])
@@ -262,10 +291,10 @@ class TestSharing:
 
 class TestProtocols:
     def test_clean_validates_on_held_out_training_subjects(
-        self, trial: OpenTrial, tiny_clips: ClipStore
+        self, trial: TrialSetup, tiny_clips: ClipStore
     ) -> None:
-        split, subject = trial.feed.split, tiny_clips.clips.subject
-        assert trial.basis.protocol.held_out == VALIDATION_SUBJECTS
+        split, subject = trial.data_loader.split, tiny_clips.clips.subject
+        assert trial.base.protocol.held_out == VALIDATION_SUBJECTS
         assert set(subject[split.train]) == set(TRAINING_SUBJECTS)
         assert set(subject[split.validation]) == set(VALIDATION_SUBJECTS)
         assert set(subject[split.test]) == set(TEST_SUBJECTS)
@@ -273,66 +302,79 @@ class TestProtocols:
     def test_paper_validates_on_a_tenth_of_the_test_clips(
         self, tiny_clips: ClipStore, tmp_path: Path
     ) -> None:
-        setting = tiny_setting("protocol.validation=paper", "pass_1.epochs=1", passes=0)
-        paper = open_tiny_trial(setting, tiny_clips, tmp_path)
-        split, subject = paper.feed.split, tiny_clips.clips.subject
+        config = tiny_config("protocol.validation=paper", "pass_1.epochs=1", passes=0)
+        paper = open_tiny_trial(config, tiny_clips, tmp_path)
+        split, subject = paper.data_loader.split, tiny_clips.clips.subject
         assert set(subject[split.train]) == {*TRAINING_SUBJECTS, *VALIDATION_SUBJECTS}
         assert set(subject[split.test]) == set(TEST_SUBJECTS)
         assert set(split.validation) <= set(split.test)
         # A tenth of 48.
         assert len(split.validation) == 5
         drawn = [
-            tuple(open_tiny_trial(each, tiny_clips, tmp_path).feed.split.validation)
-            for each in (setting, tiny_setting("protocol.validation=paper", seed=1))
+            tuple(open_tiny_trial(each, tiny_clips, tmp_path).data_loader.split.validation)
+            for each in (config, tiny_config("protocol.validation=paper", seed=1))
         ]
         assert drawn[0] == tuple(split.validation) != drawn[1]
         outcome = run_trial(paper)
         assert [int(stage.confusion_KK.sum()) for stage in outcome.stages] == [5, 5]
         assert outcome.pass_1.epochs[0].num_clips == 4 * CLIPS_PER_SUBJECT
         # Its validation clips are test clips: there is nothing to refit on.
-        readings = read_tests(paper, outcome)
-        assert [(name, reading.num_clips) for name, reading in readings] == [("pass 1", 48), ("pass 2", 48)]
+        test_results = evaluate_on_test(paper, outcome)
+        assert [(name, reading.num_clips) for name, reading in test_results] == [
+            ("pass 1", 48),
+            ("pass 2", 48),
+        ]
 
 
-class TestWhatDoesNotFit:
+class TestMismatches:
     @pytest.mark.parametrize(
-        ("override", "told"),
+        ("override", "message"),
         [
             (
                 "num_classes=12",
-                r"^num_classes must be that of the data, 6, but got 12: mend num_classes in the space$",
+                r"^num_classes must be that of the data, 6, but got 12: add --set num_classes=6, or",
             ),
             (
                 "recognizer.weights=none.pth",
-                r"^recognizer\.weights must name a file, but got /.*/none\.pth: mend the path$",
+                r"^recognizer\.weights must name a file, but got /.*/none\.pth: correct the path$",
             ),
             ("protocol.name=cross-set", r"^the protocol of demo must be one of cross-subject, cross-view"),
-            ("protocol.held_out=[2]", r"^clean validation holds out subjects that train .* but got \(2,\)"),
+            (
+                "protocol.held_out=[2]",
+                (
+                    r"^clean validation holds out subjects that train .* but got 2: choose some of 1, 3, "
+                    r"7, 9: --set 'protocol.held_out=\[1\]'$"
+                ),
+            ),
         ],
     )
-    def test_it_is_told_before_anything_runs(
-        self, tiny_clips: ClipStore, tmp_path: Path, override: str, told: str
+    def test_it_is_reported_before_anything_runs(
+        self, tiny_clips: ClipStore, tmp_path: Path, override: str, message: str
     ) -> None:
-        with pytest.raises(InputError, match=told) as caught:
-            open_tiny_trial(tiny_setting(override, "search.levels=2"), tiny_clips, tmp_path)
+        with pytest.raises(InputError, match=message) as caught:
+            open_tiny_trial(tiny_config(override, "search.levels=2"), tiny_clips, tmp_path)
         assert "\n" not in str(caught.value)
         assert not list(tmp_path.iterdir())
 
-    def test_an_unknown_recognizer_is_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"but got 'resnet18': did you mean 'inflated-resnet18'\?$"):
-            run(tiny_setting("recognizer.name=resnet18"), tiny_clips, tmp_path)
+    def test_an_unknown_recognizer_is_reported(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        with pytest.raises(
+            InputError, match=r"unknown recognizer 'resnet18': did you mean 'inflated-resnet18'\?$"
+        ):
+            run(tiny_config("recognizer.name=resnet18"), tiny_clips, tmp_path)
 
-    def test_more_superclass_levels_than_stacks_are_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
-        setting = tiny_setting("pass_1.epochs=1", superclasses=(1, 2, 3, 4))
+    def test_more_superclass_levels_than_stacks_are_reported(
+        self, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        config = tiny_config("pass_1.epochs=1", superclasses=(1, 2, 3, 4))
         with pytest.raises(InputError, match="a recognizer of 4 stacks carries 1 to 4 heads, but got 5"):
-            run(setting, tiny_clips, tmp_path)
+            run(config, tiny_clips, tmp_path)
 
-    def test_weights_of_another_width_are_told(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+    def test_weights_of_another_width_are_reported(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
         path = write_2d_weights(tmp_path / "wide.safetensors", width=0.25)
         with pytest.raises(
             InputError, match=r"^2D weights must fit the recognizer, but got .* mismatches"
         ) as caught:
-            run(tiny_setting(f"recognizer.weights={path}"), tiny_clips, tmp_path / "stages")
+            run(tiny_config(f"recognizer.weights={path}"), tiny_clips, tmp_path / "stages")
         assert "\n" not in str(caught.value)
 
     def test_there_are_as_many_classes_as_the_tests_think(self, tiny_clips: ClipStore) -> None:

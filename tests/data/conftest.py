@@ -1,4 +1,4 @@
-"""The clips that preparations in these tests begin with."""
+"""Clips that the preparations in these tests use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autohier.data import preparation
-from small_preparations import CLIP_IDS
-from tiny_datasets import (
-    write_ntu_clip,
-)
+from autohier.data.prepare import pipeline
+from support.sources.small_preparations import CLIP_IDS
+from support.sources.tiny_datasets import write_ntu_clip
 
 
 @pytest.fixture(scope="module")
@@ -23,4 +21,4 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "SHARD_CLIPS", 5)  # 12 clips in shards of 5, 5 and 2
+    monkeypatch.setattr(pipeline, "SHARD_CLIPS", 5)  # 12 clips in shards of 5, 5 and 2

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from autohier.data.protocols import PROTOCOLS, Protocol, find_protocol
 from autohier.data.splits import (
     SplitSizes,
+    assign_folds,
     check_split_sizes,
-    deal_folds,
     default_held_out,
+    num_shared_test_clips,
     published_split_sizes,
     split_clips,
 )
-from autohier.data.store.reader import ClipTable
+from autohier.data.store.table import ClipTable
 from autohier.errors import InputError
 
 
@@ -46,7 +47,7 @@ def table(
     )
 
 
-def test_listed_parts_say_where_a_clip_goes() -> None:
+def test_split_lists_decide_the_part_of_a_clip() -> None:
     clips = table(
         [1, 1, 2, 3, 3, 4],
         parts=[
@@ -65,7 +66,7 @@ def test_listed_parts_say_where_a_clip_goes() -> None:
     assert split.test.tolist() == [2]
 
 
-def test_where_nobody_is_named_a_tenth_of_those_who_train_is_held_out() -> None:
+def test_without_a_default_a_tenth_of_the_training_subjects_is_held_out() -> None:
     clips = table(list(range(40)), parts=[("train",)] * 30 + [("val",)] * 10)
     listed = Protocol("listed", "parts", ("train",), ("val",))
     held_out = default_held_out(clips, listed)
@@ -73,6 +74,62 @@ def test_where_nobody_is_named_a_tenth_of_those_who_train_is_held_out() -> None:
     assert set(held_out) <= set(range(30))
     assert default_held_out(clips, listed) == held_out
     assert len(default_held_out(table([1, 2], parts=[("train",)] * 2), listed)) == 1
+
+
+def test_listed_validates_on_the_clips_of_the_validation_lists() -> None:
+    # A list may repeat training clips, as trainval does: they then validate and do not train.
+    parts = [("trainval",), ("trainval", "val"), ("val",), ("test",), ()]
+    clips = table([1, 1, 2, 3, 3], parts=parts)
+    listed = Protocol("x", "parts", ("trainval",), ("test",), validation=("val",))
+    split = split_clips(clips, listed, validation="listed", held_out=())
+    assert split.train.tolist() == [0]
+    assert split.validation.tolist() == [1, 2]
+    assert split.test.tolist() == [3]
+    assert split.training_on_all().train.tolist() == [0, 1, 2]
+
+
+def test_listed_needs_a_validation_list() -> None:
+    clips = table([1, 2, 3], parts=[("train",), ("train",), ("test",)])
+    with pytest.raises(InputError, match="'listed' needs a validation list of x, but got none in the source"):
+        split_clips(clips, Protocol("x", "parts", ("train",), ("test",)), validation="listed", held_out=())
+
+
+def test_test_clips_whose_content_trains_are_counted_and_their_copies_dropped() -> None:
+    # Subjects 1 and 3 train, 3 validates, 2 tests. Rows 0 and 5 are the same, and 1 and 3, and 4 and 6.
+    clips = replace(table([1, 1, 1, 3, 3, 2, 2]), content=np.array([0, 1, 2, 1, 4, 0, 4]))
+    two = Protocol("x", "subject", (1, 3), (2,))
+    whole = split_clips(clips, two, validation="clean", held_out=(3,))
+    assert num_shared_test_clips(clips, whole) == 2  # a refit trains on the validation clips, too
+    dropped = split_clips(clips, two, validation="clean", held_out=(3,), drop_duplicates=True)
+    assert dropped.train.tolist() == [2]
+    assert dropped.validation.tolist() == [3]
+    assert dropped.test.tolist() == whole.test.tolist() == [5, 6]
+    assert num_shared_test_clips(clips, dropped) == 0
+
+
+def test_test_clips_that_validate_under_paper_do_not_count_as_copies() -> None:
+    clips = replace(table([1] * 3 + [2] * 3), content=np.array([0, 1, 2, 3, 4, 0]))
+    two = Protocol("x", "subject", (1,), (2,))
+    split = split_clips(clips, two, validation="paper", held_out=(), drop_duplicates=True)
+    assert split.train.tolist() == [1, 2]
+    assert len(split.validation) == 1
+    assert num_shared_test_clips(clips, split) == 0
+
+
+def test_unknown_subjects_are_held_out_class_by_class() -> None:
+    # Each clip is its own subject: classes of 100, 20 and 10 clips. Evenly spaced over the clips sorted by
+    # class, a tenth of 130 is 13: 10, 2 and 1.
+    labels = np.repeat([0, 1, 2], [100, 20, 10])
+    rng = np.random.default_rng(0)
+    order = rng.permutation(130)
+    clips = replace(table(list(range(130)), parts=[("train",)] * 130), label=labels[order])
+    listed = Protocol("listed", "parts", ("train",), ("test",))
+    held_out = default_held_out(clips, listed)
+    assert np.bincount(clips.label[list(held_out)]).tolist() == [10, 2, 1]
+    folds = assign_folds(clips, listed, 5)
+    assert sorted(value for fold in folds for value in fold) == list(range(130))
+    for fold in folds:
+        assert np.bincount(clips.label[list(fold)]).tolist() == [20, 4, 2]
 
 
 def test_clean_cross_subject_validates_on_held_out_training_subjects() -> None:
@@ -94,30 +151,30 @@ def test_clean_cross_view_validates_on_held_out_setups_of_the_training_cameras()
 def test_paper_validates_on_a_tenth_of_the_test_clips_and_trains_on_all() -> None:
     clips = table([1] * 20 + [2] * 40)
 
-    def drawn(seed: int) -> list[int]:
+    def sampled(seed: int) -> list[int]:
         split = split_clips(clips, rule("demo", "cross-subject"), validation="paper", held_out=(), seed=seed)
         assert split.train.tolist() == list(range(20))
         assert split.test.tolist() == list(range(20, 60))
         return split.validation.tolist()  # type: ignore[no-any-return]
 
-    assert len(set(drawn(0))) == 4
-    assert set(drawn(0)) < set(range(20, 60))
-    assert drawn(0) == drawn(0) == sorted(drawn(0))
-    assert drawn(0) != drawn(1)
+    assert len(set(sampled(0))) == 4
+    assert set(sampled(0)) < set(range(20, 60))
+    assert sampled(0) == sampled(0) == sorted(sampled(0))
+    assert sampled(0) != sampled(1)
 
 
-def test_paper_draws_the_same_clips_of_a_copy_that_lacks_some() -> None:
-    def drawn(clips: ClipTable) -> set[str]:
+def test_paper_samples_the_same_clips_of_a_copy_with_missing_clips() -> None:
+    def sampled(clips: ClipTable) -> set[str]:
         split = split_clips(clips, rule("demo", "cross-subject"), validation="paper", held_out=(), seed=0)
         return {clips.clip_id[row] for row in split.validation}
 
     whole = table([1] + [2] * 200)
-    lost = {whole.clip_id[row] for row in (3, 77, 150)}
-    left = tuple(clip_id for clip_id in whole.clip_id if clip_id not in lost)
-    copy = replace(table([1] + [2] * 197), clip_id=left)
-    # Of 200 clips 20 are drawn, of 197 as many.
-    assert drawn(whole) - lost <= drawn(copy)
-    assert len(drawn(copy)) == len(drawn(whole)) == 20
+    missing = {whole.clip_id[row] for row in (3, 77, 150)}
+    present = tuple(clip_id for clip_id in whole.clip_id if clip_id not in missing)
+    copy = replace(table([1] + [2] * 197), clip_id=present)
+    # A tenth of 200 clips and of 197 clips is 20.
+    assert sampled(whole) - missing <= sampled(copy)
+    assert len(sampled(copy)) == len(sampled(whole)) == 20
 
 
 @given(
@@ -156,20 +213,20 @@ def test_clean_parts_never_share_a_clip_or_a_subject(
             "cross-subject",
             (2,),
             [1, 2, 3],
-            r"subjects that train under cross-subject, but got \(2,\): .* 1, 3",
+            r"but got 2: choose some of 1, 3: --set 'protocol\.held_out=\[1\]'$",
         ),
-        ("cross-subject", (), [1, 2, 3], r"but got \(\)"),
-        ("cross-subject", (1, 3), [1, 2, 3], "the train part of cross-subject must hold clips"),
+        ("cross-subject", (), [1, 2, 3], r"but got none: choose"),
+        ("cross-subject", (1, 3), [1, 2, 3], "the train part of cross-subject must contain clips"),
         (
             "cross-subject",
             (1,),
             [1, 2],
-            "two subjects or more must train under cross-subject, .* got subject 1 alone: .* tell no subject",
+            "two subjects or more must train under cross-subject, .* got subject 1 alone: .* name no subject",
         ),
-        ("cross-subject", (1,), [1, 3], "the test part of cross-subject must hold clips"),
+        ("cross-subject", (1,), [1, 3], "the test part of cross-subject must contain clips"),
     ],
 )
-def test_what_cannot_be_split_is_refused(
+def test_an_invalid_split_is_refused(
     protocol: str, held_out: tuple[int, ...], subjects: list[int], reason: str
 ) -> None:
     with pytest.raises(InputError, match=reason):
@@ -177,7 +234,7 @@ def test_what_cannot_be_split_is_refused(
 
 
 @pytest.mark.parametrize("dataset", PROTOCOLS)
-def test_defaults_hold_out_what_trains(dataset: str) -> None:
+def test_defaults_hold_out_training_subjects(dataset: str) -> None:
     for one in PROTOCOLS[dataset]:
         assert not set(one.train) & set(one.test)
         if one.default_held_out:
@@ -187,7 +244,7 @@ def test_defaults_hold_out_what_trains(dataset: str) -> None:
             assert one.num_to_hold_out == len(one.train)
 
 
-def test_sizes_that_agree_are_passed_in_silence_and_others_told() -> None:
+def test_only_sizes_that_differ_are_reported() -> None:
     assert check_split_sizes(table([1] * 431 + [2] * 430), "utd-mhad", PROTOCOLS["utd-mhad"]) == []
     assert check_split_sizes(table([1, 2]), "demo", PROTOCOLS["demo"]) == []  # nothing is published
     assert check_split_sizes(table([1] * 430 + [2] * 430), "utd-mhad", PROTOCOLS["utd-mhad"]) == [
@@ -195,7 +252,7 @@ def test_sizes_that_agree_are_passed_in_silence_and_others_told() -> None:
     ]
 
 
-def test_a_wrong_ntu_split_is_told_with_both_published_sizes() -> None:
+def test_a_wrong_ntu_split_is_reported_with_both_published_sizes() -> None:
     clips = table([1] * 10 + [3] * 5, camera=[2] * 10 + [1] * 5)
     subject, view = check_split_sizes(clips, "ntu60", PROTOCOLS["ntu60"])
     assert "has 10 train / 5 test" in subject
@@ -215,7 +272,7 @@ def test_a_wrong_ntu_split_is_told_with_both_published_sizes() -> None:
         ("demo", "cross-subject", "clean", (9,), None),
     ],
 )
-def test_what_a_complete_copy_holds(
+def test_sizes_of_a_complete_copy(
     dataset: str,
     protocol: str,
     validation: Literal["clean", "paper"],
@@ -229,12 +286,12 @@ def test_what_a_complete_copy_holds(
 @pytest.mark.parametrize(
     ("protocol", "held_out", "reason"),
     [
-        ("cross-subject", (3,), r"subjects that train under cross-subject, but got \(3,\)"),
-        ("cross-view", tuple(range(1, 18)), r"holds out some of the 17 setups, but got \(1, 2"),
+        ("cross-subject", (3,), r"subjects that train under cross-subject, but got 3"),
+        ("cross-view", tuple(range(1, 18)), r"holds out some of the 17 setups, not all, but got 1, 2"),
         ("cross-set", (), "the protocol of ntu60 must be one of cross-subject, cross-view"),
     ],
 )
-def test_what_no_complete_copy_can_hold_out_is_refused(
+def test_values_that_a_complete_copy_cannot_hold_out_are_refused(
     protocol: str, held_out: tuple[int, ...], reason: str
 ) -> None:
     with pytest.raises(InputError, match=reason):
@@ -242,15 +299,15 @@ def test_what_no_complete_copy_can_hold_out_is_refused(
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=40), st.integers(2, 6))
-def test_folds_hold_out_everybody_who_trains_once(subjects: list[int], num_folds: int) -> None:
+def test_folds_hold_out_every_training_subject_once(subjects: list[int], num_folds: int) -> None:
     cross_subject = rule("demo", "cross-subject")  # 1, 3, 5, 7 and 9 train
     trains = sorted({subject for subject in subjects if subject in cross_subject.train})
     if len(trains) < num_folds:
         reason = "two subjects or more" if len(trains) == 1 else f"num_folds must not .* {len(trains)} under"
         with pytest.raises(InputError, match=reason):
-            deal_folds(table(subjects), cross_subject, num_folds)
+            assign_folds(table(subjects), cross_subject, num_folds)
         return
-    folds = deal_folds(table(subjects), cross_subject, num_folds)
+    folds = assign_folds(table(subjects), cross_subject, num_folds)
     assert sorted(subject for fold in folds for subject in fold) == trains
     assert len(folds) == num_folds
     assert max(map(len, folds)) - min(map(len, folds)) <= 1

@@ -12,13 +12,13 @@ import pytest
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-    from sweeps import Sweeps
+    from support.sweep_runs.sweeps import Sweeps
 
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Cluster]:
-    """A cluster with a machine of two cores, to which tests may add others."""
-    from autohier.sweep.cluster import be_quiet
+    """A cluster with one machine of two cores, to which tests may add others."""
+    from autohier.sweep.execution.session import be_quiet
 
     be_quiet()
     import ray
@@ -34,14 +34,14 @@ def ray_cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def ray_address(ray_cluster: Cluster) -> str:
-    """Where drivers join it."""
+    """Address of the cluster."""
     address: str = ray_cluster.address
     return address
 
 
 @pytest.fixture
 def sweeps(tmp_path: Path, tiny_data: Path, ray_address: str) -> Sweeps:
-    """Sweeps in a folder of this test."""
-    from sweeps import Sweeps
+    """Sweeps in the folder of this test."""
+    from support.sweep_runs.sweeps import Sweeps
 
     return Sweeps(tmp_path, tiny_data, ray_address)

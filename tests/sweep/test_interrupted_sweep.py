@@ -1,4 +1,4 @@
-"""Sweeps that are stopped before their trials, and what they are not taken up with; see also test_faults."""
+"""Tests of sweeps that end before their first trial, and of resuming them; see also test_faults."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import signal
 
 import pytest
 
-from tiny_clips import SPACE_FILE
+from support.sources.tiny_clips import SPACE_FILE
 
 
-def test_sigterm_before_any_trial_says_how_to_go_on(sweeps):
-    driver = sweeps.search("early", "--trials", "1", "--set", "pass_1.epochs=500", "--set", "known=[]")
+def test_sigterm_before_the_first_trial_leaves_a_resumable_sweep(sweeps):
+    driver = sweeps.search("early", "--trials", "1", "--set", "pass_1.epochs=500", "--set", "initial=[]")
     lock = sweeps.folder / "sweeps" / "early" / "driver.lock"
 
     out, err = sweeps.stop_when(driver, signal.SIGTERM, lock.exists)
 
-    assert driver.returncode == 130, out + err
+    assert driver.returncode == 143, out + err
+    assert "stopping; a second signal" in out
+    assert "interrupted after 0 of 1 trial" in out
     assert "autohier resume sweeps/early" in out
     assert not err
 
 
-def test_a_sweep_does_not_go_on_with_other_clips(sweeps, autohier, monkeypatch):
+def test_a_sweep_is_not_resumed_with_other_clips(sweeps, autohier, monkeypatch):
     driver = sweeps.search("moved", "--trials", "1", "--set", "pass_1.epochs=500")
     journal = sweeps.folder / "sweeps" / "moved" / "study.journal"
     sweeps.stop_when(driver, signal.SIGINT, journal.exists)
@@ -32,27 +34,32 @@ def test_a_sweep_does_not_go_on_with_other_clips(sweeps, autohier, monkeypatch):
     plan_file.write_text(json.dumps(content))
 
     monkeypatch.chdir(sweeps.folder)
-    said = autohier("resume", "moved")
+    ended = autohier("resume", "moved")
 
-    assert "must be those that the sweep began with" in said.error
+    assert "must be those that the sweep started with" in ended.error
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "expected"),
     [
         (("--storage", "foo://bar"), "must be an Optuna storage URL that can be opened"),
-        (("--ray-address", "127.0.0.1:1"), "must be a cluster that can be reached"),
+        (("--ray-address", "127.0.0.1:1"), "must be a reachable Ray cluster"),
+        ((), "Ray needs a folder that you can write to.*/proc/x/ray: No such file.*set RAY_TMPDIR"),
     ],
 )
-def test_a_sweep_that_cannot_begin_leaves_its_name_free(autohier, tiny_data, tmp_path, wrong, told):
+def test_a_sweep_that_cannot_start_leaves_its_name_free(
+    autohier, tiny_data, tmp_path, monkeypatch, wrong, expected
+):
+    monkeypatch.setenv("RAY_TMPDIR", "/proc/x")
+
     def search():
-        where = ("--data", tiny_data, "--out", tmp_path / "out", "--trials", "1", "--name", "x")
-        return autohier("search", SPACE_FILE, *where, *wrong).error
+        options = ("--data", tiny_data, "--out", tmp_path / "out", "--trials", "1", "--name", "x")
+        return autohier("search", SPACE_FILE, *options, *wrong).error
 
     folder = tmp_path / "out" / "x"
-    assert re.search(told, search())
+    assert re.search(expected, search())
     assert not folder.exists()
     folder.mkdir()
-    (folder / "somebody's").touch()
-    assert re.search(told, search())
-    assert [path.name for path in folder.iterdir()] == ["somebody's"]
+    (folder / "of another program").touch()
+    assert re.search(expected, search())
+    assert [path.name for path in folder.iterdir()] == ["of another program"]

@@ -12,17 +12,17 @@ from autohier.errors import InputError
 
 
 def adjusted_rand_index(a_K: ArrayLike, b_K: ArrayLike) -> float:
-    """Pairs that two assignments treat alike, corrected for chance: 1 for equal ones, 0 for chance.
+    """Return the adjusted Rand index of two assignments: 1 if they are equal, about 0 by chance.
 
-    Hubert & Arabie 1985, "Comparing partitions", eq. 5. Where both assignments are all in one or both all
-    apart, the formula is 0/0 and the answer 1, as they are equal then.
+    Hubert & Arabie 1985, "Comparing partitions", eq. 5. Returns 1.0 for 0/0, when both assignments put all
+    classes into one superclass, or each class into its own, since they are equal then.
 
     Args:
         a_K: ``[K]`` labels; their values are names only.
         b_K: ``[K]`` labels.
 
     Raises:
-        InputError: where the assignments differ in length or are empty.
+        InputError: if the assignments differ in length or are empty.
     """
     labels_a_K, labels_b_K = np.asarray(a_K), np.asarray(b_K)
     if labels_a_K.ndim != 1 or labels_a_K.shape != labels_b_K.shape or not labels_a_K.size:

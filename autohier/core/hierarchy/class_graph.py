@@ -1,4 +1,4 @@
-"""The class graph: how often any two classes are taken for one another.
+"""Class graph: how often the network confuses any two classes.
 
 Legend: K classes.
 """
@@ -17,12 +17,12 @@ _EXACT_BITS = 52
 
 
 def class_graph(confusion_KK: ArrayLike) -> NDArray[np.float64]:
-    """Undirected edges between classes, e_ij = c_ij + c_ji, from a confusion matrix (HAC 3.3).
+    """Return undirected edges between classes, e_ij = c_ij + c_ji, from a confusion matrix (HAC 3.3).
 
-    The edges are integers that float64 adds without rounding, so that the order of additions, and with
-    it the machine, cannot change which swap of classes is the best. Counts stay as they are. Anything
-    else (probabilities, averages) is scaled by a power of two and rounded, which costs less than one
-    part in 2**50 of the sum of all edges.
+    The edges are integers that float64 adds without rounding. The order of additions, which differs between
+    machines, therefore cannot change which swap of classes is best. Counts are not changed. Other values
+    (probabilities, averages) are scaled by a power of two and rounded, with an error below one part in 2**50
+    of the sum of all edges.
 
     Args:
         confusion_KK: ``[K, K]`` counts or probabilities, rows the true class.
@@ -31,7 +31,7 @@ def class_graph(confusion_KK: ArrayLike) -> NDArray[np.float64]:
         ``[K, K]`` symmetric integers with a zero diagonal, whose sum is below 2**52.
 
     Raises:
-        InputError: where the matrix is not square, not numeric, or holds a negative, a NaN or an infinity.
+        InputError: if the matrix is not square, not numeric, or holds a negative, a NaN or an infinity.
     """
     scores_KK = _checked(confusion_KK)
     np.fill_diagonal(scores_KK, 0.0)
@@ -40,19 +40,19 @@ def class_graph(confusion_KK: ArrayLike) -> NDArray[np.float64]:
         scores_KK = np.ldexp(scores_KK, -math.frexp(scores_KK.max())[1])
     edges_KK: NDArray[np.float64] = scores_KK + scores_KK.T
     if not _adds_exactly(edges_KK):
-        # fsum rounds once, whatever the order: a plain sum could differ between machines.
+        # fsum rounds once in any order of summands; a plain sum could differ between machines.
         exponent = math.frexp(math.fsum(edges_KK.flat))[1]
         edges_KK = np.rint(np.ldexp(edges_KK, _EXACT_BITS - 1 - exponent))
     return edges_KK
 
 
 def _adds_exactly(values_KK: NDArray[np.float64]) -> bool:
-    whole = bool((values_KK == np.rint(values_KK)).all())
-    return whole and float(values_KK.max(initial=0.0)) * values_KK.size < 2**_EXACT_BITS
+    is_integer = bool((values_KK == np.rint(values_KK)).all())
+    return is_integer and float(values_KK.max(initial=0.0)) * values_KK.size < 2**_EXACT_BITS
 
 
 def _checked(confusion_KK: ArrayLike) -> NDArray[np.float64]:
-    """A float64 copy of the matrix."""
+    """Return a float64 copy of the matrix."""
     rule = "a confusion matrix must be square and hold finite numbers that are not negative"
     try:
         matrix = np.asarray(confusion_KK)

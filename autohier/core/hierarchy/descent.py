@@ -13,26 +13,29 @@ Assignment = NDArray[np.int64]
 
 
 def affinity(edges_KK: Edges, assignment_K: Assignment, num_superclasses: int) -> Edges:
-    """Sum of the edges from each superclass to each class, ``[S, K]``."""
+    """Return the sum of the edges from each superclass to each class, ``[S, K]``."""
     member_SK = np.arange(num_superclasses)[:, None] == assignment_K
     affinity_SK: Edges = member_SK.astype(np.float64) @ edges_KK
     return affinity_SK
 
 
 def descend(edges_KK: Edges, assignment_K: Assignment, num_superclasses: int) -> Assignment:
-    """Make the swap that lowers the cost most until none does (HAC 3.3); superclass sizes never change.
+    """Swap the pair of classes that lowers the cost most, until no swap does (HAC 3.3).
+
+    Superclass sizes never change.
 
     Swapping class i of superclass a with class j of b gains A[b,i] + A[a,j] - A[a,i] - A[b,j] - 2 e_ij,
     where A is the affinity. One matrix expression gives the gain of all pairs, and a swap changes two rows
-    of A. Pairs of one superclass gain -2 e_ij, so they are never chosen and need no mask.
+    of A. Pairs within one superclass gain -2 e_ij, so that they are never chosen and need no mask.
 
     Args:
-        edges_KK: a class graph, see `class_graph`; being integers, its gains are exact and the descent ends.
+        edges_KK: a class graph, see `class_graph`. Its edges are integers, so that gains are exact and the
+            descent ends.
         assignment_K: superclass of each class.
         num_superclasses: S.
 
     Returns:
-        A new assignment ``[K]`` no swap can improve. Among equal gains the smallest (i, j) was swapped.
+        A new assignment ``[K]`` that no swap can improve. Among equal gains the smallest (i, j) is swapped.
     """
     num_classes = len(assignment_K)
     assignment_K = assignment_K.copy()
@@ -40,7 +43,7 @@ def descend(edges_KK: Edges, assignment_K: Assignment, num_superclasses: int) ->
     half_gain_KK = np.empty_like(edges_KK)
     gain_KK = np.empty_like(edges_KK)
     while True:
-        # half_gain[j, i]: what class i gains by joining the superclass of j once j has left it.
+        # half_gain[j, i]: gain of class i joining the superclass of j after j has left it.
         np.take(affinity_SK, assignment_K, axis=0, out=half_gain_KK, mode="clip")
         half_gain_KK -= half_gain_KK.diagonal().copy()
         half_gain_KK -= edges_KK

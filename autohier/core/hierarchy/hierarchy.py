@@ -1,4 +1,4 @@
-"""The hierarchy: which superclass every class belongs to, at each stack that has a head.
+"""Hierarchy: the superclass of every class, at each stack that has a head.
 
 Legend: K classes.
 """
@@ -25,12 +25,12 @@ NOTHING_GIVEN: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({})
 class Hierarchy:
     """One assignment of all classes per headed stack, front to back; the last is the classes themselves.
 
-    Levels need not nest: a superclass may spread over several of an earlier level (HAC solves each level
-    alone). Superclasses of a level are numbered by their smallest class, so that equal hierarchies compare
-    equal. Their sizes may differ.
+    Levels need not nest: a superclass may spread over several superclasses of an earlier level, since HAC
+    solves each level on its own. Superclasses of a level are numbered by their smallest class, so that equal
+    hierarchies compare equal. Their sizes may differ.
 
     Raises:
-        InputError: where an assignment breaks one of these rules.
+        InputError: if an assignment breaks one of these rules.
     """
 
     assignments: tuple[tuple[int, ...], ...]
@@ -55,7 +55,7 @@ class Hierarchy:
 
     @classmethod
     def flat(cls, num_classes: int) -> Hierarchy:
-        """No superclasses: the classes at the last stack alone."""
+        """Return a hierarchy without superclasses: the classes at the last stack only."""
         return cls((tuple(range(num_classes)),))
 
     @classmethod
@@ -68,13 +68,13 @@ class Hierarchy:
         restarts: int = 1000,
         seed: int = 0,
     ) -> Hierarchy:
-        """Balanced superclasses from a confusion matrix, each level solved alone (HAC 3.3, eq. 2).
+        """Derive balanced superclasses from a confusion matrix, each level on its own (HAC 3.3, eq. 2).
 
         Args:
-            confusion_KK: ``[K, K]`` counts or probabilities of *validation* clips, rows the true class. A
-                training confusion of an over-fitted network is nearly diagonal and says nothing.
+            confusion_KK: ``[K, K]`` counts or probabilities of *validation* clips, rows the true class. The
+                confusion on training clips of an over-fitted network is nearly diagonal.
             counts: superclasses of each headed stack before the last, which keeps the K classes.
-            given: assignments by their number of superclasses, which stand in where as many are wanted.
+            given: assignments by their number of superclasses, used for counts that they cover.
             restarts: see `balanced_partition`.
             seed: see `balanced_partition`.
 
@@ -91,20 +91,20 @@ class Hierarchy:
 
     @classmethod
     def from_lists(cls, assignments: Sequence[Sequence[int]]) -> Hierarchy:
-        """The hierarchy that `as_lists` wrote.
+        """Return the hierarchy that `as_lists` wrote.
 
         Raises:
-            InputError: where the lists are no hierarchy.
+            InputError: if the lists are not a hierarchy.
         """
         return cls(tuple(tuple(assignment) for assignment in assignments))
 
     def as_lists(self) -> list[list[int]]:
-        """The assignments in a form that JSON keeps."""
+        """Return the assignments as lists, for JSON."""
         return [list(assignment) for assignment in self.assignments]
 
     @property
     def num_classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return len(self.assignments[-1])
 
     @property
@@ -115,6 +115,6 @@ class Hierarchy:
 
 @lru_cache(maxsize=256)
 def _level(confusion: bytes, num_classes: int, count: int, restarts: int, seed: int) -> tuple[int, ...]:
-    """The assignment of one level; the trials of a sweep share a few, and each takes up to some seconds."""
+    """Return the assignment of one level. Cached: it may take seconds, and trials of a sweep share it."""
     confusion_KK = np.frombuffer(confusion).reshape(num_classes, num_classes)
     return tuple(balanced_partition(confusion_KK, count, restarts=restarts, seed=seed).tolist())

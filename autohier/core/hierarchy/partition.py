@@ -21,28 +21,28 @@ from autohier.errors import InputError
 def balanced_partition(
     confusion_KK: ArrayLike, num_superclasses: int, *, restarts: int = 1000, seed: int = 0
 ) -> Assignment:
-    """Superclasses of equal size that confuse one another least (HAC 3.3).
+    """Partition the classes into superclasses of equal size that are confused least (HAC 3.3).
 
-    Minimises the sum of e_ij = c_ij + c_ji over pairs of classes in different superclasses: greedy descent
-    from random balanced starts, the best of all kept. Departs from HAC in three points. Half of the descents
-    begin at two-level starts, as random ones alone miss the optimum of large graphs. Where the superclasses
-    do not divide the classes, sizes differ by one at most. And the formula's range of superclasses is read
-    as 1..M; the printed 1..N/M would be their size.
+    Minimizes the sum of e_ij = c_ij + c_ji over pairs of classes in different superclasses: greedy descent
+    from random balanced starts, keeping the best result. It differs from HAC in three points. Half of the
+    descents begin at two-level starts, since random starts alone miss the optimum of large graphs. If the
+    number of superclasses does not divide that of the classes, sizes differ by at most one. The range of
+    superclasses in the formula is read as 1..M; the printed 1..N/M would be their size.
 
-    The same matrix, count and seed give the same answer on any machine, and more restarts never a worse
-    one: their descents begin with those of fewer.
+    The result is the same on any machine for the same matrix, count and seed. More restarts never give a
+    worse result, since their descents include those of fewer restarts.
 
     Args:
         confusion_KK: ``[K, K]`` counts or probabilities, rows the true class.
-        num_superclasses: how many to make, 1..K.
-        restarts: descents from random starts; as many again descend from two-level starts.
+        num_superclasses: number of superclasses, 1..K.
+        restarts: number of descents from random starts, and again from two-level starts.
         seed: of the random starts.
 
     Returns:
         ``[K]`` superclass of each class; superclasses are numbered by their smallest class.
 
     Raises:
-        InputError: where the matrix is no confusion matrix, or a number lies outside its range.
+        InputError: if the matrix is not a confusion matrix, or a number is outside its range.
     """
     edges_KK = class_graph(confusion_KK)
     num_classes = len(edges_KK)
@@ -56,7 +56,7 @@ def balanced_partition(
 
 
 def partition_cost(edges_KK: Edges, assignment_K: Assignment) -> float:
-    """Sum of the edges between classes of different superclasses, each pair once (HAC 3.3).
+    """Return the sum of the edges between classes of different superclasses, each pair once (HAC 3.3).
 
     Args:
         edges_KK: a class graph, see `class_graph`.
@@ -67,7 +67,7 @@ def partition_cost(edges_KK: Edges, assignment_K: Assignment) -> float:
 
 
 def lowest_descent(edges_KK: Edges, num_superclasses: int, starts: Iterable[Assignment]) -> Assignment:
-    """The earliest of the cheapest assignments ``[K]`` that descents from ``starts`` end in."""
+    """Descend from all starts and return the cheapest assignment ``[K]``; the earliest of equals."""
     best_K = np.zeros(len(edges_KK), dtype=np.int64)
     best_cost = math.inf
     for start_K in starts:
@@ -81,7 +81,7 @@ def lowest_descent(edges_KK: Edges, num_superclasses: int, starts: Iterable[Assi
 
 
 def numbered_by_smallest_class(assignment_K: Assignment) -> Assignment:
-    """The same superclasses, numbered 0, 1, ... in the order of their smallest classes."""
+    """Renumber superclasses 0, 1, ... in the order of their smallest classes."""
     _, first_S, label_K = np.unique(assignment_K, return_index=True, return_inverse=True)
     rank_S = np.empty_like(first_S)
     rank_S[np.argsort(first_S)] = np.arange(len(first_S))

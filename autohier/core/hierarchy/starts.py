@@ -1,4 +1,4 @@
-"""Starting points of the descent: random balanced ones, and ones that cluster in two levels.
+"""Starting points of the descent: random balanced assignments, and clusters built in two levels.
 
 Legend: K classes, S superclasses, G small groups of classes.
 """
@@ -16,24 +16,24 @@ _SMALL_GROUP_SIZES = (2, 3, 4, 6)
 
 
 def random_starts(num_classes: int, num_superclasses: int, seed: int) -> Iterator[Assignment]:
-    """Endless random assignments ``[K]`` whose superclass sizes differ by one at most.
+    """Yield random assignments ``[K]`` endlessly; superclass sizes differ by at most one.
 
-    The stream depends on (seed, K, S) alone, so that more restarts extend fewer.
+    The stream depends on (seed, K, S) only, so that more restarts extend fewer.
     """
     balanced_K = np.arange(num_classes) % num_superclasses
-    # Raw bits: numpy keeps these streams between versions, while permutation() may change.
+    # Raw bits: numpy guarantees these streams between versions; permutation() may change.
     bits = np.random.PCG64(derive_seed("balanced partition", seed, num_classes, num_superclasses))
     while True:
         yield balanced_K[np.argsort(bits.random_raw(num_classes), kind="stable")]
 
 
 def two_level_starts(edges_KK: Edges, num_superclasses: int, seed: int) -> Iterator[Assignment]:
-    """Endless balanced assignments ``[K]`` that already hold together what is confused most.
+    """Yield balanced assignments ``[K]`` endlessly that keep the most confused classes together.
 
-    Classes descend into small groups of 2, 3, 4 or 6 in turn, these descend into superclasses, and single
-    classes then move until the sizes differ by one at most. From 100 classes on, random starts alone
-    (HAC 3.3) end up to 18% above the best known cost; these bring it to a few percent. Ends at once where
-    superclasses are no larger than the smallest groups.
+    Classes descend into small groups of 2, 3, 4 or 6 in turn, the groups descend into superclasses, and
+    single classes then move until the sizes differ by at most one. From 100 classes on, random starts alone
+    (HAC 3.3) end up to 18% above the best known cost; these starts reduce that to a few percent. Yields
+    nothing if superclasses are no larger than the smallest groups.
     """
     num_classes = len(edges_KK)
     group_counts = [-(-num_classes // size) for size in _SMALL_GROUP_SIZES]
@@ -52,7 +52,7 @@ def two_level_starts(edges_KK: Edges, num_superclasses: int, seed: int) -> Itera
 
 
 def _balanced(edges_KK: Edges, assignment_K: Assignment, num_superclasses: int) -> Assignment:
-    """Move the class that gains most from the largest superclass to the smallest until sizes are even."""
+    """Move classes from the largest to the smallest superclass, best gain first, until sizes are even."""
     sizes_S = np.bincount(assignment_K, minlength=num_superclasses)
     while sizes_S.max() - sizes_S.min() > 1:
         large, small = int(sizes_S.argmax()), int(sizes_S.argmin())

@@ -1,4 +1,4 @@
-"""Which filters a pruning pass zeroes, how they stay zero or are taken out, when to stop, what is saved."""
+"""Filter choice, masks, compaction, cost and the stop rule of pruning passes."""
 
 from autohier.core.pruning.compaction import compact
 from autohier.core.pruning.cost import Cost, measure_cost

@@ -1,8 +1,8 @@
-"""Compaction: a pruned network without its dead channels: smaller, faster, and with the same outputs.
+"""Compaction: removal of a pruned network's dead channels, without changing its outputs.
 
-What may go is told by the liveness of channels, so that no network needs code of its own. torch has no
-convolution of no filters: where none is alive the first one stays, all zero. A residual branch that died thus
-adds zeros, and what runs past it is as it was.
+The liveness of channels decides what is removed, so that no network needs code of its own. torch has no
+convolution without filters: if no filter is alive, the first one stays, all zero. A dead residual branch then
+adds zeros to its stream.
 
 Legend: C channels read, F filters or channels written.
 """
@@ -24,28 +24,28 @@ from autohier.errors import InputError
 Network = TypeVar("Network", bound=nn.Module)
 
 _TOLERANCE = 1e-4
-"""Of outputs, as a share of the largest: far more than rounding makes of float32."""
+"""Largest difference of outputs, as a share of the largest output: far above rounding in float32."""
 
 
 def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1) -> Network:
-    """A copy of a network with its dead channels taken out; `measure_cost` tells the same of both.
+    """Return a copy of a network without its dead channels; `measure_cost` returns the same for both.
 
-    Names stay, and so does all that is alive. The network is left as it was. Outputs are the same in
-    evaluation; at the end one clip of noise passes through both networks, on the CPU, to see that they are.
+    Parameter names stay, and so does everything alive. The network is not changed. Outputs in evaluation mode
+    are the same; at the end, one clip of noise passes through both networks on the CPU to check that.
 
-    Memory: what remains of the weights, once, and the activations of one clip, twice. Time: one clip passes
-    through the network without its convolutions, some times, and with them twice.
+    Memory: the remaining weights once, and the activations of one clip twice. Time: several forward passes of
+    one clip without convolutions, and two with them.
 
     Args:
         network: takes a batch ``[B, *input_shape]``.
-        input_shape: of one clip, without the batch axis.
-        multiple: of filters that every convolution keeps, with dead ones beside those alive as long as there
-            are any, since kernels are slow at some widths.
+        input_shape: shape of one clip, without the batch axis.
+        multiple: every convolution keeps a multiple of this number of filters, because kernels are slow at
+            some widths. Dead filters fill up the number as long as there are any.
 
     Raises:
-        InputError: where the groups of a convolution would differ, a layer is called twice and would need
-            other channels each time, or the smaller network fails or puts out something else, as where a
-            module has parameters of its own for every channel; names the module where it can.
+        InputError: if groups of a convolution would differ, if a layer is called twice and would need other
+            channels each time, or if the smaller network fails or has other outputs, e.g. because a module
+            has parameters of its own for every channel.
     """
     if multiple < 1:
         raise InputError("multiple must be at least 1", got=multiple)
@@ -54,7 +54,7 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
     for use in uses:
         _check_groups(use, names[use.layer])
     with torch.inference_mode(mode=False), torch.no_grad():
-        # deepcopy takes what its memo holds for the copy already made.
+        # deepcopy uses the entries of its memo as the copies of these tensors.
         compacted = copy.deepcopy(network, {id(old): new for use in uses for old, new in _remainders(use)})
         for layer in compacted.modules():
             if isinstance(layer, Weighted | Norm):
@@ -66,14 +66,14 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
 def _one_per_layer(uses: Sequence[LayerUse], names: Mapping[nn.Module, str]) -> list[LayerUse]:
     first: dict[nn.Module, LayerUse] = {}
     for use in uses:
-        known = first.setdefault(use.layer, use)
-        if not (known.read_C.equal(use.read_C) and known.kept_F.equal(use.kept_F)):
+        earlier = first.setdefault(use.layer, use)
+        if not (earlier.read_C.equal(use.read_C) and earlier.kept_F.equal(use.kept_F)):
             raise InputError(f"{names[use.layer]} is called more than once and must keep the same channels")
     return list(first.values())
 
 
 def _check_groups(use: LayerUse, name: str) -> None:
-    """Refuse groups of different sizes; those of a depthwise convolution may vanish."""
+    """Refuse groups of different sizes. Groups of a depthwise convolution may vanish."""
     layer = use.layer
     if isinstance(layer, Norm | nn.Linear) or layer.groups == 1:
         return
@@ -82,12 +82,12 @@ def _check_groups(use: LayerUse, name: str) -> None:
     if is_depthwise(layer):
         sizes.discard((0, 0))
     if len(sizes) > 1:
-        told = ", ".join(f"{read} to {kept}" for read, kept in sorted(sizes))
-        raise InputError(f"groups of {name} must keep equally many channels", got=told)
+        text = ", ".join(f"{read} to {kept}" for read, kept in sorted(sizes))
+        raise InputError(f"groups of {name} must keep equal numbers of channels", got=text)
 
 
 def _remainders(use: LayerUse) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each tensor of a layer that loses channels, and what is left of it."""
+    """Yield each tensor of a layer that loses channels, with its remaining part."""
     if use.read_C.all() and use.kept_F.all():
         return
     for tensor in channelwise_tensors(use.layer).values():
@@ -111,19 +111,19 @@ def _check_outputs(network: nn.Module, compacted: nn.Module, input_shape: tuple[
         difference, largest = (one - other).abs().max(), one.abs().max()
         if not difference <= _TOLERANCE * largest:
             raise InputError(
-                "a network must put out the same without its dead channels",
-                got=f"a difference of {difference:.2g} where the largest output is {largest:.2g}",
+                "a network must have the same outputs without its dead channels",
+                got=f"a difference of {difference:.2g}, with a largest output of {largest:.2g}",
             )
 
 
 def _on_cpu(network: nn.Module) -> nn.Module:
-    """A copy that shares the tensors that are on the CPU; there float32 is never rounded to TF32."""
+    """Return a copy on the CPU, which never rounds float32 to TF32; tensors already there are shared."""
     tensors = chain(network.parameters(), network.buffers())
     return copy.deepcopy(network, {id(each): each.cpu() for each in tensors}).eval()
 
 
 def _call_named(network: nn.Module, clip: Tensor) -> object:
-    """What a network returns for a clip; where it fails, the innermost module that did is named."""
+    """Return a network's output for a clip. An error names the innermost module that failed."""
     entered: list[str] = []
 
     def leave(*_: object) -> None:

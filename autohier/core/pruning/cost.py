@@ -13,34 +13,34 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
-from autohier.models.graph_convolution import GraphConvolution
+from autohier.models.graphs.convolution import GraphConvolution
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network holds, and what it computes for one clip."""
+    """Size of a network, and its computation for one clip."""
 
     parameters: int
     """Weights, biases and batch norm affines."""
     multiply_adds: int
-    """Of convolutions, linear layers and what gathers a joint's neighbours along a graph; batch norm, pooling
-    and activations are not counted."""
+    """Multiply-adds of convolutions, linear layers and graph aggregation; batch norm, pooling and activations
+    are not counted."""
 
 
 def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Cost:
-    """Count what would be left of a network if its dead channels were taken out.
+    """Count parameters and multiply-adds of a network as if its dead channels were removed.
 
-    A filter is dead where its weights and bias are zero, and so are gamma and beta of the batch norm that
-    follows, if one does. A dead channel is neither written nor read. A residual stream has one width: its
-    channel is dead only where every writer of it is, and until then all write and read it. Outputs of linear
-    layers never count as dead. A network without dead filters is counted as it is.
+    A filter is dead if its weights and bias are zero, and also gamma and beta of the batch norm after it, if
+    there is one. A dead channel is neither written nor read. All writers of a residual stream share its
+    width: a channel of the stream is dead only if every writer's filter is dead. Outputs of linear layers
+    never count as dead.
 
-    The network is left as it was. No convolution is computed; activations of one clip are held twice.
+    The network is not changed. No convolution is computed; memory holds the activations of one clip twice.
 
     Args:
         network: takes a batch ``[B, *input_shape]``.
-        input_shape: of one clip, without the batch axis.
-        multiple: as of `compact`, to tell what its copy holds and computes; 0 counts no dead channel at all.
+        input_shape: shape of one clip, without the batch axis.
+        multiple: see `compact`; counts the copy that it would make. 0 counts no dead channel at all.
     """
     uses = trace_liveness(network, input_shape, multiple=multiple)
     multiply_adds = sum(_multiply_adds(use) for use in uses if not isinstance(use.layer, Norm))
@@ -63,7 +63,7 @@ def _multiply_adds(use: LayerUse) -> int:
 
 
 def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:
-    """Elements that remain of each parameter of a layer: what any of its uses needs."""
+    """Return the number of elements of each parameter of a layer that any of its uses needs."""
     layer = uses[0].layer
     read_C = torch.stack([use.read_C for use in uses]).any(dim=0)
     kept_F = torch.stack([use.kept_F for use in uses]).any(dim=0)
@@ -74,7 +74,7 @@ def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:
 
 
 def _num_weights(use: LayerUse) -> int:
-    """Weights between the channels that remain, group by group."""
+    """Return the number of weights between the remaining channels, group by group."""
     num_groups = getattr(use.layer, "groups", 1)
     read_G = use.read_C.view(num_groups, -1).sum(dim=1)
     kept_G = use.kept_F.view(num_groups, -1).sum(dim=1)

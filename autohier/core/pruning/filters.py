@@ -20,36 +20,36 @@ def choose_filters(
     alive: Mapping[str, Tensor],
     *,
     ratio: float,
-    scope: Literal["altogether", "by-layer"],
+    scope: Literal["global", "layerwise"],
     norm: Literal["l2", "layer-mean"] = "l2",
     floor: int = 1,
 ) -> dict[str, Tensor]:
-    """Alive masks after one more pass: the weakest filters of those still alive are dead too (HAC 3.4).
+    """Return the alive masks after one more pass, which zeroes the weakest filters still alive (HAC 3.4).
 
-    HAC leaves open whether p% is of all filters or of the remaining ones. Here it is of the remaining, so
-    (1 - p)^k are alive after k passes; a dead filter has norm 0 and would be chosen for ever otherwise. The
-    number to zero is rounded to the nearest. HAC sets no floor either, and its "altogether" can empty a
-    layer and with it the network.
+    HAC does not say whether p% refers to all filters or to the remaining ones. Here it refers to the
+    remaining ones, so that (1 - p)^k are alive after k passes; otherwise dead filters, whose norm is 0, would
+    be chosen again. The number to zero is rounded to the nearest integer. HAC has no floor: its global
+    pruning can empty a layer, and with it the network.
 
     Args:
         filters: the prunable convolutions, in order.
-        alive: for each name a bool mask ``[F]`` of the filters still alive.
-        ratio: share of the alive filters to zero, in [0, 1). 0 is the control arm that prunes nothing.
-        scope: "altogether" ranks the filters of all convolutions, "by-layer" those within each.
+        alive: bool mask ``[F]`` of the filters still alive, by layer name.
+        ratio: share of the alive filters to zero, in [0, 1). 0 prunes nothing, as a control.
+        scope: "global" ranks the filters of all convolutions together, "layerwise" ranks each convolution.
         norm: "l2" of the filter's weights, as HAC; "layer-mean" divides it by the mean over the layer's
-            alive filters, so that layers initialised small are not emptied first.
-        floor: alive filters that every layer keeps, at least 1.
+            alive filters, so that layers initialized small are not emptied first.
+        floor: number of alive filters that every layer keeps, at least 1.
 
     Returns:
-        New masks by name, on the CPU; filters of equal norm go by layer order, then by index.
+        New masks by layer name, on the CPU. Ties are broken by layer order, then by index.
 
     Raises:
-        InputError: where an argument lies outside its range or a mask does not fit its convolution.
-        DivergedError: where a filter still alive is not finite.
+        InputError: if an argument is outside its range or a mask does not fit its convolution.
+        DivergedError: if a filter still alive is not finite.
     """
     _check(filters, alive, ratio, floor)
     chosen: dict[str, Tensor] = {}
-    for group in [filters] if scope == "altogether" else [[each] for each in filters]:
+    for group in [filters] if scope == "global" else [[each] for each in filters]:
         masks = [alive[each.name].detach().cpu() for each in group]
         scores = [_scores(each, mask_F, norm, floor) for each, mask_F in zip(group, masks, strict=True)]
         score, mask = torch.cat(scores), torch.cat(masks)
@@ -62,11 +62,13 @@ def choose_filters(
 
 
 def _scores(each: PrunableFilters, alive_F: Tensor, norm: str, floor: int) -> Tensor:
-    """Norms ``[F]``; infinite where the filter cannot be chosen: the dead, and the ``floor`` strongest."""
+    """Return norms ``[F]``; infinite for dead filters and the ``floor`` strongest, which cannot be chosen."""
     weight = each.convolution.weight.detach()
     score_F: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1, dtype=torch.float64).cpu()
     if not score_F[alive_F].isfinite().all():
-        raise DivergedError("filters must be finite to be ranked", got=f"a norm that is not, in {each.name}")
+        raise DivergedError(
+            "filters must be finite to be ranked", got=f"a NaN or infinite norm in {each.name}"
+        )
     mean = score_F[alive_F].mean()
     if norm == "layer-mean" and mean > 0:
         score_F = score_F / mean
@@ -80,7 +82,7 @@ def _check(filters: Sequence[PrunableFilters], alive: Mapping[str, Tensor], rati
     if not filters:
         raise InputError("a recognizer must have filters to prune", got="none")
     if not 0 <= ratio < 1:
-        raise InputError("the pruning ratio must lie in [0, 1)", got=ratio, remedy="write e.g. 0.1")
+        raise InputError("the pruning ratio must lie in [0, 1)", got=ratio, hint="write e.g. 0.1")
     if floor < 1:
         raise InputError("every layer must keep at least one filter", got=f"floor {floor}")
     for each in filters:

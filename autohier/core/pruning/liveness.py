@@ -1,12 +1,13 @@
-"""Liveness: which channels of a network's layers would remain if its dead ones were taken out.
+"""Liveness: which channels of a network's layers remain if the dead ones are removed.
 
-Liveness travels through the network as values: NaN where a channel is alive, finite where it is dead. NaN
-spreads through every operation that touches it and cannot cancel or underflow, so whatever joins channels (a
-residual sum, a concatenation, a pooling) joins their liveness, and no network needs code of its own.
+Liveness passes through the network as values: NaN for a live channel, a finite number for a dead one. NaN
+spreads through every operation that touches it and cannot cancel or underflow. An operation that joins
+channels (a residual sum, a concatenation, a pooling) therefore joins their liveness, and no network needs
+code of its own.
 
-Gradients travel back from live channels that are read to the channels written into them. A dead filter they
-reach cannot go: another writer of the same residual stream keeps its channel alive, and a stream has one
-width. It is revived and the network passed through again, until nothing is left to revive.
+Gradients pass back from live channels that are read to the channels written into them. A dead filter that
+they reach cannot be removed: another writer of the same residual stream keeps its channel alive, and a stream
+has one width. The filter is revived, and the network is traced again until nothing is left to revive.
 
 Legend: B clips, C channels read, F filters or channels written.
 """
@@ -25,13 +26,13 @@ from torch import Tensor, nn
 Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
-# Any positive number: the gradient of a rectifier is 1 there and would be 0 at 0.
+# Any positive number: the gradient of a rectifier is 1 there, and 0 at 0.
 _DEAD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class LayerUse:
-    """One call of a layer, and the channels of it that remain."""
+    """One call of a layer, and its channels that remain."""
 
     layer: Weighted | Norm
     read_C: Tensor
@@ -39,27 +40,26 @@ class LayerUse:
     kept_F: Tensor
     """Bool mask of the channels written that remain."""
     num_positions: int
-    """Positions at which each channel is written."""
+    """Number of positions at which each channel is written."""
 
 
 def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> list[LayerUse]:
-    """Every use of a convolution, linear layer or batch norm while one clip passes, in order.
+    """Trace one clip and return every call of a convolution, linear layer or batch norm, in order.
 
-    No convolution is computed, no weight of these layers is copied, and the network is left as it was.
+    No convolution is computed, no weight of these layers is copied, and the network is not changed.
 
     Args:
         network: takes a batch ``[B, *input_shape]``.
-        input_shape: of one clip, without the batch axis.
-        multiple: 0 leaves the dead channels out and nothing else. Otherwise dead ones stay where they are
-            needed: every layer reads at least one channel, and every convolution keeps a multiple of filters,
-            or all it has.
+        input_shape: shape of one clip, without the batch axis.
+        multiple: 0 removes all dead channels. Otherwise some dead channels stay: every layer reads at least
+            one channel, and every convolution keeps a multiple of this number of filters, or all it has.
     """
     tape = _Tape()
-    stand_ins: dict[int, object] = {
-        id(layer): tape.stand_in(layer) for layer in network.modules() if isinstance(layer, Weighted | Norm)
+    probes: dict[int, object] = {
+        id(layer): tape.probe(layer) for layer in network.modules() if isinstance(layer, Weighted | Norm)
     }
-    # deepcopy takes what its memo holds for the copy already made.
-    traced = copy.deepcopy(network, stand_ins).eval()
+    # deepcopy uses the entries of its memo as the copies of these layers.
+    traced = copy.deepcopy(network, probes).eval()
     like = next(network.parameters(), torch.empty(0))
     with torch.inference_mode(mode=False), torch.enable_grad():
         clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
@@ -72,35 +72,35 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple
 
 @dataclass(frozen=True, slots=True)
 class _Tape:
-    """What the stand-ins of the layers have seen of one pass through the network, call by call."""
+    """Record of one pass through the network, call by call, that the probes of the layers write."""
 
     uses: list[LayerUse] = field(default_factory=list)
     written: list[Tensor] = field(default_factory=list)
-    """Values ``[F]`` put into the channels; their gradients say which of them flow into live channels."""
+    """Values ``[F]`` written into the channels; their gradients show which flow into live channels."""
     ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
-    """What the layers read, and by how much a dead channel of it would be missed; in its shape."""
+    """Tensors that the layers read, and gradient seeds of the same shape: 1 for live channels."""
     revived: list[Tensor] = field(default_factory=list)
-    """For each call a bool mask ``[F]`` of the channels that are alive by what earlier passes found."""
+    """Bool mask ``[F]`` for each call, of the channels that earlier passes found alive."""
 
     def clear(self) -> None:
-        """Forget the pass, but not what it revived."""
-        for seen in (self.uses, self.written, self.ends):
-            seen.clear()
+        """Forget the pass, but keep the revived channels."""
+        for records in (self.uses, self.written, self.ends):
+            records.clear()
 
-    def stand_in(self, layer: Weighted | Norm) -> nn.Module:
-        """A layer that shares the other's parameters but carries liveness instead of activations."""
-        stand_in = copy.copy(layer)
+    def probe(self, layer: Weighted | Norm) -> nn.Module:
+        """Return a layer with the same parameters that computes liveness instead of activations."""
+        probe = copy.copy(layer)
         forward = partial(self._shift, layer) if isinstance(layer, Norm) else partial(self._convolve, layer)
-        vars(stand_in)["forward"] = forward
-        return stand_in
+        vars(probe)["forward"] = forward
+        return probe
 
     def revive(self, outputs: list[Tensor]) -> bool:
-        """Revive the dead channels that flow into live ones; whether there were any."""
+        """Revive the dead channels that flow into live ones; return True if there are any."""
         ends = [(output, output.isnan().to(output.dtype)) for output in outputs]
         return self._keep([use.kept_F for use in self.uses], [*self.ends, *ends])
 
     def fill_up(self, multiple: int) -> bool:
-        """Revive the first dead channels where a layer would have too few; whether there were any."""
+        """Revive the first dead channels of layers that have too few; return True if there are any."""
         ends = []
         for use, (read, _) in zip(self.uses, self.ends, strict=True):
             if not use.read_C.any():
@@ -110,7 +110,7 @@ class _Tape:
         return self._keep([_filled_up(use, multiple) for use in self.uses], ends)
 
     def _keep(self, kept: Sequence[Tensor], ends: Sequence[tuple[Tensor, Tensor]]) -> bool:
-        """Count as alive from now on what is given and what flows into the ends; whether that is more."""
+        """Mark ``kept`` channels and all that flow into the ends as alive; return True if any was dead."""
         ends = [(end, seed) for end, seed in ends if end.requires_grad]
         self.revived[:] = kept
         if ends:
@@ -122,7 +122,7 @@ class _Tape:
         return not all(now_F.equal(use.kept_F) for now_F, use in zip(self.revived, self.uses, strict=True))
 
     def _convolve(self, layer: Weighted, read: Tensor, *others: Tensor) -> Tensor:
-        """Liveness behind a convolution or a linear layer, in its output's shape; others hold no channels."""
+        """Return the liveness after a convolution or linear layer, in its output's shape."""
         channel_axis = _channel_axis(layer, read)
         read_C = _live_channels(read, channel_axis)
         num_groups = getattr(layer, "groups", 1)
@@ -135,7 +135,7 @@ class _Tape:
         if layer.bias is not None:
             emits_F = emits_F | (layer.bias != 0).view(num_filters, -1).any(dim=1)
 
-        # A copy of the layer on the meta device gives the output's shape and computes nothing.
+        # A copy of the layer on the meta device gives the output's shape without computing it.
         shadow = copy.copy(layer)
         vars(shadow)["_parameters"] = vars(layer)["_parameters"] | {
             name: each.to("meta") for name, each in layer.named_parameters()
@@ -149,7 +149,7 @@ class _Tape:
         return _along(values_F, channel_axis).expand(shape).clone()
 
     def _shift(self, layer: Norm, read: Tensor) -> Tensor:
-        """Liveness behind a batch norm: a channel is dead where it read nothing and shifts nothing."""
+        """Return the liveness after a batch norm: a channel is dead if it reads and shifts nothing."""
         channel_axis = _channel_axis(layer, read)
         read_C = _live_channels(read, channel_axis)
         shifts_F = torch.ones_like(read_C)
@@ -159,7 +159,7 @@ class _Tape:
         values_F = read.new_zeros(len(read_C)).masked_fill_(kept_F, math.nan)
         self.uses.append(LayerUse(layer, read_C, kept_F, read.numel() // len(read_C)))
         self.written.append(values_F.requires_grad_())
-        # A norm has one width: what it writes it must read, be it that no layer reads it then.
+        # A norm has one width: it must read what it writes, even if no layer reads that.
         self.ends.append((read, _along(kept_F.to(read.dtype), channel_axis).expand_as(read)))
         return read + _along(values_F, channel_axis)
 
@@ -168,7 +168,7 @@ class _Tape:
 
 
 def _filled_up(use: LayerUse, multiple: int) -> Tensor:
-    """The mask ``[F]`` with the first dead filters, where a convolution must keep more than are alive."""
+    """Return the mask ``[F]``, with the first dead filters added if a convolution must keep more."""
     kept_F = use.kept_F.clone()
     if not isinstance(use.layer, Norm):
         num_kept = int(kept_F.sum())
@@ -178,7 +178,7 @@ def _filled_up(use: LayerUse, multiple: int) -> Tensor:
 
 
 def _channel_axis(layer: Weighted | Norm, read: Tensor) -> int:
-    """Counted from the end, as a batch may have more axes in front than one."""
+    """Return the channel axis, counted from the end, since a batch may have several leading axes."""
     return 1 - (read.ndim if isinstance(layer, Norm) else layer.weight.ndim)
 
 
@@ -187,12 +187,12 @@ def _live_channels(values: Tensor, channel_axis: int) -> Tensor:
 
 
 def _along(values_F: Tensor, channel_axis: int) -> Tensor:
-    """A view that broadcasts over all axes but the channels', which is counted from the end."""
+    """Return a view that broadcasts over all axes but the channels', which is counted from the end."""
     return values_F.view(-1, *[1] * (-channel_axis - 1))
 
 
 def output_tensors(outputs: object) -> Iterator[Tensor]:
-    """The tensors in what a network returns, however nested in tuples, lists and dicts."""
+    """Yield the tensors of a network's output, which may be nested tuples, lists and dicts."""
     if isinstance(outputs, Tensor):
         yield outputs
     elif isinstance(outputs, dict):

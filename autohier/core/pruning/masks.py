@@ -1,4 +1,4 @@
-"""Filter masks: which filters are alive, and how the others are held at zero.
+"""Filter masks: which filters are alive, and keeping the others at zero.
 
 Legend: F filters of one convolution.
 """
@@ -18,34 +18,34 @@ from autohier.models.recognizer import PrunableFilters
 class FilterMasks:
     """Alive masks by layer name.
 
-    HAC 3.4 zeroes filters and leaves open what keeps them zero. A zero filter alone is not dead: its batch
-    norm still emits beta - gamma * mean / std, and one optimizer step revives it. So gamma and beta are
-    zeroed too, and `apply` is to be called after *every* optimizer step; the optimizer is to be a fresh one
-    per pass, as old momentum revives filters as well.
+    HAC 3.4 zeroes filters and does not say how they stay zero. A zero filter alone is not dead: its batch
+    norm still emits beta - gamma * mean / std, and one optimizer step revives it. Gamma and beta are
+    therefore zeroed too. The caller must call `apply` after *every* optimizer step and use a new optimizer
+    for each pass, since old momentum revives filters as well.
     """
 
     alive: Mapping[str, Tensor]
-    """For each layer name a bool mask ``[F]`` on the CPU."""
+    """Bool mask ``[F]`` on the CPU, by layer name."""
     _dead: dict[tuple[str, torch.device], Tensor] = field(default_factory=dict, init=False, repr=False)
-    """Indices of dead filters, as `apply` has moved them to the device."""
+    """Indices of dead filters that `apply` has moved to a device."""
 
     @classmethod
     def all_alive(cls, filters: Sequence[PrunableFilters]) -> FilterMasks:
-        """The masks of an unpruned recognizer."""
+        """Return the masks of an unpruned recognizer."""
         return cls(
             {each.name: torch.ones(len(each.convolution.weight), dtype=torch.bool) for each in filters}
         )
 
     def to_state(self) -> dict[str, Tensor]:
-        """Bool masks by layer name, which safetensors can keep."""
+        """Return the bool masks by layer name, for safetensors."""
         return dict(self.alive)
 
     @torch.no_grad()
     def apply(self, filters: Sequence[PrunableFilters]) -> None:
-        """Zero dead filters, their biases, gamma and beta in place; layers without dead ones cost nothing.
+        """Zero dead filters, their biases, gamma and beta in place.
 
         Raises:
-            KeyError: where a layer has no mask.
+            KeyError: if a layer has no mask.
         """
         for each in filters:
             dead = self._dead_filters(each.name, each.convolution.weight.device)
@@ -55,9 +55,9 @@ class FilterMasks:
                         parameter.index_fill_(0, dead, 0.0)
                 for parameter in (each.norm.weight, each.norm.bias):
                     parameter.index_fill_(0, dead + each.first_channel, 0.0)
-                if (then := each.passed_on) is not None:
-                    channels = dead[dead >= then.first_filter] - then.first_filter + then.first_channel
-                    for parameter in (then.norm.weight, then.norm.bias):
+                if (copied := each.passed_on) is not None:
+                    channels = dead[dead >= copied.first_filter] - copied.first_filter + copied.first_channel
+                    for parameter in (copied.norm.weight, copied.norm.bias):
                         parameter.index_fill_(0, channels, 0.0)
 
     def _dead_filters(self, name: str, device: torch.device) -> Tensor:

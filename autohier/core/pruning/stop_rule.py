@@ -1,4 +1,4 @@
-"""The stop rule: when a chain of pruning passes ends, and which of its passes is kept."""
+"""Stop rule: when a chain of pruning passes ends, and which pass is kept."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from autohier.errors import InputError
 class StopRule:
     """Stop after ``patience`` consecutive bad passes (HAC 3.4: two).
 
-    With a_0 the accuracy of the unpruned model, pass k is bad where a_k < max(a_0 .. a_{k-1}). HAC compares
-    with "the best"; of its 16 printed chains 14 end where this rule stops. The other two hold a tie with the
-    pass before, which ``ties`` reads in one of two ways:
+    Let a_0 be the accuracy of the unpruned model. Pass k is bad if a_k < max(a_0 .. a_{k-1}). HAC compares
+    with "the best"; of its 16 printed chains, 14 end at the pass at which this rule stops. The other two
+    contain a tie with the pass before, for which ``ties`` has two interpretations:
 
-    * ``"drop"``: such a pass is bad as any other below the best (the formal rule, 14 of 16);
-    * ``"hold"``: it counts for nothing; the run of bad passes neither grows nor ends (15 of 16).
+    * ``"drop"``: the pass is bad, like any other below the best (the formal rule, 14 of 16);
+    * ``"hold"``: the pass is ignored; the run of bad passes neither grows nor ends (15 of 16).
 
     Args:
-        patience: consecutive bad passes that end the chain.
-        ties: what a pass counts for that equals the pass before and lies below the best.
+        patience: number of consecutive bad passes that ends the chain.
+        ties: how to count a pass that equals the pass before and is below the best.
 
     Raises:
-        InputError: where an argument lies outside its range.
+        InputError: if an argument is outside its range.
     """
 
     patience: int = 2
@@ -39,13 +39,13 @@ class StopRule:
             raise InputError("ties must be 'drop' or 'hold'", got=repr(self.ties))
 
     def should_stop(self, accuracies: Sequence[float]) -> bool:
-        """Whether the chain ends with its last pass, or has ended before.
+        """Return True if the chain ends with its last pass, or has ended before.
 
         Args:
-            accuracies: of the unpruned model and of every pass so far, in order.
+            accuracies: accuracy of the unpruned model and of every pass so far, in order.
 
         Raises:
-            InputError: where there is no accuracy, or one is not a number.
+            InputError: if there is no accuracy, or one is NaN.
         """
         _check(accuracies)
         best = previous = accuracies[0]
@@ -61,13 +61,13 @@ class StopRule:
         return False
 
     def best_pass(self, accuracies: Sequence[float]) -> int:
-        """The pass to keep: the earliest of the most accurate; 0 is the unpruned model.
+        """Return the index of the most accurate pass, the earliest of equals; 0 is the unpruned model.
 
         Args:
-            accuracies: of the unpruned model and of every pass, in order.
+            accuracies: accuracy of the unpruned model and of every pass, in order.
 
         Raises:
-            InputError: where there is no accuracy, or one is not a number.
+            InputError: if there is no accuracy, or one is NaN.
         """
         _check(accuracies)
         return max(range(len(accuracies)), key=accuracies.__getitem__)

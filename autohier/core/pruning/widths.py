@@ -1,4 +1,4 @@
-"""Widths of layers: told by their tensors, and shrunk to those of a compacted network.
+"""Widths of layers: shrinking a network to the tensors of a compacted one.
 
 Legend: F filters or channels written.
 """
@@ -14,22 +14,22 @@ from autohier.core.pruning.liveness import Norm, Weighted
 from autohier.errors import InputError
 
 _CHANNELWISE = ("weight", "bias", "running_mean", "running_var")
-_MISMATCHES_TOLD = 3
+_MISMATCHES_SHOWN = 3
 
 
 def load_compacted(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Shrink the layers of a network to the tensors of a compacted one, and load these.
+    """Shrink the layers of a network to the tensors of a compacted one, and load the tensors.
 
-    Widths follow from the shapes of the tensors alone. Whether they fit from one layer to the next is not
-    looked at.
+    Widths follow from the shapes of the tensors only. The function does not check that the widths of
+    consecutive layers match.
 
     Args:
-        network: built as the compacted one was; changed in place.
-        tensors: the state dict of what `compact` returned.
+        network: built like the network that was compacted; changed in place.
+        tensors: the state dict of the network that `compact` returned.
 
     Raises:
-        InputError: where tensors are missing, left over, or no part of the network's own; names the first of
-            them, and the network is left as it was.
+        InputError: if tensors are missing, unexpected, or not a part of the network's own. The network is not
+            changed then.
     """
     own = network.state_dict()
     shapes = {name: tensor.shape for name, tensor in own.items()}
@@ -42,7 +42,7 @@ def load_compacted(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     for prefix, layer in layers.items():
         shapes |= _shapes_left(layer, prefix, tensors)
     mismatches = [f"{name} is missing" for name in own if name not in tensors]
-    mismatches += [f"{name} has no place" for name in tensors if name not in own]
+    mismatches += [f"{name} is unexpected" for name in tensors if name not in own]
     mismatches += [
         f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(shape)} or a part of it"
         for name, shape in shapes.items()
@@ -50,9 +50,9 @@ def load_compacted(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     ]
     if mismatches:
         raise InputError(
-            "tensors must be those of the network, compacted",
-            got=f"{len(mismatches)} mismatches: {', '.join(mismatches[:_MISMATCHES_TOLD])}",
-            remedy="build the network as it was trained",
+            "the tensors must fit the network after compaction",
+            got=f"{len(mismatches)} mismatches: {', '.join(mismatches[:_MISMATCHES_SHOWN])}",
+            hint="build the network as it was trained",
         )
     for prefix, layer in layers.items():
         for attribute, tensor in channelwise_tensors(layer).items():
@@ -63,7 +63,7 @@ def load_compacted(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def fit_widths(layer: Weighted | Norm) -> None:
-    """Have a layer tell the widths that its tensors have."""
+    """Set the width attributes of a layer to the widths of its tensors."""
     if isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = layer.weight.shape
     elif isinstance(layer, Norm):
@@ -76,39 +76,39 @@ def fit_widths(layer: Weighted | Norm) -> None:
 
 
 def channelwise_tensors(layer: Weighted | Norm) -> dict[str, Tensor]:
-    """The tensors ``[F, ...]`` of a layer by the names of its attributes."""
+    """Return the tensors ``[F, ...]`` of a layer by the names of its attributes."""
     named = {attribute: getattr(layer, attribute, None) for attribute in _CHANNELWISE}
     return {attribute: tensor for attribute, tensor in named.items() if tensor is not None}
 
 
 def like(tensor: Tensor, rest: Tensor) -> Tensor:
-    """What is left of a tensor as a parameter, where the tensor was one."""
+    """Return ``rest`` as a parameter if ``tensor`` is one, else unchanged."""
     return nn.Parameter(rest, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else rest
 
 
 def is_depthwise(layer: Weighted) -> bool:
-    """Whether a convolution looks at each channel alone and puts out one for each."""
+    """Return True if a convolution maps each channel to one channel of its own."""
     return not isinstance(layer, nn.Linear) and layer.groups == layer.in_channels == layer.out_channels
 
 
 def _shapes_left(layer: Weighted | Norm, prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """Shapes of a layer's tensors as its first one gives them; none where that is no part of the layer's."""
+    """Return the shapes of a layer's tensors after compaction; empty if none of its tensors fits."""
     own = channelwise_tensors(layer)
     for first, tensor in own.items():
-        given = tensors.get(prefix + first)
-        if given is None or not _is_part(layer, given.shape, tensor.shape):
+        remaining = tensors.get(prefix + first)
+        if remaining is None or not _is_part(layer, remaining.shape, tensor.shape):
             return {}
-        left = {prefix + each: given.shape[:1] + tensor.shape[1:] for each, tensor in own.items()}
-        return left | {prefix + first: given.shape}
+        left = {prefix + each: remaining.shape[:1] + tensor.shape[1:] for each, tensor in own.items()}
+        return left | {prefix + first: remaining.shape}
     return {}
 
 
-def _is_part(layer: Weighted | Norm, given: torch.Size, own: torch.Size) -> bool:
-    """Whether a first tensor can be what compaction left of a layer's own."""
-    if len(given) != len(own) or given[2:] != own[2:]:
+def _is_part(layer: Weighted | Norm, remaining: torch.Size, own: torch.Size) -> bool:
+    """Return True if compaction of a layer's tensor of shape ``own`` can leave the shape ``remaining``."""
+    if len(remaining) != len(own) or remaining[2:] != own[2:]:
         return False
-    if not all(0 < size <= own_size for size, own_size in zip(given[:2], own[:2], strict=True)):
+    if not all(0 < size <= own_size for size, own_size in zip(remaining[:2], own[:2], strict=True)):
         return False
     if isinstance(layer, nn.Linear):
-        return given[0] == own[0]
-    return isinstance(layer, Norm) or is_depthwise(layer) or given[0] % layer.groups == 0
+        return remaining[0] == own[0]
+    return isinstance(layer, Norm) or is_depthwise(layer) or remaining[0] % layer.groups == 0

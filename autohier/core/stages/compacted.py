@@ -1,7 +1,7 @@
-"""Compacted stages: a finished stage's network without its dead channels, as one file to take elsewhere.
+"""Compacted stages: the network of a finished stage without its dead channels, exported as one file.
 
-The file is safetensors: the state dict, and as metadata the JSON of a `CompactedNetwork`, from which the
-network is built again.
+The safetensors file holds the state dict and, as metadata, the JSON of a `CompactedNetwork`, from which
+`read_compacted` builds the network again.
 """
 
 from __future__ import annotations
@@ -14,98 +14,108 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from autohier.config.frozen import FrozenModel, validate
+from autohier.config.key_defaults import added_settings
+from autohier.config.trial.recognizers import find_recognizer_settings
 from autohier.core.pruning import Cost, compact, load_compacted, measure_cost
-from autohier.core.stages.forms import clip_shape
-from autohier.core.stages.inputs import Basis
-from autohier.core.stages.result import StageKind
-from autohier.core.stages.store import StageStore, read_description
+from autohier.core.stages.builders import clip_shape
+from autohier.core.stages.inputs import BaseInputs
+from autohier.core.stages.kinds.base import StageKind
+from autohier.core.stages.store.stage_files import read_description
+from autohier.core.stages.store.stage_store import StageStore
 from autohier.errors import InputError, StageDamagedError
-from autohier.files import write_atomically
+from autohier.files import check_regular, write_atomically
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.settings.frozen import FrozenModel, validate
 
-_TOLD = "autohier"
+_METADATA_KEY = "autohier"
 
 
 class CompactedNetwork(FrozenModel):
-    """What a file tells of the network in it."""
+    """Description of the network in a file, sufficient to build it."""
 
     recognizer: str
     options: dict[str, Any]
-    """See autohier.models.build_recognizer."""
+    """Options of `autohier.models.build_recognizer`."""
     hierarchy: tuple[tuple[int, ...], ...]
-    """Superclass of every class, for each head; the last are the classes themselves."""
+    """Superclass of every class, for each head; the last head has the classes themselves."""
     clip_shape: tuple[int, ...]
-    """What the network reads of one clip."""
+    """Shape of one clip, as the network reads it."""
     stage: str
     """Key of the stage that trained it."""
 
     def build(self) -> HierarchicalRecognizer:
-        """The network as it was before it was pruned, with other weights."""
+        """Build the network at its unpruned size, with random weights."""
         *superclasses, num_classes = (len(set(assignment)) for assignment in self.hierarchy)
+        # A network that was stored before an option existed does without it.
+        options = added_settings(find_recognizer_settings(self.recognizer)) | self.options
         return build_recognizer(
-            self.recognizer, num_classes=num_classes, superclasses=superclasses, **self.options
+            self.recognizer, num_classes=num_classes, superclasses=superclasses, **options
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What became of a network's cost."""
+    """Cost of a network before pruning and after compaction."""
 
     unpruned: Cost
     compacted: Cost
 
 
 def write_compacted(store: StageStore, kind: StageKind, key: str, path: Path, *, multiple: int = 1) -> Saving:
-    """Compact the network of a finished stage and write it, whole or not at all.
+    """Compact the network of a finished stage and write it to a file, atomically.
 
     Args:
-        store: where the stage is.
-        kind: of the stage.
-        key: of the stage.
-        path: the file.
+        store: stage store that holds the stage.
+        kind: kind of the stage.
+        key: key of the stage.
+        path: file to write.
         multiple: see `compact`.
 
     Raises:
-        StageDamagedError: where the stage is damaged or gone.
-        OSError: where the file cannot be written.
+        StageDamagedError: if the stage is damaged or missing.
+        OSError: if the file cannot be written.
     """
     result = store.find(kind, key)
     if result is None:
-        raise StageDamagedError(f"the stage {key[:12]} must be whole", remedy="run its trial again")
-    inputs = read_description(store.folder / kind / key)["inputs"]
-    basis = validate(Basis, inputs["basis"], origin=f"stage {key[:12]}")
-    told = CompactedNetwork(
-        recognizer=basis.network.name,
-        options=basis.network.options,
+        raise StageDamagedError(
+            f"stage {key[:12]} must be in the store and undamaged", hint="run its trial again"
+        )
+    inputs = read_description(store.folder / kind.name / key)["inputs"]
+    base = validate(BaseInputs, inputs["base"], origin=f"stage {key[:12]}")
+    description = CompactedNetwork(
+        recognizer=base.network.name,
+        options=base.network.options,
         hierarchy=result.hierarchy.assignments,
-        clip_shape=clip_shape(basis.clips, basis.network.options),
+        clip_shape=clip_shape(base.clips, base.network.options),
         stage=key,
     )
-    network = told.build()
-    unpruned = measure_cost(network, told.clip_shape)
+    network = description.build()
+    unpruned = measure_cost(network, description.clip_shape)
     store.load_into(network, kind, key)
-    compacted = compact(network, told.clip_shape, multiple=multiple)
+    compacted = compact(network, description.clip_shape, multiple=multiple)
     state = {name: tensor.contiguous() for name, tensor in compacted.state_dict().items()}
-    write_atomically(path, save(state, {_TOLD: told.model_dump_json()}))
-    return Saving(unpruned, measure_cost(network, told.clip_shape, multiple=multiple))
+    write_atomically(path, save(state, {_METADATA_KEY: description.model_dump_json()}))
+    return Saving(unpruned, measure_cost(network, description.clip_shape, multiple=multiple))
 
 
 def read_compacted(path: Path) -> tuple[HierarchicalRecognizer, CompactedNetwork]:
-    """The network that `write_compacted` wrote, for evaluation, on the CPU; and what is told of it.
+    """Read a file of `write_compacted`: the network, in evaluation mode on the CPU, and its description.
 
     Raises:
-        InputError: where the file cannot be read or is not such a one.
+        InputError: if the file cannot be read or `write_compacted` did not write it.
     """
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
-            told = CompactedNetwork.model_validate_json((file.metadata() or {}).get(_TOLD, ""))
+            description = CompactedNetwork.model_validate_json((file.metadata() or {}).get(_METADATA_KEY, ""))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValidationError) as error:
         raise InputError(
-            f"{path} must be a file of autohier compact", got=type(error).__name__, remedy="write it again"
+            f"{path} must be a file that autohier compact wrote",
+            got=type(error).__name__,
+            hint="write it again",
         ) from error
-    network = told.build()
+    network = description.build()
     load_compacted(network, tensors)
-    return network.eval(), told
+    return network.eval(), description

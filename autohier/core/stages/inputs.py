@@ -1,101 +1,142 @@
-"""What each stage reads, as types: a stage can only read its inputs, and its inputs are its key.
+"""Inputs of stages, as types. A stage reads its inputs only, and its key is a digest of them.
 
-Pass 2 is keyed by the assignments, not by the counts or the confusion matrix that led to them, so that
-trials which agree on the superclasses share it. The pass cap and the stop rule are in no key.
+Pass 2 is keyed by the class assignments, not by the counts or the confusion matrix that they come from, so
+that trials with the same superclasses share it. The pass cap and the stop rule are in no key.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from autohier.core.stages.result import StageKind
+from autohier.config.frozen import FrozenModel
+from autohier.config.key_defaults import KeyDefault, key_content
+from autohier.config.trial.clips import ClipSettings
+from autohier.config.trial.hyperparameters import Scope
+from autohier.config.trial.protocol import ProtocolSettings
+from autohier.config.trial.training import OptimisationSettings
+from autohier.core.stages.kinds.base import StageKind
 from autohier.digest import digest
-from autohier.settings.choice import Scope
-from autohier.settings.clips import ClipSettings
-from autohier.settings.frozen import FrozenModel
-from autohier.settings.parts import OptimisationSettings, ProtocolSettings
-
-_VERSIONS: dict[StageKind, int] = {"pass-1": 4, "pass-2": 4, "prune": 4}
-"""Raised when what a stage computes changes, so that older artifacts are not taken for it."""
 
 
 class NetworkInputs(FrozenModel):
-    """Which network is built, and what it starts from."""
+    """Which network is built, and the weights that it starts from."""
 
     name: str
     options: dict[str, Any]
-    """What autohier.models.build_recognizer is given: settings, and what follows from the data."""
+    """Arguments of autohier.models.build_recognizer: settings, and what follows from the data."""
+    at_key_default: tuple[str, ...] = ()
+    """Options at their key default, which the key leaves out."""
     weights_sha256: str | None
     """Digest of the 2D weights that are inflated; their path does not matter."""
     num_classes: int
 
 
-class Basis(FrozenModel):
-    """What all stages of a trial stand on."""
+class BaseInputs(FrozenModel):
+    """Inputs that all stages of a trial share."""
 
     data: str
-    """The clip store's fingerprint."""
+    """Fingerprint of the clip store."""
     protocol: ProtocolSettings
-    all_training_clips: bool = False
-    """True where the validation clips train too."""
+    all_training_clips: Annotated[bool, KeyDefault(False)] = False
+    """True if the validation clips train too."""
     clips: ClipSettings
     network: NetworkInputs
     numerics: dict[str, str]
-    """Precision, determinism, device kind, torch version, micro-batches: what changes the last bits."""
+    """Numerics class: device kind, precision, determinism, compilation, micro-batches."""
     seed: int
 
 
-class _Training(FrozenModel):
-    """What every stage depends on."""
+class StageInputs(FrozenModel):
+    """Inputs of any stage. Base class of the inputs of each kind."""
 
-    basis: Basis
+    base: BaseInputs
     optimisation: OptimisationSettings
     epochs: int
-    rates: tuple[float, ...] = ()
-    """The learning rate of every epoch, where no schedule decides."""
+    rates: Annotated[tuple[float, ...], KeyDefault(())] = ()
+    """Learning rate of every epoch; empty if the schedule decides."""
+    parent_key: str | None = None
+    """The stage whose weights it starts from; None if it starts from the initial ones."""
 
 
-class Pass1Inputs(_Training):
-    """Pass 1 has no searched setting: all trials of a sweep and seed share it."""
+class Pass1Inputs(StageInputs):
+    """Inputs of pass 1: no searched hyperparameter, so that all trials of a sweep and seed share it."""
 
 
-class Pass2Inputs(_Training):
-    """Pass 2 depends on the superclasses and the loss weights."""
+class Pass2Inputs(StageInputs):
+    """Inputs of pass 2: the superclasses and the loss weights."""
 
     assignments: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
-    parent_key: str | None
-    """The pass 1 whose weights it starts from; None where it starts from the initial ones."""
+    """Loss weight of every head."""
 
 
-class PruneInputs(_Training):
-    """Prune k depends on prune k-1 (or pass 2), the scope and the ratio."""
+class PruneInputs(StageInputs):
+    """Inputs of prune k: its parent (prune k-1 or pass 2), the scope and the ratio."""
 
     norm: Literal["l2", "layer-mean"]
     floor: int
     scope: Scope
     ratio: float
     weights: tuple[float, ...]
-    """Loss weight of every headed stack, as in pass 2."""
+    """Loss weight of every head, as in pass 2."""
     parent_key: str
 
 
-StageInputs = Pass1Inputs | Pass2Inputs | PruneInputs
-
 _MICRO_BATCHES = "micro_batches"
 
+StageInputsT = TypeVar("StageInputsT", bound=StageInputs)
 
-def in_micro_batches(inputs: StageInputs, number: int) -> StageInputs:
-    """The same stage with each batch computed in parts: other numbers, and so another key."""
-    numerics = inputs.basis.numerics | {_MICRO_BATCHES: str(number)}
-    return inputs.model_copy(update={"basis": inputs.basis.model_copy(update={"numerics": numerics})})
+
+def in_micro_batches(inputs: StageInputsT, number: int) -> StageInputsT:
+    """Return the inputs with each batch computed in parts. The numbers differ, and so does the key."""
+    numerics = inputs.base.numerics | {_MICRO_BATCHES: str(number)}
+    return inputs.model_copy(update={"base": inputs.base.model_copy(update={"numerics": numerics})})
 
 
 def num_micro_batches(inputs: StageInputs) -> int:
-    """Parts that each batch of a stage is computed in."""
-    return int(inputs.basis.numerics.get(_MICRO_BATCHES, 1))
+    """Return the number of parts that each batch of a stage is computed in."""
+    return int(inputs.base.numerics.get(_MICRO_BATCHES, 1))
+
+
+_SCHEDULE_FIELDS = frozenset({"schedule", "schedule_options", "lr_patience", "lr_factor"})
+_UNREAD_FIELDS = {"adam": frozenset({"momentum", "nesterov"}), "sgd": frozenset[str]()}
+"""Settings that an optimizer does not read."""
 
 
 def stage_key(kind: StageKind, inputs: StageInputs) -> str:
-    """The name of a stage: sha256 over its kind, version and inputs."""
-    return digest({"kind": kind, "version": _VERSIONS[kind], "inputs": inputs.model_dump(mode="json")})
+    """Return the key of a stage: the sha256 of the canonical JSON of its `stage_key_content`."""
+    return digest(stage_key_content(kind, inputs))
+
+
+def stage_key_content(kind: StageKind, inputs: StageInputs) -> dict[str, Any]:
+    """Return what the key of a stage is a digest of.
+
+    It holds kind and version, the settings that the stage reads, parent keys, data fingerprint, seed and
+    numerics class. A setting at its `KeyDefault` is left out, and so are options that the optimizer or the
+    schedule does not read. Library versions are not in the key; they are recorded with the stage.
+    """
+    base = inputs.base
+    settings = key_content(base, exclude=frozenset({"data", "seed", "numerics", "network"}))
+    settings |= key_content(inputs, exclude=frozenset({"base", "parent_key", "optimisation"}))
+    settings["network"] = _network_content(base.network)
+    settings["optimisation"] = _optimisation_content(inputs.optimisation)
+    return {
+        "kind": kind.name,
+        "version": kind.version,
+        "settings": settings,
+        "parents": [inputs.parent_key] if inputs.parent_key else [],
+        "data": base.data,
+        "seed": base.seed,
+        "numerics": base.numerics,
+    }
+
+
+def _network_content(network: NetworkInputs) -> dict[str, Any]:
+    options = {name: value for name, value in network.options.items() if name not in network.at_key_default}
+    return key_content(network, exclude=frozenset({"options", "at_key_default"})) | {"options": options}
+
+
+def _optimisation_content(optimisation: OptimisationSettings) -> dict[str, Any]:
+    schedule = {"name": optimisation.schedule, "options": key_content(optimisation.schedule_settings)}
+    left_out = _SCHEDULE_FIELDS | _UNREAD_FIELDS[optimisation.optimizer]
+    return key_content(optimisation, exclude=left_out) | {"schedule": schedule}

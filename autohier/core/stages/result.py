@@ -1,44 +1,46 @@
-"""What a finished stage tells: its measurements, cost and place in the chain."""
+"""Results of finished stages: measurements, cost and place in the chain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
-from autohier.core.training.metrics import EpochMetrics
-
-StageKind = Literal["pass-1", "pass-2", "prune"]
+from autohier.core.stages.kinds.base import StageKind
+from autohier.core.training.metrics import EpochMetrics, Objective, mean_class_accuracy
 
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One finished stage of a trial, computed or found in the stage store."""
+    """Result of one finished stage, trained or reused from the stage store."""
 
     kind: StageKind
     key: str
-    """Sha256 of all that the stage depends on; its name in the stage store."""
+    """Digest of everything that the stage depends on; its name in the stage store."""
     parent_key: str | None
     pass_index: int
-    """0 for pass 1 and pass 2, k for the k-th pruning pass."""
+    """k for the k-th pruning pass, 0 for other stages."""
     hierarchy: Hierarchy
     epochs: tuple[EpochMetrics, ...]
     stack_accuracies: tuple[float, ...]
-    """Validation accuracies after the stage, probabilities averaged over clip sets."""
+    """Validation accuracies after the stage, with probabilities averaged over frame sets."""
     confusion_KK: npt.NDArray[np.int64]
     """Validation confusion: true class by row, predicted class by column."""
     cost: Cost
-    """Of the network with its dead filters removed."""
+    """Cost of the network with its dead filters removed."""
     seconds: float
-    """What computing it took, on whoever computed it."""
+    """Training time, on the machine that trained it."""
     reused: bool
-    """True where it was found in the stage store."""
+    """True if it was in the stage store."""
     num_restored: int = 0
-    """Epochs that were found in its checkpoint, trained by another process."""
+    """Epochs restored from a checkpoint of another process."""
+    stack_top5_accuracies: tuple[float, ...] = ()
+    """Validation top-5 accuracies after the stage; empty in files of older versions."""
+    stack_mean_class_accuracies: tuple[float, ...] = ()
+    """Means of the superclasses' validation accuracies after the stage; empty in files of older versions."""
 
     @property
     def accuracy(self) -> float:
@@ -46,36 +48,42 @@ class StageResult:
         return self.stack_accuracies[-1]
 
     @property
+    def mean_class_accuracy(self) -> float:
+        """Mean of the original classes' validation accuracies."""
+        if self.stack_mean_class_accuracies:
+            return self.stack_mean_class_accuracies[-1]
+        return mean_class_accuracy(self.confusion_KK)
+
+    def measure(self, objective: Objective) -> float:
+        """Return the objective's value on the validation clips."""
+        return self.accuracy if objective == "accuracy" else self.mean_class_accuracy
+
+    @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rate at the start of every epoch."""
+        """Learning rate at the start of every epoch."""
         return tuple(metrics.learning_rate for metrics in self.epochs)
 
     def fold(self, index: int) -> StageResult:  # noqa: ARG002
-        """The same of one fold; of a trial without folds itself."""
+        """Return the result of one fold; the result itself if the trial has no folds."""
         return self
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Its names in the stage store."""
+        """Keys in the stage store, one for each fold."""
         return (self.key,)
 
     @property
-    def epochs_spared(self) -> int:
-        """Epochs that whoever asked for the stage did not train."""
+    def epochs_reused(self) -> int:
+        """Number of epochs that this trial did not train itself."""
         return len(self.epochs) if self.reused else self.num_restored
 
     @property
-    def seconds_spared(self) -> float:
-        """What they had taken."""
-        found = self.epochs[: self.num_restored]
-        return self.seconds if self.reused else sum(metrics.seconds for metrics in found)
+    def seconds_reused(self) -> float:
+        """Training time of the reused epochs."""
+        restored = self.epochs[: self.num_restored]
+        return self.seconds if self.reused else sum(metrics.seconds for metrics in restored)
 
     @property
     def label(self) -> str:
-        """How people see it: "pass 1", "pass 2", "prune 3"."""
-        return stage_label(self.kind, self.pass_index)
-
-
-def stage_label(kind: StageKind, pass_index: int) -> str:
-    """How people see a stage: "pass 1", "pass 2", "prune 3"."""
-    return f"prune {pass_index}" if kind == "prune" else kind.replace("-", " ")
+        """Display name: "pass 1", "pass 2", "prune 3"."""
+        return self.kind.label(self.pass_index)

@@ -1,7 +1,8 @@
-"""Epoch checkpoints: training that was cut short goes on after its last epoch and ends in the same bits.
+"""Epoch checkpoints: interrupted training continues after its last epoch, with the same bits as without it.
 
-One file, replaced whole after every epoch: a sha256, then safetensors of the network and of Adam, among them
-the bytes of a JSON text with the epochs so far, Adam's groups and the schedule. Nothing is pickled.
+A checkpoint is one file, replaced whole after every epoch: a sha256, then safetensors of the network and of
+the optimizer, and the bytes of a JSON text with the name of the stage, the epochs so far, the optimizer's
+groups and the schedule. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -16,42 +17,44 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from autohier.core.failures import is_out_of_memory
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.schedules import Schedule
 from autohier.errors import StageDamagedError
-from autohier.files import write_atomically
+from autohier.files import delete, open_regular, write_atomically
 
 _LOG = logging.getLogger(__name__)
 
-_TOLD, _NETWORK, _OPTIMIZER = "told", "network.", "optimizer."
-_VERSION = 1
-"""Raised when what is told of the training takes another form."""
+_TRAINING, _NETWORK, _OPTIMIZER = "training", "network.", "optimizer."
+_VERSION = 3
+"""Bump when the checkpoint format changes."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(slots=True)
 class EpochCheckpoint:
-    """Where one stage's unfinished training is kept."""
+    """Checkpoint file of one unfinished stage, whose name is that of the file."""
 
     path: Path
     num_restored: int = 0
-    """Epochs that ``restore`` brought back."""
+    """Number of epochs that `restore` has restored."""
 
     def save(
         self, network: nn.Module, optimizer: Optimizer, schedule: Schedule, history: Sequence[EpochMetrics]
     ) -> None:
-        """Replace what was kept; costs writing the network's weights three times over.
+        """Replace the checkpoint; writes three times the size of the network's weights.
 
-        Where the disk is full, that is told, what was kept before stays, and training goes on.
+        If the file cannot be written, a warning is logged, the earlier checkpoint stays, and training
+        continues.
         """
         state = optimizer.state_dict()
-        told = {
+        training = {
             "version": _VERSION,
+            "stage": self.path.name,
             "epochs": [asdict(metrics) for metrics in history],
             "groups": state["param_groups"],
             "schedule": schedule.state(),
@@ -59,47 +62,73 @@ class EpochCheckpoint:
         tensors = {_NETWORK + name: tensor for name, tensor in network.state_dict().items()}
         for index, moments in state["state"].items():
             tensors |= {f"{_OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
-        tensors[_TOLD] = torch.from_numpy(np.frombuffer(json.dumps(told).encode(), dtype=np.uint8).copy())
+        tensors[_TRAINING] = torch.from_numpy(
+            np.frombuffer(json.dumps(training).encode(), dtype=np.uint8).copy()
+        )
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         try:
             write_atomically(self.path, hashlib.sha256(content).digest() + content)
         except OSError as error:
-            _LOG.warning("epoch %d could not be kept in %s: %s", len(history), self.path, error)
+            _LOG.warning("cannot write the checkpoint of epoch %d to %s: %s", len(history), self.path, error)
 
     def restore(self, network: nn.Module, optimizer: Optimizer, schedule: Schedule) -> list[EpochMetrics]:
-        """Bring training back to where it was kept; the epochs that are done, none where nothing is kept.
+        """Restore network, optimizer and schedule, and return the finished epochs; none without a checkpoint.
 
-        A damaged file, or one of another form, is told of and not used: training begins anew.
+        A file that is damaged, of another stage, in another format or not readable is logged and not used:
+        training restarts.
         """
+        before = optimizer.state_dict(), schedule.state()
         try:
             tensors = _read(self.path)
+            training = json.loads(tensors.pop(_TRAINING).numpy().tobytes())
+            self._check(training, tensors, network)
+            epochs = [EpochMetrics.from_row(row) for row in training["epochs"]]
+            optimizer.load_state_dict(
+                {"state": _moments(tensors, optimizer), "param_groups": training["groups"]}
+            )
+            schedule.load_state(training["schedule"])
+            network.load_state_dict(_weights(tensors))
         except FileNotFoundError:
             return []
-        except StageDamagedError as error:
-            _LOG.warning("%s; its stage begins anew", error)
+        except Exception as error:  # readers raise almost anything on a damaged file
+            if is_out_of_memory(error):
+                raise
+            optimizer.load_state_dict(before[0])
+            schedule.load_state(before[1])
+            kind = "" if isinstance(error, StageDamagedError) else f"{type(error).__name__}: "
+            _LOG.warning(
+                "cannot use the epoch checkpoint %s: %s%s; its stage restarts", self.path.name, kind, error
+            )
             return []
-        told = json.loads(tensors.pop(_TOLD).numpy().tobytes())
-        weights = {
-            name.removeprefix(_NETWORK): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(_NETWORK)
-        }
-        if told["version"] != _VERSION or _shapes(weights) != _shapes(network.state_dict()):
-            _LOG.warning("the epoch checkpoint %s has another form; its stage begins anew", self.path.name)
-            return []
-        network.load_state_dict(weights)
-        optimizer.load_state_dict({"state": _moments(tensors, optimizer), "param_groups": told["groups"]})
-        schedule.load_state(told["schedule"])
-        self.num_restored = len(told["epochs"])
-        return [EpochMetrics.from_row(row) for row in told["epochs"]]
+        self.num_restored = len(epochs)
+        return epochs
 
     def remove(self) -> None:
-        """The stage is finished: nothing needs to be kept."""
-        self.path.unlink(missing_ok=True)
+        """Delete the checkpoint of a finished stage; one that cannot be deleted is never read again."""
+        try:
+            delete(self.path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _LOG.warning("cannot delete the epoch checkpoint %s of a finished stage: %s", self.path, error)
+
+    def _check(self, training: Mapping[str, Any], tensors: Mapping[str, Tensor], network: nn.Module) -> None:
+        if training["version"] != _VERSION:
+            raise StageDamagedError(f"it must be of version {_VERSION}", got=training["version"])
+        if training["stage"] != self.path.name:
+            raise StageDamagedError("it must be of its own stage", got=training["stage"])
+        if _shapes(_weights(tensors)) != _shapes(network.state_dict()):
+            raise StageDamagedError("it must hold the tensors of its network")
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items()}
+def _weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(_NETWORK): tensor for name, tensor in tensors.items() if name.startswith(_NETWORK)
+    }
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _moments(tensors: dict[str, Tensor], optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
@@ -109,19 +138,17 @@ def _moments(tensors: dict[str, Tensor], optimizer: Optimizer) -> dict[int, dict
         if name.startswith(_OPTIMIZER):
             index, moment = name.removeprefix(_OPTIMIZER).split(".")
             parameter = parameters[int(index)]
-            # In the parameter's own memory order, so that the next step computes as it would have.
+            # In the parameter's own memory order, so that the next step computes the same bits.
             ordered = torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
             moments.setdefault(int(index), {})[moment] = ordered
     return moments
 
 
-def _read(path: Path) -> dict[str, Any]:
-    raw = path.read_bytes()
+def _read(path: Path) -> dict[str, Tensor]:
+    with open_regular(path) as file:
+        raw = file.read()
     digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise StageDamagedError(f"the epoch checkpoint {path.name} must match its digest")
-    try:
-        tensors: dict[str, Any] = load(content)
-    except SafetensorError as error:
-        raise StageDamagedError(f"the epoch checkpoint {path.name} must be readable", got=error) from error
+        raise StageDamagedError("it must match its digest")
+    tensors: dict[str, Tensor] = load(content)
     return tensors

@@ -6,7 +6,8 @@ import gc
 import os
 import re
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -29,15 +30,15 @@ _PEAK_TFLOPS = {
     "L40": 181,
     "L4": 121,
 }
-"""Dense bfloat16, by a part of the accelerator's name; the first that fits holds. From the makers' sheets."""
+"""Dense bfloat16 TFLOP/s by a part of the accelerator's name, the first match counts; from data sheets."""
 _MEMORY_ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Of kernels, by their axes."""
+"""Memory formats of kernels, by their number of axes."""
 _PROBE_CHANNELS, _PROBE_PX, _PROBE_IMAGES, _PROBE_TRIES = 256, 32, 8, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a trial computes, and in which numerics."""
+    """Device of a trial, and its numerics."""
 
     torch_device: torch.device
     bf16: bool
@@ -45,7 +46,7 @@ class Device:
     compile_network: bool
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """Move a network here, in the memory order that its batches have; compiled where asked for."""
+        """Move a network to the device, in the memory format of its batches, and compile it if configured."""
         network.to(self.torch_device)
         for parameter in network.parameters():
             if parameter.ndim in _MEMORY_ORDERS:
@@ -55,24 +56,23 @@ class Device:
         return network
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The precision of a forward pass."""
+        """Return the context manager for the precision of a forward pass."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def free_memory(self) -> None:
-        """Give back the memory that nothing refers to any more."""
+        """Free cached memory that nothing refers to."""
         gc.collect()
         if self.torch_device.type != "cpu":
             torch.accelerator.empty_cache()
 
     @property
     def numerics_class(self) -> dict[str, str]:
-        """What changes the last bits of a result, for the keys of stages."""
+        """Numerics class of stage keys: what changes the last bits of a result."""
         return {
             "device": self.torch_device.type,
             "precision": "bf16" if self.bf16 else "float32",
             "deterministic": str(self.deterministic),
             "compiled": str(self.compile_network),
-            "torch": torch.__version__.split("+")[0],
         }
 
 
@@ -84,13 +84,13 @@ def open_device(
     Args:
         name: "auto", "cpu", "cuda", "cuda:1", "mps", ...
         precision: "bf16" autocasts on accelerators; the CPU always computes in float32.
-        deterministic: whether equal inputs must give equal bits; some operations have no such kernel on
-            accelerators and then warn.
-        compile_network: whether to use torch.compile on accelerators.
-        num_threads: of the CPU.
+        deterministic: equal inputs give equal bits; operations without such a kernel on the accelerator log
+            a warning.
+        compile_network: use torch.compile on accelerators.
+        num_threads: number of CPU threads.
 
     Raises:
-        InputError: where there is no such device.
+        InputError: if there is no such device.
     """
     device = _find(name)
     on_cpu = device.type == "cpu"
@@ -112,7 +112,7 @@ def _be_deterministic(deterministic: bool, *, warn_only: bool, compiled: bool) -
     if compiled:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
     else:
-        # The same but for the compiler, which the function above imports, and that takes a second.
+        # Equivalent without the compiler, whose import by the function above takes a second.
         torch.set_deterministic_debug_mode(("warn" if warn_only else "error") if deterministic else "default")
 
 
@@ -124,18 +124,45 @@ def _find(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            "--device must be one that this machine has", got=name, remedy="write auto, cpu or cuda"
+            f"--device must name a device that torch {torch.__version__} can use on this machine",
+            got=f"{name}; torch finds {_found_text()}",
+            hint="write --device auto, which takes the best of these, or --device cpu",
         ) from error
     return device
 
 
+def _found_text() -> str:
+    """Return the devices that torch finds, e.g. "no accelerator, only the CPU"."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return "no accelerator, only the CPU"
+    return f"{torch.accelerator.device_count()} of type {accelerator.type}, and the CPU"
+
+
+@contextmanager
+def seeded_random(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed what layers such as dropout sample, and restore the random state of the process afterwards.
+
+    Args:
+        device: of the network.
+        seed: of the CPU's and the device's default generators.
+    """
+    on_cpu = device.type == "cpu"
+    with torch.random.fork_rng([] if on_cpu else [device], device_type="cuda" if on_cpu else device.type):
+        # torch.manual_seed would also seed other devices, whose state is not restored.
+        torch.default_generator.manual_seed(seed)
+        if not on_cpu:
+            torch.get_device_module(device).manual_seed(seed)
+        yield
+
+
 def peak_flops(device: torch.device) -> float | None:
-    """What a device can do at best: operations per second, a multiply-add counted as two.
+    """Return the peak operations per second of a device; a multiply-add counts as two.
 
     Returns:
-        Of an accelerator its maker's dense bfloat16 figure, None where it is not known; of the CPU what a
-        large float32 convolution reaches now, on the threads in use: more than a matrix product does on
-        processors for which torch's matrix library has no fast path.
+        For an accelerator its dense bfloat16 figure, None if it is unknown. For the CPU the rate of a large
+        float32 convolution on the threads in use, which is above that of a matrix product on processors
+        for which torch's matrix library has no fast path.
     """
     if device.type == "cpu":
         return _measured_flops()

@@ -1,4 +1,4 @@
-"""Evaluation as HAC tests: softmax probabilities averaged over several frame sets of a clip.
+"""Evaluation as in HAC: softmax probabilities averaged over several frame sets of a clip.
 
 Legend: N clips of a part, B clips of a batch, K classes, S superclasses of one stack, L headed stacks.
 """
@@ -13,34 +13,42 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from autohier.core.training.feed import Feed, Part
+from autohier.core.training.data_loader import DataLoader, Part
 from autohier.core.training.losses import HierarchicalLoss
-from autohier.core.training.metrics import Evaluation
+from autohier.core.training.metrics import NUM_TOP, Evaluation
 
 
 def evaluate(
     network: nn.Module,
-    feed: Feed,
+    data_loader: DataLoader,
     part: Part,
     loss: HierarchicalLoss,
     *,
     num_sets: int,
+    flip: bool = False,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
 ) -> Evaluation:
-    """Score a network on one part of the split; costs ``num_sets`` forward passes over it.
+    """Evaluate a network on one part of the split, with a forward pass over it for every view.
 
     Args:
         network: maps clips to one ``scores_BS`` per headed stack; left in evaluation mode.
-        feed: where the clips come from.
+        data_loader: yields the clips.
         part: "train", "validation" or "test".
-        loss: the superclasses each headed stack is scored in, and their weights.
-        num_sets: frame sets whose probabilities are averaged (HAC: five).
-        autocast: opens the precision to compute in.
-        micro_batches: parts that each batch is scored in.
+        loss: superclasses of each headed stack, and loss weights.
+        num_sets: number of frame sets whose probabilities are averaged (HAC: five).
+        flip: True evaluates each frame set mirrored, too, and averages over both.
+        autocast: returns the context manager of the precision to compute in.
+        micro_batches: number of parts that each batch is computed in.
     """
     stacks, labels_N = predict(
-        network, feed, part, num_sets=num_sets, autocast=autocast, micro_batches=micro_batches
+        network,
+        data_loader,
+        part,
+        num_sets=num_sets,
+        flip=flip,
+        autocast=autocast,
+        micro_batches=micro_batches,
     )
     return _score(stacks, labels_N, loss)
 
@@ -48,22 +56,24 @@ def evaluate(
 @torch.no_grad()
 def predict(
     network: nn.Module,
-    feed: Feed,
+    data_loader: DataLoader,
     part: Part,
     *,
     num_sets: int,
+    flip: bool = False,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
 ) -> tuple[list[Tensor], Tensor]:
-    """Probabilities of the clips of one part; costs ``num_sets`` forward passes over it.
+    """Return the probabilities of one part's clips, with a forward pass over it for every view.
 
     Args:
         network: maps clips to one ``scores_BS`` per headed stack; left in evaluation mode.
-        feed: where the clips come from.
+        data_loader: yields the clips.
         part: "train", "validation" or "test".
-        num_sets: frame sets whose probabilities are averaged (HAC: five).
-        autocast: opens the precision to compute in.
-        micro_batches: parts that each batch is scored in.
+        num_sets: number of frame sets whose probabilities are averaged (HAC: five).
+        flip: True evaluates each frame set mirrored, too, and averages over both.
+        autocast: returns the context manager of the precision to compute in.
+        micro_batches: number of parts that each batch is computed in.
 
     Returns:
         One float32 ``probabilities_NS`` per headed stack, the last in the original classes, and int64
@@ -71,37 +81,67 @@ def predict(
     """
     network.eval()
     sums: list[Tensor] = []
-    for set_index in range(num_sets):
+    views = [
+        (index, mirrored) for index in range(num_sets) for mirrored in ((False, True) if flip else (False,))
+    ]
+    for set_index, mirrored in views:
         stacks: list[list[Tensor]] = []
         labels = []
-        for batch in feed.evaluation_set(part, set_index, num_sets):
+        for batch in data_loader.evaluation_set(part, set_index, num_sets, mirrored=mirrored):
             for clips_BCTHW, labels_B in split_batch(*batch, micro_batches):
                 with autocast():
                     scores = network(clips_BCTHW)
                 stacks.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
                 labels.append(labels_B)
-        of_set = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
-        sums = [total + new for total, new in zip(sums, of_set, strict=True)] if sums else of_set
-    return [total / num_sets for total in sums], torch.cat(labels)
+        set_NS = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
+        sums = [total + new for total, new in zip(sums, set_NS, strict=True)] if sums else set_NS
+    return [total / len(views) for total in sums], torch.cat(labels)
 
 
 def split_batch(clips_BCTHW: Tensor, labels_B: Tensor, number: int) -> list[tuple[Tensor, Tensor]]:
-    """Cut a batch into parts of equal size, the last one possibly smaller; no more than it has clips."""
+    """Split a batch into parts of equal size, the last possibly smaller; at most one part per clip."""
     return list(zip(clips_BCTHW.chunk(number), labels_B.chunk(number), strict=True))
 
 
 def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: HierarchicalLoss) -> Evaluation:
     smallest = torch.finfo(torch.float32).tiny
-    losses, accuracies = [], []
+    losses, accuracies, top5_accuracies, mean_class_accuracies = [], [], [], []
     for probabilities_NS, targets_N in zip(probabilities, loss.targets(labels_N), strict=True):
-        of_target_N = probabilities_NS.gather(1, targets_N[:, None]).clamp_min(smallest)
-        losses.append(-of_target_N.log().mean())
-        accuracies.append(int((probabilities_NS.argmax(dim=1) == targets_N).sum()) / len(targets_N))
+        own_N1 = probabilities_NS.gather(1, targets_N[:, None])
+        losses.append(-own_N1.clamp_min(smallest).log().mean())
+        right_N = probabilities_NS.argmax(dim=1) == targets_N
+        accuracies.append(_share(right_N))
+        top5_accuracies.append(_share(_num_ahead(probabilities_NS, targets_N, own_N1) < NUM_TOP))
+        mean_class_accuracies.append(_mean_class_accuracy(targets_N, right_N))
     return Evaluation(
         loss=float(loss.total(torch.stack(losses))),
         stack_accuracies=tuple(accuracies),
         confusion_KK=_confusion(labels_N, probabilities[-1].argmax(dim=1), loss.num_classes),
+        stack_top5_accuracies=tuple(top5_accuracies),
+        stack_mean_class_accuracies=tuple(mean_class_accuracies),
     )
+
+
+def _share(right_N: Tensor) -> float:
+    return int(right_N.sum()) / len(right_N)
+
+
+def _num_ahead(probabilities_NS: Tensor, targets_N: Tensor, own_N1: Tensor) -> Tensor:
+    """Return the number of superclasses that are guessed before the clip's own: int64 [N].
+
+    Of equal probabilities, the first superclass is guessed first. A probability that is NaN counts as ahead.
+    """
+    superclasses_S = torch.arange(probabilities_NS.shape[1], device=probabilities_NS.device)
+    tied_NS = (probabilities_NS == own_N1) & (superclasses_S < targets_N[:, None])
+    return (~(probabilities_NS <= own_N1) | tied_NS).sum(dim=1)
+
+
+def _mean_class_accuracy(targets_N: Tensor, right_N: Tensor) -> float:
+    """Return the mean accuracy over the superclasses that have clips."""
+    sizes_S = targets_N.bincount()
+    num_right_S = targets_N[right_N].bincount(minlength=len(sizes_S))
+    seen_S = sizes_S > 0
+    return float((num_right_S[seen_S].double() / sizes_S[seen_S].double()).mean())
 
 
 def _confusion(true_N: Tensor, predicted_N: Tensor, num_classes: int) -> npt.NDArray[np.int64]:

@@ -15,102 +15,93 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.training.checkpoint import EpochCheckpoint
+from autohier.core.training.data_loader import DataLoader
+from autohier.core.training.devices import seeded_random
 from autohier.core.training.evaluation import evaluate, split_batch
-from autohier.core.training.feed import Feed
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
-from autohier.core.training.schedules import ScheduleName, open_schedule
+from autohier.core.training.optimizers import OptimizerBuilder
+from autohier.core.training.schedules import ScheduleBuilder
 from autohier.digest import derive_seed
 from autohier.errors import DivergedError
 
 
-class EpochListener(Protocol):
-    """Hears of every epoch; reused says that it was found in a checkpoint."""
+class EpochCallback(Protocol):
+    """Receives every epoch after its validation."""
 
     def __call__(self, metrics: EpochMetrics, *, reused: bool) -> None:
-        """An epoch and its validation are done."""
+        """Receive one epoch; reused if it was restored from a checkpoint."""
 
 
 def train(
     network: nn.Module,
-    feed: Feed,
+    data_loader: DataLoader,
     loss: HierarchicalLoss,
     *,
     epochs: int,
-    learning_rate: float,
-    weight_decay: float,
-    schedule: ScheduleName,
-    lr_patience: int,
-    lr_factor: float,
+    optimizer: OptimizerBuilder,
+    schedule: ScheduleBuilder,
     seed: int,
-    rates: Sequence[float] = (),
     after_step: Callable[[], None] = lambda: None,
-    on_epoch: EpochListener | None = None,
+    on_epoch: EpochCallback | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
+    clip_norm: float | None = None,
     checkpoint: EpochCheckpoint | None = None,
 ) -> tuple[EpochMetrics, ...]:
-    """Train a network in place with Adam.
+    """Train a network in place.
 
-    HAC section 4: "plateau", from 1e-4 to a tenth of it after two epochs in which the validation loss has
-    not improved. The optimizer is always a fresh one: momentum from before a pruning pass would revive
+    HAC section 4 uses Adam and "plateau" from 1e-4, dividing the rate by ten after two epochs without a lower
+    validation loss. The optimizer is always a new one: momentum from before a pruning pass would revive
     pruned filters.
 
     Args:
         network: maps clips to one ``scores_BS`` per headed stack.
-        feed: training and validation clips.
-        loss: what each headed stack is trained to tell apart.
-        epochs: passes over the training clips.
-        learning_rate: at the start.
-        weight_decay: Adam's l2 term.
-        schedule: of the rate; see core.training.schedules.
-        lr_patience: plateau: epochs without a lower validation loss before the rate drops.
-        lr_factor: plateau: what the rate is multiplied by then.
-        seed: epoch e draws everything from (seed, e) alone.
-        rates: of every epoch, in place of what learning_rate and the schedule say.
+        data_loader: training and validation clips.
+        loss: superclasses and loss weight of each headed stack.
+        epochs: number of passes over the training clips.
+        optimizer: builds the optimizer, at its initial learning rate.
+        schedule: builds the learning-rate schedule.
+        seed: all random numbers of epoch e follow from (seed, e), those of layers such as dropout too.
         after_step: called after every optimizer step; pruning re-applies its masks here.
-        on_epoch: called after every epoch's validation, and at once for epochs that the checkpoint holds.
-        autocast: opens the precision to compute in.
-        micro_batches: parts that each batch is computed in, one after the other, so that activations of one
-            part alone are held. An optimizer step follows the whole batch as ever. Without batch norm the
-            results differ by rounding; batch norm takes its statistics of each part.
-        checkpoint: written after every epoch; training goes on after the last epoch that it holds.
+        on_epoch: called after every epoch's validation, and right away for epochs in the checkpoint.
+        autocast: returns the context manager of the precision to compute in.
+        micro_batches: number of parts that each batch is computed in, one after the other, so that memory
+            holds the activations of one part. The optimizer steps once per whole batch. Without batch norm
+            the results differ by rounding only; batch norm uses the statistics of each part.
+        clip_norm: largest l2 norm of the whole gradient of a step; a longer one is shortened to it.
+        checkpoint: written after every epoch; training continues after the last epoch in it.
 
     Raises:
-        DivergedError: where a training or validation loss is not a finite number.
+        DivergedError: if a training or validation loss is not finite.
     """
-    # Fused, as the plain one passes over all weights a dozen times: a tenth of a small network's step.
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
-    course = open_schedule(
-        schedule,
-        optimizer,
-        epochs=epochs,
-        num_batches=feed.num_training_batches,
-        patience=lr_patience,
-        factor=lr_factor,
-        rates=rates,
-    )
-    told = on_epoch or _nobody
-    history = checkpoint.restore(network, optimizer, course) if checkpoint else []
+    built = optimizer(network.parameters())
+    rate_schedule = schedule(built, epochs=epochs, num_batches=data_loader.num_training_batches)
+    report = on_epoch or _ignore
+    history = checkpoint.restore(network, built, rate_schedule) if checkpoint else []
     for metrics in history:
-        told(metrics, reused=True)
+        report(metrics, reused=True)
     for epoch in range(len(history), epochs):
         started = time.perf_counter()
-        rate = float(optimizer.param_groups[0]["lr"])
-        batches = feed.training_epoch(derive_seed(seed, epoch))
+        rate = float(built.param_groups[0]["lr"])
         mean_L = torch.zeros_like(loss.weights_L)
         network.train()
-        for clips_BCTHW, labels_B in batches:
-            parts = split_batch(clips_BCTHW, labels_B, micro_batches)
-            losses_L = _step(network, optimizer, loss, parts, autocast)
-            after_step()
-            course.after_step()
-            # Summed on the device: reading the loss at every step would make an accelerator wait.
-            mean_L += losses_L * (len(labels_B) / feed.num_clips("train"))
+        with seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")):
+            for clips_BCTHW, labels_B in data_loader.training_epoch(derive_seed(seed, epoch)):
+                parts = split_batch(clips_BCTHW, labels_B, micro_batches)
+                losses_L = _step(network, built, loss, parts, autocast, clip_norm)
+                after_step()
+                rate_schedule.after_step()
+                # Summed on the device: reading the loss at every step would make an accelerator wait.
+                mean_L += losses_L * (len(labels_B) / data_loader.clips_per_epoch)
         validation = evaluate(
-            network, feed, "validation", loss, num_sets=1, autocast=autocast, micro_batches=micro_batches
+            network,
+            data_loader,
+            "validation",
+            loss,
+            num_sets=1,
+            autocast=autocast,
+            micro_batches=micro_batches,
         )
         metrics = EpochMetrics(
             epoch=epoch,
@@ -120,19 +111,21 @@ def train(
             validation_loss=validation.loss,
             stack_accuracies=validation.stack_accuracies,
             seconds=time.perf_counter() - started,
-            num_clips=feed.num_clips("train"),
+            num_clips=data_loader.clips_per_epoch,
+            stack_top5_accuracies=validation.stack_top5_accuracies,
+            stack_mean_class_accuracies=validation.stack_mean_class_accuracies,
         )
         _check_finite(metrics)
-        course.after_epoch(validation.loss)
+        rate_schedule.after_epoch(validation.loss)
         history.append(metrics)
         if checkpoint:
-            checkpoint.save(network, optimizer, course, history)
-        told(metrics, reused=False)
+            checkpoint.save(network, built, rate_schedule, history)
+        report(metrics, reused=False)
     return tuple(history)
 
 
-def _nobody(metrics: EpochMetrics, *, reused: bool) -> None:
-    """Stands in for a listener."""
+def _ignore(metrics: EpochMetrics, *, reused: bool) -> None:
+    """No-op epoch callback."""
 
 
 def _step(
@@ -141,6 +134,7 @@ def _step(
     loss: HierarchicalLoss,
     parts: Sequence[tuple[Tensor, Tensor]],
     autocast: Callable[[], AbstractContextManager[object]],
+    clip_norm: float | None,
 ) -> Tensor:
     num_clips = sum(len(labels_B) for _, labels_B in parts)
     mean_L = torch.zeros_like(loss.weights_L)
@@ -151,6 +145,8 @@ def _step(
         losses_L = loss.of_stacks(scores, labels_B) * (len(labels_B) / num_clips)
         loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
         mean_L += losses_L.detach()
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimizer.step()
     return mean_L
 
@@ -160,5 +156,5 @@ def _check_finite(metrics: EpochMetrics) -> None:
         raise DivergedError(
             f"the losses of epoch {metrics.epoch + 1} must be finite",
             got=f"{metrics.loss} in training and {metrics.validation_loss} in validation",
-            remedy="lower optimisation.learning_rate",
+            hint="lower optimisation.learning_rate",
         )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -15,31 +17,70 @@ from autohier.core.hierarchy.hierarchy import Hierarchy
 
 
 class HierarchicalLoss:
-    """What a network is trained and scored on: a hierarchy and the loss weight of each of its stacks.
+    """Cross-entropy in the superclasses of each headed stack, and their weighted sum (HAC section 3.3).
 
-    HAC section 3.3: the loss of a stack is the cross-entropy of its softmax against its superclasses, the
-    total their weighted sum with the weights as printed, not normalised.
+    The weights are used as printed, not normalized.
+
+    Args:
+        hierarchy: superclasses of every headed stack.
+        weights: loss weight of every headed stack.
+        device: of the network.
+        label_smoothing: share of each target that is spread evenly over all superclasses of its stack.
+        class_sizes_K: number of training clips of every class, to weigh all superclasses of a stack equally:
+            a clip of a superclass with n of N clips weighs N / (S n), where S superclasses have clips. None
+            weighs all clips equally.
     """
 
-    def __init__(self, hierarchy: Hierarchy, weights: Sequence[float], device: torch.device) -> None:
+    def __init__(
+        self,
+        hierarchy: Hierarchy,
+        weights: Sequence[float],
+        device: torch.device,
+        *,
+        label_smoothing: float = 0.0,
+        class_sizes_K: npt.NDArray[np.int64] | None = None,
+    ) -> None:
         self.num_classes = hierarchy.num_classes
         self.assignments_LK = torch.tensor(hierarchy.assignments, dtype=torch.int64, device=device)
         self.weights_L = torch.tensor(weights, dtype=torch.float32, device=device)
+        self._label_smoothing = label_smoothing
+        self._clip_weights_LK: Tensor | None = None
+        if class_sizes_K is not None:
+            balanced = [_balanced_weights(assignment, class_sizes_K) for assignment in hierarchy.assignments]
+            self._clip_weights_LK = torch.tensor(np.array(balanced), dtype=torch.float32, device=device)
 
     def targets(self, labels_B: Tensor) -> Tensor:
-        """The superclass of every clip at every headed stack: int64 [L, B]."""
+        """Return the superclass of every clip at every headed stack: int64 [L, B]."""
         return self.assignments_LK[:, labels_B]
 
     def of_stacks(self, scores: Sequence[Tensor], labels_B: Tensor) -> Tensor:
-        """Mean cross-entropy of every headed stack: float32 [L].
+        """Return the mean of the clips' weighted cross-entropies at every headed stack: float32 [L].
 
         Args:
             scores: one ``scores_BS`` per headed stack, before softmax.
             labels_B: int64 original classes.
         """
         pairs = zip(scores, self.targets(labels_B), strict=True)
-        return torch.stack([F.cross_entropy(scores_BS.float(), targets_B) for scores_BS, targets_B in pairs])
+        if self._clip_weights_LK is None:
+            return torch.stack([self._cross_entropy(*pair, "mean") for pair in pairs])
+        losses_LB = torch.stack([self._cross_entropy(*pair, "none") for pair in pairs])
+        return (losses_LB * self._clip_weights_LK[:, labels_B]).mean(dim=1)
 
     def total(self, losses_L: Tensor) -> Tensor:
-        """The weighted sum that is minimised: float32 scalar."""
+        """Return the weighted sum of the stacks' losses, which training minimizes: float32 scalar."""
         return self.weights_L @ losses_L
+
+    def _cross_entropy(self, scores_BS: Tensor, targets_B: Tensor, reduction: str) -> Tensor:
+        smoothing = self._label_smoothing
+        return F.cross_entropy(scores_BS.float(), targets_B, reduction=reduction, label_smoothing=smoothing)
+
+
+def _balanced_weights(
+    assignment: Sequence[int], class_sizes_K: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of a clip of every class, at one stack; 0 for superclasses without clips."""
+    sizes_S = np.bincount(assignment, weights=class_sizes_K).astype(np.float64)
+    seen_S = sizes_S > 0
+    weights_S = np.zeros(len(sizes_S))
+    weights_S[seen_S] = sizes_S.sum() / (seen_S.sum() * sizes_S[seen_S])
+    return weights_S[list(assignment)]

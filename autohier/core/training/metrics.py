@@ -1,16 +1,23 @@
-"""What training and evaluation measure.
+"""Measurements of training and evaluation.
 
 Legend: N clips, K classes; stacks are listed front to back, the last one holds the classes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+Objective = Literal["accuracy", "mean-class"]
+"""Measurement that a search maximizes."""
+
+NUM_TOP: Final = 5
+"""Number of guesses of the top-5 accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,7 @@ class EpochMetrics:
     """One epoch of training and the validation after it."""
 
     epoch: int
-    """Within its stage, from 0."""
+    """Index within its stage, from 0."""
     learning_rate: float
     loss: float
     """Mean over training clips of the weighted sum of the stacks' cross-entropies."""
@@ -29,82 +36,106 @@ class EpochMetrics:
     """Validation accuracy of every headed stack in its own superclasses, in [0, 1]."""
     seconds: float
     num_clips: int
-    """Training clips seen."""
+    """Number of training clips read, repeats included."""
+    stack_top5_accuracies: tuple[float, ...] = ()
+    """Validation top-5 accuracy of every headed stack; empty in files of older versions."""
+    stack_mean_class_accuracies: tuple[float, ...] = ()
+    """Mean of the superclasses' validation accuracies, of every headed stack; empty in files of older
+    versions."""
 
     @property
     def accuracy(self) -> float:
         """Validation accuracy in the original classes."""
         return self.stack_accuracies[-1]
 
+    def measure(self, objective: Objective) -> float:
+        """Return the objective's value on the validation clips; NaN if an older version did not store it."""
+        if objective == "accuracy":
+            return self.accuracy
+        return self.stack_mean_class_accuracies[-1] if self.stack_mean_class_accuracies else math.nan
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> EpochMetrics:
-        """From its fields as a file holds them, where tuples are lists."""
-        lists = {name: tuple(row[name]) for name in ("stack_losses", "stack_accuracies")}
+        """Build from a row of a file, in which tuples are lists."""
+        lists = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
         return cls(**{**row, **lists})
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a network scores on one part of the data, probabilities averaged over clip sets."""
+    """Scores of a network on one part of the data, with probabilities averaged over frame sets."""
 
     loss: float
-    """Weighted, of the averaged probabilities."""
+    """Weighted loss of the averaged probabilities."""
     stack_accuracies: tuple[float, ...]
     confusion_KK: npt.NDArray[np.int64]
     """Clips by true class (rows) and predicted class (columns), of the last stack."""
+    stack_top5_accuracies: tuple[float, ...] = ()
+    """Share of clips whose superclass is among the five most probable, of every headed stack."""
+    stack_mean_class_accuracies: tuple[float, ...] = ()
+    """Mean of the superclasses' accuracies, of every headed stack."""
 
     @property
     def accuracy(self) -> float:
-        """Share of clips whose class is right."""
+        """Share of clips that are classified correctly."""
         return self.stack_accuracies[-1]
 
     @property
     def num_clips(self) -> int:
-        """Clips that were scored."""
+        """Number of evaluated clips."""
         return int(self.confusion_KK.sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a network, or several together, take single clips for."""
+    """Per-clip class probabilities of one network, or of a late fusion."""
 
     clip_ids: tuple[str, ...]
     labels_N: npt.NDArray[np.int64]
     probabilities_NK: npt.NDArray[np.float32]
-    """In the original classes, averaged over clip sets."""
+    """Probabilities of the original classes, averaged over frame sets."""
 
     @property
     def is_right(self) -> npt.NDArray[np.bool_]:
-        """Whether a clip's most probable class is its own: [N]."""
+        """True for clips whose most probable class is their own: [N]."""
         right: npt.NDArray[np.bool_] = self.probabilities_NK.argmax(axis=1) == self.labels_N
         return right
 
     @property
     def accuracy(self) -> float:
-        """Share of clips whose class is right."""
+        """Share of clips that are classified correctly."""
         return float(self.is_right.mean())
 
     @property
+    def top5_accuracy(self) -> float:
+        """Share of clips whose class is among the five most probable."""
+        own_N1 = np.take_along_axis(self.probabilities_NK, self.labels_N[:, None], axis=1)
+        classes_K = np.arange(self.probabilities_NK.shape[1])
+        ahead_NK = ~(self.probabilities_NK <= own_N1)
+        ahead_NK |= (self.probabilities_NK == own_N1) & (classes_K < self.labels_N[:, None])
+        return float((ahead_NK.sum(axis=1) < NUM_TOP).mean())
+
+    @property
     def class_sizes(self) -> npt.NDArray[np.int64]:
-        """Clips of every class: [K]."""
+        """Number of clips of every class: [K]."""
         return self._count(self.labels_N)
 
     @property
     def class_accuracies(self) -> npt.NDArray[np.float64]:
-        """Share of every class's clips that are right: [K]; NaN for a class without clips."""
+        """Accuracy of every class: [K]; NaN for a class without clips."""
         with np.errstate(invalid="ignore"):
             return self._count(self.labels_N[self.is_right]) / self.class_sizes
 
     @property
     def mean_class_accuracy(self) -> float:
-        """Mean of the accuracies of the classes that have clips."""
+        """Mean accuracy over the classes that have clips."""
         return float(np.nanmean(self.class_accuracies))
 
     def of(self, clip_ids: Sequence[str]) -> Predictions:
-        """The same of some of its clips, in the order given.
+        """Return the predictions of some of the clips, in the order of ``clip_ids``.
 
         Raises:
-            KeyError: where there is nothing on one of them.
+            KeyError: if a clip is missing.
         """
         rows = {clip_id: row for row, clip_id in enumerate(self.clip_ids)}
         chosen = [rows[clip_id] for clip_id in clip_ids]
@@ -112,3 +143,10 @@ class Predictions:
 
     def _count(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return np.bincount(labels, minlength=self.probabilities_NK.shape[1])
+
+
+def mean_class_accuracy(confusion_KK: npt.NDArray[np.int64]) -> float:
+    """Return the mean accuracy over the classes that have clips; rows of the matrix are true classes."""
+    sizes_K = confusion_KK.sum(axis=1)
+    seen_K = sizes_K > 0
+    return float((confusion_KK.diagonal()[seen_K] / sizes_K[seen_K]).mean())

@@ -1,138 +1,200 @@
-"""The datasets by name; a new one is a function and a line here."""
+"""Datasets by name: autohier's own and those of installed packages."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 
-from autohier.data.datasets.reader import DatasetReader
-from autohier.data.store.paths import plain_name
-from autohier.errors import InputError
+from pydantic import ValidationError
 
-# A reader brings decoders along, which most of what asks for a dataset's name does without.
-# ruff: noqa: PLC0415
+from autohier.data.datasets.base import DatasetExtension, DatasetReader, Origin
+from autohier.data.layout_files import choose_layout
+from autohier.data.names import plain_name
+from autohier.data.pose_units import PoseUnits
+from autohier.errors import AutohierError, InputError, nearest
+from autohier.extensions import Extension, Registry
+from autohier.faults import find_faults
 
+_ROOM: Final = "autohier.data.datasets"
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a dataset's files are, and what a user calls it: for readers that know neither by themselves."""
-
-    source: Path | None = None
-    name: str | None = None
-
-
-Open = Callable[[Origin], DatasetReader]
-
-
-def _demo(_: Origin) -> DatasetReader:
-    from autohier.data.datasets.demo_reader import demo_reader
-
-    return demo_reader()
-
-
-def _ntu(_: Origin, name: Literal["ntu60", "ntu120"], modality: Literal["rgb", "skeleton"]) -> DatasetReader:
-    from autohier.data.datasets.ntu import ntu_reader
-
-    return ntu_reader(name, modality)
-
-
-def _utd_mhad(_: Origin, modality: Literal["depth", "rgb", "skeleton"]) -> DatasetReader:
-    from autohier.data.datasets.utd_mhad import UtdMhadReader
-
-    return UtdMhadReader(modality)
-
-
-def _ucla(origin: Origin, modality: Literal["rgb", "skeleton"]) -> DatasetReader:
-    from autohier.data.datasets.ucla import ucla_reader
-
-    return ucla_reader(origin.source, modality)
-
-
-def _gym99(origin: Origin) -> DatasetReader:
-    from autohier.data.datasets.finegym import gym99_reader
-
-    return gym99_reader(origin.source)
-
-
-def _pyskl(origin: Origin) -> DatasetReader:
-    from autohier.data.datasets.pyskl import pyskl_reader
-
-    return pyskl_reader(origin.source, origin.name)
-
-
-def _custom(origin: Origin) -> DatasetReader:
-    from autohier.data.datasets.custom import custom_reader
-
-    return custom_reader(origin.source, origin.name)
-
-
-# Dataset -> modality -> reader; the first modality is the default.
-READERS: Final[dict[str, dict[str, Open]]] = {
-    "ntu60": {
-        "rgb": partial(_ntu, name="ntu60", modality="rgb"),
-        "skeleton": partial(_ntu, name="ntu60", modality="skeleton"),
+DATASETS: Final = Registry(
+    "autohier.dataset_readers",
+    "dataset",
+    {
+        "ntu60": DatasetExtension(f"{_ROOM}.ntu.reader:build_ntu60", modalities=("rgb", "skeleton")),
+        "ntu120": DatasetExtension(f"{_ROOM}.ntu.reader:build_ntu120", modalities=("rgb", "skeleton")),
+        "n-ucla": DatasetExtension(f"{_ROOM}.n_ucla.reader:build_ucla", modalities=("rgb", "skeleton")),
+        "utd-mhad": DatasetExtension(
+            f"{_ROOM}.utd_mhad.reader:build_utd_mhad", modalities=("depth", "rgb", "skeleton")
+        ),
+        "gym99": DatasetExtension(f"{_ROOM}.gym99.reader:build_gym99"),
+        "demo": DatasetExtension(f"{_ROOM}.demo.reader:build_demo"),
+        "pyskl": DatasetExtension(
+            f"{_ROOM}.pyskl.reader:build_pyskl",
+            modalities=("skeleton",),
+            takes_name=True,
+            takes_poses=True,
+        ),
+        "custom": DatasetExtension(f"{_ROOM}.custom.reader:build_custom", takes_name=True, takes_poses=True),
     },
-    "ntu120": {
-        "rgb": partial(_ntu, name="ntu120", modality="rgb"),
-        "skeleton": partial(_ntu, name="ntu120", modality="skeleton"),
-    },
-    "n-ucla": {"rgb": partial(_ucla, modality="rgb"), "skeleton": partial(_ucla, modality="skeleton")},
-    "utd-mhad": {
-        "depth": partial(_utd_mhad, modality="depth"),
-        "rgb": partial(_utd_mhad, modality="rgb"),
-        "skeleton": partial(_utd_mhad, modality="skeleton"),
-    },
-    "gym99": {"rgb": _gym99},
-    "demo": {"rgb": _demo},
-    "pyskl": {"skeleton": _pyskl},
-    "custom": {"rgb": _custom},
-}
-
-USERS_OWN: Final = ("pyskl", "custom")
-"""Datasets that are whatever their users have."""
+)
 
 
 def open_dataset(
-    name: str, *, modality: str | None = None, source: Path | None = None, stored_as: str | None = None
+    name: str,
+    *,
+    modality: str | None = None,
+    source: Path | None = None,
+    stored_as: str | None = None,
+    subject_pattern: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    pose_units: str = "",
+    layout: str = "",
 ) -> DatasetReader:
-    """The reader of a dataset.
+    """Return the reader of a dataset.
 
     Args:
-        name: one of `READERS`; case and ``_`` for ``-`` do not matter.
-        modality: what the frames show; None for the dataset's default.
-        source: where its files are; needed where they themselves tell of classes and parts.
-        stored_as: what such a dataset is called; None for the name of its source.
+        name: one of the names in `DATASETS`; case and ``_`` for ``-`` do not matter.
+        modality: modality of the frames; None for the dataset's default.
+        source: the folder or file to read; required by datasets whose classes and splits are in their source.
+        stored_as: name of a dataset of the user's own; None for the name of its source.
+        subject_pattern: regular expression whose group finds the subject in a clip's id.
+        settings: values for the settings class that a package declares for its dataset.
+        pose_units: units of poses that are the user's own, see `PoseUnits.parse`; empty for pixels or meters.
+        layout: layout of joints that are the user's own: shipped or in a TOML file; empty for the reader's.
 
     Raises:
-        InputError: where the dataset or its modality is unknown, or its name is not to be chosen.
-        MissingDataError: where a source is needed and not there.
+        InputError: if the dataset, its modality, a setting, a unit or the layout is unknown, or its name,
+            units or layout cannot be chosen.
+        MissingDataError: if a source is required and missing.
     """
-    plain = dataset_name(name)
-    if stored_as is not None and plain not in USERS_OWN:
-        raise InputError(f"a name is given to {' and '.join(USERS_OWN)} datasets alone", got=repr(stored_as))
-    modalities = READERS[plain]
-    chosen = modality or next(iter(modalities))
-    if chosen not in modalities:
-        raise InputError(f"the modality of {name} must be one of {', '.join(modalities)}", got=modality)
-    return modalities[chosen](Origin(source, stored_as))
+    registered, extension = find_dataset(name)
+    if stored_as is not None and not extension.takes_name:
+        own = [one for one in DATASETS.names if find_dataset(one)[1].takes_name]
+        raise InputError(
+            f"only the datasets {' and '.join(own)} take a name",
+            got=repr(stored_as),
+            hint="leave out --name",
+        )
+    if subject_pattern is not None and not extension.takes_name:
+        raise InputError(
+            f"the files of {registered} name their subjects",
+            got=f"--subject-pattern {subject_pattern}",
+            hint="leave it out",
+        )
+    units = PoseUnits.parse(pose_units)
+    if not extension.takes_poses:
+        _refuse_poses(registered, pose_units=units.text, layout=layout)
+    chosen = modality or extension.modalities[0]
+    if chosen not in extension.modalities:
+        raise InputError(
+            f"the modality of {registered} must be one of {', '.join(extension.modalities)}",
+            got=repr(modality),
+            hint=nearest(chosen, list(extension.modalities)),
+        )
+    built = extension.load()(
+        Origin(
+            chosen,
+            source,
+            stored_as,
+            _read_settings(registered, extension, settings),
+            subject_pattern,
+            units,
+            choose_layout(layout) if layout else None,
+        )
+    )
+    reader: DatasetReader = built
+    return reader
 
 
-def dataset_name(name: str) -> str:
-    """The registered spelling of a dataset's name.
+def find_dataset(name: str) -> tuple[str, DatasetExtension]:
+    """Return the registered spelling of a dataset's name, and its extension.
 
     Raises:
-        InputError: where no dataset has that name; the nearest one is named.
+        InputError: if no dataset has this name; the hint is the nearest one.
     """
     plain = plain_name(name)
-    if plain in READERS:
-        return plain
-    nearest = difflib.get_close_matches(plain, READERS, n=1, cutoff=0.0)
-    raise InputError(
-        f"the dataset must be one of {', '.join(READERS)}",
-        got=repr(name),
-        remedy=f"did you mean {nearest[0]!r}?",
-    )
+    registered = next((one for one in DATASETS.names if plain_name(one) == plain), name)
+    extension = DATASETS.find(registered)
+    if not isinstance(extension, DatasetExtension) or not extension.modalities:
+        raise InputError(
+            f"the package of dataset {registered!r} must declare a DatasetExtension with a modality",
+            got=type(extension).__name__,
+            hint="see autohier.data.datasets.base",
+        )
+    return registered, extension
+
+
+def modalities_in(name: str, source: Path) -> list[str]:
+    """Return the modalities of a dataset that a source has files of; empty for a dataset of the user's own.
+
+    Args:
+        name: name of the dataset, as for `open_dataset`.
+        source: folder of its source files.
+    """
+    try:
+        registered, extension = find_dataset(name)
+    except InputError:  # a dataset of the user's own has one modality
+        return []
+    found = []
+    for modality in extension.modalities:
+        try:
+            reader = open_dataset(registered, modality=modality, source=source)
+            clips = reader.find_clips(source)
+        except AutohierError:
+            continue  # this modality cannot be read from the source
+        if any(clip.video_path if reader.channels else clip.skeleton_path for clip in clips):
+            found.append(modality)
+    return found
+
+
+def dataset_settings(name: str, settings: Mapping[str, object]) -> dict[str, Any]:
+    """Return all settings of a dataset's reader, also those at their default, as values for a record.
+
+    Args:
+        name: name of the dataset, as for `open_dataset`.
+        settings: values that the user gives.
+
+    Raises:
+        InputError: if a setting is unknown or its value is invalid.
+    """
+    model: Any = _read_settings(*find_dataset(name), settings)
+    values: dict[str, Any] = {} if model is None else model.model_dump(mode="json")
+    return values
+
+
+def _refuse_poses(name: str, **given: str) -> None:
+    for option, value in given.items():
+        if value:
+            raise InputError(
+                f"the {option.replace('_', ' ')} of {name} cannot be chosen",
+                got=value,
+                hint=f"leave out --{option.replace('_', '-')}",
+            )
+
+
+def _read_settings(name: str, extension: Extension, settings: Mapping[str, object] | None) -> object:
+    given, model = dict(settings or {}), extension.settings
+    if model is None:
+        if given:
+            raise InputError(
+                f"the reader of {name} has no settings",
+                got=", ".join(given),
+                hint="leave out --reader-option",
+            )
+        return None
+    valid = list(model.model_fields)
+    for setting in given:  # a model may ignore names that it does not know
+        if setting not in valid:
+            raise InputError(
+                f"unknown setting {setting!r} of the reader of {name}", hint=nearest(setting, valid)
+            )
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = "; ".join(fault.text for fault in find_faults(error))
+        raise InputError(
+            f"settings of the reader of {name}: {faults}",
+            hint=f"write --reader-option NAME=VALUE; its settings are {', '.join(valid)}",
+        ) from error

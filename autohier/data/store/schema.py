@@ -1,7 +1,7 @@
-"""The columns of a shard, and writing prepared clips into them.
+"""Columns of a shard, and the conversion of prepared clips to and from them.
 
-Frames are JPEG in a list of binaries, joints and pixels float32 bytes with their shape beside them.
-A shard is one Arrow IPC file of one uncompressed record batch: a reader maps it and copies nothing.
+Frames are a list of JPEG binaries. Joints and pixels are float32 bytes, with their shape in another column.
+A shard is one Arrow IPC file of one uncompressed record batch, so that a reader maps it without copying.
 
 Shape letters: N rows, M persons, T frames, V joints.
 """
@@ -14,12 +14,11 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from autohier.data.datasets.reader import ClipSource
-from autohier.data.preprocessing.boxes import Box
+from autohier.data.datasets.base import ClipSource
 from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.boxes import Box
 
 SCHEMA: Final = pa.schema(
     [
@@ -29,34 +28,40 @@ SCHEMA: Final = pa.schema(
         ("camera", pa.int32()),
         ("setup", pa.int32()),
         ("replication", pa.int32()),
-        ("parts", pa.list_(pa.string())),  # the dataset's lists that name the clip
-        ("num_frames", pa.int32()),  # of the source
-        ("video_size_px", pa.list_(pa.int32(), 2)),  # width, height of the source
-        ("box_px", pa.list_(pa.int32(), 4)),  # left, top, right, bottom in the source
-        ("frame_indices", pa.list_(pa.int32())),  # of the kept frames in the source
+        ("parts", pa.list_(pa.string())),  # the dataset's split lists that name the clip
+        ("num_frames", pa.int32()),  # of the source video
+        ("video_size_px", pa.list_(pa.int32(), 2)),  # width, height of the source video
+        ("box_px", pa.list_(pa.int32(), 4)),  # left, top, right, bottom in the source video
+        (
+            "frame_indices",
+            pa.list_(pa.int32()),
+        ),  # numbers of the stored frames in the source video; may repeat
         ("frames", pa.list_(pa.large_binary())),
         ("skeleton_shape", pa.list_(pa.int32(), 3)),  # M, T, V; T counts the skeleton file's frames
         ("skeleton_image_px", pa.list_(pa.int32(), 2)),  # width, height of the image of the pixels
-        ("joints_MTV3_m", pa.large_binary()),  # null where no joint has a place in metres
-        ("pixels_MTV2", pa.large_binary()),  # null where no joint has one in the image
-        ("scores_MTV", pa.large_binary()),  # null where joints have none
+        ("joints_MTV3_m", pa.large_binary()),  # null if no joint has coordinates in meters
+        ("pixels_MTV2", pa.large_binary()),  # null if no joint has image coordinates
+        ("scores_MTV", pa.large_binary()),  # null if the joints have no scores
     ]
 )
-_BYTES_OF_JOINT: Final = {"joints_MTV3_m": 12, "pixels_MTV2": 8, "scores_MTV": 4}
+JOINT_BYTES: Final = {"joints_MTV3_m": 12, "pixels_MTV2": 8, "scores_MTV": 4}
+"""Bytes per joint of the columns that hold skeletons."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedClip:
-    """One clip as it goes into the store.
+    """One clip ready to be written to the store.
 
     Attributes:
-        source: what and whose it is.
+        source: id, labels and files of the clip.
         num_frames: frames of the source video.
         video_size_px: width and height of the source video.
-        box: what was cut out of each frame.
-        frame_indices: where the kept frames stood in the source.
+        box: crop of each frame.
+        frame_indices: numbers of the kept frames in the source video, which never descend. They are evenly
+            spread over its time, so they may repeat if its frames differ in length. Pose files count frames
+            by the same number.
         jpegs: the kept frames.
-        skeleton: all frames of the skeleton file; of no person where there is none.
+        skeleton: all frames of the skeleton file; has no person if the clip has no skeleton.
     """
 
     source: ClipSource
@@ -69,7 +74,7 @@ class PreparedClip:
 
 
 def encode_shard(clips: Sequence[PreparedClip]) -> bytes:
-    """The content of a shard file; equal clips give equal bytes."""
+    """Return the content of a shard file; equal clips give equal bytes."""
     batch = pa.RecordBatch.from_pylist([_row(clip) for clip in clips], schema=SCHEMA)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, SCHEMA) as writer:
@@ -105,42 +110,8 @@ def _floats(values: NDArray[np.float32]) -> bytes | None:
     return None if values.size and np.isnan(values).all() else values.astype("<f4", copy=False).tobytes()
 
 
-def is_sound(batch: pa.RecordBatch) -> bool:
-    """Whether a batch is one of a shard, and what it says of its own lengths is so.
-
-    Mapped lengths are taken at their word: a damaged one would lead out of the file and end the process. It
-    costs reading them, and not what is as long: for each shard about what mapping it costs.
-    """
-    try:
-        batch.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return batch.schema.equals(SCHEMA) and not _has_gaps(batch) and _has_sound_skeletons(batch)
-
-
-def _has_gaps(batch: pa.RecordBatch) -> bool:
-    columns = [batch.column(name) for name in SCHEMA.names if name not in _BYTES_OF_JOINT]
-    items = [column.flatten() for column in columns if pa.types.is_nested(column.type)]
-    num_kept, num_frames = (pc.list_value_length(batch.column(name)) for name in ("frame_indices", "frames"))
-    return any(column.null_count for column in (*columns, *items)) or not num_kept.equals(num_frames)
-
-
-def _has_sound_skeletons(batch: pa.RecordBatch) -> bool:
-    """Whether arrays are as large as their shapes, at least one of which is of joints."""
-    shape_N3 = batch.column("skeleton_shape").flatten().to_numpy().reshape(-1, 3)
-    num_joints_N = shape_N3.prod(axis=1, dtype=np.float64)
-    told = {
-        name: pc.fill_null(pc.binary_length(batch.column(name)), -1).to_numpy() for name in _BYTES_OF_JOINT
-    }
-    is_placed_N = (told["joints_MTV3_m"] >= 0) | (told["pixels_MTV2"] >= 0)
-    return bool((shape_N3 >= 0).all() and is_placed_N.all()) and all(
-        ((num_bytes_N < 0) | (num_bytes_N == num_joints_N * _BYTES_OF_JOINT[name])).all()
-        for name, num_bytes_N in told.items()
-    )
-
-
 def row_skeleton(batch: pa.RecordBatch, index: int, layout: str) -> Skeleton:
-    """The skeleton in a row; its arrays are read-only views of the shard."""
+    """Return the skeleton in a row; its arrays are read-only views of the shard."""
     shape_MTV = tuple(batch.column("skeleton_shape")[index].as_py())
     width_px, height_px = batch.column("skeleton_image_px")[index].as_py()
     scores = batch.column("scores_MTV")[index]
@@ -159,6 +130,6 @@ def _map_floats(cell: pa.LargeBinaryScalar, shape: tuple[int, ...]) -> NDArray[n
         values = np.frombuffer(cell.as_buffer(), dtype="<f4").reshape(shape)
     else:
         values = np.full(shape, np.nan, dtype=np.float32)
-    # NumPy would let it be written to, and writing to the read-only mapping ends the process.
+    # NumPy would allow writing, and a write to the read-only mapping ends the process.
     values.flags.writeable = False
     return values

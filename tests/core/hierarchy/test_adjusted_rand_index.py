@@ -11,19 +11,19 @@ pairs_of_labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_
 
 
 def test_crossed_halves_agree_less_than_chance() -> None:
-    # No pair is together in both, 2 of 6 are in either: 0 against 2 * 2 / 6 by chance, 2 at most.
+    # No pair is together in both assignments, 2 of 6 pairs in each: 0, 2 * 2 / 6 by chance, at most 2.
     assert adjusted_rand_index([0, 0, 1, 1], [0, 1, 0, 1]) == pytest.approx((0 - 2 / 3) / (2 - 2 / 3))
 
 
-def test_one_class_moved() -> None:
-    # Sizes 3 and 3 against 2 and 4, overlaps 2, 1 and 3: pairs together 1 + 3 = 4, in one 6, in the other 7,
-    # of 15 in all; by chance 6 * 7 / 15 = 2.8, at most 6.5.
+def test_moving_one_class_gives_the_index_computed_by_hand() -> None:
+    # Sizes are 3 and 3, and 2 and 4; overlaps are 2, 1 and 3. Of 15 pairs, 1 + 3 = 4 are together in both
+    # assignments, 6 in the first and 7 in the second: 4, 6 * 7 / 15 = 2.8 by chance, at most 6.5.
     assert adjusted_rand_index([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]) == pytest.approx(1.2 / 3.7)
 
 
 @given(pairs_of_labels)
 def test_it_is_the_rand_index_corrected_for_chance(labels: list[tuple[int, int]]) -> None:
-    # Hubert & Arabie's first form: agreements of both kinds, of pairs together and of pairs apart.
+    # First form of Hubert & Arabie: agreements are pairs together in both and pairs apart in both.
     pairs = list(combinations(labels, 2))
     together_a = sum(p[0] == q[0] for p, q in pairs) / len(pairs)
     together_b = sum(p[1] == q[1] for p, q in pairs) / len(pairs)
@@ -34,7 +34,7 @@ def test_it_is_the_rand_index_corrected_for_chance(labels: list[tuple[int, int]]
 
 
 @given(pairs_of_labels)
-def test_names_and_order_do_not_matter(labels: list[tuple[int, int]]) -> None:
+def test_label_names_and_argument_order_have_no_effect(labels: list[tuple[int, int]]) -> None:
     a, b = zip(*labels, strict=True)
     index = adjusted_rand_index(a, b)
     assert adjusted_rand_index([7 - label for label in a], b) == index

@@ -12,13 +12,13 @@ finite = st.floats(min_value=0, max_value=1e308, allow_nan=False, allow_infinity
 matrices = st.integers(1, 8).flatmap(lambda k: arrays(np.float64, (k, k), elements=finite))
 
 
-def test_edges_are_the_confusions_of_both_directions() -> None:
+def test_edges_are_sums_of_the_confusions_in_both_directions() -> None:
     confusion = [[90, 3, 0], [4, 80, 1], [0, 2, 70]]
     assert class_graph(confusion).tolist() == [[0, 7, 0], [7, 0, 3], [0, 3, 0]]
 
 
 def test_fractions_keep_their_proportions() -> None:
-    # Scaling must be by one power of two: 0.3 + 0.1 against 0.2 + 0.7, up to one part in 2**50 of the sum.
+    # All edges are scaled by one power of two, with an error below one part in 2**50 of the sum.
     edges = class_graph([[0.6, 0.3, 0.2], [0.1, 0.5, 0.0], [0.7, 0.0, 0.3]])
     scale = edges[0, 1] / 0.4
     assert np.log2(scale) == pytest.approx(round(np.log2(scale)), abs=1e-12)
@@ -26,7 +26,7 @@ def test_fractions_keep_their_proportions() -> None:
 
 
 @given(matrices)
-def test_edges_are_whole_symmetric_and_add_exactly(confusion: NDArray[np.float64]) -> None:
+def test_edges_are_symmetric_integers_that_add_exactly(confusion: NDArray[np.float64]) -> None:
     edges = class_graph(confusion)
     assert (edges == np.rint(edges)).all()
     assert (edges == edges.T).all()
@@ -36,12 +36,12 @@ def test_edges_are_whole_symmetric_and_add_exactly(confusion: NDArray[np.float64
 
 
 @given(matrices)
-def test_the_largest_edge_survives(confusion: NDArray[np.float64]) -> None:
+def test_the_largest_edge_stays_positive(confusion: NDArray[np.float64]) -> None:
     off_diagonal = confusion * (1 - np.eye(len(confusion)))
     assert class_graph(confusion).any() == off_diagonal.any()
 
 
-def test_the_matrix_given_is_left_alone() -> None:
+def test_the_argument_is_not_changed() -> None:
     confusion = np.array([[5.0, 1.0], [2.0, 5.0]])
     class_graph(confusion)
     assert confusion.tolist() == [[5, 1], [2, 5]]
@@ -62,6 +62,6 @@ def test_the_matrix_given_is_left_alone() -> None:
         ([[None, 0], [0, 1]], "values of type object"),
     ],
 )
-def test_what_is_no_confusion_matrix_is_refused(confusion: ArrayLike, fault: str) -> None:
+def test_an_invalid_confusion_matrix_is_refused(confusion: ArrayLike, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         class_graph(confusion)

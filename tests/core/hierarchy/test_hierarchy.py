@@ -20,7 +20,7 @@ def test_levels_are_solved_independently_and_the_classes_come_last() -> None:
     assert hierarchy.assignments[2] == tuple(range(12))
 
 
-def test_given_superclasses_stand_in_where_as_many_are_wanted() -> None:
+def test_given_superclasses_replace_derived_ones_of_the_same_count() -> None:
     confusion = np.random.default_rng(0).poisson(1.0, (6, 6))
     unequal = (0, 0, 0, 0, 1, 0)
     hierarchy = Hierarchy.from_confusion(
@@ -31,7 +31,7 @@ def test_given_superclasses_stand_in_where_as_many_are_wanted() -> None:
     assert derived.assignments[0] != unequal
 
 
-def test_a_level_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_equal_level_is_solved_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     solved = []
 
     def partition(confusion_KK: NDArray[np.float64], count: int, **options: int) -> Assignment:
@@ -52,17 +52,17 @@ def test_a_level_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_no_counts_leave_the_classes_alone() -> None:
+def test_without_counts_the_hierarchy_is_flat() -> None:
     assert Hierarchy.from_confusion(np.ones((4, 4)), ()) == Hierarchy.flat(4)
     assert Hierarchy.flat(4).assignments == ((0, 1, 2, 3),)
     assert Hierarchy.flat(4).num_superclasses == (4,)
 
 
-def test_superclasses_may_be_unequal() -> None:
+def test_superclasses_may_differ_in_size() -> None:
     assert Hierarchy(((0, 0, 0, 1), (0, 1, 2, 3))).num_superclasses == (2, 4)
 
 
-def test_json_keeps_a_hierarchy() -> None:
+def test_a_hierarchy_survives_json() -> None:
     hierarchy = Hierarchy.from_confusion(np.random.default_rng(0).poisson(1.0, (9, 9)), (2, 4), restarts=2)
     assert Hierarchy.from_lists(json.loads(json.dumps(hierarchy.as_lists()))) == hierarchy
 
@@ -80,7 +80,7 @@ def test_json_keeps_a_hierarchy() -> None:
         (((-1, 0, 0), (0, 1, 2)), r"numbered 0, 1, .* but got \[-1, 0, 0\] at level 0"),
     ],
 )
-def test_what_is_no_hierarchy_is_refused(assignments: tuple[tuple[int, ...], ...], fault: str) -> None:
+def test_invalid_assignments_are_refused(assignments: tuple[tuple[int, ...], ...], fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         Hierarchy(assignments)
 

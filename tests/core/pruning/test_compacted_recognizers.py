@@ -1,4 +1,4 @@
-"""What every recognizer must hold to once it is pruned and compacted."""
+"""The contract of pruned and compacted recognizers, checked on every recognizer."""
 
 import copy
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from autohier.core.pruning import FilterMasks, compact, load_compacted, measure_cost
 from autohier.models.hierarchical import HierarchicalRecognizer
-from small_recognizers import CASES, build_small, small_batch, with_lived_in_norms
+from support.small_recognizers import CASES, build_small, randomise_norms, small_batch
 
-RATIOS = {"some of all": (0.1, 0.2, 0.4), "all of some": (0.0, 0.3, 0.9, 1.0)}
-"""Shares of the filters that die, one of them drawn for each layer."""
+RATIOS = {"some filters of all layers": (0.1, 0.2, 0.4), "all filters of some layers": (0.0, 0.3, 0.9, 1.0)}
+"""Shares of the filters to zero; one share is sampled for each layer."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Pruned:
     name: str
     masked: HierarchicalRecognizer
     compacted: HierarchicalRecognizer
-    some_died_out: bool
-    """Whether some layers have no filter left."""
+    has_dead_layers: bool
+    """True if some layers have no alive filter."""
 
     @property
     def shape(self):
@@ -29,7 +29,7 @@ class Pruned:
 
 
 def random_masks(filters, ratios):
-    """At least one filter of every layer is alive, unless all die."""
+    """Return random masks with at least one alive filter in every layer, except in layers of ratio 1."""
     generator = torch.Generator().manual_seed(0)
     alive = {}
     for each in filters:
@@ -42,10 +42,10 @@ def random_masks(filters, ratios):
 @pytest.fixture(scope="module", params=[(name, ratios) for name in CASES for ratios in RATIOS], ids=str)
 def pruned(request):
     name, ratios = request.param
-    network = with_lived_in_norms(build_small(name)).eval()
+    network = randomise_norms(build_small(name)).eval()
     filters = network.recognizer.prunable_filters()
     random_masks(filters, RATIOS[ratios]).apply(filters)
-    return Pruned(name, network, compact(network, CASES[name][1][1:]), ratios == "all of some")
+    return Pruned(name, network, compact(network, CASES[name][1][1:]), ratios == "all filters of some layers")
 
 
 @torch.no_grad()
@@ -60,25 +60,25 @@ def assert_same_state(one, other):
     assert repr(one) == repr(other)
 
 
-def test_outputs_stay(pruned):
+def test_outputs_do_not_change(pruned):
     before, after = outputs(pruned.masked, pruned.name), outputs(pruned.compacted, pruned.name)
     assert (before - after).abs().max() <= 1e-5 * before.abs().max()
 
 
-def test_it_costs_what_was_told_of_the_masked_one(pruned):
+def test_its_cost_is_that_of_the_masked_network(pruned):
     cost = measure_cost(pruned.masked, pruned.shape)
     assert measure_cost(pruned.compacted, pruned.shape) == cost
-    # Of a layer that died out one filter is still there, which costs something, too.
-    held = measure_cost(pruned.masked, pruned.shape, multiple=1)
-    assert sum(parameter.numel() for parameter in pruned.compacted.parameters()) == held.parameters
-    assert held.parameters > cost.parameters if pruned.some_died_out else held == cost
+    # A dead layer keeps one filter, which has a cost.
+    actual = measure_cost(pruned.masked, pruned.shape, multiple=1)
+    assert sum(parameter.numel() for parameter in pruned.compacted.parameters()) == actual.parameters
+    assert actual.parameters > cost.parameters if pruned.has_dead_layers else actual == cost
 
 
 def test_compacting_twice_changes_nothing(pruned):
     assert_same_state(compact(pruned.compacted, pruned.shape), pruned.compacted)
 
 
-def test_it_is_rebuilt_from_its_tensors_alone(pruned, tmp_path):
+def test_it_is_rebuilt_from_its_tensors(pruned, tmp_path):
     save_file(pruned.compacted.state_dict(), tmp_path / "compacted.safetensors")
     rebuilt = build_small(pruned.name).eval()
     load_compacted(rebuilt, load_file(tmp_path / "compacted.safetensors"))
@@ -87,8 +87,8 @@ def test_it_is_rebuilt_from_its_tensors_alone(pruned, tmp_path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_unpruned_one_stays_as_it_is(name):
-    network = with_lived_in_norms(build_small(name)).eval()
+def test_an_unpruned_recognizer_does_not_change(name):
+    network = randomise_norms(build_small(name)).eval()
     before = copy.deepcopy(network)
     compacted = compact(network, CASES[name][1][1:])
     assert_same_state(compacted, before)

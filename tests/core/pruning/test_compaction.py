@@ -1,4 +1,4 @@
-"""Networks small enough to compact by hand; recognizers are in test_compacted_recognizers.py."""
+"""Compaction of small networks, with results derived by hand; test_compacted_recognizers.py has the rest."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def kill(layers, channels):
                 parameter[list(channels)] = 0.0
 
 
-def live_in(network):
-    """Weights, affines and statistics that are all different, in float64."""
+def randomise(network):
+    """Set weights, affines and statistics to different positive values, in float64."""
     generator = torch.Generator().manual_seed(0)
     network.double()
     with torch.no_grad():
@@ -31,7 +31,7 @@ def live_in(network):
 
 
 def difference(one, other, *shape):
-    """The largest between the outputs for two clips."""
+    """Return the largest difference between the outputs of two networks, for two clips."""
     clips = torch.randn((2, *shape), generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     with torch.no_grad():
         return float((one(clips) - other(clips)).abs().max())
@@ -44,11 +44,11 @@ def chain(num_inner=4):
         nn.ReLU(),
         nn.Conv2d(num_inner, 3, 1, bias=False),
     )
-    live_in(network)
+    randomise(network)
     return network
 
 
-def test_what_is_left_is_what_was_alive():
+def test_only_alive_channels_remain():
     network = chain()
     kill([network[0], network[1]], [0, 2])
     compacted = compact(network, (2, 5, 5))
@@ -61,7 +61,7 @@ def test_what_is_left_is_what_was_alive():
     assert difference(network, compacted, 2, 5, 5) < 1e-12
 
 
-def test_the_network_is_left_as_it_was_and_shares_nothing():
+def test_the_network_is_not_changed_and_shares_no_memory():
     network = chain().train()
     network[1].eval()
     network[3].requires_grad_(requires_grad=False)
@@ -79,7 +79,7 @@ def test_the_network_is_left_as_it_was_and_shares_nothing():
     compacted(torch.randn(2, 2, 5, 5, dtype=torch.float64)).mean().backward()
 
 
-def test_a_norm_that_turns_a_dead_filter_into_a_constant_keeps_it():
+def test_a_zero_filter_stays_if_its_norm_emits_a_constant():
     network = chain()
     kill([network[0], network[1]], [0, 2])
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_a_norm_that_turns_a_dead_filter_into_a_constant_keeps_it():
 
 
 class Residual(nn.Module):
-    """A stem of six channels, a block that narrows to four, and a classifier."""
+    """A stem of six channels, a bottleneck block of four, and a classifier."""
 
     def __init__(self):
         super().__init__()
@@ -98,7 +98,7 @@ class Residual(nn.Module):
         self.down = nn.Sequential(nn.Conv1d(6, 4, 1, bias=False), nn.BatchNorm1d(4))
         self.up = nn.Sequential(nn.Conv1d(4, 6, 1, bias=False), nn.BatchNorm1d(6))
         self.head = nn.Linear(6, 3)
-        live_in(self)
+        randomise(self)
 
     def forward(self, x):
         x = self.stem(x).relu_()
@@ -106,24 +106,24 @@ class Residual(nn.Module):
         return self.head(x.mean(dim=2))
 
 
-def test_a_stream_keeps_what_any_of_its_writers_writes():
+def test_a_stream_keeps_the_channels_that_any_layer_writes():
     network = Residual()
     kill(network.stem, [0, 1, 2])
     kill(network.up, [1, 2, 3])
     kill(network.down, [3])
     compacted = compact(network, (2, 8))
-    # Channels 1 and 2 are written by none.
+    # No layer writes channels 1 and 2.
     assert compacted.stem[0].weight.equal(network.stem[0].weight[[0, 3, 4, 5]])
     assert compacted.up[0].weight.equal(network.up[0].weight[[0, 3, 4, 5]][:, :3])
     assert compacted.head.weight.equal(network.head.weight[:, [0, 3, 4, 5]])
     assert difference(network, compacted, 2, 8) < 1e-12
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_stream_goes_on_past_a_branch_that_died(whole):
+@pytest.mark.parametrize("all_dead", [True, False])
+def test_a_stream_passes_a_dead_branch(all_dead):
     network = Residual()
     kill(network.down, range(4))
-    if whole:
+    if all_dead:
         kill(network.up, range(6))
     compacted = compact(network, (2, 8))
     assert compacted.stem[0].out_channels == compacted.up[0].out_channels == 6
@@ -132,12 +132,12 @@ def test_a_stream_goes_on_past_a_branch_that_died(whole):
     )
     assert not any(parameter.any() for parameter in compacted.down.parameters())
     assert difference(network, compacted, 2, 8) < 1e-12
-    # What is left costs the stem, the two norms of the stream and the classifier.
+    # The cost is that of the stem, the two norms of the stream and the classifier.
     cost = Cost(36 + 2 * 12 + 21, 36 * 6 + 18)
     assert measure_cost(compacted, (2, 8)) == cost == measure_cost(network, (2, 8))
 
 
-def test_a_network_all_dead_still_gives_its_biases():
+def test_a_dead_network_still_outputs_the_biases_of_its_classifier():
     network = Residual()
     for pair in (network.stem, network.down, network.up):
         kill(pair, range(len(pair[0].weight)))
@@ -156,16 +156,16 @@ def test_widths_can_be_multiples():
     kill(network.up, [0, 1, 2])
     kill(network.down, [0, 1, 2])
     compacted = compact(network, (2, 8), multiple=2)
-    # Three channels of the stream are alive and one of the branch: the first dead one is kept beside them.
+    # Three channels of the stream and one of the branch are alive: each also keeps its first dead channel.
     assert compacted.stem[0].weight.equal(network.stem[0].weight[[0, 3, 4, 5]])
     assert compacted.down[0].weight.equal(network.down[0].weight[[0, 3]][:, [0, 3, 4, 5]])
     assert difference(network, compacted, 2, 8) < 1e-12
     assert measure_cost(compacted, (2, 8)) == measure_cost(network, (2, 8))
-    # Of 4 and 2 channels: the stem reads 2 by 3 positions, and 6, 8 and 8 positions are written.
+    # Widths 4 (stream) and 2 (branch); the stem has 2 channels and kernel 3; layers write 6 positions.
     weights = 24 + 8 + 8 + 12
-    held = Cost(weights + 2 * (4 + 2 + 4) + 3, 24 * 6 + (8 + 8) * 6 + 12)
-    assert measure_cost(network, (2, 8), multiple=2) == held
-    # No layer has more than it had.
+    expected = Cost(weights + 2 * (4 + 2 + 4) + 3, 24 * 6 + (8 + 8) * 6 + 12)
+    assert measure_cost(network, (2, 8), multiple=2) == expected
+    # No layer becomes wider than before.
     assert compact(network, (2, 8), multiple=4).down[0].out_channels == 4
     assert compact(network, (2, 8), multiple=16).stem[0].out_channels == 6
     with pytest.raises(InputError, match="multiple must be at least 1, but got 0"):
@@ -173,20 +173,20 @@ def test_widths_can_be_multiples():
 
 
 class Concatenated(nn.Module):
-    """Two branches side by side in front of one norm."""
+    """Two parallel branches before one norm."""
 
     def __init__(self):
         super().__init__()
         self.left, self.right = nn.Conv2d(1, 3, 1), nn.Conv2d(1, 2, 1)
         self.norm, self.joined = nn.BatchNorm2d(5), nn.Conv2d(5, 4, 1)
-        live_in(self)
+        randomise(self)
 
     def forward(self, x):
         return self.joined(self.norm(torch.cat([self.left(x), self.right(x)], dim=1)))
 
 
 @pytest.mark.parametrize(("left", "right", "kept"), [([0], [1], [1, 2, 3]), ([1], [0, 1], [0, 2, 3])])
-def test_branches_side_by_side_lose_their_own_channels(left, right, kept):
+def test_parallel_branches_lose_their_own_channels(left, right, kept):
     network = Concatenated()
     kill([network.left], left)
     kill([network.right], right)
@@ -198,20 +198,20 @@ def test_branches_side_by_side_lose_their_own_channels(left, right, kept):
 
 
 class Split(nn.Module):
-    """A layer whose channels part, as widths of the layers behind it say."""
+    """A layer whose output is split by the widths of the two layers after it."""
 
     def __init__(self):
         super().__init__()
         self.first = nn.Conv1d(1, 6, 1, bias=False)
         self.left, self.right = nn.Conv1d(4, 2, 1), nn.Conv1d(2, 2, 1)
-        live_in(self)
+        randomise(self)
 
     def forward(self, x):
         left, right = self.first(x).split([self.left.in_channels, self.right.in_channels], dim=1)
         return self.left(left) + self.right(right)
 
 
-def test_a_layer_that_is_left_with_nothing_to_read_reads_one_dead_channel():
+def test_a_layer_whose_inputs_are_all_dead_keeps_one_of_them():
     network = Split()
     kill([network.first], [1, 4, 5])
     compacted = compact(network, (1, 3))
@@ -221,68 +221,68 @@ def test_a_layer_that_is_left_with_nothing_to_read_reads_one_dead_channel():
     assert measure_cost(compacted, (1, 3)) == measure_cost(network, (1, 3))
 
 
-def test_flattened_channels_leave_a_classifier():
+def test_a_classifier_loses_all_positions_of_a_flattened_channel():
     network = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), nn.Flatten(), nn.Linear(4 * 6, 5))
-    live_in(network)
+    randomise(network)
     kill([network[0]], [2])
     compacted = compact(network, (1, 2, 3))
     assert compacted[2].in_features == 18
     assert difference(network, compacted, 1, 2, 3) < 1e-12
 
 
-def test_groups_lose_equally_many_channels():
+def test_groups_must_lose_equal_numbers_of_channels():
     network = nn.Sequential(
         nn.Conv1d(2, 6, 1, bias=False), nn.Conv1d(6, 8, 3, groups=2), nn.Conv1d(8, 2, 1, bias=False)
     )
-    live_in(network)
+    randomise(network)
     kill([network[0]], [1, 5])
     kill([network[1]], [0, 2, 6, 7])
     compacted = compact(network, (2, 5))
     layer = compacted[1]
     assert (layer.in_channels, layer.out_channels, layer.groups) == (4, 4, 2)
-    # Of channels 0 1 2 | 3 4 5 the first group reads 0 and 2, the second 3 and 4.
+    # The groups read channels 0 1 2 | 3 4 5, of which 0 and 2 | 3 and 4 remain.
     assert layer.weight[:2].equal(network[1].get_parameter("weight")[[1, 3]][:, [0, 2]])
     assert layer.weight[2:].equal(network[1].get_parameter("weight")[[4, 5]][:, [0, 1]])
     assert difference(network, compacted, 2, 5) < 1e-12
     kill([network[1]], [1])
     with pytest.raises(
-        InputError, match="groups of 1 must keep equally many channels, but got 2 to 1, 2 to 2"
+        InputError, match="groups of 1 must keep equal numbers of channels, but got 2 to 1, 2 to 2"
     ):
         compact(network, (2, 5))
 
 
-def test_a_depthwise_convolution_loses_groups():
+def test_a_depthwise_convolution_loses_whole_groups():
     network = nn.Sequential(
         nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(4, 4, 3, groups=4, bias=False), nn.Conv2d(4, 5, 1)
     )
-    live_in(network)
+    randomise(network)
     kill([network[0]], [0])
     compacted = compact(network, (3, 6, 7))
     assert (compacted[1].in_channels, compacted[1].out_channels, compacted[1].groups) == (3, 3, 3)
     assert difference(network, compacted, 3, 6, 7) < 1e-12
     kill([network[1]], [1])
     with pytest.raises(
-        InputError, match="groups of 1 must keep equally many channels, but got 1 to 0, 1 to 1"
+        InputError, match="groups of 1 must keep equal numbers of channels, but got 1 to 0, 1 to 1"
     ):
         compact(network, (3, 6, 7))
 
 
-def test_a_layer_that_is_called_twice_loses_what_both_calls_lack():
+def test_a_layer_that_is_called_twice_must_lose_the_same_channels():
     shared = nn.Conv2d(3, 3, 1, bias=False)
     network = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), shared, nn.ReLU(), shared, nn.Conv2d(3, 1, 1))
-    live_in(network)
+    randomise(network)
     kill([network[0], shared], [1])
     compacted = compact(network, (1, 2, 2))
     assert compacted[1] is compacted[3]
     assert compacted[1].weight.shape == (2, 2, 1, 1)
     assert difference(network, compacted, 1, 2, 2) < 1e-12
-    live_in(network[0])
+    randomise(network[0])
     with pytest.raises(InputError, match="1 is called more than once and must keep the same channels"):
         compact(network, (1, 2, 2))
 
 
 class Scaled(nn.Module):
-    """What reads ``[B, 4, H, W]`` with a parameter of its own for every channel."""
+    """Layer for inputs ``[B, 4, H, W]`` with its own parameter for every channel."""
 
     def __init__(self):
         super().__init__()
@@ -293,36 +293,36 @@ class Scaled(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("own", "told"), [(Scaled(), "size of tensor a"), (nn.PReLU(4), "parameter numbers")]
+    ("layer", "fault"), [(Scaled(), "size of tensor a"), (nn.PReLU(4), "parameter numbers")]
 )
-def test_parameters_for_every_channel_elsewhere_are_refused(own, told):
-    block = nn.Sequential(nn.ReLU(), own)
+def test_other_layers_with_parameters_per_channel_are_refused(layer, fault):
+    block = nn.Sequential(nn.ReLU(), layer)
     network = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), block, nn.Conv2d(4, 2, 1, bias=False))
-    live_in(network)
+    randomise(network)
     assert difference(compact(network, (1, 2, 2)), network, 1, 2, 2) == 0
     kill([network[0]], [1])
-    with pytest.raises(InputError, match=rf"1\.1 must work without the dead channels .* but got .*{told}"):
+    with pytest.raises(InputError, match=rf"1\.1 must work without the dead channels .* but got .*{fault}"):
         compact(network, (1, 2, 2))
 
 
-def test_a_function_that_makes_something_of_zero_is_refused():
+def test_an_activation_with_a_nonzero_value_at_zero_is_refused():
     network = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), nn.Sigmoid(), nn.Conv2d(4, 2, 1, bias=False))
-    live_in(network)
+    randomise(network)
     kill([network[0]], [1])
     with pytest.raises(
-        InputError, match="must put out the same without its dead channels, but got a difference"
+        InputError, match="must have the same outputs without its dead channels, but got a difference"
     ):
         compact(network, (1, 2, 2))
 
 
-def test_outputs_that_would_lose_channels_are_refused():
+def test_removing_channels_of_the_output_is_refused():
     network = chain()
     kill([network[3]], [1])
     with pytest.raises(InputError, match=r"keep their shape \(1, 3, 5, 5\), but got \(1, 2, 5, 5\)"):
         compact(network, (2, 5, 5))
 
 
-def test_a_norm_that_nothing_reads_keeps_what_it_reads():
+def test_a_norm_without_readers_keeps_its_channels():
     class Unread(nn.Module):
         def __init__(self):
             super().__init__()
@@ -333,7 +333,7 @@ def test_a_norm_that_nothing_reads_keeps_what_it_reads():
             return x
 
     network = Unread()
-    live_in(network)
+    randomise(network)
     kill([network.conv], [1])
     compacted = compact(network, (2, 4))
     assert compacted.conv.out_channels == compacted.norm.num_features == 3

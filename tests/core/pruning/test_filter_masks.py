@@ -57,9 +57,9 @@ def test_dead_filters_and_their_affine_are_zeroed_and_nothing_else() -> None:
             assert value.equal(before[name])
 
 
-def test_a_second_norm_is_zeroed_where_dead_filters_reach_it_and_nowhere_else() -> None:
+def test_a_second_norm_is_zeroed_only_at_channels_of_dead_filters() -> None:
     network, shared = TwoLayers(), nn.BatchNorm3d(5)
-    # Filters 3 to 5 are channels 1 to 3 there: of the dead ones, 1 and 4, the latter is channel 2.
+    # Filters 3 to 5 are channels 1 to 3 of the second norm: of the dead filters 1 and 4, 4 is channel 2.
     (first, second), then = network.prunable(), PassedOn(shared, first_channel=1, first_filter=3)
     MASKS.apply([replace(first, passed_on=then), second])
     assert shared.weight.tolist() == [1, 1, 0, 1, 1]
@@ -69,7 +69,7 @@ def test_a_second_norm_is_zeroed_where_dead_filters_reach_it_and_nowhere_else() 
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_dead_filter_puts_out_zero(training: bool) -> None:
+def test_a_dead_filter_outputs_zero(training: bool) -> None:
     network = TwoLayers().train(training)
     clips = torch.randn(3, 2, 4, 5, 5)
     network.bn1.running_mean = torch.full((6,), 0.3)
@@ -80,11 +80,11 @@ def test_a_dead_filter_puts_out_zero(training: bool) -> None:
 
 
 def test_filters_stay_dead_through_retraining() -> None:
-    # Momentum and weight decay included: both would move a filter that is zeroed only once.
+    # Momentum and weight decay would both change a filter that is zeroed only once.
     network = TwoLayers()
     filters = network.prunable()
     masks = FilterMasks(
-        choose_filters(filters, FilterMasks.all_alive(filters).alive, ratio=0.5, scope="by-layer")
+        choose_filters(filters, FilterMasks.all_alive(filters).alive, ratio=0.5, scope="layerwise")
     )
     masks.apply(filters)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
@@ -99,7 +99,7 @@ def test_filters_stay_dead_through_retraining() -> None:
     assert not network.bn1.bias[~masks.alive["conv1"]].any()
 
 
-def test_apply_keeps_the_gradient_graph_out_and_the_storage_in_place() -> None:
+def test_apply_works_in_place_without_a_gradient_graph() -> None:
     network = TwoLayers()
     address = network.conv1.weight.data_ptr()
     MASKS.apply(network.prunable())
@@ -108,7 +108,7 @@ def test_apply_keeps_the_gradient_graph_out_and_the_storage_in_place() -> None:
     assert network.conv1.weight.data_ptr() == address
 
 
-def test_masks_are_looked_up_once_per_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_indices_of_dead_filters_are_computed_once_per_device(monkeypatch: pytest.MonkeyPatch) -> None:
     network = TwoLayers()
     masks = FilterMasks(dict(MASKS.alive))
     masks.apply(network.prunable())
@@ -127,7 +127,7 @@ def test_all_alive_changes_nothing() -> None:
     assert sum(map(len, masks.alive.values())) == 10
 
 
-def test_safetensors_keep_masks(tmp_path: Path) -> None:
+def test_masks_survive_safetensors(tmp_path: Path) -> None:
     save_file(MASKS.to_state(), tmp_path / "masks.safetensors")
     masks = FilterMasks(load_file(tmp_path / "masks.safetensors"))
     assert {name: mask.tolist() for name, mask in masks.alive.items()} == {
@@ -140,7 +140,7 @@ def test_a_layer_without_a_mask_is_an_error() -> None:
         FilterMasks({"conv1": MASKS.alive["conv1"]}).apply(TwoLayers().prunable())
 
 
-def test_a_norm_behind_several_convolutions_is_zeroed_where_the_filters_stand() -> None:
+def test_a_norm_after_several_convolutions_is_zeroed_at_the_channels_of_one() -> None:
     convolution = nn.Conv2d(2, 3, 1)
     norm = nn.BatchNorm2d(8)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from autohier.errors import InputError
 
 
 def network():
-    """A convolution, its norm, two groups, one filter for each channel, and a classifier."""
+    """Build a convolution, a norm, a grouped and a depthwise convolution, and a classifier."""
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv1d(2, 6, 1, bias=False),
@@ -22,7 +22,7 @@ def network():
 
 
 def compacted():
-    """The same without the first and last channel of the first layer, and of the others."""
+    """Return the network compacted without the first and last channels of its convolutions."""
     pruned = network()
     with torch.no_grad():
         for layer in pruned[:4]:
@@ -41,7 +41,7 @@ def test_layers_shrink_to_the_tensors():
     assert loaded(clips).equal(small(clips))
 
 
-def test_it_is_a_network_to_train_and_its_tensors_are_its_own():
+def test_the_network_can_be_trained_and_owns_its_tensors():
     tensors, loaded = compacted().state_dict(), network()
     loaded[1].requires_grad_(requires_grad=False)
     load_compacted(loaded, tensors)
@@ -52,13 +52,13 @@ def test_it_is_a_network_to_train_and_its_tensors_are_its_own():
     assert tensors["0.weight"].equal(before)
 
 
-def test_what_is_whole_is_loaded_as_it_is():
-    loaded, whole = network(), network()
-    load_compacted(loaded, whole.state_dict())
-    assert repr(loaded) == repr(whole)
+def test_tensors_of_full_size_are_loaded_without_changes():
+    loaded, unpruned = network(), network()
+    load_compacted(loaded, unpruned.state_dict())
+    assert repr(loaded) == repr(unpruned)
 
 
-def test_a_shared_layer_has_two_names():
+def test_a_shared_layer_is_loaded_under_both_names():
     def shared():
         layer = nn.Conv1d(3, 3, 1)
         return nn.Sequential(nn.Conv1d(1, 3, 1), layer, layer, nn.Conv1d(3, 1, 1))
@@ -73,7 +73,7 @@ def test_a_shared_layer_has_two_names():
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "told"),
+    ("name", "shape", "fault"),
     [
         ("0.weight", (7, 2, 1), r"0.weight has shape \(7, 2, 1\), not \(6, 2, 1\) or a part of it"),
         ("0.weight", (0, 2, 1), r"0.weight has shape \(0, 2, 1\), not \(6, 2, 1\)"),
@@ -85,19 +85,19 @@ def test_a_shared_layer_has_two_names():
         ("2.weight", (3, 2, 1), r"2.weight has shape \(3, 2, 1\), not \(4, 3, 1\)"),
         ("3.weight", (2, 2, 3), r"3.weight has shape \(2, 2, 3\), not \(4, 1, 3\)"),
         ("5.weight", (2, 10), r"5.weight has shape \(2, 10\), not \(3, 20\)"),
-        ("6.weight", (1,), "6.weight has no place"),
+        ("6.weight", (1,), "6.weight is unexpected"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_changes_nothing(name, shape, told):
+def test_mismatched_tensors_are_refused_and_change_nothing(name, shape, fault):
     loaded = network()
     before = copy.deepcopy(loaded)
-    with pytest.raises(InputError, match=rf"compacted, but got .*{told}.*: build the network as"):
+    with pytest.raises(InputError, match=rf"after compaction, but got .*{fault}.*: build the network as"):
         load_compacted(loaded, compacted().state_dict() | {name: torch.zeros(shape)})
     assert repr(loaded) == repr(before)
     assert all(tensor.equal(before.state_dict()[key]) for key, tensor in loaded.state_dict().items())
 
 
-def test_a_tensor_that_is_missing_is_named():
+def test_a_missing_tensor_is_named_in_the_error():
     tensors = compacted().state_dict()
     del tensors["1.bias"]
     with pytest.raises(InputError, match=r"got 1 mismatches: 1\.bias is missing"):

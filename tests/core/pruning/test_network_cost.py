@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning import Cost, FilterMasks, choose_filters, measure_cost
+from autohier.models.convolutional.inflated_resnet import InflatedResNet
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.models.inflated_resnet import InflatedResNet
 
 
 def kill(convolution: nn.Module, norm: nn.Module | None, filters: Sequence[int]) -> None:
@@ -53,11 +53,11 @@ def chain_cost(num_first: int, num_second: int) -> Cost:
     return Cost(parameters, first * 96 + second * 48 + head)
 
 
-def test_an_unpruned_network_costs_what_it_holds_and_computes() -> None:
+def test_all_weights_and_multiply_adds_of_an_unpruned_network_count() -> None:
     assert measure_cost(Chain(5, 6), CLIP) == chain_cost(5, 6)
 
 
-def test_dead_filters_cost_nothing_where_written_and_where_read() -> None:
+def test_dead_filters_save_the_weights_that_write_and_read_them() -> None:
     network = Chain(5, 6)
     kill(network.conv1, network.bn1, [0, 3])
     kill(network.conv2, network.bn2, [5])
@@ -73,13 +73,13 @@ def test_a_zero_filter_whose_batch_norm_emits_a_constant_is_not_dead() -> None:
     assert measure_cost(network, CLIP) == chain_cost(5, 6)
 
 
-def test_a_batch_norm_that_starts_at_zero_does_not_make_its_filters_dead() -> None:
+def test_a_batch_norm_initialised_to_zero_does_not_make_its_filters_dead() -> None:
     network = Chain(5, 6)
     nn.init.zeros_(network.bn2.weight)
     assert measure_cost(network, CLIP) == chain_cost(5, 6)
 
 
-def test_a_network_all_dead_keeps_its_classifier_biases() -> None:
+def test_a_dead_network_keeps_the_biases_of_its_classifier() -> None:
     network = Chain(5, 6)
     kill(network.conv1, network.bn1, range(5))
     kill(network.conv2, network.bn2, range(6))
@@ -87,7 +87,7 @@ def test_a_network_all_dead_keeps_its_classifier_biases() -> None:
 
 
 class Residual(nn.Module):
-    """A stem and two bottlenecks of one stream; all kernels are 1."""
+    """A stem and two bottlenecks on one stream; all kernels have size 1."""
 
     def __init__(self, num_stream: int, *num_inner: int) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def residual_cost(num_stream: int, *num_inner: int) -> Cost:
     return Cost(weights + affines + head + 3, weights * 5 * 5 + head)
 
 
-def test_channels_inside_a_block_vanish() -> None:
+def test_dead_channels_inside_a_block_are_not_counted() -> None:
     network = Residual(8, 4, 6)
     kill_pair(network.down[0], [1])
     kill_pair(network.down[1], [0, 2, 5])
@@ -128,19 +128,18 @@ def test_channels_inside_a_block_vanish() -> None:
     )
 
 
-@pytest.mark.parametrize("spared", ["stem", "first", "second"])
-def test_a_channel_of_the_stream_stays_while_one_writer_lives(spared: str) -> None:
-    # The stream has one width, so every writer fills the channel and every reader reads it, whether before
-    # or behind the writer that lives.
+@pytest.mark.parametrize("alive_writer", ["stem", "first", "second"])
+def test_a_channel_of_the_stream_stays_while_one_writer_is_alive(alive_writer: str) -> None:
+    # The stream has one width: all its layers write and read the channel, before and after the alive writer.
     network = Residual(8, 4, 6)
     writers = {"stem": network.stem, "first": network.up[0], "second": network.up[1]}
     for name, writer in writers.items():
-        if name != spared:
+        if name != alive_writer:
             kill_pair(writer, [2, 7])
     assert measure_cost(network, (2, 5, 5)) == residual_cost(8, 4, 6)
 
 
-def test_a_channel_of_the_stream_vanishes_with_its_last_writer() -> None:
+def test_a_channel_of_the_stream_is_dead_if_all_its_writers_are() -> None:
     network = Residual(8, 4, 6)
     for writer in (network.stem, network.up[0], network.up[1]):
         kill_pair(writer, [2, 7])
@@ -151,8 +150,9 @@ def test_a_channel_of_the_stream_vanishes_with_its_last_writer() -> None:
     )
 
 
-def test_grouped_convolutions_lose_channels_group_by_group() -> None:
-    # Of groups 0 1 2 | 3 4 5 the first reads 2 of 3 and writes 4, the second reads 3 and writes 3 of 4.
+def test_grouped_convolutions_are_counted_group_by_group() -> None:
+    # The groups read channels 0 1 2 | 3 4 5: the first reads 2 of 3 and writes 4, the second reads 3 and
+    # writes 3 of 4.
     network = nn.Sequential(nn.Conv1d(1, 6, 1, bias=False), nn.Conv1d(6, 8, 3, groups=2, bias=False))
     kill(network[0], None, [1])
     kill(network[1], None, [6])
@@ -160,7 +160,7 @@ def test_grouped_convolutions_lose_channels_group_by_group() -> None:
     assert measure_cost(network, (1, 10)) == Cost(5 + weights, 5 * 10 + weights * 8)
 
 
-def test_a_depthwise_channel_dies_with_the_one_it_reads() -> None:
+def test_a_depthwise_channel_is_dead_if_its_input_is_dead() -> None:
     network = nn.Sequential(
         nn.Conv2d(3, 4, 1, bias=False),
         nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False),
@@ -181,7 +181,7 @@ def test_a_bias_keeps_a_zero_filter_alive() -> None:
     assert measure_cost(network, (3, 1, 1)) == Cost(12 + 8, 9 + 6)
 
 
-def test_flattened_channels_are_followed_into_a_classifier() -> None:
+def test_flattened_channels_are_traced_into_a_classifier() -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), nn.Flatten(), nn.Linear(4 * 6, 5))
     kill(network[0], None, [2])
     assert measure_cost(network, (1, 2, 3)) == Cost(3 + 18 * 5 + 5, 3 * 6 + 18 * 5)
@@ -197,7 +197,7 @@ class Concatenated(nn.Module):
         return {"features": [self.joined(torch.cat([self.left(x), self.right(x)], dim=1))]}
 
 
-def test_concatenated_channels_are_followed() -> None:
+def test_concatenated_channels_are_traced() -> None:
     network = Concatenated()
     kill(network.left, None, [0])
     kill(network.right, None, [1])
@@ -205,22 +205,22 @@ def test_concatenated_channels_are_followed() -> None:
     assert measure_cost(network, (1, 2, 2)) == Cost(weights, weights * 4)
 
 
-def test_a_shared_layer_is_held_once_and_computed_twice() -> None:
+def test_a_shared_layer_is_stored_once_and_computed_twice() -> None:
     shared = nn.Conv2d(3, 3, 1, bias=False)
     assert measure_cost(nn.Sequential(shared, nn.ReLU(), shared), (3, 2, 2)) == Cost(9, 2 * 9 * 4)
 
 
-def test_parameters_of_other_layers_are_counted_as_they_are() -> None:
+def test_parameters_of_other_layers_are_counted_in_full() -> None:
     network = nn.Sequential(nn.Conv1d(2, 3, 1, bias=False), nn.LayerNorm(4), nn.PReLU())
     assert measure_cost(network, (2, 4)) == Cost(6 + 8 + 1, 24)
 
 
-def test_a_layer_alone_is_a_network() -> None:
+def test_a_single_layer_is_a_network() -> None:
     assert measure_cost(nn.Linear(3, 4), (3,)) == Cost(16, 12)
 
 
 @pytest.mark.parametrize("gain", [1e-6, 1e6])
-def test_depth_neither_overflows_nor_underflows(gain: float) -> None:
+def test_deep_networks_neither_overflow_nor_underflow(gain: float) -> None:
     layers = [nn.Conv1d(4, 4, 1, bias=False) for _ in range(200)]
     for layer in layers:
         nn.init.constant_(layer.weight, gain)
@@ -241,7 +241,7 @@ def test_differences_of_live_channels_are_alive() -> None:
     assert measure_cost(Motion(), (2, 5)) == Cost(6, 24)
 
 
-def test_the_network_is_left_as_it_was() -> None:
+def test_the_network_is_not_changed() -> None:
     network = Chain(5, 6).train()
     network.bn1.eval()
     network.register_buffer("mark", torch.tensor([1.0, math.inf]))
@@ -273,8 +273,9 @@ def test_no_convolution_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices == ["meta", "meta"]
 
 
-def test_inflated_resnet_costs_what_is_published() -> None:
-    # 33.178 M parameters and 41.3 G multiply-adds: the inflated ResNet-18 of 2D stem, 60 classes, 8 frames.
+def test_the_inflated_resnet_has_the_published_cost() -> None:
+    # Published for the inflated ResNet-18 with 60 classes and 8 frames: 33.178 M parameters and 41.3 G
+    # multiply-adds.
     with torch.device("meta"):
         shape_only = HierarchicalRecognizer(InflatedResNet(18), (60,))
     network = shape_only.to_empty(device="cpu")
@@ -285,7 +286,7 @@ def test_inflated_resnet_costs_what_is_published() -> None:
     assert cost.multiply_adds == pytest.approx(41.3e9, abs=0.05e9)
 
 
-def test_a_chain_of_passes_costs_less_and_less() -> None:
+def test_every_pruning_pass_lowers_the_cost() -> None:
     torch.manual_seed(0)
     recognizer = InflatedResNet(50, width=0.25)
     network = HierarchicalRecognizer(recognizer, (3, 12))
@@ -295,12 +296,12 @@ def test_a_chain_of_passes_costs_less_and_less() -> None:
     assert dense.parameters == sum(parameter.numel() for parameter in network.parameters())
     costs = [dense]
     for _ in range(4):
-        masks = FilterMasks(choose_filters(filters, masks.alive, ratio=0.1, scope="by-layer"))
+        masks = FilterMasks(choose_filters(filters, masks.alive, ratio=0.1, scope="layerwise"))
         masks.apply(filters)
         costs.append(measure_cost(network, (3, 2, 32, 32)))
     for before, after in pairwise(costs):
         assert after.parameters < before.parameters
         assert after.multiply_adds < before.multiply_adds
-    # 0.656 of the filters are alive. Were the 3x3x3 layers all, 0.656 squared would be left; were the layers
-    # with one side on the stream all, 0.656.
+    # 0.656 of the filters are alive. Layers between two pruned widths keep 0.656**2 of their multiply-adds,
+    # layers with one side on the stream keep 0.656.
     assert 0.656**2 < costs[-1].multiply_adds / dense.multiply_adds < 0.656

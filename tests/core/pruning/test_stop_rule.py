@@ -12,21 +12,22 @@ from autohier.errors import InputError
 COLUMNS = json.loads(Path(__file__).with_name("early_stop_tables.json").read_text())["columns"]
 BY_NAME = {f"{c['dataset']} {c['split']} {c['scope']}": c for c in COLUMNS}
 
-# Where the two readings of a tie leave the printed table, and after which pass they stop instead.
-OFF_BY_DROP = {"N-UCLA view3 altogether": 2, "N-UCLA view2 by_layers": 2}
-OFF_BY_HOLD = {"NTU120 cross-setup by_layers": None}
+# HAC's tables call the scopes "altogether" and "by layers".  # language: quote
+# Printed chains for which an interpretation of ties stops elsewhere, and the pass at which it stops.
+OFF_BY_DROP = {"N-UCLA view3 global": 2, "N-UCLA view2 layerwise": 2}
+OFF_BY_HOLD = {"NTU120 cross-setup layerwise": None}
 
 chains = st.lists(st.integers(0, 4), min_size=1, max_size=12)
 patiences = st.integers(1, 4)
 
 
 def last_pass(rule: StopRule, accuracies: list[float]) -> int | None:
-    """The pass that a chain told pass by pass would end with."""
+    """Return the pass at which the rule stops a chain, or None."""
     ends = (k for k in range(1, len(accuracies)) if rule.should_stop(accuracies[: k + 1]))
     return next(ends, None)
 
 
-def test_the_tables_are_all_there() -> None:
+def test_all_sixteen_tables_are_loaded() -> None:
     assert len(BY_NAME) == 16
 
 
@@ -49,7 +50,7 @@ def test_the_earliest_of_equals_is_kept() -> None:
     assert StopRule().best_pass([0.5, 0.7, 0.6, 0.7]) == 1
 
 
-def test_an_unpruned_model_alone_goes_on() -> None:
+def test_the_unpruned_model_does_not_end_a_chain() -> None:
     assert not StopRule(patience=1).should_stop([0.5])
 
 
@@ -61,7 +62,7 @@ def test_passes_are_compared_with_the_best_not_with_the_one_before() -> None:
     assert last_pass(StopRule(), [0.9, 0.7, 0.8]) == 2
 
 
-def test_a_tie_held_neither_counts_nor_starts_anew() -> None:
+def test_a_held_tie_neither_counts_nor_resets_the_count() -> None:
     accuracies = [0.9, 0.8, 0.8, 0.8, 0.7]
     assert last_pass(StopRule(ties="drop"), accuracies) == 2
     assert last_pass(StopRule(ties="hold"), accuracies) == 4
@@ -73,7 +74,7 @@ def test_patience_is_the_number_of_bad_passes(patience: int) -> None:
 
 
 @given(chains, patiences)
-def test_the_rule_as_it_is_written(accuracies: list[float], patience: int) -> None:
+def test_the_rule_equals_its_definition(accuracies: list[float], patience: int) -> None:
     # bad(k) iff a_k < max(a_0 .. a_{k-1}); stop after the first k whose last `patience` passes are all bad.
     bad = [k > 0 and accuracies[k] < max(accuracies[:k]) for k in range(len(accuracies))]
     ends = (k for k in range(patience, len(bad)) if all(bad[k - patience + 1 : k + 1]))
@@ -96,7 +97,7 @@ def test_holding_ties_never_stops_earlier(accuracies: list[float], patience: int
 
 
 @pytest.mark.parametrize("accuracies", [[], [0.5, float("nan")]])
-def test_no_accuracy_or_no_number_is_refused(accuracies: list[float]) -> None:
+def test_missing_or_nan_accuracies_are_refused(accuracies: list[float]) -> None:
     with pytest.raises(InputError, match="must begin with the unpruned model's accuracy and hold numbers"):
         StopRule().should_stop(accuracies)
     with pytest.raises(InputError, match="must begin with the unpruned model's accuracy and hold numbers"):

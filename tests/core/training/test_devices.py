@@ -1,4 +1,4 @@
-"""Devices: what is chosen, what it is set to, and what names its numerics."""
+"""Devices: choice, settings of the process, numerics class and peak rate."""
 
 import subprocess
 import sys
@@ -12,8 +12,8 @@ from autohier.errors import InputError
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was():
-    """What open_device sets for the whole process is put back."""
+def _restore_process_settings():
+    """Restore the settings of the process that open_device changes."""
     num_threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     benchmark, matmul = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
     yield
@@ -28,7 +28,7 @@ def open_cpu(**options):
     return open_device("cpu", **{**given, **options})
 
 
-def test_auto_is_the_accelerator_or_else_the_cpu():
+def test_auto_is_the_accelerator_or_the_cpu_without_one():
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     opened = open_device(
         "auto", precision="float32", deterministic=False, compile_network=False, num_threads=1
@@ -37,12 +37,15 @@ def test_auto_is_the_accelerator_or_else_the_cpu():
 
 
 @pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta:x"])
-def test_a_device_that_is_not_there_is_named(name):
-    with pytest.raises(InputError, match=f"must be one that this machine has, but got {name}"):
+def test_a_missing_device_is_named_in_the_error(name):
+    with pytest.raises(
+        InputError,
+        match=rf"^--device must name a device .*, but got {name}; torch finds ",
+    ):
         open_device(name, precision="float32", deterministic=False, compile_network=False, num_threads=1)
 
 
-def test_the_cpu_computes_in_float32_and_compiles_nothing():
+def test_the_cpu_computes_in_float32_without_compilation():
     device = open_cpu(precision="bf16", compile_network=True)
     linear = nn.Linear(2, 2)
     with device.autocast():
@@ -51,7 +54,7 @@ def test_the_cpu_computes_in_float32_and_compiles_nothing():
     assert device.numerics_class["compiled"] == "False"
 
 
-def test_a_device_sets_up_the_process():
+def test_opening_a_device_sets_up_the_process():
     open_cpu(num_threads=2, deterministic=True)
     assert torch.get_num_threads() == 2
     assert torch.are_deterministic_algorithms_enabled()
@@ -62,7 +65,7 @@ def test_a_device_sets_up_the_process():
     assert torch.backends.cudnn.benchmark
 
 
-def test_a_network_is_prepared_in_place_in_the_order_of_its_batches():
+def test_a_network_is_prepared_in_place_in_channels_last_order():
     network = nn.Sequential(nn.Conv3d(3, 8, 3), nn.BatchNorm3d(8))
     weight = network[0].weight.detach().clone()
     prepared = open_cpu().prepare(network)
@@ -71,14 +74,13 @@ def test_a_network_is_prepared_in_place_in_the_order_of_its_batches():
     assert torch.equal(network[0].weight, weight)
 
 
-def test_numerics_differ_where_bits_may():
+def test_the_numerics_class_differs_if_results_may_differ():
     numerics = open_cpu().numerics_class
     assert numerics == {
         "device": "cpu",
         "precision": "float32",
         "deterministic": "True",
         "compiled": "False",
-        "torch": torch.__version__.split("+")[0],
     }
     assert open_cpu(deterministic=False).numerics_class != numerics
     assert open_cpu(num_threads=2).numerics_class == numerics
@@ -95,7 +97,7 @@ def test_numerics_differ_where_bits_may():
         ("NVIDIA L40S", 362),
     ],
 )
-def test_peaks_of_known_accelerators(name, tflops):
+def test_the_peak_of_a_known_accelerator_is_listed(name, tflops):
     assert _listed_flops(name) == tflops * 1e12
 
 
@@ -105,12 +107,12 @@ def test_the_peak_of_another_accelerator_is_not_guessed(name):
 
 
 def test_the_peak_of_the_cpu_is_measured():
-    # From a slow core to a large server; a wrong unit would be a factor of a thousand off.
+    # The range covers a slow core and a large server; a wrong unit would be off by a factor of 1000.
     assert 1e9 < peak_flops(torch.device("cpu")) < 1e14
 
 
-def test_determinism_does_not_wait_for_the_compiler():
-    # In a process of its own: this one may have imported it long ago.
+def test_determinism_does_not_import_the_compiler():
+    # A new process, because this one may have imported the compiler already.
     code = """
 import sys, torch
 from autohier.core.training.devices import open_device

@@ -1,10 +1,10 @@
-"""Says at the end how many inputs were tried for each reader."""
+"""Prints the number of inputs per reader at the end."""
 
 from __future__ import annotations
 
 import pytest
 
-from fuzz_law import NUM_TRIED
+from support.fuzz.law import NUM_TRIED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

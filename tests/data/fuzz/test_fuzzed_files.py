@@ -1,4 +1,4 @@
-"""Damaged files of every reader: cut, edited, and with other numbers and words in them."""
+"""Damaged files of every reader: truncated, edited, and with other numbers and words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from autohier.data.datasets.registry import READERS
-from fuzz_edits import cuts, edited, words
-from fuzz_law import drawing, saying
-from fuzz_reading import Bench
-from fuzz_sources import CASES
+from autohier.data.datasets.registry import DATASETS, find_dataset
+from support.fuzz.edits import cuts, edited, words
+from support.fuzz.law import fuzz_settings, naming_input
+from support.fuzz.reading import Bench
+from support.fuzz.sources import CASES
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -20,12 +20,12 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 
 
 def test_every_modality_of_every_reader_is_damaged() -> None:
-    others = {"ntu120", "demo"}  # which NTU's code reads
+    others = {"ntu120", "demo"}  # read by NTU's code
     assert {(case.dataset, case.modality) for case in CASES} == {
         (dataset, modality)
-        for dataset, modalities in READERS.items()
-        for modality in modalities
-        if dataset not in others
+        for dataset in DATASETS.names
+        if dataset not in others and DATASETS.source(dataset).package == "autohier"
+        for modality in find_dataset(dataset)[1].modalities
     }
 
 
@@ -33,14 +33,14 @@ def test_a_good_file_is_read(bench: Bench) -> None:
     assert not bench.try_source()
 
 
-def test_cuts_and_words(bench: Bench) -> None:
+def test_truncated_files_and_other_words(bench: Bench) -> None:
     for name, content in (*cuts(bench.good), *(words(bench.good) if bench.case.is_text else ())):
-        with saying(name):
+        with naming_input(name):
             bench.try_content(content)
 
 
-def test_drawn_edits(bench: Bench) -> None:
-    @drawing(50)
+def test_random_edits(bench: Bench) -> None:
+    @fuzz_settings(30)
     @given(edited(bench.good, is_text=bench.case.is_text))
     def try_edited(content: bytes) -> None:
         bench.try_content(content)

@@ -1,4 +1,4 @@
-"""Pickles as programs: such as would run code, such as would cost the machine, and such as chance writes."""
+"""Malicious pickles: programs that run code, programs that exhaust the machine, and random programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.errors import AutohierError, InputError
-from fuzz_law import drawing, keeps_law, saying
-from fuzz_reading import read_source
-from tiny_pyskl import annotation
+from support.fuzz.law import check_law, fuzz_settings, naming_input
+from support.fuzz.reading import read_source
+from support.sources.tiny_pyskl import annotation
 
 GOOD: dict[str, Any] = {
     "split": {"train": ["a"], "val": ["b"]},
@@ -24,9 +24,9 @@ GOOD: dict[str, Any] = {
 }
 
 
-def tried(path: Path, content: bytes) -> list[AutohierError]:
+def try_input(path: Path, content: bytes) -> list[AutohierError]:
     path.write_bytes(content)
-    return keeps_law(
+    return check_law(
         "pyskl",
         partial(read_source, "pyskl", "skeleton", path),
         num_bytes=(48 << 20) + 200 * len(content),
@@ -39,7 +39,7 @@ def text(letters: str) -> bytes:
 
 
 def calls(module: str, name: str, *arguments: str) -> list[bytes]:
-    """A call of a function, in each of the ways in which a pickle can make one."""
+    """Return a call of a function in each way that pickles have."""
     named = f"c{module}\n{name}\n".encode()
     stacked = text(module) + text(name) + b"\x93"
     given = b"".join(text(argument) for argument in arguments)
@@ -57,21 +57,21 @@ def calls(module: str, name: str, *arguments: str) -> list[bytes]:
     ]
 
 
-def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    mark, path = tmp_path / "mark", tmp_path / "poses.pkl"
-    code = f"open({str(mark)!r}, 'w').close()"
+    marker, path = tmp_path / "marker", tmp_path / "poses.pkl"
+    code = f"open({str(marker)!r}, 'w').close()"
     functions = [
-        ("os", "system", f"touch {mark}"),
-        ("posix", "system", f"touch {mark}"),
-        ("os", "mkdir", str(mark)),
+        ("os", "system", f"touch {marker}"),
+        ("posix", "system", f"touch {marker}"),
+        ("os", "mkdir", str(marker)),
         ("builtins", "eval", code),
         ("builtins", "exec", code),
         ("__builtin__", "eval", code),
-        ("builtins", "open", str(mark), "w"),
-        ("io", "open", str(mark), "w"),
-        ("_io", "FileIO", str(mark), "w"),
-        ("subprocess", "getoutput", f"touch {mark}"),
+        ("builtins", "open", str(marker), "w"),
+        ("io", "open", str(marker), "w"),
+        ("_io", "FileIO", str(marker), "w"),
+        ("subprocess", "getoutput", f"touch {marker}"),
         ("timeit", "timeit", code),
         ("cProfile", "run", code),
         ("builtins", "getattr", "x", "upper"),
@@ -80,8 +80,8 @@ def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("importlib", "import_module", "antigravity"),
         ("builtins", "__import__", "antigravity"),
         ("numpy", "ndarray.__class__", "x"),
-        ("numpy", "load", str(mark)),
-        ("numpy", "memmap", str(mark), "u1"),
+        ("numpy", "load", str(marker)),
+        ("numpy", "memmap", str(marker), "u1"),
         ("numpy", "fromfile", str(path)),
         ("numpy", "dtype.__call__", "f4"),
         ("numpy._core.multiarray", "fromfile", str(path)),
@@ -89,7 +89,7 @@ def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("_codecs", "encode.__self__", "x"),
         ("_codecs", "decode", "x", "rot13"),
         ("pickle", "loads", "x"),
-        ("autohier.data.datasets.pickles", "load_plain", "x"),
+        ("autohier.data.formats.safe_pickle", "load_plain", "x"),
         ("torch", "load", "x"),
         ("joblib", "load", "x"),
         ("", "", ""),
@@ -97,8 +97,8 @@ def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for function in functions:
         for call in calls(*function):
             program = b"}(" + text("split") + b"}" + text("annotations") + b"](" + call + b"eu."
-            assert tried(path, b"\x80\x04" + program)
-            assert tried(path, program)
+            assert try_input(path, b"\x80\x04" + program)
+            assert try_input(path, program)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["poses.pkl"]
 
 
@@ -114,8 +114,13 @@ class Calls:
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_call_anywhere_in_a_good_file_is_refused(tmp_path: Path, protocol: int) -> None:
-    path, mark = tmp_path / "poses.pkl", tmp_path / "mark"
-    for malice in (Calls(os.system, f"touch {mark}"), Calls(eval, "1"), Calls(bytearray, 2**40), Calls(set)):
+    path, marker = tmp_path / "poses.pkl", tmp_path / "marker"
+    for malice in (
+        Calls(os.system, f"touch {marker}"),
+        Calls(eval, "1"),
+        Calls(bytearray, 2**40),
+        Calls(set),
+    ):
         (first, second), split = GOOD["annotations"], GOOD["split"]
         for content in (
             *(malice, [malice], GOOD | {"more": malice}, GOOD | {"split": malice}),
@@ -125,20 +130,20 @@ def test_a_call_anywhere_in_a_good_file_is_refused(tmp_path: Path, protocol: int
                 for name in ("keypoint", "label", "more")
             ),
         ):
-            (error,) = tried(path, pickle.dumps(content, protocol=protocol))
+            (error,) = try_input(path, pickle.dumps(content, protocol=protocol))
             assert isinstance(error, InputError)
-            assert error.rule == "a pickle must hold nothing but plain values and arrays of numbers"
-    assert not mark.exists()
+            assert error.rule == "a pickle must contain only plain values and arrays of numbers"
+    assert not marker.exists()
 
 
 def doubled(opened: bytes, closed: bytes) -> bytes:
-    """A value that holds one twice that holds one twice, and so on forty times."""
+    """Return a value nested 40 times, each with two references to the one before."""
     steps = [opened + b"h%ch%c" % (k, k) + closed + b"q%c" % (k + 1) for k in range(40)]
     return b"K\x01q\x00" + b"0".join([b"", *steps])
 
 
 def in_annotation(name: str, value: bytes) -> bytes:
-    """A good file in which a field of a third annotation is made by a program."""
+    """Return a good file in which a program makes a field of a third annotation."""
     head = b"\x80\x04}(" + text("split") + b"}(" + text("train") + b"]" + text("a") + b"a"
     head += text("val") + b"]" + text("b") + b"au" + text("annotations") + b"]("
     entries = b"".join(pickle.dumps(entry, 2)[2:-1] for entry in GOOD["annotations"])
@@ -157,26 +162,26 @@ VALUES = TWICE | {
     "a dtype of lists": b"cnumpy\ndtype\n%s\x85R(K\x03%sNNNK\0K\0K\0tb" % (TWICE["lists"], text("<")),
     "an array of lists": b"cnumpy\nndarray\n" + TWICE["lists"] + b"\x85R",
     "a shape of lists": b"cnumpy\nndarray\n)R(K\x01" + TWICE["lists"] + b"N\x89" + text("x") + b"tb",
-    "a stand-in": b"cnumpy\nndarray\n",
+    "a function": b"cnumpy\nndarray\n",
     "a dtype": b"cnumpy\ndtype\n" + text("f4") + b"\x85R",
     "an array": b"cnumpy\nndarray\n)R",
     "a coded text": b"c_codecs\nencode\n" + text("x") + text("latin1") + b"\x86R",
     "2,000 digits": b"\x8b" + struct.pack("<i", 800) + b"\x7f" * 800,
-    "half a character": b"\x8c\x03\xed\xa0\x80",
+    "a lone surrogate": b"\x8c\x03\xed\xa0\x80",
 }
 FIELDS = ["frame_dir", "label", "total_frames", "img_shape", "keypoint", "keypoint_score", "raw_file", "more"]
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_values_that_nothing_else_holds(tmp_path: Path, name: str) -> None:
-    for told, value in VALUES.items():
-        with saying(told):
-            errors = tried(tmp_path / "poses.pkl", in_annotation(name, value))
+def test_unusual_values_of_an_annotation(tmp_path: Path, name: str) -> None:
+    for kind, value in VALUES.items():
+        with naming_input(kind):
+            errors = try_input(tmp_path / "poses.pkl", in_annotation(name, value))
         assert len(errors) == 1
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_values_that_nothing_else_holds_for_lists(tmp_path: Path, name: str) -> None:
+def test_unusual_values_of_a_file(tmp_path: Path, name: str) -> None:
     entries = b"".join(pickle.dumps(entry, 2)[2:-1] for entry in GOOD["annotations"])
     annotations = text("annotations") + b"](" + entries + b"e"
     for program in (
@@ -188,13 +193,13 @@ def test_values_that_nothing_else_holds_for_lists(tmp_path: Path, name: str) -> 
         b"}(" + text("split") + b"}" + text("annotations") + VALUES[name] + b"u",
         b"}(" + text("split") + b"}" + text("annotations") + b"]" + VALUES[name] + b"au",
     ):
-        assert tried(tmp_path / "poses.pkl", b"\x80\x04" + program + b".")
+        assert try_input(tmp_path / "poses.pkl", b"\x80\x04" + program + b".")
 
 
-def test_one_annotation_many_times_costs_no_more(tmp_path: Path) -> None:
+def test_repeated_references_to_an_annotation_cost_no_more(tmp_path: Path) -> None:
     keys = b"".join(text(f"k{k}") + b"N" for k in range(4000))
     head = b"\x80\x04}(" + text("split") + b"}" + text("annotations") + b"](}(" + keys + b"uq\x00"
-    assert tried(tmp_path / "poses.pkl", head + b"h\x00" * 20_000 + b"eu.")
+    assert try_input(tmp_path / "poses.pkl", head + b"h\x00" * 20_000 + b"eu.")
 
 
 _STEPS = [
@@ -208,20 +213,20 @@ _STEPS = [
     *(b"cbuiltins\nbytes\n", b"cbuiltins\nlist\n", b"ibuiltins\nbytes\n"),
     *(b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy._core.multiarray\nscalar\n"),
     b"cnumpy.core.numeric\n_frombuffer\n",
-    # A dtype and an array, so that more of the programs come to something.
+    # A dtype and an array, so that more of the programs are valid.
     b"cnumpy\ndtype\n" + text("f4") + b"\x85R(K\x03" + text("<") + b"NNNK\0K\0K\0tb",
     b"cnumpy\nndarray\n)R",
 ]
 
 
-def test_programs_drawn_at_random(tmp_path: Path) -> None:
+def test_random_programs(tmp_path: Path) -> None:
     path = tmp_path / "poses.pkl"
 
-    @drawing(300)
+    @fuzz_settings(300)
     @given(
         st.lists(st.sampled_from(_STEPS), max_size=40).map(b"".join), st.booleans(), st.sampled_from(FIELDS)
     )
     def try_program(program: bytes, is_field: bool, name: str) -> None:
-        tried(path, in_annotation(name, program) if is_field else b"\x80\x04" + program + b".")
+        try_input(path, in_annotation(name, program) if is_field else b"\x80\x04" + program + b".")
 
     try_program()

@@ -1,4 +1,4 @@
-"""What is no file where a file should be, names of all kinds, and sources that are none."""
+"""Other objects in place of files and sources, and names of all kinds."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.data.datasets.registry import READERS
-from fuzz_law import drawing, keeps_law, saying
-from fuzz_places import PLACES
-from fuzz_reading import Bench, read_source
-from fuzz_sources import CASES, Case
+from autohier.data.datasets.registry import DATASETS, find_dataset
+from support.fuzz.law import check_law, fuzz_settings, naming_input
+from support.fuzz.places import PLACES
+from support.fuzz.reading import Bench, read_source
+from support.fuzz.sources import CASES, Case
 
-OPTIONAL, OF_MANY = {"gym99_hierarchy.csv", "gym99_categories", "table"}, {"text", "image"}
-"""Without one of the former there are others; of the latter a clip has one per frame."""
+OPTIONAL, ONE_OF_MANY = {"gym99_hierarchy.csv", "gym99_categories", "table"}, {"text", "image"}
+"""Files that a source need not have, and files of which a clip has one per frame."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_other_things_in_the_place_of_a_file(case: Case, tmp_path: Path) -> None:
+def test_other_objects_in_place_of_a_file(case: Case, tmp_path: Path) -> None:
     for name, put in PLACES.items():
         bench = Bench(case, tmp_path / name)
         bench.path.unlink()
         put(bench.path)
-        with saying(name):
+        with naming_input(name):
             errors = bench.try_source()
-        assert errors or case.file in OPTIONAL or (name == "nothing" and case.file in OF_MANY), name
+        assert errors or case.file in OPTIONAL or (name == "nothing" and case.file in ONE_OF_MANY), name
 
 
 SOURCES = PLACES | {
@@ -41,14 +41,19 @@ SOURCES = PLACES | {
 
 @pytest.mark.parametrize(
     ("dataset", "modality"),
-    [(dataset, modality) for dataset, modalities in READERS.items() for modality in modalities],
+    [
+        (dataset, modality)
+        for dataset in DATASETS.names
+        if DATASETS.source(dataset).package == "autohier"
+        for modality in find_dataset(dataset)[1].modalities
+    ],
 )
-def test_other_things_in_the_place_of_a_source(dataset: str, modality: str, tmp_path: Path) -> None:
+def test_other_objects_in_place_of_a_source(dataset: str, modality: str, tmp_path: Path) -> None:
     for number, (name, put) in enumerate(SOURCES.items()):
         source = tmp_path / str(number) / ("x" * 5000 if name == "a name that is too long" else "source")
         source.parent.mkdir()
         put(source)
-        errors = keeps_law(
+        errors = check_law(
             dataset.removesuffix("60").removesuffix("120"),
             partial(read_source, dataset, modality, source),
             num_bytes=48 << 20,
@@ -57,7 +62,7 @@ def test_other_things_in_the_place_of_a_source(dataset: str, modality: str, tmp_
         assert errors, name
 
 
-# What names of clips are made of, and what makes them no such names.
+# Parts of clip names, and parts that make them invalid.
 _PIECES = [
     *("S001C001P001R001A001", "S001C001P001R001A002", "_rgb", ".avi", ".skeleton", "v_Archery_g01_c02"),
     *("a1_s1_t2", "_depth", "_color", "_skeleton", ".mat", "a01", "v01_s02_e03", "_v02", ".json"),
@@ -78,7 +83,7 @@ _FOLDERS = st.sampled_from(["", "view_1", "view_1/a01_s02_e00", "a01", "videos/w
 def test_names_of_all_kinds(case: Case, tmp_path: Path) -> None:
     bench = Bench(case, tmp_path / "source")
 
-    @drawing(15)
+    @fuzz_settings(15)
     @given(st.lists(st.tuples(_FOLDERS, _NAMES, st.sampled_from([b"", bench.good])), min_size=1, max_size=4))
     def try_names(files: list[tuple[str, str, bytes]]) -> None:
         source = tmp_path / "more"
@@ -90,7 +95,7 @@ def test_names_of_all_kinds(case: Case, tmp_path: Path) -> None:
                     continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            keeps_law(
+            check_law(
                 case.reader,
                 partial(read_source, case.dataset, case.modality, source),
                 num_bytes=case.free_mib << 20,

@@ -1,4 +1,4 @@
-"""One bad file among good ones: they are prepared as if it were not there, and it is named."""
+"""One bad file among good ones: the good ones are prepared, and the bad one is reported."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from autohier.data.checking import check_dataset
-from autohier.data.datasets import pyskl_file
+from autohier.data.datasets.pyskl import file as pyskl_file
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.preparation import prepare_dataset
+from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.store.paths import REJECTED, shard_path
+from autohier.data.validate.report import check_dataset
 from autohier.errors import AutohierError
-from fuzz_edits import cuts
-from fuzz_law import check_message, keeps_law, some
-from fuzz_places import PLACES
-from fuzz_sources import CASES, Case
+from support.fuzz.edits import cuts
+from support.fuzz.law import check_law, check_message, every_third
+from support.fuzz.places import PLACES
+from support.fuzz.sources import CASES, Case
 
 
 def prepare(case: Case, folder: Path, store: Path) -> list[AutohierError]:
@@ -31,7 +31,7 @@ def prepare(case: Case, folder: Path, store: Path) -> list[AutohierError]:
     reader = open_dataset(case.dataset, modality=case.modality, source=source)
     found = check_dataset(reader, source, num_workers=1)
     for fault in found.faults:
-        for line in (fault.rule, *fault.examples, fault.remedy):
+        for line in (fault.rule, *fault.examples, fault.hint):
             check_message(line, folder)
     prepare_dataset(
         reader,
@@ -55,18 +55,18 @@ def rejected(store: Path) -> dict[str, dict[str, object]]:
 
 
 def damaged(case: Case, path: Path) -> Iterator[str]:
-    """Put one damage after another into the place of a file, and tell which."""
+    """Damage a file in one way after another, and yield the name of each."""
     damages: dict[str, Callable[[Path], object]] = {
         name: partial(case.place, content=content) for name, content in cuts(case.content(path))
     }
-    for name, put in some((damages | PLACES).items()):
+    for name, put in every_third((damages | PLACES).items()):
         clear(path)
         put(path)
         yield name
 
 
 def clear(path: Path) -> None:
-    """Remove what lies in the place of a file."""
+    """Remove the object in place of a file."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -74,7 +74,7 @@ def clear(path: Path) -> None:
 
 
 def try_to_prepare(case: Case, folder: Path, store: Path) -> list[AutohierError]:
-    return keeps_law(
+    return check_law(
         case.reader,
         lambda: prepare(case, folder, store),
         num_bytes=(case.free_mib << 20) + case.per_byte * 50_000,
@@ -83,7 +83,7 @@ def try_to_prepare(case: Case, folder: Path, store: Path) -> list[AutohierError]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.is_list], ids=str)
-def test_good_clips_are_prepared_beside_a_bad_one(case: Case, tmp_path: Path) -> None:
+def test_good_clips_are_prepared_despite_a_bad_one(case: Case, tmp_path: Path) -> None:
     bad_id, *good_ids = case.clip_ids
     folder = tmp_path / "source"
     folder.mkdir()
@@ -107,7 +107,7 @@ def test_good_clips_are_prepared_beside_a_bad_one(case: Case, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.is_list], ids=str)
-def test_a_bad_list_is_refused_or_what_it_still_names_is_prepared(case: Case, tmp_path: Path) -> None:
+def test_a_bad_list_is_refused_or_its_remaining_clips_are_prepared(case: Case, tmp_path: Path) -> None:
     folder = tmp_path / "source"
     folder.mkdir()
     path, *_ = [case.write(folder, clip_id) for clip_id in case.clip_ids]
@@ -118,7 +118,7 @@ def test_a_bad_list_is_refused_or_what_it_still_names_is_prepared(case: Case, tm
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.is_list], ids=str)
-def test_a_clip_that_is_there_twice_is_prepared_once(case: Case, tmp_path: Path) -> None:
+def test_a_duplicate_clip_is_prepared_once(case: Case, tmp_path: Path) -> None:
     folder = tmp_path / "source"
     folder.mkdir()
     path, *_ = [case.write(folder, clip_id) for clip_id in case.clip_ids]

@@ -1,4 +1,4 @@
-"""Real files, damaged: skeletons and depth of NTU RGB+D and UTD-MHAD, poses, and clips of real cameras."""
+"""Damaged real files: skeletons and depth of NTU RGB+D and UTD-MHAD, poses, and videos of cameras."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from fuzz_edits import cuts, edited
-from fuzz_law import drawing, saying
-from fuzz_reading import Bench
-from fuzz_sources import BY_NAME
+from support.fuzz.edits import cuts, edited
+from support.fuzz.law import fuzz_settings, naming_input
+from support.fuzz.reading import Bench
+from support.fuzz.sources import BY_NAME
 
 pytestmark = [
     pytest.mark.realdata,
-    pytest.mark.skipif(
-        "AUTOHIER_DATA" not in os.environ, reason="AUTOHIER_DATA names no folder of real data"
-    ),
+    pytest.mark.skipif("AUTOHIER_DATA" not in os.environ, reason="AUTOHIER_DATA is not set"),
 ]
 
 
 @dataclass(frozen=True)
 class RealFile:
-    """A real file in the place of a case's small one, and how many edits of it are tried."""
+    """Real file in place of a case's small one, and the number of its edits."""
 
     path: str
     case: str
@@ -55,14 +53,14 @@ FILES = [
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: Path(file.path).name)
-def test_a_real_file_that_is_damaged(file: RealFile, tmp_path: Path) -> None:
+def test_damaged_real_files(file: RealFile, tmp_path: Path) -> None:
     bench = Bench(BY_NAME[file.case], tmp_path / "source")
     good = (Path(os.environ["AUTOHIER_DATA"]) / file.path).read_bytes()
     for name, content in cuts(good):
-        with saying(name):
+        with naming_input(name):
             bench.try_content(content)
 
-    @drawing(file.num_edits)
+    @fuzz_settings(file.num_edits)
     @given(edited(good, is_text=bench.case.is_text))
     def try_edited(content: bytes) -> None:
         bench.try_content(content)

@@ -1,4 +1,4 @@
-"""Sources of very many clips, classes or lists, and small files that hold much: what they cost is bounded."""
+"""Sources of many clips, classes or lists, and small files with large content: cost is bounded."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from autohier.data.checking_splits import check_split
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.store.reader import tabulate_sources
+from autohier.data.store.table import tabulate_sources
+from autohier.data.validate.splits import check_split
 from autohier.errors import AutohierError
-from fuzz_law import keeps_law
-from fuzz_reading import Bench
-from fuzz_sources import BY_NAME
-from tiny_finegym import write_gym99_lists, write_gym99_video
-from tiny_pyskl import annotation, write_pyskl
+from support.fuzz.law import check_law
+from support.fuzz.reading import Bench
+from support.fuzz.sources import BY_NAME
+from support.sources.tiny_finegym import write_gym99_lists, write_gym99_video
+from support.sources.tiny_pyskl import annotation, write_pyskl
 
 MANY = 10_000
 
@@ -62,7 +62,7 @@ def ntu_names(folder: Path) -> Path:
         ("custom", table(str, "label")),
         ("custom", table(lambda k: f"class {k}", "label")),
         ("custom", table(lambda k: f"0,{k},{k},{k}", "label", "subject", "camera", "setup")),
-        ("custom", table(lambda k: f"0,who {k}", "label", "subject")),
+        ("custom", table(lambda k: f"0,name {k}", "label", "subject")),
         ("pyskl", pickled(lambda k: k, 1, 4 * MANY)),
         ("pyskl", pickled(lambda k: k % 3, 20)),
         ("pyskl", pickled(lambda k: k % 3, MANY)),
@@ -70,7 +70,9 @@ def ntu_names(folder: Path) -> Path:
         ("ntu60", ntu_names),
     ],
 )
-def test_many_cost_as_many(dataset: str, write: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_cost_is_linear_in_the_number_of_clips(
+    dataset: str, write: Callable[[Path], Path], tmp_path: Path
+) -> None:
     folder = tmp_path / "source"
     folder.mkdir()
     source = write(folder)
@@ -82,11 +84,11 @@ def test_many_cost_as_many(dataset: str, write: Callable[[Path], Path], tmp_path
         assert all(check_split(table, rule) for rule in reader.protocols)
         return []
 
-    # Each of the lists names all clips, it or its counterpart.
-    keeps_law(dataset.removesuffix("60"), find, num_bytes=MANY * 15_000, source=folder)
+    # Each list and its counterpart contain all clips.
+    check_law(dataset.removesuffix("60"), find, num_bytes=MANY * 15_000, source=folder)
 
 
-def packed(variable: str, shape: tuple[int, ...]) -> bytes:
+def compressed(variable: str, shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
     savemat(file, {variable: np.ones(shape, dtype="u1")}, do_compression=True)
     return file.getvalue()
@@ -101,15 +103,15 @@ def poses(shape: tuple[int, ...]) -> bytes:
 @pytest.mark.parametrize(
     ("case", "content", "mib"),
     [
-        ("custom poses", partial(poses, (2**19 - 1, 1, 17, 2)), 64),  # more than is allowed
+        ("custom poses", partial(poses, (2**19 - 1, 1, 17, 2)), 64),  # above the limit
         ("custom poses", partial(poses, (2**18, 1, 17, 2)), 200),
         ("custom poses", partial(poses, (1, 2**18, 17, 2)), 200),
-        ("utd-mhad skeleton", partial(packed, "d_skel", (20, 3, 2**18)), 64),
-        ("utd-mhad depth", partial(packed, "d_depth", (2**13, 2**13, 1)), 64),  # a frame beyond 8K
-        ("utd-mhad depth", partial(packed, "d_depth", (240, 320, 1000)), 200),
+        ("utd-mhad skeleton", partial(compressed, "d_skel", (20, 3, 2**18)), 64),
+        ("utd-mhad depth", partial(compressed, "d_depth", (2**13, 2**13, 1)), 64),  # a frame above 8K
+        ("utd-mhad depth", partial(compressed, "d_depth", (240, 320, 1000)), 200),
     ],
 )
-def test_what_is_packed_into_a_small_file(
+def test_small_files_with_large_content(
     case: str, content: Callable[[], bytes], mib: int, tmp_path: Path
 ) -> None:
     bench = Bench(replace(BY_NAME[case], free_mib=mib, per_byte=0), tmp_path / "source")

@@ -1,8 +1,7 @@
-"""Damaged stores: they are read or refused, and preparing again makes them what they were."""
+"""Damaged stores are read or refused, and preparing again repairs them."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -16,18 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.preparation import prepare_dataset
+from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.skeleton import LAYOUTS
 from autohier.data.splits import check_split_sizes
+from autohier.data.store.manifest import Manifest, Receipt, StoreOptions, load_record
 from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, shard_path
 from autohier.data.store.reader import ClipStore
+from autohier.data.store.same_content import SAME_CONTENT, SameContent
 from autohier.data.store.schema import SCHEMA
-from autohier.errors import AutohierError
-from fuzz_edits import cuts, edited, words
-from fuzz_law import drawing, keeps_law, saying, some
-from fuzz_places import PLACES
-from small_preparations import contents
-from tiny_datasets import write_ntu_clip
+from autohier.errors import AutohierError, MissingDataError
+from support.fuzz.edits import cuts, edited, words
+from support.fuzz.law import check_law, every_third, fuzz_settings, naming_input
+from support.fuzz.places import PLACES
+from support.sources.changed_records import change_record, read_values
+from support.sources.small_preparations import contents
+from support.sources.tiny_datasets import write_ntu_clip
 
 SHARD, RECEIPT = "shards/00000.arrow", "shards/00000.json"
 MANY = 64 << 20
@@ -35,7 +37,7 @@ MANY = 64 << 20
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of two clips, beside their source; not to be written to."""
+    """Store of two clips next to their source; read-only."""
     folder = tmp_path_factory.mktemp("good")
     for action in (1, 2, 3):
         write_ntu_clip(folder / "source", f"S001C001P001R001A00{action}", num_frames=4)
@@ -55,7 +57,7 @@ def prepare(source: Path, folder: Path) -> list[AutohierError]:
 
 
 def read(folder: Path) -> list[AutohierError]:
-    """Read all that a store holds."""
+    """Read everything in a store."""
     store = ClipStore.open(folder)
     manifest = store.manifest
     assert manifest.joint_layout in LAYOUTS
@@ -75,51 +77,79 @@ def read(folder: Path) -> list[AutohierError]:
     return []
 
 
-def tried(folder: Path) -> list[AutohierError]:
+def try_store(folder: Path) -> list[AutohierError]:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix)
-    return keeps_law("store", partial(read, folder), num_bytes=MANY + 100 * size, source=folder.parent)
+    return check_law("store", partial(read, folder), num_bytes=MANY + 100 * size, source=folder.parent)
 
 
 def put_shard(folder: Path, content: bytes) -> None:
-    """Another shard, of the size that the manifest tells."""
+    """Replace the shard, and its size in the manifest."""
     shard_path(folder, 0).write_bytes(content)
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    manifest["shards"][0]["num_bytes"] = len(content)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    first, *others = read_values(folder / MANIFEST)["shards"]
+    change_record(folder / MANIFEST, shards=[first | {"num_bytes": len(content)}, *others])
 
 
 @pytest.mark.parametrize("name", [MANIFEST, OPTIONS, REJECTED, SHARD, RECEIPT])
-def test_preparing_again_makes_a_damaged_store_good(name: str, good: Path, tmp_path: Path) -> None:
+def test_preparing_again_repairs_a_damaged_store(name: str, good: Path, tmp_path: Path) -> None:
     content = (good / name).read_bytes()
     damages: dict[str, Callable[[Path], object]] = {
-        told: partial(Path.write_bytes, data=damaged) for told, damaged in cuts(content)
+        damage: partial(Path.write_bytes, data=damaged) for damage, damaged in cuts(content)
     }
-    for number, (told, put) in enumerate(some((damages | PLACES).items())):
+    for number, (damage, put) in enumerate(every_third((damages | PLACES).items())):
         folder = tmp_path / str(number) / "store"
         shutil.copytree(good, folder)
         (folder / name).unlink()
         put(folder / name)
-        with saying(told):
-            tried(folder)
+        with naming_input(damage):
+            try_store(folder)
             again = partial(prepare, good.parent / "source", folder)
-            if not keeps_law("store", again, num_bytes=MANY, source=folder.parent):
+            if not check_law("store", again, num_bytes=MANY, source=folder.parent):
                 assert contents(folder) == contents(good)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, OPTIONS, RECEIPT, SAME_CONTENT])
+def test_no_byte_of_a_record_may_change(store: Path, name: str) -> None:
+    kinds: dict[str, Any] = {
+        MANIFEST: Manifest,
+        OPTIONS: StoreOptions,
+        RECEIPT: Receipt,
+        SAME_CONTENT: SameContent,
+    }
+    path, kind = store / name, kinds[name]
+    whole, expected = path.read_bytes(), load_record(kind, path)
+    assert expected is not None
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert load_record(kind, path) in (None, expected)
+
+
+def test_a_changed_byte_of_a_shard_is_found(store: Path) -> None:
+    ClipStore.open(store).check_digests()
+    path = shard_path(store, 0)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\xff\xd8") + 40
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(MissingDataError, match=r"00000\.arrow must match its digest: run 'autohier"):
+        ClipStore.open(store).check_digests()
 
 
 def test_words_of_a_manifest(store: Path) -> None:
     path = store / MANIFEST
+    change_record(path)
     for name, content in words(path.read_bytes()):
         path.write_bytes(content)
-        with saying(name):
-            tried(store)
+        with naming_input(name):
+            try_store(store)
 
 
 @pytest.mark.parametrize("name", [MANIFEST, SHARD])
-def test_drawn_edits(store: Path, name: str) -> None:
+def test_random_edits(store: Path, name: str) -> None:
     path = store / name
+    change_record(store / MANIFEST)
     content, manifest = path.read_bytes(), (store / MANIFEST).read_bytes()
 
-    @drawing(60)
+    @fuzz_settings(60)
     @given(edited(content, is_text=name == MANIFEST))
     def try_edited(content: bytes) -> None:
         (store / MANIFEST).write_bytes(manifest)
@@ -127,14 +157,14 @@ def test_drawn_edits(store: Path, name: str) -> None:
             put_shard(store, content)
         else:
             path.write_bytes(content)
-        tried(store)
+        try_store(store)
 
     try_edited()
 
 
 def rows(store: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pa.ipc.open_file(shard_path(store, 0)).read_all().to_pylist()
-    return found
+    table: list[dict[str, Any]] = pa.ipc.open_file(shard_path(store, 0)).read_all().to_pylist()
+    return table
 
 
 def written(rows: list[dict[str, Any]]) -> bytes:
@@ -145,15 +175,15 @@ def written(rows: list[dict[str, Any]]) -> bytes:
     return content
 
 
-def test_drawn_edits_of_a_frame(store: Path) -> None:
+def test_random_edits_of_a_frame(store: Path) -> None:
     first, *others = rows(store)
     jpeg, *frames = first["frames"]
 
-    @drawing(60)
+    @fuzz_settings(60)
     @given(edited(jpeg, is_text=False))
     def try_edited(content: bytes) -> None:
         put_shard(store, written([first | {"frames": [content, *frames]}, *others]))
-        tried(store)
+        try_store(store)
 
     try_edited()
 
@@ -179,10 +209,10 @@ VALUES = {
 def test_other_values_in_a_row(store: Path) -> None:
     good = rows(store)
 
-    @drawing(80)
+    @fuzz_settings(80)
     @given(st.fixed_dictionaries({}, optional=VALUES))
     def try_row(values: dict[str, Any]) -> None:
         put_shard(store, written([good[0], good[1] | values]))
-        tried(store)
+        try_store(store)
 
     try_row()

@@ -1,4 +1,4 @@
-"""Whole files that hold other values than they should: other shapes and types, numbers that are none."""
+"""Intact files with unexpected values: other shapes and types, and numbers that are not finite."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from autohier.data.preparation_steps import BadFileError
-from fuzz_edits import WORDS
-from fuzz_law import drawing
-from fuzz_reading import Bench
-from fuzz_sources import BY_NAME
-from tiny_pyskl import annotation, write_pyskl
+from autohier.data.prepare.clip import BadFileError
+from support.fuzz.edits import WORDS
+from support.fuzz.law import fuzz_settings
+from support.fuzz.reading import Bench
+from support.fuzz.sources import BY_NAME
+from support.sources.tiny_pyskl import annotation, write_pyskl
 
 ODD_NUMBERS = [
     *(0, -0.0, 1, -1, 0.5, 1e6, -1e30, 3.4e38, 1e300, 1e-45, 5e-324, 2**63 - 1),
@@ -32,7 +32,7 @@ TYPES = ["f2", "f4", ">f4", "f8", "i1", "u1", "i2", "u2", ">i4", "i8", "u8", "?"
 
 
 def near(shape: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
-    """A shape, mostly with one or two sides changed, sometimes with one less or more."""
+    """Return a strategy for similar shapes: some sides changed, or one side less or more."""
     sides = [st.sampled_from([side] * 6 + [0, 1, 2, side + 1]) for side in shape]
     return st.one_of(
         st.tuples(*sides), st.tuples(*sides), st.tuples(*sides[1:]), st.tuples(*sides, st.just(2))
@@ -40,7 +40,7 @@ def near(shape: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 def odd_arrays(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[Any]]:
-    """Arrays near a shape, mostly of floats, of numbers that are hard to take."""
+    """Return a strategy for arrays of similar shapes, mostly floats, with extreme numbers."""
 
     def fill(dtype: str, shape: tuple[int, ...], numbers: list[float]) -> NDArray[Any]:
         with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
@@ -52,7 +52,7 @@ def odd_arrays(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[Any]]:
 
 
 def plain_values() -> st.SearchStrategy[Any]:
-    """What json holds, and what Python writes as json that it is not."""
+    """Return a strategy for values of JSON, including NaN and infinity."""
     simple = st.one_of(
         *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
         st.sampled_from([10**18, -(10**30), "a" * 10_000]),
@@ -72,7 +72,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 def try_all(
     bench: Bench, contents: st.SearchStrategy[bytes], check: Callable[[Any], object] = lambda _: None
 ) -> None:
-    @drawing(60)
+    @fuzz_settings(60)
     @given(contents)
     def try_one(content: bytes) -> None:
         check(bench.try_content(content))
@@ -80,8 +80,8 @@ def try_all(
     try_one()
 
 
-def one_clip(errors: list[Any]) -> None:
-    """That at most the one clip is refused."""
+def check_one_clip(errors: list[Any]) -> None:
+    """Check that at most the one clip is refused."""
     assert [type(error) for error in errors] in ([], [BadFileError])
 
 
@@ -105,7 +105,7 @@ def test_arrays_in_mat_files(bench: Bench, variable: str, shape: tuple[int, ...]
     )
     names = st.sampled_from([variable] * 5 + ["d_other", variable.upper()])
     options = st.sampled_from([{"do_compression": True}, {"do_compression": False}])
-    try_all(bench, st.builds(saved, values, names, options), one_clip)
+    try_all(bench, st.builds(saved, values, names, options), check_one_clip)
 
 
 @pytest.mark.parametrize("bench", ["custom poses"], indirect=True)
@@ -119,7 +119,7 @@ def test_arrays_of_poses(bench: Bench) -> None:
     arrays_or_none = [st.none() | odd_arrays(shape) for shape in ((1, 3, 17, 2), (1, 3, 17))]
     more = st.dictionaries(st.sampled_from(["keypoint", "other"]), st.text(max_size=3), max_size=1)
     saves = st.sampled_from([np.savez, np.savez_compressed])
-    try_all(bench, st.builds(saved, saves, *arrays_or_none, more), one_clip)
+    try_all(bench, st.builds(saved, saves, *arrays_or_none, more), check_one_clip)
 
 
 @pytest.mark.parametrize("bench", ["n-ucla json"], indirect=True)
@@ -140,7 +140,7 @@ def test_values_in_json(bench: Bench) -> None:
         [good["skeletons"], good["skeletons"][0], good["skeletons"][0][:19]]
     )
     labels = st.sampled_from([good["label"]] * 6 + [0, 1.0, True, "1", None, 10**40])
-    try_all(bench, st.builds(changed, paths, values, labels), one_clip)
+    try_all(bench, st.builds(changed, paths, values, labels), check_one_clip)
 
 
 KEYPOINTS = st.one_of(odd_arrays((1, 3, 17, 2)), odd_arrays((1, 3, 25, 3)), plain_values())
@@ -170,7 +170,7 @@ def test_values_of_an_annotation(bench: Bench, protocol: int) -> None:
         return path.read_bytes()
 
     fields = st.fixed_dictionaries({}, optional=FIELDS)
-    try_all(bench, st.builds(changed, fields, st.sampled_from(["", *FIELDS])), one_clip)
+    try_all(bench, st.builds(changed, fields, st.sampled_from(["", *FIELDS])), check_one_clip)
 
 
 @pytest.mark.parametrize("bench", ["pyskl protocol 5"], indirect=True)

@@ -1,6 +1,6 @@
-"""The demo's people: the Kinect v2 skeleton of 25 joints, who they are, and how angles move it.
+"""The demo's persons: Kinect v2's skeleton of 25 joints, their properties, and forward kinematics.
 
-Legend: T frames, V joints. Body axes: x to the person's own left, y up, z forward; metres and radians.
+Shape letters: T frames, V joints. Body axes: x to the person's left, y up, z forward; meters and radians.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ RIGHT_HIP, RIGHT_KNEE, RIGHT_ANKLE, RIGHT_FOOT = 16, 17, 18, 19
 SPINE_SHOULDER = 20
 NUM_JOINTS = 25
 
-# (joint, its parent, offset from the parent at rest, in statures), parents before children. Segment
-# lengths are near Winter's anthropometric table ("Biomechanics and Motor Control", fig. 4.1).
+# (joint, its parent, offset from the parent at rest in statures), parents before children. Segment lengths
+# approximate Winter's anthropometric table ("Biomechanics and Motor Control", fig. 4.1).
 _SKELETON: tuple[tuple[int, int, tuple[float, float, float]], ...] = (
     (SPINE_MID, SPINE_BASE, (0.0, 0.150, 0.0)),
     (SPINE_SHOULDER, SPINE_MID, (0.0, 0.140, 0.0)),
@@ -55,7 +55,7 @@ _SKELETON: tuple[tuple[int, int, tuple[float, float, float]], ...] = (
 PARENTS: tuple[int, ...] = tuple(
     parent for _, parent, _ in sorted([*_SKELETON, (SPINE_BASE, SPINE_BASE, (0.0, 0.0, 0.0))])
 )
-"""The parent of each joint; the spine base is its own."""
+"""Parent of each joint; the spine base is its own parent."""
 
 LEAVES: frozenset[int] = frozenset(range(NUM_JOINTS)) - frozenset(PARENTS)
 """Joints without children: head, hand tips, thumbs, feet."""
@@ -74,7 +74,7 @@ _TROUSERS: tuple[Colour, ...] = ((44, 52, 84), (52, 52, 56), (86, 62, 44), (58, 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who performs: proportions, looks and manner, the same in all of a subject's clips."""
+    """Proportions, colors and manner of movement of a person, the same in all clips of a subject."""
 
     offsets_V3: Array
     girth: float
@@ -89,14 +89,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What a body does: Euler angles of every joint ``[T, V, 3]`` and the floor path ``[T, 3]``."""
+    """Motion of a body: Euler angles of every joint ``[T, V, 3]`` and the path on the floor ``[T, 3]``."""
 
     angles_TV3: Array
     path_T3: Array
 
 
 def make_person(seed: int, subject: int) -> Person:
-    """The subject with this number; neighbours in number wear different shirts."""
+    """Sample the subject with this number; subjects of consecutive numbers have different shirts."""
     rng = np.random.default_rng(derive_seed(seed, "subject", subject))
     stature_m = rng.uniform(1.55, 1.90)
     arm, leg, width = rng.uniform(0.94, 1.06, size=3)
@@ -118,15 +118,15 @@ def make_person(seed: int, subject: int) -> Person:
 
 
 def pose_body(person: Person, motion: Motion) -> Array:
-    """Joint positions ``[T, V, 3]`` by forward kinematics; the lower foot always touches the floor y = 0.
+    """Return joint positions ``[T, V, 3]`` by forward kinematics; the lower foot touches the floor y = 0.
 
-    Each joint's angles turn its children by Rz·Rx·Ry in the frame of its parent.
+    The angles of a joint rotate its children by Rz·Rx·Ry in the frame of its parent.
     """
-    turns_TV33 = _rotations(motion.angles_TV3)
+    rotations_TV33 = _rotations(motion.angles_TV3)
     positions_TV3 = np.zeros_like(motion.angles_TV3)
-    frames: dict[int, Array] = {SPINE_BASE: turns_TV33[:, SPINE_BASE]}
+    frames: dict[int, Array] = {SPINE_BASE: rotations_TV33[:, SPINE_BASE]}
     for joint, parent, _ in _SKELETON:
-        frames[joint] = frames[parent] @ turns_TV33[:, joint]
+        frames[joint] = frames[parent] @ rotations_TV33[:, joint]
         positions_TV3[:, joint] = positions_TV3[:, parent] + frames[parent] @ person.offsets_V3[joint]
     soles_T = positions_TV3[:, (LEFT_ANKLE, LEFT_FOOT, RIGHT_ANKLE, RIGHT_FOOT), 1].min(axis=1)
     positions_TV3[:, :, 1] += _SOLE_M - soles_T[:, None]
@@ -134,7 +134,7 @@ def pose_body(person: Person, motion: Motion) -> Array:
 
 
 def _rotations(angles: Array) -> Array:
-    """Rotation matrices Rz·Rx·Ry, ``[..., 3, 3]``, of Euler angles ``[..., 3]`` about x, y and z."""
+    """Return rotation matrices Rz·Rx·Ry, ``[..., 3, 3]``, of Euler angles ``[..., 3]`` about x, y and z."""
     (cx, cy, cz), (sx, sy, sz) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)
     rows = (
         (cz * cy - sz * sx * sy, -sz * cx, cz * sy + sz * sx * cy),

@@ -1,6 +1,7 @@
-"""Drawing the demo's people: shaded capsules from far to near, over a cluttered room.
+"""Renderer of the demo's videos: persons as shaded capsules, drawn from far to near in a room.
 
-Legend: N people, T frames, V joints, H W pixels. Positions are in a camera's axes, in metres.
+Shape letters: N persons, T frames, V joints, L limbs, H W pixels. Positions are in a camera's axes, in
+meters.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from autohier.data.datasets.demo.cameras import COLOUR_SIZE_PX, colour_pixels
 from autohier.digest import derive_seed
 
 SIZE_PX = (320, 180)
-_FINE = 2  # drawn this many times larger, then averaged: smooth edges
+_SUPERSAMPLING = 2  # frames are drawn at twice the size and averaged
 _COLOUR_PX_AT_1M = 1056.0
-_SCALE = SIZE_PX[0] * _FINE / COLOUR_SIZE_PX[0]
+_SCALE = SIZE_PX[0] * _SUPERSAMPLING / COLOUR_SIZE_PX[0]
 
-# (from joint, to joint, radius in metres, which part of the person's colours); the trunk comes first and
-# has no shaded rims, so that its pieces melt into one.
+# (from joint, to joint, radius in meters, name of the color); the trunk is first and has no shaded rims, so
+# that its pieces merge.
 _LIMBS: tuple[tuple[int, int, float, str], ...] = (
     (body.SPINE_BASE, body.SPINE_SHOULDER, 0.120, "shirt"),
     (body.LEFT_SHOULDER, body.LEFT_HIP, 0.062, "shirt"),
@@ -47,11 +48,11 @@ _NUM_TRUNK = 4
 _STARTS, _ENDS = [limb[0] for limb in _LIMBS], [limb[1] for limb in _LIMBS]
 _RADII_M = np.array([limb[2] for limb in _LIMBS])
 _HEAD_M = 0.105
-_SHADOW, _LIGHT = 0.70, 0.62  # brightness of the shaded rim, and the share of a limb's width in the light
+_SHADOW, _LIGHT = 0.70, 0.62  # brightness of the shaded rim, and share of a limb's width that is lit
 
 
 def draw_room(seed: int, setup: int, camera: int) -> Image.Image:
-    """The background one camera sees in one setup: wall, floor, furniture and a little grain."""
+    """Draw the background of one camera in one setup: wall, floor, furniture and noise."""
     rng = np.random.default_rng(derive_seed(seed, "room", setup, camera))
     width_px, height_px = SIZE_PX
     horizon = int(height_px * rng.uniform(0.55, 0.70))
@@ -66,45 +67,45 @@ def draw_room(seed: int, setup: int, camera: int) -> Image.Image:
         picture_HW3[top : top + high, left : left + wide] = shade
     picture_HW3 += rng.normal(0, 3.0, picture_HW3.shape)
     room = Image.fromarray(np.clip(picture_HW3, 0, 255).astype(np.uint8))
-    return room.resize((width_px * _FINE, height_px * _FINE), Image.Resampling.BILINEAR)
+    return room.resize((width_px * _SUPERSAMPLING, height_px * _SUPERSAMPLING), Image.Resampling.BILINEAR)
 
 
 def draw_frames(
-    room: Image.Image, people: tuple[Person, ...], positions_NTV3: Array
+    room: Image.Image, persons: tuple[Person, ...], positions_NTV3: Array
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the video's frames ``[H, W, 3]``, uint8 RGB, 320x180.
 
-    Each part is as far away as its middle; L below counts the limbs, and the head comes after them.
+    The distance of a limb is that of its middle. The head is drawn as the part after the L limbs.
     """
     starts_NTL3, ends_NTL3 = positions_NTV3[:, :, _STARTS], positions_NTV3[:, :, _ENDS]
     middles_NTL = (starts_NTL3[..., 2] + ends_NTL3[..., 2]) / 2
-    girths_N11 = np.array([person.girth for person in people])[:, None, None]
+    girths_N11 = np.array([person.girth for person in persons])[:, None, None]
     widths_NTL = girths_N11 * _RADII_M * _COLOUR_PX_AT_1M * _SCALE / middles_NTL
     starts_NTL2, ends_NTL2 = colour_pixels(starts_NTL3) * _SCALE, colour_pixels(ends_NTL3) * _SCALE
     heads_NT3 = positions_NTV3[:, :, body.HEAD]
     depths_NTP = np.concatenate((middles_NTL, heads_NT3[..., 2:]), axis=-1)
     far_to_near_TP = np.argsort(-np.concatenate(list(depths_NTP), axis=-1), axis=-1, kind="stable")
-    colours = [_limb_colours(person) for person in people]
+    colours = [_limb_colours(person) for person in persons]
     for t in range(positions_NTV3.shape[1]):
         canvas = room.copy()
         pen = ImageDraw.Draw(canvas)
         for part in far_to_near_TP[t].tolist():
             n, i = divmod(part, len(_LIMBS) + 1)
             if i == len(_LIMBS):
-                _draw_head(pen, people[n], heads_NT3[n, t])
+                _draw_head(pen, persons[n], heads_NT3[n, t])
                 continue
             start, end = starts_NTL2[n, t, i].tolist(), ends_NTL2[n, t, i].tolist()
             _draw_capsule(pen, start, end, float(widths_NTL[n, t, i]), colours[n][i])
-        yield np.asarray(canvas.reduce(_FINE))
+        yield np.asarray(canvas.reduce(_SUPERSAMPLING))
 
 
 def _near_grey(rng: np.random.Generator, darkest: float, brightest: float) -> Array:
-    """A colour near grey, so that rooms differ and people stand out in all of them."""
+    """Sample a color near gray, against which the persons' colors stand out."""
     return rng.uniform(darkest, brightest) + rng.uniform(-14, 14, 3)
 
 
 def _limb_colours(person: Person) -> list[tuple[Colour, Colour]]:
-    """The shaded and the lit colour of every limb."""
+    """Return the shaded and the lit color of every limb."""
     plain: list[Colour] = [getattr(person, part) for _, _, _, part in _LIMBS]
     return [(colour if i < _NUM_TRUNK else _darken(colour), colour) for i, colour in enumerate(plain)]
 
@@ -121,7 +122,7 @@ def _draw_capsule(
     radius_px: float,
     colours: tuple[Colour, Colour],
 ) -> None:
-    """A limb with round ends: a dark one, and on it a narrower light one a little up and to the left."""
+    """Draw a limb with round ends: a dark one, and on it a narrower lit one, shifted up and to the left."""
     for colour, radius, shift in (
         (colours[0], radius_px, 0.0),
         (colours[1], radius_px * _LIGHT, -0.2 * radius_px),

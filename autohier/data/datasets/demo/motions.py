@@ -1,9 +1,9 @@
 """The twelve motions as curves of joint angles over a clip's progress from 0 to 1.
 
-Classes of one group move the same limbs and differ in path, phase or direction. Everything here is exact
-and the same for everybody; people's manner and chance come in ``performances``.
+Classes of one group move the same limbs and differ in path, phase or direction. Nothing here is random or
+depends on the subject; ``performances`` adds both.
 
-Legend: T frames, V joints. Angles are in radians; flexion is forward, abduction away from the body.
+Shape letters: T frames, V joints. Angles are in radians; flexion is forward, abduction away from the body.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LEG_JOINTS = {_LEFT: (LEFT_HIP, LEFT_KNEE), _RIGHT: (RIGHT_HIP, RIGHT_KNEE)}
 
 
 def stand(progress_T: Array) -> Motion:
-    """Both arms hanging, knees straight: what every motion starts from."""
+    """Return the start of every motion: arms down, knees straight."""
     angles_TV3 = np.zeros((len(progress_T), NUM_JOINTS, 3))
     for side in (_LEFT, _RIGHT):
         _arm(angles_TV3, side, flex=0.05, abduct=0.12, elbow=0.25)
@@ -41,12 +41,12 @@ def stand(progress_T: Array) -> Motion:
 
 
 def move(label: int, progress_T: Array, amplitude: float) -> Motion:
-    """One person's motion of a class; the attacker's where two people take part.
+    """Return one person's motion of a class; that of the attacker if there are two persons.
 
     Args:
         label: the class, from 0.
-        progress_T: how far the motion has come, from 0 to 1.
-        amplitude: how large it is; 1 as drawn, 0 stands still.
+        progress_T: progress of the motion, from 0 to 1.
+        amplitude: scale of the motion; 1 is its designed size, 0 is standing still.
     """
     motion = stand(progress_T)
     _CURVES[label](motion.angles_TV3, motion.path_T3, progress_T, amplitude)
@@ -54,7 +54,7 @@ def move(label: int, progress_T: Array, amplitude: float) -> Motion:
 
 
 def recoil(progress_T: Array, amplitude: float) -> Motion:
-    """What the attacked person does, the same for every attack: lean and step back, lift the arms."""
+    """Return the motion of the attacked person in every attack: lean back, step back, lift the arms."""
     motion = stand(progress_T)
     hit_T = amplitude * _smoothstep((progress_T - 0.45) / 0.2)
     motion.angles_TV3[:, SPINE_MID, 0] = -0.25 * hit_T
@@ -67,13 +67,13 @@ def recoil(progress_T: Array, amplitude: float) -> Motion:
 
 
 def _wave(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
-    up = _held(t)
+    up = _hold(t)
     sway = size * np.sin(2 * np.pi * 3 * t)
     _arm(angles_TV3, _RIGHT, abduct=0.12 + 1.55 * up, twist=1.5 * up, elbow=0.25 + up * (1.3 + 0.65 * sway))
 
 
 def _draw_circle(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
-    up, turn = _held(t), 2 * np.pi * 2 * t
+    up, turn = _hold(t), 2 * np.pi * 2 * t
     _arm(
         angles_TV3,
         _RIGHT,
@@ -84,7 +84,7 @@ def _draw_circle(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> N
 
 
 def _knock(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
-    up, hit = _held(t), _pulses(t, 3)
+    up, hit = _hold(t), _pulses(t, 3)
     _arm(
         angles_TV3,
         _RIGHT,
@@ -95,7 +95,7 @@ def _knock(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
 
 
 def _clap(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
-    up, closed = _held(t), 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
+    up, closed = _hold(t), 0.5 + 0.5 * np.sin(2 * np.pi * 3 * t)
     for side in (_LEFT, _RIGHT):
         _arm(
             angles_TV3,
@@ -112,7 +112,7 @@ def _raise_arms(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> No
 
 
 def _circle_arms(angles_TV3: Array, _path_T3: Array, t: Array, size: float) -> None:
-    up, turn = _held(t), 2 * np.pi * 2 * t
+    up, turn = _hold(t), 2 * np.pi * 2 * t
     for side in (_LEFT, _RIGHT):
         _arm(
             angles_TV3,
@@ -175,8 +175,8 @@ def _kick_other(angles_TV3: Array, path_T3: Array, t: Array, size: float) -> Non
 
 
 def _step_in(angles_TV3: Array, path_T3: Array, t: Array, size: float) -> tuple[Array, Array]:
-    """Step towards the other; how far the limbs are readied and how far they have struck."""
-    up, hit = _held(t), size * _pulses(t, 1)
+    """Step towards the other person; return how far the limbs are raised and how far they have struck."""
+    up, hit = _hold(t), size * _pulses(t, 1)
     path_T3[:, 2] += 0.25 * hit
     angles_TV3[:, SPINE_MID, 0] += 0.16 * hit
     _leg(angles_TV3, _LEFT, flex=0.45 * hit, knee=0.3 * hit)
@@ -200,7 +200,7 @@ def _arm(
     twist: Array | float = 0.0,
     elbow: Array | float = 0.0,
 ) -> None:
-    """Pose one arm. A twist of 90° turns the bent forearm of an abducted arm from forward to upward."""
+    """Pose one arm; a twist of 90° turns the bent forearm of an abducted arm from forward to upward."""
     shoulder, elbow_joint = _ARM_JOINTS[side]
     for axis, angle in enumerate((-1.0 * flex, side * twist, side * abduct)):
         angles_TV3[:, shoulder, axis] = angle
@@ -226,11 +226,11 @@ def _smoothstep(x: Array) -> Array:
     return x * x * (3 - 2 * x)
 
 
-def _held(t: Array) -> Array:
-    """Rises to 1 in the first seventh of a clip and falls to 0 in the last."""
+def _hold(t: Array) -> Array:
+    """Return a curve that rises to 1 in the first seventh of a clip and falls to 0 in the last."""
     return _smoothstep(7 * t) * _smoothstep(7 * (1 - t))
 
 
 def _pulses(t: Array, num_pulses: int) -> Array:
-    """Bumps from 0 to 1 and back, spread evenly over the clip."""
+    """Return evenly spaced pulses from 0 to 1 and back."""
     return np.sin(np.pi * num_pulses * np.clip(t, 0.0, 1.0)) ** 2

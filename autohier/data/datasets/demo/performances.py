@@ -1,9 +1,9 @@
-"""One performance: who moves how, where and how far, before any camera looks at it.
+"""Performances: the motion of one or two persons in the scene, independent of cameras.
 
-The similarity tree is planted twice: siblings move the same limbs (``motions``), and every performance
-takes over a random share of a sibling's motion, and a smaller one of a cousin's.
+The similarity tree is planted twice: siblings move the same limbs (see ``motions``), and every performance
+blends in a random share of a sibling's motion and a smaller one of a cousin's.
 
-Legend: N people, T frames, V joints. Scene axes: x and z along the floor, y up; metres.
+Shape letters: N persons, T frames, V joints. Scene axes: x and z along the floor, y up; meters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from autohier.data.datasets.demo.tree import PLANTED_LEVELS, TWO_PERSON_CLASSES,
 from autohier.digest import derive_seed
 
 MIN_FRAMES, MAX_FRAMES = 28, 48
-_FIRST_PARTNER = 1005  # beyond NTU's three digits, and in another shirt than the subject
+_FIRST_PARTNER = 1005  # no subject's number, and another shirt than the subject's
 _SIBLING_SHARE, _COUSIN_SHARE = 0.25, 0.1
 _WOBBLE_RAD = 0.05
 _WOBBLING = (SPINE_MID, NECK, LEFT_SHOULDER, LEFT_ELBOW, RIGHT_SHOULDER, RIGHT_ELBOW)
@@ -38,14 +38,14 @@ _WOBBLING = (SPINE_MID, NECK, LEFT_SHOULDER, LEFT_ELBOW, RIGHT_SHOULDER, RIGHT_E
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """The people of one performance and their joints ``[N, T, V, 3]`` in the scene, in metres."""
+    """Persons of one performance, and their joints ``[N, T, V, 3]`` in the scene, in meters."""
 
-    people: tuple[Person, ...]
+    persons: tuple[Person, ...]
     positions_NTV3: Array
 
 
 def perform(seed: int, *, subject: int, replication: int, label: int) -> Performance:
-    """Let a subject perform a class, together with a partner, who is nobody's subject, where it takes two."""
+    """Generate a subject's performance of a class; classes of two persons get a partner who is no subject."""
     rng = np.random.default_rng(derive_seed(seed, "performance", subject, replication, label))
     actor = make_person(seed, subject)
     num_frames = int(np.clip(round(rng.normal(38, 3) / actor.tempo), MIN_FRAMES, MAX_FRAMES))
@@ -54,45 +54,45 @@ def perform(seed: int, *, subject: int, replication: int, label: int) -> Perform
     facing = rng.uniform(-0.25, 0.25)
     motion = _wobble(_blend(label, progress_T, size, rng), rng)
     if label not in TWO_PERSON_CLASSES:
-        spot = np.array((rng.uniform(-0.3, 0.3), 0.0, rng.uniform(-0.3, 0.3)))
-        return Performance((actor,), _place(pose_body(actor, motion), facing, spot)[None])
+        position = np.array((rng.uniform(-0.3, 0.3), 0.0, rng.uniform(-0.3, 0.3)))
+        return Performance((actor,), _place(pose_body(actor, motion), facing, position)[None])
     other = make_person(seed, _FIRST_PARTNER + subject)
-    answer = _wobble(recoil(progress_T, size), rng)
-    # Profile to the middle camera: from there a strike is seen along its whole length.
+    reaction = _wobble(recoil(progress_T, size), rng)
+    # In profile to the middle camera, so that it records the whole length of a strike.
     facing += rng.choice((-1.0, 1.0)) * np.pi / 2
     apart = rng.uniform(0.95, 1.15) / 2 * np.array((np.sin(facing), 0.0, np.cos(facing)))
     positions_NTV3 = np.stack(
         (
             _place(pose_body(actor, motion), facing, -apart),
-            _place(pose_body(other, answer), facing + np.pi + rng.uniform(-0.2, 0.2), apart),
+            _place(pose_body(other, reaction), facing + np.pi + rng.uniform(-0.2, 0.2), apart),
         )
     )
     return Performance((actor, other), positions_NTV3)
 
 
 def _progress(num_frames: int, rng: np.random.Generator) -> Array:
-    """Progress from 0 to 1, hurried or delayed by up to a few percent of the clip on the way."""
+    """Return progress from 0 to 1, locally faster or slower by a few percent of the clip."""
     t = np.linspace(0.0, 1.0, num_frames)
     return t + rng.uniform(-0.05, 0.05) * np.sin(np.pi * t) + rng.uniform(-0.03, 0.03) * np.sin(2 * np.pi * t)
 
 
 def _blend(label: int, progress_T: Array, size: float, rng: np.random.Generator) -> Motion:
-    """The class's own motion with random shares of a sibling's and of a cousin's."""
+    """Blend the class's own motion with random shares of a sibling's and of a cousin's."""
     coarse, fine = sorted(PLANTED_LEVELS)
     close = siblings(label, fine)
     cousins = [other for other in siblings(label, coarse) if other not in close]
     own = move(label, progress_T, size)
     angles_TV3, path_T3 = own.angles_TV3, own.path_T3
-    for others, most in ((close, _SIBLING_SHARE), (cousins, _COUSIN_SHARE)):
+    for others, max_share in ((close, _SIBLING_SHARE), (cousins, _COUSIN_SHARE)):
         other = move(int(rng.choice(others)), progress_T, size)
-        share = rng.uniform(0.0, most)
+        share = rng.uniform(0.0, max_share)
         angles_TV3 = angles_TV3 + share * (other.angles_TV3 - own.angles_TV3)
         path_T3 = path_T3 + share * (other.path_T3 - own.path_T3)
     return Motion(angles_TV3, path_T3)
 
 
 def _wobble(motion: Motion, rng: np.random.Generator) -> Motion:
-    """The motion with a held offset and slow swings on the trunk and the arms."""
+    """Add a constant offset and slow oscillations to the trunk and the arms."""
     num_frames = len(motion.path_T3)
     t_T11 = np.linspace(0.0, 1.0, num_frames)[:, None, None]
     shape = (1, len(_WOBBLING), 3)
@@ -102,9 +102,9 @@ def _wobble(motion: Motion, rng: np.random.Generator) -> Motion:
     return Motion(angles_TV3, motion.path_T3)
 
 
-def _place(positions_TV3: Array, facing: float, spot: Array) -> Array:
-    """Turn a body to face an angle from the scene's z axis and set it on its spot."""
+def _place(positions_TV3: Array, facing: float, position: Array) -> Array:
+    """Rotate a body by an angle from the scene's z axis, and move it to its position."""
     cos, sin = np.cos(facing), np.sin(facing)
     turn = np.array(((cos, 0.0, sin), (0.0, 1.0, 0.0), (-sin, 0.0, cos)))
-    placed_TV3: Array = positions_TV3 @ turn.T + spot
+    placed_TV3: Array = positions_TV3 @ turn.T + position
     return placed_TV3

@@ -1,11 +1,12 @@
 """The demo's twelve classes and the similarity tree planted in their motions.
 
-The tree is what a hierarchy search should find again from confusions alone:
+A hierarchy search should recover this tree from confusions:
 
 - one person, arms: one arm (wave, draw a circle, knock), two arms (clap, raise, circle);
-- legs in play: one person's legs (kick, side kick, march), an attack on another person (push, punch, kick).
+- legs or two persons: one person's legs (kick, side kick, march), an attack on another person (push, punch,
+kick).
 
-Neighbouring labels lie in different groups, so that cutting the label order into equal runs finds nothing.
+Consecutive labels are in different groups, so that equal runs of labels do not match the tree.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ CLASS_NAMES: tuple[str, ...] = (
     "march",
     "kick other person",
 )
-"""Names in label order: ``CLASS_NAMES[0]`` is A001."""
+"""Names by label; ``CLASS_NAMES[0]`` is A001."""
 
 PLANTED_LEVELS: dict[int, tuple[int, ...]] = {
     2: (0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1),
     4: (0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3),
 }
-"""Number of superclasses -> the superclass of each class, numbered by first appearance."""
+"""Superclass of each class by the number of superclasses, numbered by first appearance."""
 
 TWO_PERSON_CLASSES: frozenset[int] = frozenset({3, 7, 11})
-"""Classes that show a second person."""
+"""Classes with two persons."""
 
 
 def siblings(label: int, num_superclasses: int) -> tuple[int, ...]:
-    """The other classes in a class's superclass at one planted level, in label order.
+    """Return the other classes of a class's superclass at one planted level, in label order.
 
     Raises:
-        KeyError: where no level with that number of superclasses is planted.
+        KeyError: if no level with this number of superclasses is planted.
     """
     assignment = PLANTED_LEVELS[num_superclasses]
     return tuple(

@@ -1,0 +1,1 @@
+"""Commands on datasets: prepare, check, show and export."""

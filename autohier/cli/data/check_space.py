@@ -1,0 +1,189 @@
+"""``autohier check SPACE``: print what a search space holds and which clips it reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autohier.cli.echo import echo
+from autohier.errors import error_about
+from autohier.text import plural
+
+if TYPE_CHECKING:
+    from autohier.config.search.search_space import SearchSpace
+    from autohier.config.trial.hyperparameters import Hyperparameters
+    from autohier.data.store.reader import ClipStore
+    from autohier.data.superclasses import GivenSuperclasses
+
+_WITHOUT = {"listed": "the source's list", "paper": "also test clips"}
+"""Origin of validation clips that are not held-out subjects."""
+_MAX_LISTED_SUBJECTS = 12
+"""More validation subjects are only counted: in datasets without subjects, each clip is its own."""
+
+
+def check_space(name: str, data: Path, overrides: list[str] | None) -> None:
+    """Print a search space's size, epochs and networks, and the clips of its store if it is prepared.
+
+    Args:
+        name: shipped search space, or path of a TOML file.
+        data: folder of the prepared datasets.
+        overrides: ``KEY=VALUE`` changes of the space.
+
+    Raises:
+        InputError: if the space, or its combination with the prepared clips, is invalid.
+    """
+    from autohier.config.search.loading import load_space
+    from autohier.data.store.paths import store_folder, unprepared_hint
+
+    space = load_space(name, overrides or ())
+    space.require_different_variants()
+    echo(f"{space.name}: {space.description or f'clips of {space.dataset}, {space.num_classes} classes'}")
+    folder = store_folder(data, space.dataset, space.clips.modality)
+    space = _print_protocol(space, folder)
+    _print_size(space)
+    _print_hyperparameters(space)
+    _print_epochs(space)
+    if folder.is_dir():
+        _check_clips(space, folder)
+    else:
+        _print_warnings(space)
+        echo(f"clips: not prepared yet, expected in {folder}")
+        echo(f"  fix: {unprepared_hint(folder)}")
+
+
+def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:
+    """Print the protocol; return the space with the validation that ``auto`` becomes for its clips."""
+    text = f"protocol: {space.protocol.name}, validation {space.protocol.validation}"
+    if folder.is_dir():
+        from autohier.core.stages.trial_setup import resolve_protocol
+        from autohier.data.store.reader import ClipStore
+
+        resolved = resolve_protocol(space.protocol, ClipStore.open(folder))
+        if resolved.reason:
+            text += f" = {resolved.protocol.validation}, because {resolved.reason}"
+        space = space.model_copy(update={"protocol": resolved.protocol})
+    echo(text)
+    return space
+
+
+def _check_clips(space: SearchSpace, folder: Path) -> None:
+    """Build every network of a space on a clip of the store, and print the split."""
+    from autohier.config.trial.hyperparameters import FLAT_PARAMS
+    from autohier.core.recipes.check import check_recipe
+    from autohier.core.stages.callbacks import CallbackList
+    from autohier.core.stages.given_superclasses import require_samplable_level
+    from autohier.core.stages.store.stage_store import StageStore
+    from autohier.core.stages.trial_setup import open_trial
+    from autohier.data.store.reader import ClipStore
+    from autohier.machine import machine_share
+
+    check_recipe(space.config(FLAT_PARAMS, seed=0))
+    clips = ClipStore.open(folder)
+    clips.check_digests()
+    stages, callback = StageStore(folder), CallbackList()
+    trials = {}
+    for variant, flat in space.flat_params_by_network().items():
+        config = space.config(flat, seed=0)
+        with error_about(variant):
+            trials[variant] = trial = open_trial(
+                config, clips=clips, stages=stages, callback=callback, device="cpu"
+            )
+    folds = trial.folds(CallbackList()) or [trial]
+    num_training = min(len(fold.data_loader.split.train) for fold in folds)
+    _print_warnings(space, clips, num_training)
+    memory_bytes = machine_share().memory_bytes
+    for variant, trial in trials.items():
+        with error_about(variant):
+            millions = trial.check_network(space.search.levels, memory_bytes=memory_bytes) / 1e6
+        of_variant = f" of {variant}" if variant else ""
+        echo(f"recognizer{of_variant}: {trial.config.recognizer.name}, {millions:.3f} M parameters")
+    _print_given_superclasses(space, clips.manifest.levels)
+    require_samplable_level(space, clips.manifest.levels)
+    for fold in folds:
+        split, protocol = fold.data_loader.split, fold.base.protocol
+        held_out = protocol.held_out
+        validation = (
+            _WITHOUT.get(protocol.validation) or f"held-out subjects {_subjects_text(held_out or ())}"
+        )
+        echo(
+            f"clips: {len(split.train)} train, {len(split.validation)} validation ({validation}), "
+            f"{len(split.test)} test"
+        )
+
+
+def _print_warnings(
+    space: SearchSpace, clips: ClipStore | None = None, num_training: int | None = None
+) -> None:
+    from autohier.core.stages.space_warnings import space_warnings
+
+    store = clips.manifest if clips else None
+    for warning in space_warnings(space, store, clips=clips, num_training=num_training):
+        echo(warning)
+
+
+def _print_size(space: SearchSpace) -> None:
+    search = space.search
+    combinations = math.comb(len(space.allowed_counts), search.levels)
+    num_other = len(search.weight_ratios) * len(search.scopes) * len(search.ratios) * (search.max_passes + 1)
+    num_other *= max(1, len(search.variants)) * math.prod(map(len, search.settings.values()))
+    echo(
+        f"superclass counts: {plural(combinations, 'combination')} of {search.levels} from "
+        f"{_numbers(space.allowed_counts)}"
+    )
+    echo(f"configs: {combinations * num_other:,} in the search space, {len(space.initial)} initial")
+
+
+def _print_given_superclasses(space: SearchSpace, levels: Sequence[GivenSuperclasses]) -> None:
+    from autohier.core.stages.given_superclasses import sampled_levels
+
+    counts, sampled = space.allowed_counts, sampled_levels(levels, space.allowed_counts)
+    for level in levels:
+        use = ""
+        if space.hierarchy == "given":
+            has_twin = level.num_superclasses in counts
+            why_not = "another has the same count" if has_twin else f"allowed counts are {_numbers(counts)}"
+            use = ", sampled" if level in sampled else f", never sampled: {why_not}"
+        number = plural(level.num_superclasses, "superclass", "superclasses")
+        echo(f"superclasses of the dataset: {level.name}, {number}{use}")
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values)) or "none"
+
+
+def _subjects_text(held_out: tuple[int, ...]) -> str:
+    if len(held_out) <= _MAX_LISTED_SUBJECTS:
+        return _numbers(held_out)
+    return f"{held_out[0]} to {held_out[-1]}, {len(held_out)} in total"
+
+
+def _print_hyperparameters(space: SearchSpace) -> None:
+    from autohier.config.trial.overrides import value_text
+
+    for name, overrides in space.search.variants.items():
+        changes = ", ".join(f"{key} {value_text(value)}" for key, value in overrides)
+        echo(f"variant {name}: {changes or 'the search space without overrides'}")
+    for name, values in space.search.settings.items():
+        echo(f"hyperparameter {name}: {', '.join(map(value_text, values))}")
+
+
+def _print_epochs(space: SearchSpace) -> None:
+    variants: dict[tuple[int, int], list[str]] = {}
+    for flat in space.flat_params():
+        pass_1 = _max_epochs(space, flat, "pass_1")
+        pruning = space.search.max_passes * _max_epochs(space, flat, "pruning")
+        epochs = pass_1 + _max_epochs(space, flat, "pass_2") + pruning
+        variants.setdefault((epochs, pass_1), []).append(flat.variant)
+    sharing = "all configs" if space.shares_pass_1 else "configs with the same pass 1"
+    for (epochs, pass_1), names in variants.items():
+        of_variants = f" of {', '.join(names)}" if len(variants) > 1 else ""
+        echo(
+            f"epochs per config{of_variants}: at most {epochs}; {pass_1} of them (pass 1) shared by {sharing}"
+        )
+
+
+def _max_epochs(space: SearchSpace, flat: Hyperparameters, part: str) -> int:
+    own = getattr(space.apply(flat), part).epochs
+    return space.num_folds * int(max(space.search.settings.get(f"{part}.epochs", (own,))))

@@ -1,0 +1,1 @@
+"""Commands on what a sweep found: test, fuse and compact."""

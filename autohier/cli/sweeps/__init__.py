@@ -1,0 +1,1 @@
+"""Commands on sweeps and trials: plan, run, continue and look into them."""

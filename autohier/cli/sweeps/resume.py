@@ -1,0 +1,70 @@
+"""``autohier resume SWEEP``: run the rest of a sweep, or extend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autohier.cli.options import (
+    FAILURES_IN_A_ROW,
+    REFITS,
+    BudgetEpochs,
+    BudgetHours,
+    CpusPerTrial,
+    GivenData,
+    GivenOut,
+    GpusPerTrial,
+    Parallel,
+    RayAddress,
+    SweepName,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autohier.sweep.api import SweepResult
+
+
+def resume(
+    sweep: SweepName,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="New total number of trials, including finished ones.")
+    ] = None,
+    data: GivenData = None,
+    out: GivenOut = None,
+    parallel: Parallel = None,
+    cpus_per_trial: CpusPerTrial = None,
+    gpus_per_trial: GpusPerTrial = None,
+    failures_in_a_row: Annotated[int | None, FAILURES_IN_A_ROW] = None,
+    ray_address: RayAddress = None,
+    refits: Annotated[int | None, REFITS] = None,
+    budget_epochs: BudgetEpochs = None,
+    budget_hours: BudgetHours = None,
+) -> None:
+    """Continue an interrupted sweep, or extend a finished one.
+
+    Options that are not given keep the values that the sweep has.
+    """
+    from autohier.cli.sweeps.run_sweep import run_and_report
+
+    def run(console: Console) -> SweepResult:
+        from autohier.sweep.api import resume_sweep
+
+        return resume_sweep(
+            sweep,
+            trials=trials,
+            out=out,
+            data=data,
+            parallel=parallel,
+            cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial,
+            failures_in_a_row=failures_in_a_row,
+            ray_address=ray_address,
+            refits=refits,
+            budget_epochs=budget_epochs,
+            budget_hours=budget_hours,
+            console=console,
+        )
+
+    run_and_report(run)

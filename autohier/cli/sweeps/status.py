@@ -1,0 +1,103 @@
+"""``autohier status SWEEP...``: print the state and the results of one sweep, or the mean of several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autohier.cli.options import DEFAULT_OUT, GivenData, OutFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autohier.config.sweep import SweepPlan
+    from autohier.sweep.paths import SweepFolder
+
+
+def status(
+    sweeps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP...", help="Name or folder of a sweep; of several, test results are averaged."
+        ),
+    ],
+    data: GivenData = None,
+    out: OutFolder = DEFAULT_OUT,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of leaderboard rows; all by default.")
+    ] = None,
+) -> None:
+    """Print a sweep's state, leaderboard, best config and test results.
+
+    For several sweeps, each under another protocol of one dataset, print test accuracies and their mean.
+    """
+    from autohier.cli.sweeps.run_protocols import print_mean
+    from autohier.cli.sweeps.run_sweep import open_console
+    from autohier.sweep.paths import find_sweep
+
+    folders = [find_sweep(sweep, out) for sweep in sweeps]
+    if len(folders) == 1:
+        _print_sweep(folders[0], open_console(), limit, data)
+    else:
+        print_mean(folders, open_console())
+
+
+def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data: Path | None) -> None:
+    from autohier.cli.sweeps.run_sweep import extend_line, read_whole_records, view_line
+    from autohier.reports.agreement import agreement_text
+    from autohier.reports.sweep_report import sweep_report
+    from autohier.reports.sweep_status import (
+        is_finished,
+        progress_text,
+        retry_text,
+        shared_content_text,
+        work_lines,
+    )
+    from autohier.sweep.locking.sweep_lock import driver_of
+    from autohier.sweep.paths import override_places
+    from autohier.sweep.phases.confirmation import missing_runs
+    from autohier.sweep.places import GivenFolders
+    from autohier.text import time_text
+
+    plan, provenance = folder.read_plan()
+    plan = override_places(plan, GivenFolders(data))
+    records = read_whole_records(folder, plan, console)
+    driver = driver_of(folder.lock_file)
+    console.print(
+        f"sweep {plan.name} of {plan.space.name}, started {time_text(provenance.created_at)}, "
+        + (f"driven by {driver}" if driver else "not running")
+    )
+    console.print(progress_text(records, target=plan.trials, is_driven=driver is not None))
+    for line in work_lines(records, pass_1_epochs=plan.space.pass_1.epochs * plan.space.num_folds):
+        console.print(line)
+    console.print(sweep_report(records, limit=limit, is_driven=driver is not None))
+    if shared := shared_content_text(plan.num_shared_test_clips):
+        console.print(shared, soft_wrap=True)
+    levels = _dataset_superclasses(plan)
+    if levels:
+        console.print(agreement_text(records, levels))
+    finished = is_finished(records, target=plan.trials) and not missing_runs(records, plan)
+    if records.trials:
+        console.print(view_line(folder), soft_wrap=True)
+    if driver is None:
+        if retry := retry_text(records, folder.resume_command):
+            console.print(retry, soft_wrap=True)
+        console.print(
+            extend_line(folder, plan.trials) if finished else f"continue: {folder.resume_command}",
+            soft_wrap=True,
+        )
+
+
+def _dataset_superclasses(plan: SweepPlan) -> dict[int, tuple[int, ...]]:
+    """Return the dataset's own superclass assignments by count; empty if the sweep used or lacks them."""
+    from autohier.data.store.manifest import Manifest, load_record
+    from autohier.data.store.paths import MANIFEST, store_folder
+    from autohier.data.superclasses import assignments_by_count
+
+    if plan.space.hierarchy == "given":
+        return {}
+    folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
+    manifest = load_record(Manifest, folder / MANIFEST)
+    return {} if manifest is None else assignments_by_count(manifest.levels)

@@ -1,0 +1,66 @@
+"""``autohier store``: list the stage store; ``autohier store collect``: reduce its size."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autohier.cli.echo import echo
+from autohier.cli.options import DEFAULT_OUT, OutFolder
+from autohier.errors import InputError
+
+_BYTES_PER_GB = 1_000_000_000
+
+store_app = typer.Typer()
+
+
+@store_app.callback(invoke_without_command=True)
+def store(
+    context: typer.Context,
+    out: OutFolder = DEFAULT_OUT,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of stages listed; all by default.")
+    ] = None,
+) -> None:
+    """List the finished stages that sweeps share; collect removes the least recently used."""
+    context.obj = out
+    if context.invoked_subcommand is not None:
+        return
+    from autohier.cli.sweeps.run_sweep import open_console
+    from autohier.core.stages.store.listing import list_store
+    from autohier.reports.stages import stage_report
+    from autohier.sweep.paths import stage_folder
+    from autohier.sweep.stage_collection import read_sweeps, users_of_stages
+
+    stored = list_store(stage_folder(out))
+    open_console().print(stage_report(stored, users_of_stages(read_sweeps(out, strict=False)), limit=limit))
+
+
+@store_app.command()
+def collect(
+    context: typer.Context,
+    keep_gb: Annotated[float, typer.Option(min=0, help="Maximum size of the store in GB (10^9 bytes).")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be removed, without removing it.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweeps and of their stage store.")] = None,
+) -> None:
+    """Remove the least recently used stages until the store is small enough.
+
+    Quarantined stages go first, then unfinished, then finished ones. Stages of running sweeps, of each
+    sweep's three best trials and of fusions stay, and so do unfinished stages younger than a day.
+    """
+    if math.isnan(keep_gb):  # typer's range accepts it
+        raise InputError("--keep-gb must be a number of GB", got=keep_gb, hint="write e.g. --keep-gb 50")
+    from autohier.fusion.paths import protected_stages
+    from autohier.reports.stages import collection_text
+    from autohier.sweep import stage_collection
+
+    folder, keep_bytes = out or context.obj, keep_gb * _BYTES_PER_GB
+    done = stage_collection.collect(
+        folder, keep_bytes=keep_bytes, protected=protected_stages, dry_run=dry_run
+    )
+    echo(collection_text(done.stored, done.removed, done.needed, keep_bytes=keep_bytes, dry_run=dry_run))

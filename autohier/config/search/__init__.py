@@ -1,0 +1,1 @@
+"""Search space: what a sweep fixes and what it searches, loaded from TOML."""

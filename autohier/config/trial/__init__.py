@@ -1,0 +1,1 @@
+"""Settings of one trial: its clips, recognizer, training and hyperparameters."""

@@ -1,0 +1,137 @@
+"""Settings of the clip input: how clips become the tensors that a recognizer reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from autohier.config.frozen import FrozenModel
+from autohier.config.key_defaults import KeyDefault
+from autohier.config.tagged import TaggedBy
+from autohier.errors import InputError, nearest
+
+ClipInputName = Literal["frames", "skeletons", "heatmaps"]
+NumFrames = Annotated[PositiveInt, Field(le=100_000)]
+SidePx = Annotated[PositiveInt, Field(le=4096)]
+
+
+class _Clips(FrozenModel):
+    """Settings that all clip inputs share."""
+
+    modality: str | None = None
+    """Modality of the prepared clips, e.g. depth, rgb or skeleton (utd-mhad); None if the dataset has one."""
+    test_flip: Annotated[bool, KeyDefault(False)] = False
+    """Evaluate every frame set mirrored, too, and average both, as PoseConv3D's published results do (ten
+    clips, flipped). It doubles the time of tests. Wrong if classes differ by left and right."""
+
+    test_sets: PositiveInt
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+    @property
+    def test_views(self) -> int:
+        """Number of times that a test reads a clip: its frame sets, and these mirrored."""
+        return self.test_sets * (2 if self.test_flip else 1)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that the clip input is built with, without those that follow from the data."""
+        return self.model_dump(exclude={"input", "modality", "test_sets", "test_flip"})
+
+
+class FrameClips(_Clips):
+    """Video frames."""
+
+    input: Literal["frames"] = "frames"
+    """Selects video frames."""
+    num_frames: NumFrames = 8
+    """Segments per clip; one frame is sampled from each (HAC: 8)."""
+    resize_px: SidePx = 256
+    """Height and width of the resized frame, before the crop."""
+    crop_px: SidePx = 224
+    """Height and width of the crop: random in training, central in tests."""
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Smallest side of a training crop, as a share of the frame. 1 always crops crop_px (HAC); below 1,
+    height and width are sampled between this share of crop_px and the whole frame."""
+    flip: bool = True
+    """Mirror half of the training clips. Wrong if classes differ by left and right."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 5
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+    test_offsets: Annotated[Literal["fixed", "drawn"], KeyDefault("fixed")] = "fixed"
+    """Place of a test set's frames in their segments. fixed: evenly spaced over the sets; drawn: sampled for
+    every clip and set, as HAC does, once and for all."""
+
+    @model_validator(mode="after")
+    def _check_crop(self) -> FrameClips:
+        if self.crop_px > self.resize_px:
+            raise ValueError(f"crop_px <= resize_px must hold, but got {self.crop_px} > {self.resize_px}")
+        return self
+
+
+class SkeletonClips(_Clips):
+    """Joint coordinates, for graph networks and temporal convolutions."""
+
+    input: Literal["skeletons"]
+    """Selects joint coordinates."""
+    stream: Literal["joint", "bone", "joint-motion", "bone-motion"] = "joint"
+    """joint: coordinates; bone: vectors from the parent joint; joint-motion and bone-motion: their
+    differences between consecutive frames."""
+    num_frames: NumFrames = 100
+    """Segments per clip; one frame is sampled from each (ST-GCN++: 100)."""
+    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Persons per clip, the most prominent first; absent ones are zeros."""
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 17.0
+    """Largest random rotation of a training clip about each axis (PYSKL: 0.3 rad)."""
+    scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Largest random scaling of a training clip along each axis, as a share."""
+    joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability that a joint of a training clip is removed."""
+    flip: bool = False
+    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
+    right."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+
+class HeatmapClips(_Clips):
+    """Pseudo heatmaps of joints or limbs, for PoseConv3D."""
+
+    input: Literal["heatmaps"]
+    """Selects pseudo heatmaps."""
+    maps: Literal["joints", "limbs"] = "joints"
+    """One map per joint, or one per limb."""
+    num_frames: NumFrames = 48
+    """Segments per clip; one frame is sampled from each."""
+    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Persons drawn into the maps, the most prominent first."""
+    size_px: SidePx = 56
+    """Height and width of the maps."""
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.56
+    """Smallest area of a random training crop, as a share of the map."""
+    flip: bool = True
+    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
+    right."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+
+_CLASSES: Final[dict[str, type[FrameClips | SkeletonClips | HeatmapClips]]] = {
+    "frames": FrameClips,
+    "skeletons": SkeletonClips,
+    "heatmaps": HeatmapClips,
+}
+
+
+def find_clip_settings(name: str) -> type[FrameClips | SkeletonClips | HeatmapClips]:
+    """Return the settings class of a clip input.
+
+    Raises:
+        InputError: if the name is unknown.
+    """
+    if name not in _CLASSES:
+        raise InputError(f"unknown clip input {name!r}", hint=nearest(name, list(_CLASSES)))
+    return _CLASSES[name]
+
+
+CLIPS_TAG: Final = TaggedBy("input", default="frames", find=find_clip_settings)
+
+ClipSettings = Annotated[FrameClips | SkeletonClips | HeatmapClips, CLIPS_TAG]

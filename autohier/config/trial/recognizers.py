@@ -1,0 +1,170 @@
+"""Settings of recognizers, and the registry that finds a recognizer by name.
+
+Another package adds a recognizer by an entry point (see `autohier.extensions`) whose settings class derives
+from `RecognizerSettings`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+
+from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, field_validator
+
+from autohier.config.frozen import FrozenModel
+from autohier.config.key_defaults import KeyDefault
+from autohier.config.tagged import TaggedBy
+from autohier.config.trial.clips import ClipInputName
+from autohier.errors import InputError
+from autohier.extensions import Extension, Registry
+
+
+def absolute_path(path: str) -> str:
+    """Return a user's path as an absolute one: trials and resumed sweeps run in other folders."""
+    return str(Path(path).expanduser().resolve())
+
+
+class RecognizerSettings(FrozenModel):
+    """Base class of a recognizer's settings.
+
+    A subclass names the clip input that the recognizer reads and adds one field per option. The builder of
+    the recognizer is called with ``options()`` and with one argument that follows from the data:
+    ``in_channels``, an int, if it reads frames or heatmaps; ``layout``, the name of a `JointLayout`, if it
+    reads skeletons::
+
+        class GruSettings(RecognizerSettings):
+            reads = "skeletons"
+            hidden: PositiveInt = 64
+
+        def build(*, layout: str, hidden: int = 64) -> Recognizer: ...
+
+    Options are part of the stage keys, so that two trials with different options share no stage.
+    """
+
+    reads: ClassVar[ClipInputName]
+    """Clip input that the recognizer reads: frames, skeletons or heatmaps."""
+    name: str
+    """Registered name of the recognizer."""
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that the network is built with, without those that follow from the data."""
+        return self.model_dump(exclude={"name", "weights"})
+
+    @property
+    def weights_path(self) -> Path | None:
+        """File of 2D weights to start from; None starts from random weights."""
+        return None
+
+
+class ScaledRecognizerSettings(RecognizerSettings):
+    """Settings of a recognizer whose channel counts scale together."""
+
+    width: PositiveFloat = 1.0
+    """Factor of every channel count."""
+
+
+class InflatedResNetSettings(ScaledRecognizerSettings):
+    """Settings of the inflated ResNet, a 2D ResNet that also reads the previous and the next frame."""
+
+    reads: ClassVar[ClipInputName] = "frames"
+    name: str = "inflated-resnet50"
+    """inflated-resnet18, inflated-resnet34, inflated-resnet50 or inflated-resnet101."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialization. fan-out makes filter norms incomparable between layers."""
+    weights: str | None = None
+    """File of a 2D ResNet's weights to inflate, .safetensors or .pth; None starts from random weights."""
+
+    @field_validator("weights")
+    @classmethod
+    def _make_absolute(cls, path: str | None) -> str | None:
+        return path and absolute_path(path)
+
+    @property
+    def weights_path(self) -> Path | None:
+        """See `RecognizerSettings.weights_path`."""
+        return Path(self.weights) if self.weights else None
+
+
+class StGcnSettings(ScaledRecognizerSettings):
+    """Settings of ST-GCN and ST-GCN++, graph networks on joints."""
+
+    reads: ClassVar[ClipInputName] = "skeletons"
+    name: str
+    """st-gcn or st-gcn++."""
+    stacks: tuple[Annotated[PositiveInt, Field(le=1000)], ...] = (4, 3, 3)
+    """Blocks per stack, ten in all; by default a stack ends before the channels double."""
+
+
+class TemporalConvSettings(ScaledRecognizerSettings):
+    """Settings of the temporal convolutional network on all joints at once."""
+
+    reads: ClassVar[ClipInputName] = "skeletons"
+    name: str
+    """tcn."""
+    num_blocks: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Residual blocks in each of the three stacks."""
+    num_frames_seen: PositiveInt = 5
+    """Kernel size of a convolution in frames; odd."""
+
+
+class PoseSlowOnlySettings(ScaledRecognizerSettings):
+    """Settings of PoseConv3D's SlowOnly network on pseudo heatmaps of joints or limbs."""
+
+    reads: ClassVar[ClipInputName] = "heatmaps"
+    name: str
+    """pose-slowonly, pose-slowonly-small or pose-slowonly-shallow."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialization. fan-out makes filter norms incomparable between layers."""
+    stem_pool: Annotated[bool, KeyDefault(False)] = True
+    """Max pool over 3 by 3 pixels with stride 1 after the stem, as in PYSKL and MMAction2."""
+
+
+_CONVOLUTIONAL: Final = "autohier.models.convolutional"
+_GRAPHS: Final = "autohier.models.graphs"
+
+RECOGNIZERS: Final = Registry(
+    "autohier.recognizers",
+    "recognizer",
+    {
+        "inflated-resnet18": Extension(f"{_CONVOLUTIONAL}.inflated_resnet:resnet18", InflatedResNetSettings),
+        "inflated-resnet34": Extension(f"{_CONVOLUTIONAL}.inflated_resnet:resnet34", InflatedResNetSettings),
+        "inflated-resnet50": Extension(f"{_CONVOLUTIONAL}.inflated_resnet:resnet50", InflatedResNetSettings),
+        "inflated-resnet101": Extension(
+            f"{_CONVOLUTIONAL}.inflated_resnet:resnet101", InflatedResNetSettings
+        ),
+        "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
+        "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
+        "tcn": Extension(f"{_GRAPHS}.temporal:TemporalConvNet", TemporalConvSettings),
+        "pose-slowonly": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:PoseSlowOnly", PoseSlowOnlySettings),
+        "pose-slowonly-small": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:small", PoseSlowOnlySettings),
+        "pose-slowonly-shallow": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:shallow", PoseSlowOnlySettings),
+    },
+)
+"""All recognizers: autohier's own and those of installed packages."""
+
+
+def find_recognizer_settings(name: str) -> type[RecognizerSettings]:
+    """Return the settings class of a recognizer.
+
+    Raises:
+        InputError: if the name is unknown, or its package does not offer a valid settings class.
+    """
+    settings = RECOGNIZERS.find(name).settings
+    if not isinstance(settings, type) or not issubclass(settings, RecognizerSettings):
+        raise InputError(
+            f"the settings of recognizer {name!r} must derive from RecognizerSettings",
+            got=repr(settings),
+            hint="update its package",
+        )
+    if getattr(settings, "reads", None) not in get_args(ClipInputName):
+        raise InputError(
+            f"the settings of recognizer {name!r} must name a clip input in 'reads'",
+            got=repr(getattr(settings, "reads", None)),
+            hint=f"update its package; valid are {', '.join(get_args(ClipInputName))}",
+        )
+    return settings
+
+
+RECOGNIZER_TAG: Final = TaggedBy("name", default="inflated-resnet50", find=find_recognizer_settings)
+
+AnyRecognizerSettings = Annotated[SerializeAsAny[RecognizerSettings], RECOGNIZER_TAG]

@@ -1,0 +1,1 @@
+"""Trial recipes: which stages a trial runs, in which order; `hac.py` is the method on one page."""

@@ -1,0 +1,78 @@
+"""The recipe of a config: how it ends, and its stages without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autohier.config.trial.recipes import RECIPES
+from autohier.config.trial.trial_config import Objective, TrialConfig
+from autohier.core.pruning import StopRule
+from autohier.core.recipes.base import ChainEnd, Recipe, StageRequest, run_recipe
+from autohier.core.stages.kinds.base import StageKind
+from autohier.errors import InputError
+
+
+def by_stop_rule(config: TrialConfig) -> ChainEnd:
+    """End a chain by HAC's stop rule, or after the sampled number of pruning passes."""
+    rule = StopRule(ties=config.pruning.ties)
+
+    def ends(values: Sequence[float]) -> bool:
+        return len(values) > config.params.passes or rule.should_stop(values)
+
+    return ends
+
+
+def after_passes(number: int) -> ChainEnd:
+    """End a chain after a fixed number of pruning passes; their values do not matter."""
+    return lambda values: len(values) > number
+
+
+def open_recipe(config: TrialConfig, ends: ChainEnd) -> Recipe[Any]:
+    """Build the recipe that a config names.
+
+    Args:
+        config: config of the trial.
+        ends: returns whether the chain ends.
+
+    Raises:
+        InputError: if no installed package registers the recipe, or its builder cannot be imported or does
+            not build a generator.
+    """
+    recipe = RECIPES.find(config.recipe).load()(config, ends)
+    if not isinstance(recipe, Generator):
+        raise InputError(
+            f"the builder of recipe {config.recipe!r} must be a generator function",
+            got=f"one that returns {type(recipe).__name__}",
+            hint="fix or update the package that registers it",
+        )
+    return recipe
+
+
+@dataclass(frozen=True, slots=True)
+class UnmeasuredStage:
+    """Result of a stage that was requested, but not run."""
+
+    request: StageRequest[UnmeasuredStage]
+    accuracy: float = 0.0
+
+    def measure(self, objective: Objective) -> float:
+        """Return another value for each objective."""
+        return self.accuracy if objective == "accuracy" else 1 - self.accuracy
+
+
+def stage_kinds(config: TrialConfig, num_passes: int) -> tuple[StageKind, ...]:
+    """Return the kinds of the stages of a config's trial with a number of pruning passes, in order."""
+    stages = run_recipe(open_recipe(config, after_passes(num_passes)), UnmeasuredStage)
+    return tuple(stage.request.kind for stage in stages)
+
+
+def chain_kind(config: TrialConfig, kept_pass: int) -> StageKind:
+    """Return the kind of a pass of a config's chain: 0 is the first stage with superclasses."""
+    return stage_kinds(config, kept_pass)[-1]
+
+
+def chain_label(config: TrialConfig, kept_pass: int) -> str:
+    """Return the label of a pass of a config's chain; for HAC, "pass 2" for 0 and "prune k" for k."""
+    return chain_kind(config, kept_pass).label(kept_pass)

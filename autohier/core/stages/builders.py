@@ -1,0 +1,142 @@
+"""Building a config's clip input, network options, optimizer and learning-rate schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from autohier.config.trial.clips import ClipSettings, FrameClips, HeatmapClips, SkeletonClips
+from autohier.config.trial.recognizers import RecognizerSettings
+from autohier.config.trial.schedules import SCHEDULES
+from autohier.config.trial.training import OptimisationSettings
+from autohier.core.training.optimizers import OptimizerBuilder, adam, sgd
+from autohier.core.training.schedules import ScheduleBuilder, recorded_rates, warm_up
+from autohier.data.inputs.base import ClipInput
+from autohier.data.inputs.frames import FrameInput, FrameStore
+from autohier.data.inputs.heatmaps import HeatmapInput, num_maps
+from autohier.data.inputs.skeleton_frames import SkeletonStore
+from autohier.data.inputs.skeletons import SkeletonInput
+from autohier.data.joint_layout import JointLayout
+from autohier.data.layout_files import describe_layout, resolve_layout
+from autohier.data.skeleton import present_joints
+from autohier.errors import InputError
+
+
+class Contents(Protocol):
+    """Contents of a dataset's clips; see data.store.manifest.Manifest."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of frames; 0 without frames."""
+
+    @property
+    def layout(self) -> JointLayout:
+        """Joint layout of the skeletons."""
+
+
+class Clips(FrameStore, SkeletonStore, Protocol):
+    """A store that every clip input can read; see data.store.reader.ClipStore."""
+
+
+def open_clip_input(clips: ClipSettings, store: Clips, contents: Contents) -> ClipInput:
+    """Open the clip input that the settings describe."""
+    if isinstance(clips, FrameClips):
+        return FrameInput(store, channels=contents.channels, **clips.options())
+    kind = SkeletonInput if isinstance(clips, SkeletonClips) else HeatmapInput
+    return kind(store, layout=contents.layout, **clips.options())
+
+
+def require_people(
+    recognizer: RecognizerSettings, clips: ClipSettings, store: Clips, contents: Contents
+) -> None:
+    """Refuse clips without any joint that the recognizer reads: it would train on zeros.
+
+    Mostly reads one skeleton only, as the first clip usually shows a person.
+
+    Raises:
+        InputError: if no clip has a joint in the image, or in meters if the recognizer reads meters.
+    """
+    if isinstance(clips, FrameClips):
+        return
+    in_image = isinstance(clips, HeatmapClips) or contents.layout.planar
+    for row in range(len(store.clips.label)):
+        skeleton = store.skeleton(row)
+        places_MTVC = skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m
+        if present_joints(places_MTVC, skeleton.scores_MTV).any():
+            return
+    raise InputError(
+        f"{recognizer.name} must have clips with joints",
+        got=f"clips without joints in {'the image' if in_image else 'meters'}",
+        hint="prepare clips with their skeletons, or choose a recognizer that reads these clips",
+    )
+
+
+def network_options(
+    recognizer: RecognizerSettings, clips: ClipSettings, contents: Contents
+) -> dict[str, Any]:
+    """Return the arguments of autohier.models.build_recognizer for a config, without the name.
+
+    Raises:
+        InputError: if the store does not hold the clips that the recognizer reads.
+    """
+    return recognizer.options() | _options_of_data(recognizer, clips, contents)
+
+
+def _options_of_data(
+    recognizer: RecognizerSettings, clips: ClipSettings, contents: Contents
+) -> dict[str, Any]:
+    if isinstance(clips, SkeletonClips):
+        return {"layout": describe_layout(contents.layout)}
+    if isinstance(clips, HeatmapClips):
+        return {"in_channels": num_maps(contents.layout, clips.maps)}
+    if not contents.channels:
+        raise InputError(
+            f"{recognizer.name} must have clips with frames",
+            got="clips prepared without frames",
+            hint="choose another clips.modality",
+        )
+    return {"in_channels": contents.channels}
+
+
+def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of one clip like `ClipInput.clip_shape`, without reading clips.
+
+    Args:
+        clips: the settings.
+        options: the options that `network_options` returned for them.
+    """
+    if isinstance(clips, FrameClips):
+        return (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
+    if isinstance(clips, SkeletonClips):
+        return (clips.num_persons, clips.num_frames, resolve_layout(options["layout"]).num_joints, 3)
+    return (options["in_channels"], clips.num_frames, clips.size_px, clips.size_px)
+
+
+def optimizer_builder(optimisation: OptimisationSettings) -> OptimizerBuilder:
+    """Return the builder of a stage's optimizer, with its options bound."""
+    rate, decay = optimisation.learning_rate, optimisation.weight_decay
+    if optimisation.optimizer == "adam":
+        return partial(adam, learning_rate=rate, weight_decay=decay)
+    momentum, nesterov = optimisation.momentum, optimisation.nesterov
+    return partial(sgd, learning_rate=rate, weight_decay=decay, momentum=momentum, nesterov=nesterov)
+
+
+def schedule_builder(optimisation: OptimisationSettings, rates: Sequence[float] = ()) -> ScheduleBuilder:
+    """Return the builder of a stage's learning-rate schedule, with its options bound.
+
+    Args:
+        optimisation: the settings.
+        rates: learning rate of every epoch, which replace the schedule; empty uses the schedule.
+
+    Raises:
+        InputError: if the schedule cannot be imported.
+    """
+    if rates:
+        return partial(recorded_rates, rates=rates)
+    builder: ScheduleBuilder = partial(
+        SCHEDULES.find(optimisation.schedule).load(), **optimisation.schedule_settings.model_dump()
+    )
+    if optimisation.warmup_epochs:
+        return partial(warm_up, schedule=builder, warmup_epochs=optimisation.warmup_epochs)
+    return builder

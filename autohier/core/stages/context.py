@@ -1,0 +1,111 @@
+"""Stage context (store, clips, device, callback) and training job of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from autohier.config.trial.training import OptimisationSettings
+from autohier.core.hierarchy.hierarchy import Hierarchy
+from autohier.core.stages.builders import open_clip_input
+from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.inputs import BaseInputs, NetworkInputs
+from autohier.core.stages.store.single_flight import NO_LEASES, Leases
+from autohier.core.stages.store.stage_store import StageStore
+from autohier.core.training.data_loader import DataLoader
+from autohier.core.training.devices import Device
+from autohier.data.splits import Validation, split_clips
+from autohier.data.store.reader import ClipStore
+from autohier.models import build_recognizer, count_parameters
+from autohier.models.hierarchical import HierarchicalRecognizer
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """Store, clips, device and callback that every stage uses.
+
+    It holds no settings: a stage reads its settings from its inputs alone, so that its key covers them.
+    """
+
+    store: StageStore
+    clips: ClipStore
+    """The clips whose fingerprint is BaseInputs.data."""
+    device: Device
+    """The device whose numerics are BaseInputs.numerics."""
+    callback: TrialCallback
+    num_threads: int = 1
+    weights_path: Path | None = None
+    """The 2D weights that NetworkInputs.weights_sha256 names."""
+    leases: Leases = NO_LEASES
+    """Decides which process trains a stage that several processes need."""
+
+    def data_loader(self, base: BaseInputs, optimisation: OptimisationSettings) -> DataLoader:
+        """Return the data loader of a stage, with the split and the frame sampling of its inputs."""
+        split = split_clips(
+            self.clips.clips,
+            self.clips.manifest.protocol(base.protocol.name),
+            validation=one_split(base.protocol.validation),
+            held_out=base.protocol.held_out or (),
+            seed=base.seed,
+            drop_duplicates=base.protocol.drop_duplicates,
+        )
+        return DataLoader(
+            open_clip_input(base.clips, self.clips, self.clips.manifest),
+            split.training_on_all() if base.all_training_clips else split,
+            test_sets=base.clips.test_sets,
+            test_flip=base.clips.test_flip,
+            batch_size=optimisation.batch_size,
+            device=self.device.torch_device,
+            num_threads=self.num_threads,
+            repeats=optimisation.repeats,
+        )
+
+    def build(self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int) -> HierarchicalRecognizer:
+        """Build a recognizer with a head for every level of a hierarchy, untrained."""
+        return self.build_headed(network, hierarchy.num_superclasses[:-1], seed=seed)
+
+    def build_headed(
+        self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int
+    ) -> HierarchicalRecognizer:
+        """Build a recognizer with heads for these superclass counts and the classes, untrained."""
+        return build_recognizer(
+            network.name,
+            num_classes=network.num_classes,
+            superclasses=superclasses,
+            weights=self.weights_path,
+            seed=seed,
+            **network.options,
+        )
+
+    def count_parameters(self, network: NetworkInputs, superclasses: Sequence[int]) -> int:
+        """Return the number of parameters of a recognizer that is not built; see `build_headed`."""
+        return count_parameters(
+            network.name, num_classes=network.num_classes, superclasses=superclasses, **network.options
+        )
+
+
+def one_split(validation: str) -> Validation:
+    """Return the validation of a single split: one fold holds out its subjects like ``clean``."""
+    return "paper" if validation == "paper" else "listed" if validation == "listed" else "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """Network in its starting state, and the settings of its training."""
+
+    network: HierarchicalRecognizer
+    hierarchy: Hierarchy
+    weights: tuple[float, ...]
+    """Loss weight of every head."""
+    optimisation: OptimisationSettings
+    epochs: int
+    rates: tuple[float, ...]
+    """Learning rate of every epoch; empty if the schedule decides."""
+    seed: int
+    after_step: Callable[[], None] = lambda: None
+    """Called after every optimizer step."""
+    extra_tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors to store together with the network's weights."""

@@ -1,0 +1,159 @@
+"""Warnings about a search space: settings that are valid and probably not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autohier.config.search.search_space import SearchSpace
+from autohier.config.trial.clips import FrameClips
+from autohier.config.trial.recognizers import InflatedResNetSettings
+from autohier.core.stages.improbable_values import improbable_values
+from autohier.data.store.manifest import StoreOptions
+from autohier.data.store.reader import ClipStore
+from autohier.data.transforms.sampling import segment_positions, set_offset
+from autohier.text import plural
+
+_NUM_CLIPS_INSPECTED = 200
+"""Approximate number of clips whose persons are counted."""
+_FRAME_FACTOR = 4
+"""A skeleton that is read in this many times its longest clip's frames mostly repeats frames."""
+_STEPS_PER_EPOCH = 8
+
+
+def space_warnings(
+    space: SearchSpace,
+    store: StoreOptions | None,
+    *,
+    clips: ClipStore | None = None,
+    num_training: int | None = None,
+) -> list[str]:
+    """Return the warnings about a space, each with its fix on a second line.
+
+    Args:
+        space: the search space.
+        store: options of its prepared clips; None if they are not prepared.
+        clips: the prepared clips, whose skeletons are inspected.
+        num_training: number of training clips, if it is known.
+    """
+    variants = [(flat.variant, space.apply(flat)) for flat in space.flat_params()]
+    persons = _inspect_persons(clips) if clips and any(_reads_skeletons(own) for _, own in variants) else []
+    found: dict[str, list[str]] = {}
+    for name, variant in variants:
+        warnings = [*_start_warnings(variant), *improbable_values(variant, space.search.settings)]
+        if store is not None:
+            warnings += _frame_warnings(variant, store)
+        if clips is not None:
+            warnings += [*_skeleton_warnings(variant, clips, persons), *_flip_warnings(variant, clips)]
+        if num_training is not None:
+            warnings += _batch_warnings(variant, space, num_training)
+        for warning in dict.fromkeys(warnings):
+            found.setdefault(warning, []).append(name)
+    return [
+        f"WARNING: {'' if len(names) == len(variants) else f'variants {_listed(names)}: '}{warning}"
+        for warning, names in found.items()
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+def _start_warnings(space: SearchSpace) -> Iterator[str]:
+    recognizer = space.recognizer
+    if not space.assumes_2d_weights or not isinstance(recognizer, InflatedResNetSettings):
+        return
+    if recognizer.weights is None:
+        yield (
+            f"the network starts from random weights, but the recipe of {space.name} assumes those of a 2D "
+            "ResNet trained on ImageNet\n"
+            "  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/search-spaces.md. Or train "
+            "from random weights, longer and at a higher rate: --set optimisation.learning_rate=4e-3 "
+            "--set optimisation.schedule=one-cycle --set pass_1.epochs=40 --set assumes_2d_weights=false"
+        )
+
+
+def _frame_warnings(space: SearchSpace, store: StoreOptions) -> Iterator[str]:
+    clips = space.clips
+    if not isinstance(clips, FrameClips):
+        return
+    if clips.resize_px > store.size_px:
+        yield (
+            f"the store keeps frames of {store.size_px} pixels, and clips.resize_px = {clips.resize_px} only "
+            "enlarges them\n"
+            f"  fix: --set clips.resize_px={store.size_px}, and clips.crop_px below it, or prepare with "
+            f"--size {clips.resize_px}"
+        )
+    if clips.num_frames > store.max_frames:
+        yield (
+            f"the store keeps {store.max_frames} frames per clip, so clips.num_frames = {clips.num_frames} "
+            "reads frames several times\n"
+            f"  fix: --set clips.num_frames={store.max_frames} or fewer, or prepare with more --frames"
+        )
+        return
+    offsets = [set_offset(index, clips.test_sets) for index in range(clips.test_sets)]
+    positions = {
+        tuple(segment_positions(store.max_frames, clips.num_frames, offset).tolist()) for offset in offsets
+    }
+    if len(positions) < clips.test_sets:
+        wanted = clips.num_frames * clips.test_sets
+        yield (
+            f"the store keeps {store.max_frames} frames per clip, so only {len(positions)} of the "
+            f"{clips.test_sets} test sets of {clips.num_frames} frames differ, and training reads as few\n"
+            f"  fix: prepare with --frames {wanted}, or --set clips.test_sets={len(positions)}"
+        )
+
+
+def _reads_skeletons(space: SearchSpace) -> bool:
+    return not isinstance(space.clips, FrameClips)
+
+
+def _inspect_persons(clips: ClipStore) -> list[int]:
+    """Return the number of visible persons of some clips."""
+    rows = range(0, len(clips), max(1, len(clips) // _NUM_CLIPS_INSPECTED))
+    return [clips.skeleton(row).num_visible_persons for row in rows]
+
+
+def _skeleton_warnings(space: SearchSpace, clips: ClipStore, persons: Sequence[int]) -> Iterator[str]:
+    own = space.clips
+    if isinstance(own, FrameClips) or not persons:
+        return
+    if num_more := sum(number > own.num_persons for number in persons):
+        yield (
+            f"{num_more} of {plural(len(persons), 'inspected clip')} show more than "
+            f"{plural(own.num_persons, 'person')}, up to {max(persons)}; "
+            f"clips.num_persons reads {own.num_persons}\n"
+            f"  fix: --set clips.num_persons={max(persons)}, unless the other persons are irrelevant"
+        )
+    elif own.num_persons > max(2, *persons):
+        yield (
+            f"no inspected clip shows more than {plural(max(persons), 'person')}, and clips.num_persons = "
+            f"{own.num_persons} makes the network read empty ones\n"
+            f"  fix: --set clips.num_persons={max(1, *persons)}"
+        )
+    longest = int(clips.skeleton_lengths().max())
+    if own.num_frames > _FRAME_FACTOR * longest:
+        yield (
+            f"the longest clip has {longest} frames, so clips.num_frames = {own.num_frames} reads frames "
+            "several times\n"
+            f"  fix: --set clips.num_frames={longest} or fewer"
+        )
+
+
+def _flip_warnings(space: SearchSpace, clips: ClipStore) -> Iterator[str]:
+    if clips.manifest.sided and space.clips.flip:
+        yield (
+            "clips.flip mirrors clips, but classes may differ in left and right\n"
+            "  fix: --set clips.flip=false, unless left and right are one class"
+        )
+
+
+def _batch_warnings(variant: SearchSpace, space: SearchSpace, num_training: int) -> Iterator[str]:
+    name, own = "optimisation.batch_size", variant.optimisation
+    num_clips = num_training * own.repeats
+    for size in space.search.settings.get(name, (own.batch_size,)):
+        if size > num_clips:
+            usual = 2 ** max(0, (num_clips // _STEPS_PER_EPOCH).bit_length() - 1)
+            yield (
+                f"{name} = {size:,} holds all {num_clips:,} training clips, so that an epoch is one step\n"
+                f"  fix: --set {name}={usual}, which makes at least {_STEPS_PER_EPOCH} steps"
+            )

@@ -1,0 +1,1 @@
+"""The stage store: finished stages by key, shared by trials and sweeps."""

@@ -1,0 +1,94 @@
+"""Data loader: batches of one split on the device, as the recognizer reads them.
+
+Legend: B clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autohier.data.inputs.base import ClipInput
+from autohier.data.inputs.loader import ClipLoader
+from autohier.data.splits import Split
+from autohier.digest import derive_seed
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataLoader:
+    """Reads the clips of one split of a store through one clip input."""
+
+    clip_input: ClipInput
+    split: Split
+    test_sets: int
+    """Number of frame sets whose probabilities are averaged when a stage is evaluated."""
+    batch_size: int
+    device: torch.device
+    num_threads: int = 1
+    repeats: int = 1
+    """Times that a training epoch reads each clip."""
+    test_flip: bool = False
+    """True if each of these frame sets is evaluated mirrored, too."""
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Shape of one clip, as the network reads it."""
+        return self.clip_input.clip_shape
+
+    def num_clips(self, part: Part) -> int:
+        """Return the number of clips of one part of the split."""
+        return len(self.rows(part))
+
+    def rows(self, part: Part) -> NDArray[np.int64]:
+        """Return the rows of one part's clips in the store, in the order of evaluation."""
+        rows: NDArray[np.int64] = getattr(self.split, part)
+        return rows
+
+    @property
+    def clips_per_epoch(self) -> int:
+        """Number of clips that a training epoch reads, repeats included."""
+        return self.repeats * self.num_clips("train")
+
+    def class_sizes(self, part: Part, num_classes: int) -> NDArray[np.int64]:
+        """Return the number of clips of every class in one part of the split: int64 [K]."""
+        return np.bincount(self.clip_input.labels[self.rows(part)], minlength=num_classes)
+
+    @property
+    def num_training_batches(self) -> int:
+        """Number of optimizer steps of an epoch."""
+        return self._batches("train").num_training_batches
+
+    def training_epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield shuffled, augmented training batches; the seed alone decides order, frames and augmentation.
+
+        Yields:
+            float32 [B, *clip_shape] and int64 [B], on the device.
+        """
+        generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
+        for batch in self._batches("train").training_epoch(derive_seed(seed, "batches")):
+            yield self.clip_input.transform_train(batch.clips, generator), batch.labels_B
+
+    def evaluation_set(
+        self, part: Part, set_index: int, num_sets: int, *, mirrored: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of one part in order, with the frames of one of ``num_sets`` sets."""
+        for batch in self._batches(part).evaluation_set(set_index, num_sets):
+            yield self.clip_input.transform_eval(batch.clips, mirrored=mirrored), batch.labels_B
+
+    def _batches(self, part: Part) -> ClipLoader:
+        return ClipLoader(
+            self.clip_input,
+            self.rows(part),
+            batch_size=self.batch_size,
+            device=self.device,
+            num_threads=self.num_threads,
+            repeats=self.repeats,
+        )

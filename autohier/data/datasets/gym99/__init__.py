@@ -1,0 +1,1 @@
+"""FineGym's Gym99."""

@@ -1,0 +1,1 @@
+"""Pose pickles of PYSKL and MMAction2."""

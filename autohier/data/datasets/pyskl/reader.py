@@ -1,0 +1,114 @@
+"""Reader of the pose pickles that PYSKL and MMAction2 train on: one file with all clips and lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
+from autohier.data.datasets.common.clip_ids import UNNAMED, clip_numbers, source_name, warn_unnamed
+from autohier.data.datasets.common.poses import layout_of_poses
+from autohier.data.datasets.common.subjects import read_subjects
+from autohier.data.datasets.pyskl.annotations import Annotation
+from autohier.data.datasets.pyskl.file import PoseFile, read_pose_file
+from autohier.data.joint_layout import JointLayout
+from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
+from autohier.data.protocols import Protocol
+from autohier.data.skeleton import Skeleton
+from autohier.data.superclasses import GivenSuperclasses
+from autohier.errors import ClipError, InputError, MissingDataError
+
+
+@dataclass(frozen=True, slots=True)
+class PysklReader:
+    """Reader of ``dict(split={name: [frame_dir]}, annotations=[dict(frame_dir, label, keypoint, ...)])``.
+
+    The file's labels are numbered in their order, so they may start at 1 and have gaps; a class is named
+    after its label in the file. Protocols follow from the names of its lists, see `list_protocols`. An
+    annotation that breaks a rule is a clip that cannot be prepared. Classes are not sided, as in PYSKL, whose
+    recipes mirror every dataset.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
+    joint_layout: JointLayout
+    modality: Literal["skeleton"] = "skeleton"
+    channels: int = 0
+    sided: bool = False
+    levels: tuple[GivenSuperclasses, ...] = ()
+    warnings: tuple[DatasetWarning, ...] = ()
+    subject_pattern: str | None = None
+    pose_units: PoseUnits = NATIVE_UNITS
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """See `DatasetReader.find_clips`; the source is the file that the reader was opened on."""
+        file = read_pose_file(source)
+        if _class_names(file) != self.class_names:
+            raise InputError("the source must be the file that the reader was opened on", got=source)
+        named = [clip_id for clip_id, annotation in file.annotations.items() if annotation.fault is None]
+        stated = read_subjects(source, self.subject_pattern)
+        numbers = defaultdict(lambda: UNNAMED, clip_numbers(named, stated))
+        classes = {label: number for number, label in enumerate(file.labels)}
+        return [
+            ClipSource(
+                clip_id=clip_id,
+                label=0 if annotation.label is None else classes[annotation.label],
+                **numbers[clip_id]._asdict(),
+                video_path=None,
+                skeleton_path=source,
+                parts=file.listed.parts(clip_id),
+                entry=annotation,
+            )
+            for clip_id, annotation in sorted(file.annotations.items())
+        ]
+
+    def read_skeleton(self, clip: ClipSource) -> Skeleton:
+        """See `DatasetReader.read_skeleton`."""
+        if not isinstance(clip.entry, Annotation):
+            raise ClipError("a clip must have a skeleton file with its annotation", got=clip.clip_id)
+        return clip.entry.skeleton(self.joint_layout, self.pose_units)
+
+    def count_frames(self, clip: ClipSource) -> int:
+        """See `DatasetReader.count_frames`; there is no video."""
+        raise ClipError("a clip must have a video file", got=clip.video_path)
+
+    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """See `DatasetReader.read_frames`; there is no video."""
+        raise ClipError("a clip must have a video file", got=f"{clip.video_path} for frames {indices}")
+
+
+def build_pyskl(origin: Origin) -> PysklReader:
+    """Return the reader of one file.
+
+    Raises:
+        MissingDataError: if the file does not exist, or contains no annotation with keypoints.
+        InputError: if it is not in PYSKL's format, its name cannot be a dataset's, or its joints have another
+            layout than the stated one, or none that is known.
+    """
+    source = origin.source
+    if source is None:
+        raise MissingDataError("the dataset pyskl needs a source file", hint="add --source FILE.pkl")
+    name = source_name(origin.name, source)
+    file = read_pose_file(source)
+    stated = read_subjects(source, origin.subject_pattern)
+    warnings = (*file.warnings, *warn_unnamed(file.annotations, stated))
+    return PysklReader(
+        name,
+        _class_names(file),
+        file.listed.protocols,
+        layout_of_poses(file.joint_shapes, origin.layout),
+        warnings=warnings,
+        subject_pattern=origin.subject_pattern,
+        pose_units=origin.pose_units,
+    )
+
+
+def _class_names(file: PoseFile) -> tuple[str, ...]:
+    return tuple(f"class {label}" for label in file.labels)

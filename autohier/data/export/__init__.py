@@ -1,0 +1,1 @@
+"""Export of prepared clips to the formats of other tools."""

@@ -1,0 +1,1 @@
+"""Readers of file formats that do not trust the files."""

@@ -1,1 +1,0 @@
-"""Forms of clips: what recognizers of each kind read of a store."""

@@ -1,0 +1,1 @@
+"""Clip inputs: what recognizers of each kind read of a store."""

@@ -1,0 +1,58 @@
+"""Interface of a clip input: what recognizers of one kind read of a store's clips.
+
+Legend: B clips.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+
+class ClipInput(Protocol):
+    """Reads single clips of a store and turns batches of them into network inputs.
+
+    The loader calls `read_train` or `read_eval` once per clip, possibly from several threads, stacks the
+    arrays, moves the batch to the device, and passes it to `transform_train` or `transform_eval`. The arrays
+    of all clips must have one shape and dtype.
+    """
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """0-based class of every row of the store."""
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Shape of one clip as the network reads it."""
+
+    @property
+    def frees_interpreter(self) -> bool:
+        """True if reading mostly runs without Python's global lock, as decoding frames does."""
+
+    def read_train(self, row: int, random: np.random.Generator) -> NDArray[Any]:
+        """Read a clip for training, with randomly sampled frames. Must be safe to call from threads."""
+
+    def read_eval(self, row: int, set_index: int, num_sets: int) -> NDArray[Any]:
+        """Read a clip with the frames of one of ``num_sets`` evaluation sets; deterministic.
+
+        Must be safe to call from threads.
+        """
+
+    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+        """Turn a batch of `read_train` into network inputs ``[B, *clip_shape]``, with random augmentation.
+
+        Args:
+            clips: stacked clips on the device.
+            generator: CPU generator, so that every device samples the same values.
+        """
+
+    def transform_eval(self, clips: Tensor, *, mirrored: bool = False) -> Tensor:
+        """Turn a batch of `read_eval` into network inputs ``[B, *clip_shape]``; deterministic.
+
+        Args:
+            clips: stacked clips on the device.
+            mirrored: True mirrors left and right.
+        """

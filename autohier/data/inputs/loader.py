@@ -1,0 +1,109 @@
+"""Batches of clips, read ahead by threads if that is faster; order and samples depend only on a seed.
+
+Legend: B clips.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autohier.data.inputs.base import ClipInput
+
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Batch of clips on the device, before the transform of the clip input."""
+
+    clips: Tensor
+    """[B, ...] of what the clip input reads."""
+    labels_B: Tensor
+    """int64"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLoader:
+    """Loader of the clips of some rows in batches; memory holds a few batches, for any number of rows."""
+
+    clip_input: ClipInput
+    rows: NDArray[np.int64]
+    batch_size: int
+    device: torch.device
+    num_threads: int = 1
+    repeats: int = 1
+    """Times that a training epoch reads each row."""
+
+    @property
+    def num_training_batches(self) -> int:
+        """Batches of an epoch, none larger than ``batch_size``."""
+        return -(-self.repeats * len(self.rows) // self.batch_size)
+
+    def training_epoch(self, seed: int) -> Iterator[Batch]:
+        """Yield every row ``repeats`` times; order and sampled frames depend only on the seed.
+
+        Batch sizes differ by at most one: a short last batch would give batch norm poor statistics and its
+        clips more weight than the others.
+        """
+        random = np.random.default_rng(seed)
+        order = random.permutation(self.repeats * len(self.rows))
+        # One seed per clip read, so that the samples do not depend on the order in which threads run.
+        seeds = random.integers(2**63, size=len(order))
+
+        def read(number: int) -> NDArray[Any]:
+            row = self.rows[number % len(self.rows)]
+            return self.clip_input.read_train(int(row), np.random.default_rng(seeds[number]))
+
+        yield from self._read(np.array_split(order, self.num_training_batches), read)
+
+    def evaluation_set(self, set_index: int, num_sets: int) -> Iterator[Batch]:
+        """Yield every row once, in order, with the frames of one of ``num_sets`` evaluation sets."""
+        order = np.arange(len(self.rows))
+
+        def read(index: int) -> NDArray[Any]:
+            return self.clip_input.read_eval(int(self.rows[index]), set_index, num_sets)
+
+        yield from self._read(np.split(order, range(self.batch_size, len(order), self.batch_size)), read)
+
+    def _read(
+        self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
+    ) -> Iterator[Batch]:
+        if self.device.type == "cpu" and not self.clip_input.frees_interpreter:
+            # A reading thread would hold Python's global lock, which the training thread then waits for.
+            for indices in batches:
+                yield self._to_device(indices, [read(index) for index in indices.tolist()])
+        else:
+            yield from self._read_ahead(batches, read)
+
+    def _read_ahead(
+        self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
+    ) -> Iterator[Batch]:
+        with ThreadPoolExecutor(self.num_threads, thread_name_prefix="decode") as threads:
+            pending: deque[tuple[NDArray[np.int64], list[Future[NDArray[Any]]]]] = deque()
+            todo = iter(batches)
+            try:
+                while True:
+                    while len(pending) <= _BATCHES_AHEAD and (indices := next(todo, None)) is not None:
+                        pending.append((indices, [threads.submit(read, index) for index in indices.tolist()]))
+                    if not pending:
+                        return
+                    indices, futures = pending.popleft()
+                    yield self._to_device(indices, [future.result() for future in futures])
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+
+    def _to_device(self, indices: NDArray[np.int64], read: list[NDArray[Any]]) -> Batch:
+        clips = torch.from_numpy(np.stack(read))
+        labels_B = torch.from_numpy(self.clip_input.labels[self.rows[indices % len(self.rows)]])
+        if self.device.type == "cuda":
+            clips, labels_B = clips.pin_memory(), labels_B.pin_memory()
+        return Batch(clips.to(self.device, non_blocking=True), labels_B.to(self.device, non_blocking=True))

@@ -1,0 +1,99 @@
+"""Skeleton input: clips as joint coordinates, for graph networks and temporal convolutions.
+
+Legend: B clips, M persons, T frames, V joints, C coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from autohier.data.inputs.skeleton_frames import SkeletonFrames
+from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.skeletons import Stream, mirrored_joints, read_stream
+
+
+@dataclass(frozen=True, slots=True)
+class SkeletonInput(SkeletonFrames):
+    """One frame per segment with all joints. Implements `ClipInput`.
+
+    A clip is read as float32 [M, T, V, C]. Coordinates are in meters relative to the first person's body. For
+    a planar layout they are image coordinates with scores, and augmentation stays in the image plane. Every
+    stream is a linear map of joint positions, so rotating, scaling and mirroring a stream equals doing so to
+    the positions.
+    """
+
+    stream: Stream
+    rotation_degrees: float = 0.0
+    """Largest random rotation about each axis."""
+    scaling: float = 0.0
+    """Largest random relative change of scale along each axis."""
+    joint_drop: float = 0.0
+    """Probability that a joint is set to zero in all frames of a clip."""
+    flip: bool = False
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """[M, T, V, C]."""
+        return (self.num_persons, self.num_frames, self.layout.num_joints, 3)
+
+    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+        """Rotate, scale and mirror clips at random and drop joints: float32 [B, M, T, V, C]."""
+        num_clips, num_joints = len(clips), self.layout.num_joints
+        matrices_BCC = self._sample_matrices(num_clips, generator).to(clips)
+        mirrored = torch.rand(num_clips, generator=generator) < 0.5
+        kept_BV = torch.rand(num_clips, num_joints, generator=generator) >= self.joint_drop
+        if self.flip:
+            other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
+            # Negating the column of x mirrors left and right.
+            matrices_BCC[mirrored.to(clips.device), :, 0] *= -1
+            flags = mirrored.to(clips.device)[:, None, None, None, None]
+            clips = torch.where(flags, clips[:, :, :, other], clips)
+        clips = torch.einsum("bmtvc,bdc->bmtvd", clips, matrices_BCC)
+        return clips * kept_BV[:, None, None, :, None].to(clips) if self.joint_drop else clips
+
+    def transform_eval(self, clips: Tensor, *, mirrored: bool = False) -> Tensor:
+        """Return the clips, unchanged unless mirrored: float32 [B, M, T, V, C]."""
+        if not mirrored:
+            return clips
+        other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
+        # Negating the column of x mirrors left and right.
+        return clips[:, :, :, other] * clips.new_tensor([-1.0, 1.0, 1.0])
+
+    def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
+        clip_MTVC = np.zeros(self.clip_shape, dtype=np.float32)
+        if skeleton.num_persons and skeleton.num_frames:
+            stream_MTVC = read_stream(
+                skeleton, self.layout, self.stream, num_persons=self.num_persons, positions_T=positions_T
+            )
+            clip_MTVC[: len(stream_MTVC)] = stream_MTVC
+        return clip_MTVC
+
+    def _sample_matrices(self, num_clips: int, generator: Generator) -> Tensor:
+        """Sample a rotation and scaling per clip, [B, C, C]; for a planar layout within the image plane."""
+        uniform_2B3 = 2 * torch.rand(2, num_clips, 3, generator=generator) - 1
+        angles_B3 = uniform_2B3[0] * math.radians(self.rotation_degrees)
+        scales_B3 = 1 + uniform_2B3[1] * self.scaling
+        if self.layout.planar:
+            angles_B3[:, :2] = 0
+            scales_B3[:, 2] = 1
+        return _rotations(angles_B3) * scales_B3[:, None, :]
+
+
+def _rotations(angles_B3: Tensor) -> Tensor:
+    """Return rotations about x, then y, then z, by angles in radians: [B, 3, 3]."""
+    cos_B3, sin_B3 = angles_B3.cos(), angles_B3.sin()
+    total_B33 = torch.eye(3).expand(len(angles_B3), 3, 3)
+    for axis in range(3):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        about_B33 = torch.eye(3).repeat(len(angles_B3), 1, 1)
+        about_B33[:, first, first] = about_B33[:, second, second] = cos_B3[:, axis]
+        about_B33[:, first, second] = -sin_B3[:, axis]
+        about_B33[:, second, first] = sin_B3[:, axis]
+        total_B33 = about_B33 @ total_B33
+    return total_B33

@@ -1,0 +1,1 @@
+"""Preparing datasets into clip stores."""

@@ -1,1 +1,0 @@
-"""Preprocessing: from a dataset's videos and skeletons to what a recognizer is fed."""

@@ -1,0 +1,1 @@
+"""Transforms of frames and skeletons, for preparation and for batches on the device."""

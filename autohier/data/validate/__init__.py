@@ -1,0 +1,1 @@
+"""Checks of a dataset's own files before preparation."""

@@ -1,0 +1,1 @@
+"""Videos: decoding and encoding. The only room that imports PyAV."""

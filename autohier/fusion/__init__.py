@@ -1,0 +1,1 @@
+"""Late fusion of finished trials: choosing members, fitting weights, evaluating."""

@@ -1,0 +1,121 @@
+"""PoseConv3D: a shallow, narrow SlowOnly network on pseudo heatmaps of joints or limbs (CVPR 2022).
+
+Heatmaps are small and encode only positions. So, compared with SlowOnly-50, the first stack is omitted, the
+width is halved, and neither the stem nor the max pool after it strides. The first stack reads each frame
+separately; the others factor a kernel into 3x1x1 over time and 1x3x3 over space; the last halves the frames.
+
+Legend: B clips, V maps, T frames, H W pixels of a map, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar, Final
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from autohier.errors import InputError
+from autohier.models.convolutional.residual import (
+    Bottleneck,
+    Extent,
+    Initialisation,
+    check_options,
+    pooled_features,
+    residual_stack,
+    scaled_channels,
+    stack_filters,
+    start_convolutions,
+)
+from autohier.models.recognizer import PrunableFilters, Recognizer
+
+
+class FrameBottleneck(Bottleneck):
+    """Bottleneck that reads each frame separately."""
+
+    kernels: ClassVar = ((1, 1, 1), (1, 3, 3), (1, 1, 1))
+
+
+class FactoredBottleneck(Bottleneck):
+    """Bottleneck with a 3x1x1 reduction over time, then a 1x3x3 convolution over space."""
+
+    kernels: ClassVar = ((3, 1, 1), (1, 3, 3), (1, 1, 1))
+
+
+BASE_CHANNELS: Final = 32
+NUM_BLOCKS: Final = (4, 6, 3)
+SMALL_BASE_CHANNELS: Final = 16
+"""Base channels of pose-slowonly-small: half the channels, a quarter of the parameters, a third of the
+multiply-adds."""
+SHALLOW_NUM_BLOCKS: Final = (2, 3, 2)
+"""Blocks per stack of pose-slowonly-shallow: half of each, as the paper does for X3D, but rounded up, so that
+the last stack keeps a block without stride; two thirds of the parameters and multiply-adds."""
+
+_STRIDES: Final[tuple[Extent, Extent, Extent]] = ((1, 2, 2), (1, 2, 2), (2, 2, 2))
+
+
+class PoseSlowOnly(Recognizer):
+    """Network on heatmaps, float [B, V, T, H, W]; stacks of 128, 256 and 512 channels at width 1.
+
+    Weights are initialized as in the other recognizers. The authors' code zeroes the last norm of a block,
+    which leaves most convolutions without a gradient in the first step. The paper's dropout before the
+    classifier is a setting of training, as all recognizers have the same heads.
+
+    Args:
+        width: factor of every channel count; see `scaled_channels`.
+        in_channels: V, one map per joint or limb.
+        initialisation: initialization of the convolutions; see `Initialisation`.
+        base_channels: output channels of the stem at width 1; the inner channels of the stacks are one, two
+            and four times this number.
+        num_blocks: number of blocks in each of the three stacks.
+        stem_pool: max pool over 3 by 3 pixels with stride 1 after the stem. The paper's table does not show
+            it; the configs of PYSKL and MMAction2, which gave the published accuracies, have it.
+
+    Raises:
+        InputError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        in_channels: int = 17,
+        initialisation: Initialisation = "fan-in",
+        base_channels: int = BASE_CHANNELS,
+        num_blocks: Sequence[int] = NUM_BLOCKS,
+        stem_pool: bool = True,
+    ) -> None:
+        super().__init__()
+        check_options(width, in_channels, initialisation)
+        if base_channels < 1:
+            raise InputError("base_channels must be at least 1", got=base_channels)
+        if len(num_blocks) != len(_STRIDES) or min(num_blocks) < 1:
+            raise InputError(
+                "num_blocks must be three counts of at least 1",
+                got=tuple(num_blocks),
+                hint="write e.g. (4, 6, 3)",
+            )
+        num_stem, *num_inner = (scaled_channels(base_channels * times, width) for times in (1, 1, 2, 4))
+        self.stack_channels = tuple(Bottleneck.expansion * channels for channels in num_inner)
+        self.conv1 = nn.Conv3d(in_channels, num_stem, (1, 7, 7), padding=(0, 3, 3), bias=False)
+        self.bn1 = nn.BatchNorm3d(num_stem)
+        self.maxpool = nn.MaxPool3d((1, 3, 3), stride=1, padding=(0, 1, 1)) if stem_pool else nn.Identity()
+        read = (num_stem, *self.stack_channels)
+        self.layer1 = residual_stack(FrameBottleneck, num_blocks[0], read[0], num_inner[0], _STRIDES[0])
+        self.layer2 = residual_stack(FactoredBottleneck, num_blocks[1], read[1], num_inner[1], _STRIDES[1])
+        self.layer3 = residual_stack(FactoredBottleneck, num_blocks[2], read[2], num_inner[2], _STRIDES[2])
+        start_convolutions(self, initialisation)
+
+    def forward_stacks(self, batch: Tensor) -> list[Tensor]:
+        """Return each stack's output, averaged over frames and pixels: three features [B, C_l]."""
+        x_BCTHW = self.maxpool(F.relu(self.bn1(self.conv1(batch)), inplace=True))
+        return pooled_features(x_BCTHW, (self.layer1, self.layer2, self.layer3))
+
+    def prunable_filters(self) -> list[PrunableFilters]:
+        """Return the filters of the stacks' convolutions, front to back; a block's downsampling is last."""
+        return stack_filters(self)
+
+
+small = partial(PoseSlowOnly, base_channels=SMALL_BASE_CHANNELS)
+shallow = partial(PoseSlowOnly, num_blocks=SHALLOW_NUM_BLOCKS)

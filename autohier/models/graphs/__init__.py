@@ -1,0 +1,1 @@
+"""Graph networks on skeletons."""

@@ -1,0 +1,200 @@
+"""Units of the blocks of graph networks: over joints, over time, and shortcuts.
+
+The convolutions have a bias although a norm follows that cancels it, as in the authors' code, so that the
+number of parameters is the published one and trained weights fit. All units keep channels_last memory.
+
+Legend: N clips times persons, C channels, T frames, V joints gathered from, W joints gathered to,
+P partitions of a joint's neighbors.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from autohier.models.graphs.convolution import GraphConvolution
+from autohier.models.recognizer import PassedOn, PrunableFilters
+
+_NUM_FRAMES_SEEN = 9
+_DILATIONS = (1, 2, 3, 4)
+_NUM_BRANCHES = len(_DILATIONS) + 2
+_NUM_VECTORED = 16
+"""Largest number of channels in a vector of oneDNN."""
+
+
+class Unit(nn.Module, ABC):
+    """Part of a block that contains convolutions."""
+
+    @abstractmethod
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of its convolutions, named within the unit, in the order data passes them."""
+
+
+class PointwiseConvolution(nn.Conv2d):
+    """1x1 convolution of every ``stride``-th frame.
+
+    With few input channels, the frames are selected before the convolution. oneDNN computes the gradient of a
+    strided 1x1 kernel on channels_last activations in a workspace that is too small for less than a vector of
+    channels; it then crashes or overwrites other memory (github.com/uxlfoundation/oneDNN/issues/6035). The
+    output is the same to the bit. With more channels, the copy would take up to twice the time.
+    """
+
+    def __init__(self, num_read: int, num_written: int, stride: int) -> None:
+        super().__init__(num_read, num_written, 1, stride=(stride, 1))
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, num_written, T / stride, V]."""
+        if self.weight.shape[1] >= _NUM_VECTORED or self.stride[0] == 1:
+            return super().forward(x_NCTV)
+        selected = x_NCTV[:, :, :: self.stride[0]].contiguous(memory_format=torch.channels_last)
+        return F.conv2d(selected, self.weight, self.bias)
+
+
+class Projection(Unit):
+    """Shortcut for a change of channels or frames."""
+
+    def __init__(self, num_read: int, num_written: int, stride: int) -> None:
+        super().__init__()
+        self.conv = PointwiseConvolution(num_read, num_written, stride)
+        self.bn = nn.BatchNorm2d(num_written)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, num_written, T / stride, V]."""
+        out: Tensor = self.bn(self.conv(x_NCTV))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of the projection."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+def shortcut(num_read: int, num_written: int, stride: int) -> nn.Module:
+    """Return a projection, or the identity if the shapes are equal."""
+    if stride == 1 and num_read == num_written:
+        return nn.Identity()
+    return Projection(num_read, num_written, stride)
+
+
+class SpatialUnit(Unit):
+    """Graph convolution of ST-GCN: fixed partitions with learned edge importance."""
+
+    partitions: Tensor
+
+    def __init__(self, num_read: int, num_written: int, partitions_PVW: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("partitions", partitions_PVW.clone())
+        self.importance = nn.Parameter(torch.ones_like(partitions_PVW))
+        self.conv = GraphConvolution(num_read, num_written, *partitions_PVW.shape[:2])
+        self.bn = nn.BatchNorm2d(num_written)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, num_written, T, V]."""
+        out = self.bn(self.conv(x_NCTV, self.partitions * self.importance))
+        return F.relu(out, inplace=True)
+
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of the graph convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class AdaptiveSpatialUnit(Unit):
+    """Graph convolution of ST-GCN++: learned partitions and a shortcut."""
+
+    def __init__(self, num_read: int, num_written: int, partitions_PVW: Tensor) -> None:
+        super().__init__()
+        self.partitions = nn.Parameter(partitions_PVW.clone())
+        self.conv = GraphConvolution(num_read, num_written, *partitions_PVW.shape[:2])
+        self.bn = nn.BatchNorm2d(num_written)
+        self.shortcut = shortcut(num_read, num_written, stride=1)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, num_written, T, V]."""
+        out = self.bn(self.conv(x_NCTV, self.partitions)).add_(self.shortcut(x_NCTV))
+        return F.relu(out, inplace=True)
+
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of the graph convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class TemporalUnit(Unit):
+    """Convolution of ST-GCN over nine frames of a joint."""
+
+    def __init__(self, num_channels: int, stride: int) -> None:
+        super().__init__()
+        kernel, padding = (_NUM_FRAMES_SEEN, 1), (_NUM_FRAMES_SEEN // 2, 0)
+        self.conv = nn.Conv2d(num_channels, num_channels, kernel, stride=(stride, 1), padding=padding)
+        self.bn = nn.BatchNorm2d(num_channels)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, C, T / stride, V]."""
+        out: Tensor = self.bn(self.conv(x_NCTV))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of the convolution."""
+        return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+class MultiScaleTemporalUnit(Unit):
+    """Temporal unit of ST-GCN++: four dilated convolutions, a max pooling and a 1x1 convolution in parallel.
+
+    The first five branches start with a 1x1 convolution, a norm and a ReLU. One of each serves all five, and
+    its channels are split between them. A branch has a sixth of the unit's channels; the first one also has
+    the rest.
+    """
+
+    def __init__(self, num_channels: int, stride: int) -> None:
+        super().__init__()
+        narrow = num_channels // _NUM_BRANCHES
+        widths = (num_channels - narrow * (_NUM_BRANCHES - 1), *[narrow] * (len(_DILATIONS) - 1))
+        num_entered = num_channels - narrow
+        self.entry = nn.Conv2d(num_channels, num_entered, 1)
+        self.entry_bn = nn.BatchNorm2d(num_entered)
+        self.dilated = nn.ModuleList(
+            nn.Conv2d(width, width, (3, 1), stride=(stride, 1), padding=(dilation, 0), dilation=(dilation, 1))
+            for width, dilation in zip(widths, _DILATIONS, strict=True)
+        )
+        self.pool = nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
+        self.pointwise = PointwiseConvolution(num_channels, narrow, stride)
+        self.branches_bn = nn.BatchNorm2d(num_channels)
+        self.transform = nn.Conv2d(num_channels, num_channels, 1)
+        self.bn = nn.BatchNorm2d(num_channels)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, C, T / stride, V]."""
+        entered = self.entry_bn(self.entry(x_NCTV))
+        widths = [convolution.weight.shape[1] for convolution in self._dilated()]
+        *parts, pooled = torch.split(entered, [*widths, entered.shape[1] - sum(widths)], dim=1)
+        # ReLU per part also makes each part contiguous; a convolution would copy a slice of a wider tensor.
+        branches = [
+            convolution(F.relu(part)) for convolution, part in zip(self._dilated(), parts, strict=True)
+        ]
+        if pooled.shape[1]:
+            branches.append(self.pool(F.relu(pooled)))
+        joined = torch.cat([*branches, self.pointwise(x_NCTV)], dim=1)
+        out: Tensor = self.bn(self.transform(F.relu(self.branches_bn(joined), inplace=True)))
+        return out
+
+    def filters(self) -> list[PrunableFilters]:
+        """Return the filters of the first 1x1 convolution, the branches and the last 1x1 convolution."""
+        dilated: list[PrunableFilters] = []
+        num_read = num_written = 0
+        for index, convolution in enumerate(self._dilated()):
+            dilated.append(PrunableFilters(f"dilated.{index}", convolution, self.branches_bn, num_written))
+            num_read += convolution.weight.shape[1]
+            num_written += len(convolution.weight)
+        pooled = PassedOn(self.branches_bn, first_channel=num_written, first_filter=num_read)
+        first = self.branches_bn.num_features - len(self.pointwise.weight)
+        return [
+            PrunableFilters("entry", self.entry, self.entry_bn, passed_on=pooled),
+            *dilated,
+            PrunableFilters("pointwise", self.pointwise, self.branches_bn, first),
+            PrunableFilters("transform", self.transform, self.bn),
+        ]
+
+    def _dilated(self) -> list[nn.Conv2d]:
+        return [module for module in self.dilated if isinstance(module, nn.Conv2d)]

@@ -1,0 +1,1 @@
+"""TensorBoard views of a sweep: curves, pictures and the HPARAMS table."""

@@ -1,0 +1,107 @@
+"""Trial callback that writes a trial's curves and pictures for TensorBoard.
+
+Tags in the trial's run; the step is the number of epochs in the trial so far:
+
+* ``loss/train``, ``loss/validation``: weighted sums over the stacks, every epoch;
+* ``loss_stack/l``, ``accuracy_stack/l``: training cross-entropy and validation accuracy of headed stack l,
+  every epoch; stacks count from 1 at the front, also in pass 1, which has only the last one;
+* ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of headed stack l, every
+  epoch;
+* ``learning_rate``: every epoch;
+* ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
+  every stage;
+* ``confusion``: after every stage; ``hierarchy``: after pass 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.kinds.base import StageKind
+from autohier.core.stages.result import StageResult
+from autohier.core.training.metrics import EpochMetrics
+from autohier.records.tensorboard.confusion_matrix import confusion_picture
+from autohier.records.tensorboard.event_files import CurvesFile, event, image, restart_event, scalar
+from autohier.records.tensorboard.hierarchy_diagram import hierarchy_picture
+
+
+class TensorBoardCallback(TrialCallback):
+    """Writes the curves of one trial, in the trial's own process.
+
+    A trial that runs again writes a new file. The earlier file stays, because a TensorBoard that reads it
+    would lose the run, but its points are no longer shown. Neither are the points of a restarted stage.
+
+    Args:
+        run_folder: the trial's folder in the TensorBoard root, named like the run.
+        params: hyperparameters of the trial, which determine the number of headed stacks.
+        class_names: one per class, for the pictures; numbers if empty.
+
+    Raises:
+        OSError: if the folder cannot be written, also in the methods.
+    """
+
+    def __init__(self, run_folder: Path, params: Hyperparameters, class_names: Sequence[str] = ()) -> None:
+        self._num_stacks = len(params.superclasses) + 1
+        self._class_names = tuple(class_names)
+        self._step = self._steps_finished = 0
+        self._file = CurvesFile(run_folder)
+        self._file.write(restart_event())
+
+    def on_stage_start(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
+        """See `TrialCallback`."""
+        if self._step > self._steps_finished:
+            self._step = self._steps_finished
+            self._file.write(restart_event(self._step + 1))
+
+    def on_epoch_end(
+        self,
+        kind: StageKind,  # noqa: ARG002
+        pass_index: int,  # noqa: ARG002
+        metrics: EpochMetrics,
+        *,
+        reused: bool,  # noqa: ARG002
+    ) -> None:
+        """See `TrialCallback`."""
+        self._step += 1
+        self._write(
+            [
+                scalar("loss/train", metrics.loss),
+                scalar("loss/validation", metrics.validation_loss),
+                *self._per_stack("loss_stack", metrics.stack_losses),
+                *self._per_stack("accuracy_stack", metrics.stack_accuracies),
+                *self._per_stack("top5_stack", metrics.stack_top5_accuracies),
+                *self._per_stack("mean_class_stack", metrics.stack_mean_class_accuracies),
+                scalar("learning_rate", metrics.learning_rate),
+            ]
+        )
+
+    def on_stage_end(self, result: StageResult) -> None:
+        """See `TrialCallback`."""
+        self._steps_finished = self._step
+        assignments = result.hierarchy.assignments
+        values = [
+            scalar("stage/accuracy", result.accuracy),
+            scalar("stage/mean_class_accuracy", result.mean_class_accuracy),
+            scalar("stage/parameters", result.cost.parameters),
+            scalar("stage/multiply_adds", result.cost.multiply_adds),
+            image("confusion", confusion_picture(result.confusion_KK, assignments, self._class_names)),
+        ]
+        if result.kind.starts_chain:
+            values.append(image("hierarchy", hierarchy_picture(assignments, self._class_names)))
+        self._write(values)
+
+    def close(self) -> None:
+        """Close the event file; the callback must not be called afterwards."""
+        self._file.close()
+
+    def _per_stack(self, group: str, values: Sequence[float]) -> list[Summary.Value]:
+        first = self._num_stacks - len(values) + 1
+        return [scalar(f"{group}/{stack}", value) for stack, value in enumerate(values, start=first)]
+
+    def _write(self, values: list[Summary.Value]) -> None:
+        self._file.write(event(self._step, values))

@@ -1,0 +1,163 @@
+"""TensorBoard's HPARAMS table of all trials of a sweep, including failed and stopped ones.
+
+The columns are declared once, in the root folder, and every trial fills all of them: TensorBoard takes its
+columns from the first declaration that it reads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+from autohier.config.search.ranges import SearchRanges
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.config.trial.overrides import is_number, value_text
+from autohier.records.schema import State, TrialRow
+from autohier.records.tensorboard.event_files import (
+    BEGUN_FILE,
+    ENDED_FILE,
+    event,
+    scalar,
+    write_event_file,
+)
+
+METRICS = (
+    "accuracy",
+    "top5_accuracy",
+    "mean_class_accuracy",
+    "pass_1_accuracy",
+    "pass_2_accuracy",
+    "parameters",
+    "multiply_adds",
+)
+"""Columns of a trial's results; `records.schema.TrialRow` describes them."""
+
+# A stopped trial ended as intended; TensorBoard has no separate status for it.
+_STATUS: dict[State, int] = {
+    "RUNNING": api_pb2.STATUS_RUNNING,
+    "COMPLETE": api_pb2.STATUS_SUCCESS,
+    "PRUNED": api_pb2.STATUS_SUCCESS,
+    "FAIL": api_pb2.STATUS_FAILURE,
+    "REQUEUED": api_pb2.STATUS_FAILURE,
+}
+
+
+def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
+    """Declare the columns, in the TensorBoard root.
+
+    Args:
+        root_folder: the folder whose subfolders are the trials' runs.
+        ranges: ranges of the hyperparameters.
+
+    Raises:
+        OSError: if the folder cannot be written, also in the functions below.
+    """
+    columns = [
+        _column("superclasses", "superclass counts of the stacks, front to back", str, shown=True),
+        *(_column(f"M{n}", f"superclass count of stack {n}", float) for n in range(1, ranges.levels + 1)),
+        _column("weight_ratio", "rho of the loss weights rho^(L-l)", float, ranges.weight_ratios, shown=True),
+        _column("scope", "scope in which filters are ranked for pruning", str, ranges.scopes, shown=True),
+        _column(
+            "ratio",
+            "share of the unpruned filters that one pruning pass removes",
+            float,
+            ranges.ratios,
+            shown=True,
+        ),
+        _column(
+            "passes", "maximum number of pruning passes", float, range(ranges.max_passes + 1), shown=True
+        ),
+        _column("seed", "seed of the trial", float),
+        *_searched_columns(ranges),
+    ]
+    metrics = [
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "))
+        for name in METRICS
+    ]
+    experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=metrics)
+    value = _plugin_value(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
+    write_event_file(root_folder / BEGUN_FILE, [event(0, [value])])
+
+
+def write_trial_started(run_folder: Path, trial: str, params: Hyperparameters, seed: int) -> None:
+    """Write the hyperparameters of a trial, and remove the final state of an earlier run.
+
+    Args:
+        run_folder: the trial's folder in the TensorBoard root.
+        trial: name of the trial, and of its row in the table.
+        params: hyperparameters of the trial.
+        seed: seed of the trial.
+    """
+    (run_folder / ENDED_FILE).unlink(missing_ok=True)
+    values: dict[str, str | int | float] = {
+        "superclasses": params.counts_text,
+        **{f"M{n}": count for n, count in enumerate(params.superclasses, start=1)},
+        "weight_ratio": params.weight_ratio,
+        "scope": params.scope,
+        "ratio": params.ratio,
+        "passes": params.passes,
+        "seed": seed,
+        **({"variant": params.variant} if params.variant else {}),
+        **{name: value if is_number(value) else value_text(value) for name, value in params.settings},
+    }
+    summary = hparams_pb(values, trial_id=trial)
+    write_event_file(run_folder / BEGUN_FILE, [event(0, list(summary.value))])
+
+
+def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, float]) -> None:
+    """Write the final state of a trial.
+
+    Args:
+        run_folder: the trial's folder in the TensorBoard root.
+        state: final state; a stopped trial (PRUNED) is shown as a success without an accuracy.
+        metrics: its values of `METRICS`; a failed trial may have none.
+    """
+    ended = plugin_data_pb2.SessionEndInfo(status=_STATUS[state], end_time_secs=time.time())
+    value = _plugin_value(
+        metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+    )
+    numbers = [scalar(name, number) for name, number in metrics.items()]
+    write_event_file(run_folder / ENDED_FILE, [event(0, [value, *numbers])])
+
+
+def metrics_of(row: TrialRow) -> dict[str, float]:
+    """Return the metrics that a trial has, by column."""
+    measured = {name: getattr(row, name) for name in METRICS}
+    return {name: float(number) for name, number in measured.items() if number is not None}
+
+
+def _searched_columns(ranges: SearchRanges) -> Iterator[api_pb2.HParamInfo]:
+    if ranges.variants:
+        yield _column("variant", "variant of the search space", str, tuple(ranges.variants), shown=True)
+    for name, table in ranges.settings.items():
+        description = f"value of {name}"
+        if all(map(is_number, table)):
+            yield _column(name, description, float, table)
+        else:
+            yield _column(name, description, str, map(value_text, table))
+
+
+def _column(
+    name: str,
+    description: str,
+    kind: type[str] | type[float],
+    domain: Iterable[str] | Iterable[float] = (),
+    *,
+    shown: bool = False,
+) -> api_pb2.HParamInfo:
+    # TensorBoard first shows five columns: the ones marked as differing, then by name.
+    data_type = api_pb2.DATA_TYPE_STRING if kind is str else api_pb2.DATA_TYPE_FLOAT64
+    info = api_pb2.HParamInfo(name=name, description=description, type=data_type, differs=shown)
+    info.domain_discrete.extend(domain)
+    return info
+
+
+def _plugin_value(tag: str, content: plugin_data_pb2.HParamsPluginData) -> Summary.Value:
+    return Summary.Value(
+        tag=tag, metadata=metadata.create_summary_metadata(content), tensor=metadata.NULL_TENSOR
+    )

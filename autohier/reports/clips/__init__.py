@@ -1,0 +1,1 @@
+"""Pictures of prepared clips: frames, skeletons and boxes."""

@@ -1,0 +1,102 @@
+"""Report of a sweep's confirmation: the nominees with fresh seeds, and what the winner gains.
+
+Gains are paired: both networks have the same seeds, pass 1 and validation clips, none of which the search has
+compared. A gain is called shown only if its whole 95% interval is above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import mean
+
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.records.reader import Records, params_of
+from autohier.records.schema import TrialRow
+from autohier.records.statistics import PairedDifference, paired_difference
+from autohier.reports.text import percent
+from autohier.sweep.choice.confirmation import CONTROL, FLAT, NOMINEE, confirmations, controls, kept_params
+from autohier.text import plural
+
+
+def confirmation_text(records: Records) -> str:
+    """Return the results of a sweep's confirmation; empty if there is none."""
+    rows = list(confirmations(records))
+    if not rows:
+        return ""
+    seeds = list(dict.fromkeys(row.seed for row in rows))
+    head = f"confirmation with {plural(len(seeds), 'fresh seed')}, on the validation clips:"
+    names = dict.fromkeys(row.confirms for row in rows if row.role == NOMINEE)
+    lines = [head, *(_nominee_line(records, name) for name in names)]
+    if records.confirmed is None:
+        return "\n".join([*lines, "  not decided yet"])
+    return "\n".join([*lines, *_gain_lines(records, seeds)])
+
+
+def _nominee_line(records: Records, name: str) -> str:
+    rows = [row for row in confirmations(records) if row.role == NOMINEE and row.confirms == name]
+    values = [row.value for row in rows if row.value is not None]
+    searched = next((row for row in records.trials if row.trial == name), None)
+    parts = [f"mean {percent(mean(values))} ({', '.join(map(percent, values))})" if values else "no result"]
+    if searched is not None and searched.value is not None:
+        parts.append(f"in the search {percent(searched.value)}")
+    if estimate := records.estimates.get(name):
+        parts.append(f"estimated {percent(estimate.value)}")
+    return f"  {name}: {', '.join(parts)}{'; confirmed as the best' if name == records.confirmed else ''}"
+
+
+def _gain_lines(records: Records, seeds: Sequence[int]) -> Iterator[str]:
+    winner = next(row for row in records.trials if row.trial == records.confirmed)
+    own = kept_params(winner)
+    by_role = controls(own)
+    unpruned, flat = by_role.get(CONTROL, own), by_role[FLAT]
+    pairs = [("hierarchy", unpruned, flat)]
+    if unpruned != own:
+        pairs += [("pruning", own, unpruned), ("both", own, flat)]
+    first = next((row for row in records.trials if row.trial_index == 0 and row.state == "COMPLETE"), None)
+    if first is not None and first.trial != winner.trial:
+        pairs.append((f"against the first config, {first.trial}", own, kept_params(first)))
+    found = [(name, _difference(records, seeds, *pair)) for name, *pair in pairs]
+    texts = [f"{name} {_gain_text(gain)}" for name, gain in found if gain is not None]
+    if texts:
+        yield (
+            f"gain of {winner.trial} in points, paired on fresh seeds and the same clips, 95% interval: "
+            f"{', '.join(texts)}"
+        )
+        shown = [name for name, gain in found if gain is not None and gain.is_gain]
+        yield f"gains shown: {', '.join(shown)}" if shown else "gains shown: none, all are within noise"
+
+
+def _difference(
+    records: Records, seeds: Sequence[int], first: Hyperparameters, second: Hyperparameters
+) -> PairedDifference | None:
+    """Return the paired difference of two configs over the seeds that both have completed."""
+    pairs = [
+        (one, other)
+        for seed in seeds
+        if (one := _row(records, first, seed)) and (other := _row(records, second, seed))
+    ]
+    if not pairs or records.run_sd is None:
+        return None
+    values = [(one.value or 0.0, other.value or 0.0) for one, other in pairs]
+    right = [(one.right_clips, other.right_clips) for one, other in pairs]
+    known = all(one and len(one) == len(other) for one, other in right)
+    return paired_difference(values, right if known else (), records.run_sd)
+
+
+def _row(records: Records, params: Hyperparameters, seed: int) -> TrialRow | None:
+    return next(
+        (
+            row
+            for row in confirmations(records)
+            if row.state == "COMPLETE" and row.seed == seed and params_of(row).effect == params.effect
+        ),
+        None,
+    )
+
+
+def _gain_text(gain: PairedDifference) -> str:
+    low, high = gain.interval
+    return (
+        f"{100 * gain.difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}; "
+        f"clips ±{100 * gain.clips:.1f}, seeds ±{100 * gain.seeds:.1f})"
+    )

@@ -1,0 +1,34 @@
+"""Accuracies of a network at each of its levels: superclasses from the front, then the classes."""
+
+from __future__ import annotations
+
+from autohier.records.reader import Records
+from autohier.records.schema import EvaluationRow, StageRow
+from autohier.reports.text import percent
+
+
+def best_levels(records: Records) -> str:
+    """Return the best trial's validation accuracies at every level; empty if older records lack them."""
+    ranked = records.ranked()
+    # Pass 1 is the first stage, pass k of the chain the stage at position k + 1.
+    kept = records.stages_of(ranked[0].trial)[(ranked[0].kept_pass or 0) + 1 :] if ranked else ()
+    levels = levels_text(kept[0], kept[0].superclasses) if kept else ""
+    return f"validation by level, {kept[0].label}: {levels}" if levels else ""
+
+
+def levels_text(row: StageRow | EvaluationRow, superclasses: str) -> str:
+    """Return the accuracies of every level; empty if older records lack them.
+
+    Args:
+        row: a stage or a test result, possibly of the classes alone.
+        superclasses: superclass counts of its trial, e.g. "2/6/20".
+    """
+    counts = [f"{count} superclasses" for count in superclasses.split("/") if count]
+    rows = list(
+        zip(row.stack_accuracies, row.stack_top5_accuracies, row.stack_mean_class_accuracies, strict=False)
+    )
+    names = [*counts[len(counts) + 1 - len(rows) :], "classes"]
+    return "; ".join(
+        f"{name}: top-1 {percent(top1)}, top-5 {percent(top5)}, mean class {percent(mean_class)}"
+        for name, (top1, top5, mean_class) in zip(names, rows, strict=False)
+    )

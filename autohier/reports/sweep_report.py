@@ -1,0 +1,102 @@
+"""Report of a sweep: its leaderboard, best config, accuracy after each part of the method, and test results.
+
+It depends only on the records. Two accuracies are within noise if `records.statistics.within_noise` says so.
+"""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.text import Text
+
+from autohier.records.reader import Records, params_of
+from autohier.records.schema import TrialRow
+from autohier.records.statistics import within_noise
+from autohier.reports.confirmation import confirmation_text
+from autohier.reports.evaluations import evaluations_text
+from autohier.reports.leaderboard import leaderboard
+from autohier.reports.levels import best_levels
+from autohier.reports.text import count_text, percent
+from autohier.reports.unfinished import unfinished_text
+from autohier.text import plural
+
+NO_COMPLETE_TRIAL = "no trial is complete yet"
+
+
+def sweep_report(records: Records, *, limit: int | None = None, is_driven: bool = True) -> Group:
+    """Return the leaderboard, followed by the best config, its accuracies and its test results.
+
+    Args:
+        records: records of one sweep.
+        limit: maximum number of leaderboard rows; None shows all.
+        is_driven: whether the sweep has a driver; without one its unfinished trials do not run.
+    """
+    texts = (
+        unfinished_text(records),
+        best_config(records),
+        accuracy_steps(records),
+        best_levels(records),
+        confirmation_text(records),
+        evaluations_text(records),
+    )
+    parts = (Text(text) for text in dict.fromkeys(texts) if text)
+    return Group(leaderboard(records, limit=limit, is_driven=is_driven), Text(), *parts)
+
+
+def best_config(records: Records) -> str:
+    """Return the hyperparameters of the best trial, in one sentence."""
+    ranked = records.ranked()
+    if not ranked:
+        return NO_COMPLETE_TRIAL
+    best = ranked[0]
+    searched = params_of(best).variant_text
+    return (
+        f"best config: {best.trial} ({best.source}): {f'{searched}, ' if searched else ''}"
+        f"superclasses {best.superclasses}, weight ratio {best.weight_ratio:.4g} "
+        f"(stack weights {best.stack_weights}), pruning scope {best.scope}, pruning ratio {best.ratio:.4g}, "
+        f"{_kept_text(best)}, seed {best.seed}"
+    )
+
+
+def accuracy_steps(records: Records) -> str:
+    """Return the best trial's validation accuracy after each part of the method, and the pruned cost."""
+    ranked = records.ranked()
+    if not ranked:
+        return ""
+    best = ranked[0]
+    pass_1, pass_2, kept = best.pass_1_accuracy or 0.0, best.pass_2_accuracy or 0.0, best.accuracy or 0.0
+    num_clips = best.num_validation_clips or 0
+    steps = f"validation accuracy: pass 1 {percent(pass_1)} -> pass 2 {percent(pass_2)} "
+    steps += f"({_difference(pass_1, pass_2, num_clips)}) -> "
+    steps += _chain_text(best)
+    if best.kept_pass:
+        steps += f" {percent(kept)} ({_difference(pass_2, kept, num_clips)})"
+    if (best.parameters, best.multiply_adds) == (best.dense_parameters, best.dense_multiply_adds):
+        cost = f"{count_text(best.parameters)} parameters, {count_text(best.multiply_adds)} multiply-adds"
+        return f"{steps}; {cost}"
+    return (
+        f"{steps}; parameters {count_text(best.dense_parameters)} -> {count_text(best.parameters)}, "
+        f"multiply-adds {count_text(best.dense_multiply_adds)} -> {count_text(best.multiply_adds)}"
+    )
+
+
+def _chain_text(best: TrialRow) -> str:
+    """Return what the kept passes of a chain did; a ratio of 0 retrains without pruning."""
+    if best.kept_pass:
+        verb = "pruned" if best.ratio else "retrained without pruning"
+        return f"{verb} ({plural(best.kept_pass, 'pass', 'passes')})"
+    if not best.passes:
+        return "pass 2 kept, as the config has no pruning pass"
+    return f"pass 2 kept, as no {'pruning pass' if best.ratio else 'retraining'} was better"
+
+
+def _kept_text(best: TrialRow) -> str:
+    if best.kept_pass:
+        return f"kept pruning pass {best.kept_pass} of at most {best.passes}"
+    if not best.passes:
+        return "no pruning pass"
+    return f"none of at most {plural(best.passes, 'pruning pass', 'pruning passes')} kept"
+
+
+def _difference(before: float, after: float, num_clips: int) -> str:
+    noise = ", within noise" if within_noise(before, after, num_clips) else ""
+    return f"{100 * (after - before):+.1f} points{noise}"

@@ -1,0 +1,1 @@
+"""Choice among the measured networks of a sweep: a model of what is signal and what is noise."""

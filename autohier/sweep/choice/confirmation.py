@@ -1,0 +1,211 @@
+"""Confirmation of a search: its best trials again with fresh seeds, against a control, as runs to do.
+
+The runs follow from the records alone. First the nominees run: the trials with the highest estimates, and
+the first initial config. When they have ended and one has won, its controls run with the same seeds:
+*control* has as many passes and prunes nothing; *flat* has no superclasses either. Every run trains a fixed
+number of passes and is worth the last one, so that nothing is chosen by the numbers that are reported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+import numpy as np
+
+from autohier.config.sweep import DecisionRule, SweepPlan
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.digest import derive_seed
+from autohier.records.reader import Records, params_of
+from autohier.records.schema import TrialRow
+from autohier.sweep.choice.choose import Choice
+
+NOMINEE, CONTROL, FLAT = "nominee", "control", "flat"
+_SOURCES = {
+    NOMINEE: "confirmation of {}",
+    CONTROL: "control of {}: nothing pruned",
+    FLAT: "flat control of {}: no superclasses, nothing pruned",
+}
+_SHARE_OF_SEARCH = 0.25
+"""Share of the search's epochs that an automatic confirmation may train at most."""
+_MIN_GAIN = 0.001
+"""Expected gain, as a share of the clips, below which an automatic confirmation is not worth its epochs."""
+_SIZES = tuple((number, seeds) for number in (2, 3, 4) for seeds in (1, 2, 3))
+_NUM_DRAWS = 4096
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training of a confirmation."""
+
+    params: Hyperparameters
+    seed: int
+    role: str
+    """NOMINEE, CONTROL or FLAT."""
+    confirms: str
+    """Name of the trial that it repeats, or is the control of."""
+
+    @property
+    def source(self) -> str:
+        """Source of its config, as it stands in the records."""
+        return _SOURCES[self.role].format(self.confirms)
+
+
+def kept_params(row: TrialRow) -> Hyperparameters:
+    """Return the hyperparameters that train a complete trial up to the pass that it kept."""
+    return params_of(row).model_copy(update={"passes": row.kept_pass or 0})
+
+
+def nominee_runs(records: Records, plan: SweepPlan, choice: Choice) -> list[Run]:
+    """Return the runs of the nominees, seed by seed; none if there is nothing to confirm.
+
+    Args:
+        records: of the sweep, with the estimates of its search.
+        plan: its ``confirm`` counts.
+        choice: of the complete trials' kept passes.
+    """
+    number, num_seeds = _size(records, plan, choice)
+    chosen = _nominees(records, number) if num_seeds else []
+    if len(chosen) < 2:
+        return []
+    return [
+        Run(kept_params(row), seed, NOMINEE, row.trial)
+        for seed in fresh_seeds(plan, num_seeds)
+        for row in chosen
+    ]
+
+
+def control_runs(records: Records) -> list[Run]:
+    """Return the runs of the controls of the trial that won the confirmation; none before it is decided."""
+    winner = next((row for row in records.trials if row.trial == records.confirmed), None)
+    if winner is None:
+        return []
+    seeds = dict.fromkeys(row.seed for row in confirmations(records) if row.confirms == winner.trial)
+    return [
+        Run(params, seed, role, winner.trial)
+        for seed in seeds
+        for role, params in controls(kept_params(winner)).items()
+    ]
+
+
+def fresh_seeds(plan: SweepPlan, number: int) -> list[int]:
+    """Return the first seeds of a sweep's confirmation."""
+    return [derive_seed(plan.seed, "confirm", index) for index in range(number)]
+
+
+def confirmations(records: Records) -> Iterator[TrialRow]:
+    """Yield the rows of a sweep's confirmation."""
+    return (row for row in records.trials if row.role != "search")
+
+
+def fresh_values(records: Records, runs: Sequence[Run]) -> Mapping[str, float] | None:
+    """Return the mean value of every nominee over its fresh seeds, by the name of its trial.
+
+    A nominee with a failed run has none.
+
+    Args:
+        records: of the sweep.
+        runs: from `nominee_runs`.
+
+    Returns:
+        None until all runs have ended.
+    """
+    ended = {
+        (params_of(row).effect, row.seed): row
+        for row in confirmations(records)
+        if row.state in {"COMPLETE", "PRUNED", "FAIL"}
+    }
+    if not all((run.params.effect, run.seed) in ended for run in runs):
+        return None
+    values: dict[str, list[float | None]] = {}
+    for run in runs:
+        row = ended[run.params.effect, run.seed]
+        values.setdefault(run.confirms, []).append(row.value if row.state == "COMPLETE" else None)
+    whole = {name: [each for each in own if each is not None] for name, own in values.items()}
+    return {name: mean(own) for name, own in whole.items() if own and len(own) == len(values[name])}
+
+
+def controls(params: Hyperparameters) -> dict[str, Hyperparameters]:
+    """Return the controls of a config by role; one that prunes nothing has no CONTROL but itself."""
+    unpruned = params.model_copy(update={"ratio": 0.0})
+    flat = unpruned.model_copy(update={"superclasses": (), "weight_ratio": 1.0})
+    own = {CONTROL: unpruned} if params.passes and params.ratio else {}
+    return {**own, FLAT: flat}
+
+
+def _nominees(records: Records, number: int) -> list[TrialRow]:
+    """Return the best trials of the search that train different networks, and the first initial config."""
+    search = Records(trials=records.trials, estimates=records.estimates)
+    by_effect: dict[tuple[object, ...], TrialRow] = {}
+    for row in search.ranked():
+        by_effect.setdefault(kept_params(row).effect, row)
+    best = list(by_effect.values())[:number]
+    first = [row for row in by_effect.values() if row.trial_index == 0 and row not in best]
+    return best + first
+
+
+def _size(records: Records, plan: SweepPlan, choice: Choice) -> tuple[int, int]:
+    """Return the number of nominees, without the first initial config, and of seeds."""
+    if plan.confirm == "none" or not choice.candidates:
+        return 0, 0
+    if plan.confirm != "auto":
+        number, _, num_seeds = plan.confirm.partition("x")
+        return int(number), int(num_seeds)
+    searched = _search_epochs(records)
+    budget = min(_SHARE_OF_SEARCH * searched, (plan.budget_epochs or math.inf) - searched)
+    gains = {
+        size: expected_gain(choice, *size, plan.decide)
+        for size in _SIZES
+        if _epochs(_nominees(records, size[0]), plan, size[1]) <= budget
+    }
+    best = max(gains, key=lambda size: (round(gains[size], 5), -size[0] * size[1]), default=(0, 0))
+    return best if gains.get(best, 0.0) >= _MIN_GAIN else (0, 0)
+
+
+def expected_gain(choice: Choice, number: int, num_seeds: int, decide: DecisionRule = "pooled") -> float:
+    """Return how much more accurate the winner of a confirmation is than the first candidate, on average.
+
+    Args:
+        choice: of the search.
+        number: number of nominees, the candidates with the highest estimates.
+        num_seeds: number of fresh seeds of each.
+        decide: rule by which the confirmation is won.
+    """
+    number = min(number, len(choice.candidates), len(choice.covariance))
+    if number < 2:
+        return 0.0
+    means = np.array([each.estimate for each in choice.candidates[:number]])
+    covariance = np.array([row[:number] for row in choice.covariance[:number]])
+    values, vectors = np.linalg.eigh(covariance)
+    normal = np.random.default_rng(0).standard_normal((2, _NUM_DRAWS, number))
+    true = means + normal[0] @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    variance = choice.run_sd**2 / num_seeds
+    decisive = true + normal[1] * variance**0.5
+    if decide == "pooled":
+        total = covariance + (variance + _ROUNDING) * np.eye(number)
+        decisive = means + (decisive - means) @ np.linalg.solve(total, covariance)
+    won = true[np.arange(_NUM_DRAWS), decisive.argmax(axis=1)]
+    return float((won - true[:, 0]).mean())
+
+
+def _search_epochs(records: Records) -> int:
+    rows = [row.epochs_computed or 0 for row in records.trials if row.role == "search"]
+    return sum(rows) + sum(row.epochs_computed for row in records.work if row.name == "pass 1")
+
+
+def _epochs(nominees: Sequence[TrialRow], plan: SweepPlan, num_seeds: int) -> int:
+    """Return the epochs of a confirmation, with the controls of the longest nominee."""
+    params = [kept_params(row) for row in nominees]
+    if not params:
+        return 0
+    flat = len({each.flat for each in params}) * plan.space.pass_1.epochs
+    prefixes = len({each.prefix for each in params}) + 1  # the flat control has one of its own
+    longest: dict[tuple[object, ...], int] = {}
+    for each in params:
+        longest[each.chain] = max(each.passes, longest.get(each.chain, 0))
+    passes = sum(longest.values()) + 2 * max(each.passes for each in params)
+    per_seed = flat + prefixes * plan.space.pass_2.epochs + passes * plan.space.pruning.epochs
+    return num_seeds * plan.space.num_folds * per_seed

@@ -1,0 +1,136 @@
+"""Estimates of the trials in a sweep's records: a function of the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from autohier.config.sweep import SweepPlan
+from autohier.records.estimates import Estimate
+from autohier.records.reader import Records, params_of, read_records
+from autohier.records.schema import StageRow, TrialRow
+from autohier.sweep.choice.choose import Choice, choose
+from autohier.sweep.choice.confirmation import (
+    NOMINEE,
+    Run,
+    confirmations,
+    control_runs,
+    fresh_values,
+    nominee_runs,
+)
+from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
+from autohier.sweep.paths import SweepFolder
+
+
+def read_chosen(folder: SweepFolder, plan: SweepPlan) -> Records:
+    """Read the records of a sweep, ranked by its choice rule and its confirmation.
+
+    Raises:
+        InputError: if a file is damaged; the message names it.
+    """
+    return with_choice(read_records(folder.records), plan)
+
+
+def with_choice(records: Records, plan: SweepPlan) -> Records:
+    """Add the estimates of a sweep's trials, if its rule asks for them, and the confirmed winner."""
+    if plan.choose == "highest" and not any(confirmations(records)):
+        return replace(records, estimates={}, confirmed=None)
+    choice = _choice(records)
+    chosen = _with_estimates(records, choice) if plan.choose == "model" else replace(records, estimates={})
+    if not any(confirmations(records)):
+        return replace(chosen, confirmed=None)
+    return replace(chosen, confirmed=_confirmed(chosen, plan, choice), run_sd=choice.run_sd)
+
+
+def wanted_runs(records: Records, plan: SweepPlan) -> list[Run]:
+    """Return the runs of a sweep's confirmation: the nominees', and the controls' when one has won.
+
+    Args:
+        records: from `with_choice`.
+        plan: of the sweep.
+    """
+    if plan.confirm == "none":
+        return []
+    return [*nominee_runs(records, plan, _choice(records)), *control_runs(records)]
+
+
+def _choice(records: Records) -> Choice:
+    """Return the estimates of the complete trials' kept passes."""
+    num_clips = max((row.num_validation_clips or 0 for row in records.trials), default=0)
+    kept = frozenset(_network(row) for row in _complete(records))
+    return choose(measured_in(records), num_clips, among=kept) if num_clips and kept else Choice(())
+
+
+def _complete(records: Records) -> list[TrialRow]:
+    return [row for row in records.trials if row.state == "COMPLETE" and row.number is not None]
+
+
+def _network(row: TrialRow) -> tuple[object, ...]:
+    return network_of(params_of(row), row.kept_pass or 0)
+
+
+def _with_estimates(records: Records, choice: Choice) -> Records:
+    """Add the estimate of every complete trial's kept pass, by which `Records.ranked` then ranks them."""
+    by_network = {
+        network_of(each.params, each.pass_index): Estimate(
+            value=each.estimate,
+            low=each.interval[0],
+            high=each.interval[1],
+            best_probability=each.best_probability,
+            beaten=each.beaten,
+        )
+        for each in choice.candidates
+    }
+    complete = _complete(records)
+    # A trial without stage records, which the study stands in for, cannot be compared with the others.
+    if not all(_network(row) in by_network for row in complete):
+        return replace(records, estimates={})
+    return replace(records, estimates={row.trial: by_network[_network(row)] for row in complete})
+
+
+def _confirmed(records: Records, plan: SweepPlan, choice: Choice) -> str | None:
+    """Return the trial that won the confirmation; None while it is not decided."""
+    runs = nominee_runs(replace(records, confirmed=None), plan, choice)
+    values = fresh_values(records, runs)
+    if not values:
+        return None
+    if plan.decide == "pooled":
+        values = _pooled_values(records, runs)
+    order = list(dict.fromkeys(run.confirms for run in runs))
+    return min(values, key=lambda name: (-round(values[name], 6), order.index(name)))
+
+
+def _pooled_values(records: Records, runs: Sequence[Run]) -> dict[str, float]:
+    """Return the estimates of the nominees given the search and the confirmation."""
+    num_clips = max(row.num_validation_clips or 0 for row in records.trials)
+    networks = {network_of(run.params, run.params.passes): run.confirms for run in runs}
+    measured = [*measured_in(records), *confirmed_in(records)]
+    choice = choose(measured, num_clips, among=frozenset(networks))
+    return {networks[network_of(each.params, each.pass_index)]: each.estimate for each in choice.candidates}
+
+
+def measured_in(records: Records) -> Iterator[Measured]:
+    """Yield what the search's trials measured: those that are complete and those that were stopped."""
+    stages: dict[str, list[StageRow]] = {}
+    for stage in records.stages:
+        stages.setdefault(stage.trial, []).append(stage)
+    for row in records.trials:
+        if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:
+            chain = [_value(row, stage) for stage in stages.get(row.trial, ()) if stage.superclasses]
+            rungs = dict(zip(row.rung_epochs, row.rung_values, strict=True))
+            measured = [value for value in chain if value is not None]
+            yield from measured_by_trial(row.trial, params_of(row), row.seed, measured, rungs)
+
+
+def confirmed_in(records: Records) -> Iterator[Measured]:
+    """Yield the value of every complete run of a nominee."""
+    for row in confirmations(records):
+        if row.state == "COMPLETE" and row.role == NOMINEE and row.value is not None:
+            yield Measured(row.trial, params_of(row), row.seed, row.passes, row.value)
+
+
+def _value(row: TrialRow, stage: StageRow) -> float | None:
+    """Return the value of the objective; None if an earlier version did not record it."""
+    if row.objective == "accuracy":
+        return stage.accuracy
+    return stage.stack_mean_class_accuracies[-1] if stage.stack_mean_class_accuracies else None

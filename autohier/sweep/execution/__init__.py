@@ -1,0 +1,1 @@
+"""Execution of trials on Ray; the only room that imports Ray."""

@@ -1,0 +1,247 @@
+"""A Ray session for one sweep: starts a quiet local Ray or joins a cluster, and computes a trial's share."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import math
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autohier.config.sweep import SweepPlan
+from autohier.errors import InputError
+from autohier.machine import MachineShare, machine_share
+from autohier.sweep.execution.ray_security import closed_to_others
+from autohier.sweep.execution.signals import reinstall_handlers
+from autohier.sweep.execution.temp_folder import ray_temp_folder
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+    "RAY_TRAIN_V2_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # For the trials: threads of torch that spin while they wait occupy the cores of other trials.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+_CONNECT_TIMEOUT_S = 20.0
+_POLL_S = 0.01
+_OBJECT_STORE_BYTES = 128 << 20
+"""Trials exchange a few numbers; weights and clips go through files."""
+_TRIAL_BYTES = 1 << 30
+"""Memory that a trial takes at least, most of it for the libraries that it loads."""
+_OWN_BYTES = 1 << 30
+"""Memory of the driver and of a local Ray's own processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Share of the machines that one trial holds, and the number of trials in parallel."""
+
+    cpus: float
+    gpus: float
+    parallel: int
+    node_cpus: float
+    """Cores of the largest machine that fits a trial, for a stage that runs alone."""
+
+    @property
+    def num_threads(self) -> int:
+        """Number of threads that a trial computes with."""
+        return max(1, int(self.cpus))
+
+    def alone(self) -> Share:
+        """Return the share of a stage that all trials wait for."""
+        return replace(self, cpus=max(self.cpus, self.node_cpus))
+
+
+def be_quiet() -> None:
+    """Set the environment that Ray and its processes inherit, where unset; call it before importing Ray."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    _name_user()
+
+
+def _name_user() -> None:
+    """Name the user and the home folder: Ray needs both, and a container may run as a user without them."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"user-{os.getuid()}"
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"  # as Debian has it for users without a home folder
+
+
+@contextmanager
+def ray_session(plan: SweepPlan) -> Iterator[Share]:
+    """Start Ray, or join the plan's cluster, for as long as the block runs.
+
+    Yields:
+        The share of one trial.
+
+    Raises:
+        InputError: if the cluster cannot be reached, if this process has started Ray already, or if no
+            machine fits a trial.
+    """
+    with ExitStack() as stack:
+        if plan.ray_address:
+            _require_listener(plan.ray_address)
+            options: dict[str, Any] = {"address": plan.ray_address}
+        else:
+            options = local_options(machine_share(), stack.enter_context(ray_temp_folder()))
+        be_quiet()
+        stack.enter_context(_running_ray(options, plan.ray_address))
+        import ray  # noqa: PLC0415  Ray reads its environment when it is imported
+
+        from autohier.sweep.execution.leases.ray_leases import open_lease_table  # noqa: PLC0415
+
+        share = share_of(plan, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+        stack.enter_context(open_lease_table(Path(plan.stage_folder)))
+        yield share
+
+
+@contextmanager
+def _running_ray(options: Mapping[str, Any], address: str | None) -> Iterator[None]:
+    """Start Ray, or join the cluster at an address, for as long as the block runs.
+
+    Raises:
+        InputError: if the cluster cannot be reached, Ray cannot start, or this process has started one.
+    """
+    import ray  # noqa: PLC0415  Ray reads its environment when it is imported
+
+    from autohier.sweep.execution.ray_private import start_in_own_groups, use_prestarted_workers  # noqa: PLC0415
+
+    if ray.is_initialized():
+        raise InputError(
+            "a sweep starts its own Ray session", got="one in this process", hint="call ray.shutdown() first"
+        )
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    # In a thread, because in the main one Ray replaces the handler of SIGTERM by its own. The thread lives
+    # as long as Ray: Linux ends Ray's processes with the thread that started them.
+    with ThreadPoolExecutor(1) as executor:
+        try:
+            with nullcontext() if address else closed_to_others(), start_in_own_groups():
+                start = executor.submit(
+                    ray.init,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=True,
+                    **options,
+                )
+                # Ray also installs a handler of SIGTERM outside Python, which aborts the process.
+                while not start.done():
+                    time.sleep(_POLL_S)
+                    reinstall_handlers()
+            if error := start.exception():
+                raise _unreachable(address) if address else _not_started(error) from error
+            if not address:
+                use_prestarted_workers()
+            yield
+        finally:
+            ray.shutdown()  # also what a failed start has started
+
+
+def local_options(machine: MachineShare, temp_folder: Path) -> dict[str, Any]:
+    """Return the options of `ray.init` that start a local Ray on a share of this machine."""
+    options: dict[str, Any] = {
+        "address": "local",  # because Ray would join a cluster that it finds by itself
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+        # Ray by itself takes the whole machine, also under taskset and in a job of Slurm.
+        "num_cpus": machine.cores,
+        "_temp_dir": str(temp_folder),
+    }
+    if machine.memory_bytes is not None:
+        options["_memory"] = max(_TRIAL_BYTES, machine.memory_bytes - _OWN_BYTES)
+    return options
+
+
+def _require_listener(address: str) -> None:
+    """Check that a process listens at the address, since Ray itself would try for a quarter of an hour."""
+    host, separator, port = address.rpartition(":")
+    if not separator:
+        return  # e.g. "auto"
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError, ValueError) as error:
+        raise _unreachable(f"{address} ({error})") from error
+
+
+def _unreachable(address: str) -> InputError:
+    return InputError("--ray-address must be a reachable Ray cluster", got=address, hint="start it first")
+
+
+def _not_started(error: BaseException) -> InputError:
+    return InputError(
+        "Ray must be able to start on this machine",
+        got=error,
+        hint="write paths and options in UTF-8"
+        if isinstance(error, UnicodeError)
+        else "free memory and disk space; with RAY_TMPDIR=DIR, its logs stay in DIR/ray",
+    )
+
+
+def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
+    """Return the share of one trial.
+
+    Args:
+        plan: its ``parallel``, ``cpus_per_trial`` and ``gpus_per_trial`` count. Unless it has ``parallel``,
+            each trial has a gigabyte of memory.
+        nodes: resources of every machine, by Ray's names.
+
+    Raises:
+        InputError: if no machine fits a trial.
+    """
+    has_gpu = any(node.get("GPU", 0) for node in nodes)
+    gpus = plan.gpus_per_trial if plan.gpus_per_trial is not None else float(has_gpu)
+    cpus = plan.cpus_per_trial or _cpus_per_trial(gpus, nodes)
+    num_fitting = sum(_trials_on(node, cpus, gpus) for node in nodes)
+    if not num_fitting:
+        sizes = ", ".join(_size_text(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
+        raise InputError(
+            f"a trial of {_size_text(cpus, gpus)} must fit one machine",
+            got=f"machines of {sizes}",
+            hint="lower --cpus-per-trial or --gpus-per-trial",
+        )
+    node_cpus = max(node.get("CPU", 0) for node in nodes if _trials_on(node, cpus, gpus))
+    parallel = plan.parallel or sum(_trials_in_memory(node, cpus, gpus) for node in nodes)
+    return Share(cpus, gpus, min(parallel, num_fitting), node_cpus)
+
+
+def _size_text(cpus: float, gpus: float) -> str:
+    """Return a share of a machine as text, e.g. "1 CPU and 0.5 GPUs"."""
+    return f"{cpus:g} CPU{'' if cpus == 1 else 's'} and {gpus:g} GPU{'' if gpus == 1 else 's'}"
+
+
+def _cpus_per_trial(gpus: float, nodes: Sequence[Mapping[str, float]]) -> float:
+    """Return the default number of cores: they decode clips while the GPU computes."""
+    if not gpus:
+        return 1.0
+    holding = [node for node in nodes if node.get("GPU", 0) >= gpus]
+    return float(max(1, min((node.get("CPU", 0) * gpus // node["GPU"] for node in holding), default=1)))
+
+
+def _trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    in_memory = max(1.0, node.get("memory", math.inf) / _TRIAL_BYTES)
+    return int(min(_trials_on(node, cpus, gpus), in_memory))
+
+
+def _trials_on(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    by_cpus = int(node.get("CPU", 0) / cpus)
+    return min(by_cpus, int(node.get("GPU", 0) / gpus)) if gpus else by_cpus

@@ -1,0 +1,219 @@
+"""Ending a sweep on SIGINT and SIGTERM: the first signal ends it cleanly, the second one at once.
+
+A signal handler that raises at an arbitrary line can be lost, because Python ignores exceptions in some
+callbacks, e.g. in those of the import locks. The handlers here therefore only note the signal. The driver
+calls `StopRequest.check` at points where it can end safely, and several times a second while it waits.
+
+``timeout``, Slurm and systemd may send the signal to all processes of a job. Ray's then end too, and a driver
+that waits for them in a library never reaches a check. A command therefore ends by itself after `_LATE_S`:
+the files of a sweep are whole at every moment.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_POLL_S = 0.02
+_REPEAT_S = 1.0
+"""Signals within this time count as one: ``timeout`` and other wrappers send the same signal twice."""
+_LATE_S = 8.0
+"""Time in which a sweep should end by itself; Kubernetes and Slurm kill after thirty seconds."""
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+class SweepInterruptedError(Exception):
+    """Ends the driver at a safe point because the sweep should stop."""
+
+
+class StopRequest:
+    """Request to end a sweep, which a signal or another thread makes and the driver polls."""
+
+    def __init__(self) -> None:
+        self._made_at: float | None = None
+        self._number: int = signal.SIGINT
+        self.describe: Callable[[], str] = lambda: "interrupted before the first trial"
+        """Returns what was reached and how to continue, also in the middle of the driver's work."""
+
+    @property
+    def is_made(self) -> bool:
+        """Return True if the sweep should end."""
+        return self._made_at is not None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a command that this request ended: 128 + the signal's number, as shells have it."""
+        return 128 + self._number
+
+    def make(self, number: int = signal.SIGINT) -> None:
+        """Ask for the end of the sweep; safe in signal handlers and in any thread.
+
+        Args:
+            number: of the signal that asks for it.
+        """
+        if self._made_at is None:
+            self._number = number
+            self._made_at = time.monotonic()
+
+    def comes_within(self, seconds: float) -> bool:
+        """Wait for the request; return False if it is not made in time."""
+        deadline = time.monotonic() + seconds
+        while not self.is_made and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return self.is_made
+
+    def check(self) -> None:
+        """End the driver here if the sweep should end.
+
+        Raises:
+            SweepInterruptedError: if the request is made.
+        """
+        if self.is_made:
+            raise SweepInterruptedError
+
+    def is_repeated_now(self) -> bool:
+        """Return True if a signal at this moment is a second one rather than a copy of the first."""
+        return self._made_at is not None and time.monotonic() - self._made_at >= _REPEAT_S
+
+
+_current: StopRequest | None = None
+
+
+@contextmanager
+def catch_signals(
+    *,
+    on_first: Callable[[], None] = lambda: None,
+    on_late: Callable[[str], None] = lambda _: None,
+    may_exit: bool = False,
+) -> Iterator[StopRequest]:
+    """Have SIGINT and SIGTERM make a stop request while the block runs.
+
+    An inner block yields the request of the outer one. Outside the main thread, where Python allows no signal
+    handlers, and in a process that already ignores the signals, only `StopRequest.make` makes the request.
+
+    Args:
+        on_first: called in a thread of its own after the first signal.
+        on_late: called in that thread with `StopRequest.describe` before the process ends late.
+        may_exit: ends the process on the second signal, or if the block has not ended eight seconds after
+            the first one, even if the main thread waits outside Python. If False, the second signal raises
+            KeyboardInterrupt.
+    """
+    global _current  # noqa: PLW0603  signal handlers belong to the process
+    if _current is not None or threading.current_thread() is not threading.main_thread():
+        yield _current or StopRequest()
+        return
+    request = _current = StopRequest()
+    try:
+        with _watched(_Watcher(request, on_first, on_late, may_exit)), _handled(request, may_exit):
+            yield request
+    finally:
+        _current = None
+
+
+@contextmanager
+def keep_handler(number: signal.Signals) -> Iterator[None]:
+    """Restore a signal's handler when the block ends; does nothing outside the main thread."""
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, before)
+
+
+def reinstall_handlers() -> None:
+    """Install the handlers that Python knows again, after a library has replaced them outside Python.
+
+    Does nothing outside the main thread.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _NUMBERS:
+            handler = signal.getsignal(number)
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _handled(request: StopRequest, may_exit: bool) -> Iterator[None]:
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if request.is_repeated_now() and not may_exit:
+            raise KeyboardInterrupt
+        request.make(number)
+
+    with keep_handler(signal.SIGINT), keep_handler(signal.SIGTERM):
+        for number in _NUMBERS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handle)
+        yield
+
+
+@contextmanager
+def _watched(watcher: _Watcher) -> Iterator[None]:
+    """Watch signals in a thread, through a descriptor that Python writes to as soon as a signal arrives."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    thread = threading.Thread(target=watcher.watch, args=(read_end,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(write_end)
+        thread.join()
+        os.close(read_end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    """Reacts to signals in a thread that the main thread cannot block; see `catch_signals`."""
+
+    request: StopRequest
+    on_first: Callable[[], None]
+    on_late: Callable[[str], None]
+    may_exit: bool
+
+    def watch(self, read_end: int) -> None:
+        """Read numbers of signals until the other end of the pipe is closed."""
+        late_at: float | None = None
+        while True:
+            if late_at is not None and not _is_readable(read_end, late_at - time.monotonic()):
+                self._exit_late()
+            numbers = os.read(read_end, 64)
+            if not numbers:
+                return
+            own = [number for number in numbers if number in _NUMBERS]
+            if own and late_at is None:
+                late_at = time.monotonic() + (_LATE_S if self.may_exit else threading.TIMEOUT_MAX)
+                self.request.make(own[0])
+                with suppress(OSError, ValueError):  # the output may be closed
+                    self.on_first()
+            elif own and self.may_exit and self.request.is_repeated_now():
+                _exit(self.request.exit_code)
+
+    def _exit_late(self) -> None:
+        try:
+            self.on_late(self.request.describe())
+            sys.stdout.flush()
+        finally:
+            _exit(self.request.exit_code)
+
+
+def _is_readable(descriptor: int, timeout_s: float) -> bool:
+    return bool(select.select([descriptor], [], [], max(0.0, timeout_s))[0])
+
+
+def _exit(code: int) -> NoReturn:
+    if sys.__stdout__ is not None and sys.__stdout__.isatty():
+        os.write(1, _SHOW_CURSOR)  # the live table hides it
+    os._exit(code)

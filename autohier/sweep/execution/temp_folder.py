@@ -1,0 +1,110 @@
+"""The folder of a local Ray's sockets and logs: short, private to one sweep, and removed at its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from autohier.errors import InputError
+
+_RAY_CHOICE = "RAY_TMPDIR"
+_MAX_SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
+"""Longest path of a socket that the operating system takes (AF_UNIX)."""
+_BELOW = "/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+"""Longest path that Ray makes below its folder."""
+_MAX_BYTES = _MAX_SOCKET_BYTES - len(_BELOW)
+_LOCK = "driver.lock"
+_PREFIX, _OWN_NAME = "ray-", "/ray-12345678"
+_STARTED_S = 600.0
+"""Age of a folder that its driver has locked for sure, if it is alive."""
+_USUAL_PLACES = ("/tmp", "/var/tmp")  # noqa: S108  the folder made in there is private
+
+
+@contextmanager
+def ray_temp_folder(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """Yield the folder for a local Ray.
+
+    It is a new folder below ``TMPDIR`` or one of the usual places, the first that works, so that neither
+    another user's ``/tmp/ray`` nor a long ``TMPDIR`` is in the way. It is removed when the block ends; later
+    sweeps remove that of a killed process. ``RAY_TMPDIR``, if set, gets the folder ``ray``, which stays.
+
+    Raises:
+        InputError: if no place works. Names each with its reason.
+    """
+    chosen = environment.get(_RAY_CHOICE)
+    if chosen:
+        yield _usable(Path(chosen).absolute() / "ray")
+        return
+    folder = _new_folder([*filter(None, [environment.get("TMPDIR")]), *_USUAL_PLACES])
+    _remove_abandoned(folder.parent)
+    try:
+        with _lock(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # a process of Ray may still write into it
+
+
+def _lock(folder: Path) -> FileLock:
+    """Return the lock that a driver holds on its folder; it ends with the process, even a killed one."""
+    return FileLock(folder / _LOCK, timeout=0, fallback_to_soft=False)
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Remove the folders that killed drivers of this user left in a place."""
+    for folder in place.glob(f"{_PREFIX}????????"):
+        with suppress(OSError, Timeout):
+            state = folder.lstat()
+            # Opening a lock in another user's folder could open any file.
+            is_own = stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid()
+            if is_own and time.time() - state.st_mtime > _STARTED_S and (folder / _LOCK).is_file():
+                with _lock(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(places: Sequence[str]) -> Path:
+    reasons: dict[str, str] = {}
+    for place in places:
+        path = os.path.abspath(place)  # noqa: PTH100  without links, which may make it longer
+        reason = _too_long(path + _OWN_NAME)
+        if reason is None:
+            try:
+                return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=path))
+            except OSError as error:
+                reason = error.strerror or str(error)
+        reasons.setdefault(place, reason)
+    raise _unusable("; ".join(f"{place}: {reason}" for place, reason in reasons.items()), "TMPDIR")
+
+
+def _usable(folder: Path) -> Path:
+    reason = _too_long(str(folder))
+    if reason is None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            reason = error.strerror or str(error)
+    if reason is not None:
+        raise _unusable(f"{folder}: {reason}", _RAY_CHOICE)
+    return folder
+
+
+def _too_long(path: str) -> str | None:
+    num_bytes = len(os.fsencode(path))
+    return f"a path of {num_bytes} bytes" if num_bytes > _MAX_BYTES else None
+
+
+def _unusable(found: str, variable: str) -> InputError:
+    return InputError(
+        f"Ray needs a folder that you can write to, whose path has at most {_MAX_BYTES} bytes",
+        got=found,
+        hint=f"set {variable} to such a folder, e.g. one that you create in your home folder",
+    )

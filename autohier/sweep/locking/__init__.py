@@ -1,0 +1,1 @@
+"""One driver per sweep: the lock of its folder."""

@@ -1,0 +1,1 @@
+"""Estimating the cost of a sweep before it runs."""

@@ -1,0 +1,387 @@
+"""Simulated sweeps: a sweep's own study, scheduler and recipe, against a surrogate and a counted clock.
+
+Each accelerator runs one trial at a time. A trial waits for a stage that another trial is training, and
+continues a stage that a stopped trial left unfinished.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from autohier.config.sweep import SweepPlan
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
+from autohier.config.trial.trial_config import Objective, TrialConfig
+from autohier.core.pruning import StopRule
+from autohier.core.recipes.base import Recipe, StageRequest, run_recipe
+from autohier.core.recipes.chain import by_stop_rule, open_recipe, stage_kinds
+from autohier.core.stages.kinds.base import StageKind
+from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
+from autohier.sweep.planning.surrogate import Surrogate
+from autohier.sweep.scheduling.early_stopping import TrialStoppedError
+
+StageId = tuple[Any, ...]
+"""Equal for stages that would have the same key in a stage store."""
+Steps = Generator[float | StageId, None, None]
+"""A trial: yields the seconds that it computes next, or the stage that it waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochCosts:
+    """Seconds of one accelerator for one epoch of each stage kind, and for evaluations after training."""
+
+    pass_1_s: float
+    pass_2_s: float
+    pruning_s: float
+    closing_s: float = 0.0
+    """To evaluate a stage after its last epoch, on all frame sets."""
+    reading_s: float = 0.0
+    """To evaluate one network on the test split."""
+
+    def epoch_s(self, kind: StageKind) -> float:
+        """Return the seconds of one epoch, validation included."""
+        if kind.is_flat:
+            return self.pass_1_s
+        return self.pruning_s if kind.is_pruning else self.pass_2_s
+
+
+Costs = EpochCosts | Mapping[str, EpochCosts]
+"""Costs of every variant by its name, or the same for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedTrial:
+    """A trial of a simulated sweep, complete or stopped."""
+
+    config: TrialConfig
+    curve: tuple[float, ...]
+    """Value after each epoch of pass 2 that the trial went through, trained or reused."""
+    chain: tuple[float, ...]
+    """Value of pass 2 and of each pruning pass."""
+    is_complete: bool
+    own_epochs: int
+    """Epochs that the trial went through, trained or reused."""
+    epochs: int
+    """Epochs that all trials together had trained when this one ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSweep:
+    """Epochs, seconds and results of a simulated sweep."""
+
+    epochs: int
+    epochs_alone: int
+    """Epochs if the same trials shared no stages and none was stopped."""
+    seconds: float
+    """Sum over accelerators of the time that they compute."""
+    seconds_alone: float
+    wall_s: float
+    """Time until the last trial ends."""
+    num_stages: int
+    """Number of finished stages."""
+    num_unfinished: int
+    """Stages that stopped trials left unfinished, each with an epoch checkpoint."""
+    num_trials: int
+    num_stopped: int
+    best: float
+    """Highest validation accuracy of a completed trial."""
+    winner_stages: int
+    """Stages of the winner's refit, after the last trial; 0 without clean validation."""
+    winner_epochs: int
+    winner_s: float
+    """Seconds of one accelerator to refit the winner and to evaluate it on the test split."""
+    asks_s: tuple[float, ...] = field(compare=False)
+    """Real seconds that the searcher took to sample each trial."""
+    trials: tuple[EndedTrial, ...] = ()
+    """In the order in which they ended."""
+
+
+def simulate(
+    plan: SweepPlan,
+    surrogate: Surrogate,
+    costs: Costs,
+    *,
+    parallel: int,
+    searcher: Searcher | None = None,
+    share_stages: bool = True,
+) -> SimulatedSweep:
+    """Run a sweep against a surrogate for training.
+
+    Args:
+        plan: what to run; nothing is read from its folders.
+        surrogate: accuracy of each config.
+        costs: seconds of epochs, for each variant or for all.
+        parallel: number of accelerators, each with one trial at a time.
+        searcher: samples the trials; None takes the sweep's own study and scheduler.
+        share_stages: False trains every stage of every trial, as without a stage store.
+    """
+    simulation = _Simulation(plan, surrogate, costs, searcher or StudySearcher(plan), share_stages)
+    return simulation.run(parallel)
+
+
+@dataclass(frozen=True, slots=True)
+class _StageCost:
+    """Training time of one stage."""
+
+    epochs: int
+    epoch_s: float
+    closing_s: float
+
+    @classmethod
+    def of(cls, kind: StageKind, config: TrialConfig, costs: Costs, num_folds: int) -> _StageCost:
+        own = costs if isinstance(costs, EpochCosts) else costs[config.params.variant]
+        return cls(num_folds * kind.epochs(config), own.epoch_s(kind), num_folds * own.closing_s)
+
+    @property
+    def seconds(self) -> float:
+        return self.epochs * self.epoch_s + self.closing_s
+
+
+@dataclass(frozen=True, slots=True)
+class _SimulatedStage:
+    """Result of a simulated stage."""
+
+    kind: StageKind
+    accuracy: float
+    """Stands for the objective of the search, whichever it is."""
+
+    def measure(self, objective: Objective) -> float:  # noqa: ARG002
+        """Return the simulated value."""
+        return self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class _Winner:
+    """The best completed trial."""
+
+    accuracy: float
+    kept_pass: int
+    config: TrialConfig
+
+
+@dataclass(slots=True)
+class _Running:
+    """A running trial and what it has measured so far."""
+
+    number: int
+    searched: SearchedTrial
+    own_epochs: int = 0
+    curve: list[float] = field(default_factory=list)
+    chain: list[float] = field(default_factory=list)
+
+
+class _Simulation:
+    def __init__(
+        self, plan: SweepPlan, surrogate: Surrogate, costs: Costs, searcher: Searcher, share_stages: bool
+    ) -> None:
+        self._plan, self._surrogate, self._costs = plan, surrogate, costs
+        self._searcher, self._share_stages = searcher, share_stages
+        self._stage_costs: dict[StageId, _StageCost] = {}
+        """Costs of every stage that has started."""
+        self._epochs_done: dict[StageId, int] = {}
+        self._finished: set[StageId] = set()
+        self._leased: set[StageId] = set()
+        self._waiting: dict[StageId, list[Steps]] = {}
+        self._agenda: list[tuple[float, int, Steps]] = []
+        self._order = count()
+        self._now = 0.0
+        self._asks_s: list[float] = []
+        self._num_trials = 0
+        self._ended: list[EndedTrial] = []
+        self._epochs_alone, self._seconds_alone = 0, 0.0
+        self._winner = _Winner(0.0, 0, plan.space.config(FLAT_PARAMS, seed=plan.seed))
+
+    def run(self, parallel: int) -> SimulatedSweep:
+        """Run until the searcher samples no more trials."""
+        if self._plan.space.shares_pass_1 and self._share_stages:
+            self._train_shared_pass_1(parallel)
+        for _ in range(parallel):
+            self._advance(self._next_trial())
+        while self._agenda:
+            self._now, _, trial = heapq.heappop(self._agenda)
+            self._advance(trial)
+        return self._summary()
+
+    def _train_shared_pass_1(self, parallel: int) -> None:
+        config = self._winner.config
+        kind = stage_kinds(config, 0)[0]
+        stage, cost = _stage_id(StageRequest(kind), config), self._cost(kind, config)
+        self._stage_costs[stage], self._epochs_done[stage] = cost, cost.epochs
+        self._finished.add(stage)
+        # Folds run in parallel.
+        num_folds = self._plan.space.num_folds
+        self._now = cost.seconds * math.ceil(num_folds / parallel) / num_folds
+
+    def _next_trial(self) -> Steps | None:
+        started = perf_counter()
+        searched = self._searcher.next_trial()
+        self._asks_s.append(perf_counter() - started)
+        return None if searched is None else self._trial(_Running(len(self._asks_s), searched))
+
+    def _advance(self, trial: Steps | None) -> None:
+        """Run an accelerator's trial, then new ones, until one computes or waits."""
+        while trial is not None:
+            step = next(trial, None)
+            if step is None:
+                trial = self._next_trial()
+                continue
+            if isinstance(step, tuple):
+                self._waiting.setdefault(step, []).append(trial)
+            else:
+                self._schedule(trial, step)
+            return
+
+    def _schedule(self, trial: Steps, seconds: float) -> None:
+        heapq.heappush(self._agenda, (self._now + seconds, next(self._order), trial))
+
+    def _trial(self, trial: _Running) -> Steps:
+        config = trial.searched.config
+        self._count_alone(config)
+        stopped = ""
+        try:
+            yield from self._run(open_recipe(config, by_stop_rule(config)), trial)
+        except TrialStoppedError as stop:
+            stopped = str(stop)
+        else:
+            kept_pass = StopRule(ties=config.pruning.ties).best_pass(trial.chain)
+            result = _Winner(max(trial.chain), kept_pass, config)
+            if (result.accuracy, result.kept_pass) > (self._winner.accuracy, self._winner.kept_pass):
+                self._winner = result
+        trial.searched.end(trial.chain, stopped)
+        self._ended.append(
+            EndedTrial(
+                config=config,
+                curve=tuple(trial.curve),
+                chain=tuple(trial.chain),
+                is_complete=not stopped,
+                own_epochs=trial.own_epochs,
+                epochs=sum(self._epochs_done.values()),
+            )
+        )
+
+    def _run(self, recipe: Recipe[_SimulatedStage], trial: _Running) -> Steps:
+        request = next(recipe)
+        while True:
+            yield from self._stage(request, trial)
+            try:
+                request = recipe.send(self._result(request, trial.searched.config))
+            except StopIteration:
+                return
+
+    def _stage(self, request: StageRequest[_SimulatedStage], trial: _Running) -> Steps:
+        kind, config = request.kind, trial.searched.config
+        stage, cost = _stage_id(request, config), self._cost(kind, config)
+        if not self._share_stages:
+            stage = (trial.number, *stage)
+        self._stage_costs[stage] = cost
+        while stage in self._leased:
+            yield stage
+        accuracy = self._result(request, config).accuracy
+        cached = stage in self._finished
+        self._leased.add(stage)
+        try:
+            for epoch in range(cost.epochs):
+                if epoch >= self._epochs_done.get(stage, 0):
+                    yield cost.epoch_s
+                    self._epochs_done[stage] = epoch + 1
+                trial.own_epochs += 1
+                reached = self._after_epoch(request, config, epoch, cost.epochs)
+                if kind.starts_chain:
+                    trial.curve.append(reached)
+                trial.searched.after_epoch(kind, epoch, reached, reused=cached)
+            if stage not in self._finished:
+                yield cost.closing_s
+                self._finished.add(stage)
+        finally:
+            self._leased.discard(stage)
+            for waiting in self._waiting.pop(stage, []):
+                self._schedule(waiting, 0.0)
+        if not kind.is_flat:
+            trial.chain.append(accuracy)
+            trial.searched.after_pass(request.pass_index, accuracy)
+
+    def _result(self, request: StageRequest[_SimulatedStage], config: TrialConfig) -> _SimulatedStage:
+        accuracy = self._surrogate.value(config.params, config.seed, _pass_of(request))
+        return _SimulatedStage(request.kind, accuracy)
+
+    def _after_epoch(
+        self, request: StageRequest[_SimulatedStage], config: TrialConfig, epoch: int, num_epochs: int
+    ) -> float:
+        return self._surrogate.after_epoch(config.params, config.seed, _pass_of(request), epoch, num_epochs)
+
+    def _count_alone(self, config: TrialConfig) -> None:
+        """Count the cost of a trial that shares no stages and is not stopped early."""
+        recipe = open_recipe(config, by_stop_rule(config))
+        kinds = [stage.kind for stage in run_recipe(recipe, lambda request: self._result(request, config))]
+        costs = [self._cost(kind, config) for kind in kinds]
+        self._num_trials += 1
+        self._epochs_alone += sum(cost.epochs for cost in costs)
+        self._seconds_alone += _seconds(kinds, costs)
+
+    def _cost(self, kind: StageKind, config: TrialConfig) -> _StageCost:
+        return _StageCost.of(kind, config, self._costs, self._plan.space.num_folds)
+
+    def _summary(self) -> SimulatedSweep:
+        refit = self._refit_kinds()
+        refit_costs = [_StageCost.of(kind, self._winner.config, self._costs, 1) for kind in refit]
+        training_s = sum(
+            self._stage_costs[stage].epoch_s * number for stage, number in self._epochs_done.items()
+        )
+        return SimulatedSweep(
+            epochs=sum(self._epochs_done.values()),
+            epochs_alone=self._epochs_alone,
+            seconds=training_s + sum(self._stage_costs[stage].closing_s for stage in self._finished),
+            seconds_alone=self._seconds_alone,
+            wall_s=self._now,
+            num_stages=len(self._finished),
+            num_unfinished=len(self._epochs_done.keys() - self._finished),
+            num_trials=self._num_trials,
+            num_stopped=sum(not trial.is_complete for trial in self._ended),
+            best=self._winner.accuracy,
+            winner_stages=len(refit),
+            winner_epochs=sum(cost.epochs for cost in refit_costs),
+            winner_s=_seconds(refit, refit_costs) + self._test_evaluations() * self._reading_s(),
+            asks_s=tuple(self._asks_s),
+            trials=tuple(self._ended),
+        )
+
+    def _refit_kinds(self) -> Sequence[StageKind]:
+        """Return the stages that the winner's refit trains; see `autohier.core.trial.refit`."""
+        if self._plan.space.protocol.validation == "paper":
+            return ()
+        return stage_kinds(self._winner.config, self._winner.kept_pass)
+
+    def _reading_s(self) -> float:
+        costs = self._costs
+        own = costs if isinstance(costs, EpochCosts) else costs[self._winner.config.params.variant]
+        return own.reading_s
+
+    def _test_evaluations(self) -> int:
+        """Return how many networks are evaluated on the test split.
+
+        These are pass 1, pass 2 and a pruned winner: as trained, and again if they are refit. With folds only
+        the refit ones are evaluated.
+        """
+        is_evaluated_twice = self._refit_kinds() and self._plan.space.num_folds == 1
+        return (2 + bool(self._winner.kept_pass)) * (2 if is_evaluated_twice else 1)
+
+
+def _pass_of(request: StageRequest[_SimulatedStage]) -> int | None:
+    return None if request.kind.is_flat else request.pass_index
+
+
+def _stage_id(request: StageRequest[_SimulatedStage], config: TrialConfig) -> StageId:
+    kind = request.kind
+    return (kind.name, config.seed, request.pass_index, *kind.sampled(config.params))
+
+
+def _seconds(kinds: Sequence[StageKind], costs: Sequence[_StageCost]) -> float:
+    """Sum the seconds of stages, kind by kind."""
+    seconds = dict(zip(kinds, (cost.seconds for cost in costs), strict=True))
+    return sum(seconds[kind] * number for kind, number in Counter(kinds).items())

@@ -1,0 +1,152 @@
+"""The estimate of a sweep: mean and range over simulated sweeps, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from textwrap import fill
+
+from autohier.config.sweep import SweepPlan
+from autohier.config.trial.recipes import DEFAULT_RECIPE
+from autohier.data.splits import SplitSizes
+from autohier.sweep.planning.profiler import CPU_NAME
+from autohier.sweep.planning.regimes import Regime, pass_1_of
+from autohier.sweep.planning.simulator import Costs, EpochCosts, SimulatedSweep
+from autohier.text import plural
+
+_CHECKPOINT_WEIGHTS = 3
+"""An epoch checkpoint holds the weights and at most two moments of each, those of Adam."""
+_HOUR_S, _GB = 3600, 1e9
+_WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEstimate:
+    """Simulated sweeps of one plan, and the origin of the numbers."""
+
+    plan: SweepPlan
+    """Its seed is that of the first simulated sweep; the others use the next ones."""
+    accelerators: int
+    sizes: SplitSizes
+    sizes_from: str
+    costs: Costs
+    costs_from: str | Mapping[str, str]
+    """Origin of the costs in words, by variant if the costs are."""
+    regime: Regime
+    """Of the worlds in which sweeps were simulated."""
+    stage_bytes: int
+    """Size of a finished stage of the largest variant on disk."""
+    sweeps: tuple[SimulatedSweep, ...]
+
+    @property
+    def quantities(self) -> dict[str, list[float]]:
+        """One number for every simulated sweep, by name and unit.
+
+        All include the refit of the best config and its evaluation on the test split.
+        """
+        sweeps, num = self.sweeps, self.accelerators
+        hours = [(sweep.seconds + sweep.winner_s) / _HOUR_S for sweep in sweeps]
+        alone = [(sweep.seconds_alone + sweep.winner_s) / _HOUR_S for sweep in sweeps]
+        wall = [(sweep.wall_s + sweep.winner_s) / _HOUR_S for sweep in sweeps]
+        return {
+            "accelerator-hours": hours,
+            "  without reuse and stopping": alone,
+            "  times as many": [_ratio(*pair) for pair in zip(alone, hours, strict=True)],
+            f"hours on {_plural(num, 'accelerator')}": wall,
+            "  utilization, %": [100 * _ratio(*pair) / num for pair in zip(hours, wall, strict=True)],
+            "GB on disk": [self._disk_bytes(sweep) / _GB for sweep in sweeps],
+            "epochs": [sweep.epochs + sweep.winner_epochs for sweep in sweeps],
+            "  epochs without reuse and stopping": [
+                sweep.epochs_alone + sweep.winner_epochs for sweep in sweeps
+            ],
+            "trials stopped early": [sweep.num_stopped for sweep in sweeps],
+        }
+
+    def text(self) -> str:
+        """Return the estimate as text: one line per quantity, then the origin of the numbers."""
+        plan = self.plan
+        trials = plural(plan.trials, "trial")
+        title = f"{plan.space.name}: {trials}, scheduler {plan.scheduler}, sampler {plan.sampler}"
+        head = f"{f'estimate from {len(self.sweeps)} simulated sweeps':<38}{'mean':>9}   range"
+        rows = [_row(name, values) for name, values in self.quantities.items()]
+        notes = [fill(note, width=_WIDTH, subsequent_indent="  ") for note in self._notes()]
+        return "\n".join([title, "", head, *rows, "", *notes])
+
+    def _disk_bytes(self, sweep: SimulatedSweep) -> int:
+        finished = sweep.num_stages + sweep.winner_stages
+        return self.stage_bytes * (finished + _CHECKPOINT_WEIGHTS * sweep.num_unfinished)
+
+    def _notes(self) -> tuple[str, ...]:
+        sizes, regime = self.sizes, self.regime
+        winner_s = mean(sweep.winner_s for sweep in self.sweeps)
+        origin = "as published" if pass_1_of(self.plan.space)[1] else "an assumption"
+        clips = f"{sizes.train:,} train, {sizes.validation:,} validation, {sizes.test:,} test"
+        accuracies = (
+            "Accuracies, which decide what is stopped and reused, are not measured: every simulated sweep "
+            f"draws its own after HAC's tables, with pass 1 at {regime.pass_1:.2%} ({origin}) and the noise "
+            f"of {regime.num_validation_clips:,} validation clips."
+        )
+        return (
+            f"clips: {clips} ({self.sizes_from})",
+            *self._cost_notes(),
+            f"included: {_duration(winner_s)} of one accelerator for the refit and its test result",
+            "not included: starting processes, writing checkpoints, failed trials",
+            accuracies,
+        )
+
+    def _cost_notes(self) -> Iterator[str]:
+        if isinstance(self.costs, EpochCosts):
+            yield f"an epoch: {_epoch_text(self.costs)} ({self.costs_from})"
+        else:
+            for variant, costs in self.costs.items():
+                origin = self.costs_from if isinstance(self.costs_from, str) else self.costs_from[variant]
+                yield f"an epoch of variant {variant}: {_epoch_text(costs)} ({origin})"
+        origins = [self.costs_from] if isinstance(self.costs_from, str) else self.costs_from.values()
+        if any(CPU_NAME in origin for origin in origins):
+            yield (
+                "these times are a CPU's, as this machine has no GPU: for machines with GPUs, give the "
+                "seconds that an epoch takes there with --seconds-per-epoch"
+            )
+        if self.plan.space.search.variants:
+            yield "GB on disk: all stages counted with the size of the largest variant"
+        if self.plan.space.recipe != DEFAULT_RECIPE:
+            yield (
+                f"stages of recipe {self.plan.space.recipe}: counted with the cost of pass 1 if they have no "
+                "superclasses, of a pruning pass if they prune, and else of pass 2"
+            )
+        if self.plan.space.search.settings:
+            yield "searched training settings: all counted with the cost of their defaults"
+
+
+def _epoch_text(costs: EpochCosts) -> str:
+    return (
+        f"pass 1 {_duration(costs.pass_1_s)}, pass 2 {_duration(costs.pass_2_s)}, "
+        f"pruning {_duration(costs.pruning_s)}"
+    )
+
+
+def _row(name: str, values: Sequence[float]) -> str:
+    low, high = _number(min(values)), _number(max(values))
+    return f"{name:<38}{_number(mean(values)):>9}   {low if low == high else f'{low} to {high}'}"
+
+
+def _number(value: float) -> str:
+    """Format a number with three significant digits, and with all digits before the decimal point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _duration(duration_s: float) -> str:
+    for unit_s, unit in ((86400, "days"), (_HOUR_S, "h"), (60, "min")):
+        if duration_s >= 2 * unit_s:
+            return f"{_number(duration_s / unit_s)} {unit}"
+    return f"{_number(duration_s)} s"
+
+
+def _ratio(more: float, less: float) -> float:
+    """Return more / less; 1.0 for 0/0, if epochs cost nothing."""
+    return more / less if less else 1.0
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,1 @@
+"""Records compared with the study, and rebuilt where they are lost or damaged."""

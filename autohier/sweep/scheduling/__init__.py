@@ -1,0 +1,1 @@
+"""Trial schedulers, early stopping and the failure limit."""

@@ -1,0 +1,76 @@
+"""The rungs of a sweep: the points of a trial at which a scheduler decides whether it continues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the scheduler's process starts without pydantic and torch
+    from autohier.config.search.search_space import SearchSpace
+    from autohier.config.trial.hyperparameters import Hyperparameters
+
+_MIN_EPOCHS = 2
+"""Fewest epochs of pass 2 after which a validation accuracy says something about the superclasses."""
+
+StageParams = tuple[object, ...]
+"""The hyperparameters that a stage's result depends on; trials with equal ones share the stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class RungReport:
+    """A validation accuracy that a trial reached at a rung."""
+
+    step: int
+    value: float
+    stage: StageParams
+    """Equal for trials that share the stage in which the value was measured."""
+    trial: tuple[object, ...]
+    """Hyperparameters of the trial; equal if a trial runs again after its process died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rungs:
+    """The rungs of a sweep: steps 0, 1, ... of a trial's intermediate values.
+
+    The first steps are within pass 2. Then come the end of pass 2 and the end of each pruning pass.
+    """
+
+    epochs: tuple[int, ...]
+    """Epochs of pass 2 at the rungs within it, ascending: step i is after epochs[i]."""
+    budgets: tuple[int, ...]
+    """Epochs trained since the start of pass 2, at every step."""
+    reduction_factor: float
+    """``search.reduction_factor`` of the search space; eta in the papers."""
+
+    def pass_step(self, pass_index: int) -> int:
+        """Return the step at the end of pass 2 (0) or of the k-th pruning pass."""
+        return len(self.epochs) + pass_index
+
+    def stage_params(self, params: Hyperparameters, step: int) -> StageParams:
+        """Return the hyperparameters that the value at a step depends on."""
+        return params.prefix if step <= len(self.epochs) else params.chain
+
+    def report(self, params: Hyperparameters, step: int, value: float) -> RungReport:
+        """Return the report of a trial that reached a value at a step."""
+        return RungReport(step, value, self.stage_params(params, step), params.effect)
+
+
+def open_rungs(space: SearchSpace, *, within_pass_2: bool = True) -> Rungs:
+    """Return the rungs that the training recipe of a search space makes.
+
+    The rungs within pass 2 are at epochs / reduction_factor^k. With cross-validation there are none: an epoch
+    within pass 2 is measured on one fold only.
+
+    Args:
+        space: the search space of the sweep.
+        within_pass_2: False leaves out the rungs within pass 2, for schedulers that never stop a trial.
+    """
+    factor, epochs = space.search.reduction_factor, space.pass_2.epochs
+    rungs: list[int] = []
+    if within_pass_2 and space.num_folds == 1:
+        while (rung := round(epochs / factor ** (len(rungs) + 1))) >= _MIN_EPOCHS:
+            rungs.append(rung)
+    rungs.reverse()
+    passes = range(space.search.max_passes + 1)
+    budgets = [*rungs, *(epochs + pass_index * space.pruning.epochs for pass_index in passes)]
+    return Rungs(tuple(rungs), tuple(budgets), factor)

@@ -1,0 +1,92 @@
+"""Storage of a study: the sweep's own journal file, or an Optuna storage URL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+
+from autohier.config.storage_url import HOW_TO_PASS, with_password, without_password
+from autohier.errors import InputError
+from autohier.files import naming_file
+from autohier.sweep.study.journal import JournalFile, repair_last_line
+
+_LOG = logging.getLogger(__name__)
+
+
+def open_storage(url: str | None, journal_file: Path, *, repair: bool = True) -> BaseStorage:
+    """Open a study's storage.
+
+    Args:
+        url: Optuna storage URL; None takes the journal file, which is created if it does not exist.
+        journal_file: of the sweep.
+        repair: cut off a last line that a dying driver did not finish. Only the sweep's driver may do so.
+
+    Raises:
+        InputError: if the URL cannot be opened, or a line of the journal is damaged.
+    """
+    if url is None:
+        journal_file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with naming_file(journal_file):
+                if repair:
+                    repair_last_line(journal_file)
+                file = JournalFile(journal_file)
+                return _JournalStorage(file)
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # Optuna raises almost anything on a change that it cannot replay
+            raise file.damage(error) from error
+    try:
+        return RDBStorage(with_password(url))
+    except InputError:
+        raise
+    except Exception as error:  # every database driver raises errors of its own
+        _LOG.debug("opening the study failed", exc_info=True)
+        raise InputError(
+            "--storage must be an Optuna storage URL that can be opened",
+            got=without_password(f"{type(error).__name__}: {error}"),
+            hint="write e.g. sqlite:///study.db or postgresql://user@host/name, and install its driver; "
+            f"for a password, {HOW_TO_PASS}",
+        ) from error
+
+
+def in_memory_storage() -> BaseStorage:
+    """Return a storage that ends with the process, for simulated sweeps."""
+    return InMemoryStorage()
+
+
+@contextmanager
+def storage_failures(*, hint: str) -> Iterator[None]:
+    """Turn failures of the study's database inside a block into an error for the user.
+
+    Raises:
+        InputError: if the database stops answering.
+    """
+    try:
+        yield
+    except StorageInternalError as error:
+        raise InputError(
+            "the study's storage must answer", got=without_password(str(error)), hint=hint
+        ) from error
+
+
+def written_at_once(storage: BaseStorage) -> AbstractContextManager[None]:
+    """Write all changes that a block makes to a journal in one piece when the block ends, or fails.
+
+    Each write waits for the disk, which takes longer than everything else in recording a trial. A database
+    writes each change by itself.
+    """
+    return storage.file.written_at_once() if isinstance(storage, _JournalStorage) else nullcontext()
+
+
+class _JournalStorage(JournalStorage):
+    """Optuna's journal storage, with access to its file."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self.file = file
+        super().__init__(file)

@@ -1,0 +1,118 @@
+"""Warm start: results of an earlier sweep, as observations for a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from autohier.config.frozen import FrozenModel
+from autohier.config.search.search_space import SearchSpace
+from autohier.config.sweep import SweepPlan
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.errors import InputError
+from autohier.faults import shown_value
+from autohier.sweep.paths import SweepFolder
+from autohier.sweep.study.search_space import distributions, encode, params_of
+from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.trial_index import WARM_FROM
+
+_TRAINED = sorted(
+    SearchSpace.model_fields.keys() - {"name", "description", "assumes_2d_weights", "search", "initial"}
+)
+"""Fields of a search space that change the accuracy of a config."""
+
+
+def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = None) -> list[FrozenTrial]:
+    """Return the complete and derived trials of a sweep, in the parameters of a new search space.
+
+    Leaves out configs that the new search space does not contain, and configs that it would train otherwise,
+    as their variant or training settings differ.
+
+    Args:
+        path: folder of the earlier sweep.
+        space: of the new sweep.
+        clips_fingerprint: of the new sweep's clips, if known.
+
+    Raises:
+        InputError: if there is no such sweep, or its accuracies are not comparable with the new ones.
+    """
+    folder = SweepFolder(path.resolve())
+    plan = check_comparable(folder, space)
+    origin = f"{plan.study_name} {folder.read_plan()[1].created_at}"  # not its path, which may change
+    if (
+        None not in (clips_fingerprint, plan.clips_fingerprint)
+        and clips_fingerprint != plan.clips_fingerprint
+    ):
+        raise InputError(
+            "--warm-from must name a sweep of the same prepared clips, since accuracies are not comparable "
+            "otherwise",
+            got=f"{folder.path}, which used other clips",
+            hint="leave it out",
+        )
+    storage = open_storage(plan.storage, folder.journal_file, repair=False)
+    try:
+        study = optuna.load_study(study_name=plan.study_name, storage=storage)
+    except KeyError as error:
+        raise InputError(
+            "--warm-from must name a sweep that has begun",
+            got=path,
+            hint="resume it first, or leave it out",
+        ) from error
+    results = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        params = params_of(plan.space, trial)
+        if not space.find_fault(params) and _trained(plan.space, params) == _trained(space, params):
+            results.append(
+                create_trial(
+                    value=trial.value,
+                    params=encode(space, params),
+                    distributions=distributions(space),
+                    user_attrs={WARM_FROM: f"{origin} {trial.number}"},
+                )
+            )
+    return results
+
+
+def check_comparable(folder: SweepFolder, space: SearchSpace) -> SweepPlan:
+    """Return the plan of an earlier sweep.
+
+    Raises:
+        InputError: if there is no such sweep, or its accuracies are not comparable with those of a search
+        space.
+    """
+    plan, _ = folder.read_plan()
+    if plan.space.search.objective != space.search.objective:
+        raise InputError(
+            "--warm-from must name a sweep of the same search.objective",
+            got=f"{plan.space.search.objective} in {folder.path}, not {space.search.objective}",
+            hint="leave it out: matching stages in the store are reused anyway",
+        )
+    for name in _TRAINED:
+        earlier, new = getattr(plan.space, name), getattr(space, name)
+        if earlier != new:
+            raise InputError(
+                f"--warm-from must name a sweep of the same {name}, since accuracies are not comparable "
+                "otherwise",
+                got=f"{_difference_text(name, earlier, new)} in {folder.path}",
+                hint="leave it out: matching stages in the store are reused anyway",
+            )
+    return plan
+
+
+def _difference_text(name: str, earlier: object, new: object) -> str:
+    """Return the settings of a group that differ, e.g. "pass_1.epochs 20, not 24"."""
+    if not isinstance(earlier, FrozenModel) or not isinstance(new, FrozenModel):
+        return f"{name} {shown_value(earlier)}, not {shown_value(new)}"
+    before, after = earlier.model_dump(), new.model_dump()
+    return "; ".join(
+        f"{name}.{field} {shown_value(before.get(field))}, not {shown_value(after.get(field))}"
+        for field in before | after
+        if before.get(field) != after.get(field)
+    )
+
+
+def _trained(space: SearchSpace, params: Hyperparameters) -> list[object]:
+    applied = space.apply(params)
+    return [getattr(applied, name) for name in _TRAINED]

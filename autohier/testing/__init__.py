@@ -1,0 +1,1 @@
+"""Contract suites for packages that extend autohier; they need pytest."""

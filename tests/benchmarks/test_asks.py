@@ -1,0 +1,19 @@
+"""The benchmark of sampling and recording trials, on few trials."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "asks.py"
+
+
+def test_both_studies_hold_the_same_number_of_observations():
+    command = [sys.executable, str(BENCHMARK), "--trials", "6", "--sampler", "random"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # The only checkpoint has not grown since the first.
+    row = re.search(r"^ +6 +(\d+) +[\d.]+ ms +[\d.]+ ms .* 0 MiB +0 MiB$", printed, re.MULTILINE)
+    assert row is not None
+    # HAC's initial configs come first: 4 passes each, with all their shorter chains.
+    assert int(row[1]) == 6 * 5
+    assert "from 6 to 6 trials, the time to sample grew 1.0 times" in printed

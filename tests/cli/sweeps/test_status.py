@@ -1,0 +1,120 @@
+"""``autohier status``: its output apart from the leaderboard, on sweeps that never ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from autohier.config.search.loading import load_space
+from autohier.core.training.metrics import Evaluation
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.store.reader import ClipStore
+from autohier.records.reader import read_records
+from autohier.records.rows import evaluation_row
+from autohier.records.trial_rows import complete_row
+from autohier.records.work_recorder import WorkRecorder
+from autohier.records.writer import RecordWriter
+from autohier.sweep.locking.sweep_lock import hold_sweep
+from autohier.sweep.paths import SweepFolder
+from support.command_line import Autohier
+from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
+from support.sweep_runs.plans import make_plan, make_provenance
+
+
+def _write_sweep(out: Path, name: str, *changes: str, protocol: str = "cross-subject") -> None:
+    """Write a sweep of one trial with half of the test clips correct; its clips may be in ``out/data``."""
+    folder = SweepFolder(out / name)
+    space = load_space("demo", [f"protocol.name={protocol}", *changes])
+    plan = make_plan(out / "data", name=name, study_name=name, trials=1, space=space)
+    folder.write_plan(plan, make_provenance())
+    outcome = fake_outcome(72, (90, 96))
+    row = replace(complete_row(fake_row(), outcome, START + MINUTE), protocol=protocol)
+    writer = RecordWriter(folder.records)
+    writer.write_ended(row, outcome.stages)
+    evaluation = Evaluation(1.0, (0.5,), fake_confusion(60))
+    writer.write_test_results(row.trial, [evaluation_row(row, "prune 1", evaluation, START)])
+
+
+def test_superclasses_are_compared_with_those_of_the_dataset(
+    autohier: Autohier, tmp_path: Path, tiny_clips: ClipStore
+) -> None:
+    _write_sweep(tmp_path, "one")
+    without = autohier("status", "one", "--out", tmp_path)
+    assert (without.code, without.err) == (0, "")
+    assert "best config: t0000" in without.out
+    assert "adjusted Rand" not in without.out
+    # The fake trial's levels are k % 2 and k % 4, the demo's 0 0 1 1 and 0 1 2 3, each repeated three
+    # times: the fours are equal; of the twos, 4 * 3 pairs are together in both, and 30 * 30 / 66 expected.
+    demo = open_dataset("demo")
+    manifest = tiny_clips.manifest.model_copy(update={"levels": demo.levels, "class_names": demo.class_names})
+    manifest.write(tmp_path / "data" / "demo" / "manifest.json")
+    chance = 30 * 30 / 66
+    agreement = f"2 found and 2 given: {(12 - chance) / (30 - chance):.2f}, 4 found and 4 given: 1.00"
+    assert agreement in autohier("status", "one", "--out", tmp_path).out
+
+
+def test_given_superclasses_are_not_compared_with_themselves(
+    autohier: Autohier, tmp_path: Path, tiny_clips: ClipStore
+) -> None:
+    _write_sweep(tmp_path, "given", "hierarchy=given")
+    tiny_clips.manifest.write(tmp_path / "data" / "demo" / "manifest.json")
+    assert "adjusted Rand" not in autohier("status", "given", "--out", tmp_path).out
+
+
+def test_a_finished_sweep_is_extended_and_another_continued(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "one")
+    lines = autohier("status", "one", "--out", tmp_path).out.splitlines()
+    assert lines[0] == "sweep one of demo, started 2026-01-01 12:00 UTC, not running"
+    assert lines[-2:] == [
+        f"view:     tensorboard --logdir {tmp_path}/one/tensorboard",
+        f"continue: autohier resume {tmp_path}/one",
+    ]
+    records = SweepFolder(tmp_path / "one").records
+    (row,) = read_records(records).trials
+    RecordWriter(records).write_test_results(
+        row.trial, [evaluation_row(row, "pass 1, refit", Evaluation(1.0, (0.5,), fake_confusion(60)), START)]
+    )
+    lines = autohier("status", "one", "--out", tmp_path).out.splitlines()
+    assert lines[-1] == f"extend:   autohier resume {tmp_path}/one --trials 2"
+
+
+def test_pass_1_shows_its_progress_before_the_first_trial(autohier: Autohier, tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "new")
+    folder.write_plan(make_plan(tmp_path / "data", name="new"), make_provenance())
+    WorkRecorder(folder.records, "pass 1", accelerators=0.0).add_epoch("pass 1", 0.25, 1.0, reused=False)
+    lines = autohier("status", "new", "--out", tmp_path).out.splitlines()
+    assert "trained 1 epoch (1 s), reused 0 epochs" in lines[1]
+    assert lines[2].startswith("pass 1, shared by all trials: 1 of 24 epochs, validation accuracy 25.0% ")
+    assert len(set(lines)) == len(lines)
+
+
+def test_trials_of_a_dead_driver_are_interrupted(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "dead")
+    folder = SweepFolder(tmp_path / "dead")
+    RecordWriter(folder.records).write_trial(fake_row("t0001"))
+    output = autohier("status", "dead", "--out", tmp_path).out
+    assert "not running" in output
+    assert "1 interrupted;" in output
+    assert [line.split()[1] for line in output.splitlines() if line.lstrip().startswith("t0001")] == [
+        "interrupted"
+    ]
+    with hold_sweep(folder.lock_file):
+        output = autohier("status", "dead", "--out", tmp_path).out
+    assert "1 running;" in output
+
+
+def test_several_sweeps_are_averaged_over_their_protocols(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "one")
+    _write_sweep(tmp_path, "two", protocol="cross-view")
+    ended = autohier("status", "one", "two", "--out", tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert "mean of 2" in ended.out
+    assert "50.0%" in ended.out
+    assert "differ" not in ended.out
+    _write_sweep(tmp_path, "other", "recognizer.width=0.5", "pass_1.epochs=3", protocol="cross-view")
+    output = autohier("status", "one", "other", "--out", tmp_path).out
+    assert output.endswith("also in recognizer, pass_1\n")
+    assert (
+        "cross-subject in one, cross-subject in one"
+        in autohier("status", "one", "one", "--out", tmp_path).error
+    )

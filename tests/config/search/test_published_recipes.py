@@ -1,0 +1,69 @@
+"""Published recipes in the shipped spaces, with the numbers of their sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from autohier.config.search.loading import load_space
+from autohier.config.trial.clips import HeatmapClips, SkeletonClips
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
+from autohier.config.trial.trial_config import TrialConfig
+
+NTU_SPACES = ("ntu60_skeleton", "ntu120_skeleton")
+
+
+def config_of(space: str, variant: str) -> TrialConfig:
+    return load_space(space).config(FLAT_PARAMS.model_copy(update={"variant": variant}), seed=0)
+
+
+@pytest.mark.parametrize("space", NTU_SPACES)
+@pytest.mark.parametrize(("variant", "name"), [("pyskl-joint", "st-gcn++"), ("pyskl-st-gcn", "st-gcn")])
+def test_graph_networks_have_the_recipe_of_pyskl(space: str, variant: str, name: str) -> None:
+    config = config_of(space, variant)
+    recipe, clips = config.optimisation, config.clips
+    assert config.recognizer.name == name
+    assert isinstance(clips, SkeletonClips)
+    assert (clips.num_frames, clips.num_persons, clips.test_sets) == (100, 2, 10)
+    assert (clips.rotation_degrees, clips.scaling, clips.flip) == (0, 0, False)
+    assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, True)
+    assert recipe.learning_rate / recipe.batch_size == 0.1 / (8 * 16)
+    assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout, recipe.schedule) == (
+        5e-4,
+        None,
+        0,
+        "cosine",
+    )
+    assert (config.pass_1.epochs, recipe.repeats) == (16, 5)
+
+
+@pytest.mark.parametrize("space", NTU_SPACES)
+def test_pose_conv3d_has_the_recipe_of_pyskl(space: str) -> None:
+    config = config_of(space, "pyskl-pose-slowonly")
+    recipe, clips = config.optimisation, config.clips
+    assert config.recognizer.options() == {"width": 1.0, "initialisation": "fan-in", "stem_pool": True}
+    assert isinstance(clips, HeatmapClips)
+    assert (clips.num_frames, clips.num_persons, clips.size_px, clips.min_area) == (48, 2, 56, 0.56)
+    assert (clips.test_sets, clips.flip) == (10, True)
+    assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
+    assert recipe.learning_rate / recipe.batch_size == 0.4 / (8 * 32)
+    assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout, recipe.schedule) == (
+        3e-4,
+        40,
+        0.5,
+        "cosine",
+    )
+    assert (config.pass_1.epochs, recipe.repeats) == (24, 10)
+
+
+@pytest.mark.parametrize("space", NTU_SPACES)
+def test_every_variant_has_an_initial_config(space: str) -> None:
+    loaded = load_space(space)
+    first = [config.variant for config in loaded.initial[: len(loaded.search.variants)]]
+    assert sorted(first) == sorted(loaded.search.variants)
+
+
+@pytest.mark.parametrize("space", ["ntu60", "ntu120", "n_ucla", "gym99"])
+def test_spaces_of_hac_have_its_recipe(space: str) -> None:
+    recipe = config_of(space, "").optimisation
+    assert (recipe.optimizer, recipe.learning_rate, recipe.weight_decay) == ("adam", 1e-4, 0)
+    assert (recipe.schedule, recipe.lr_patience, recipe.lr_factor) == ("plateau", 2, 0.1)

@@ -1,0 +1,134 @@
+"""Warnings about a search space and its prepared clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autohier.config.search.loading import load_space, shipped_spaces
+from autohier.core.stages.space_warnings import space_warnings
+from autohier.data.store.manifest import StoreOptions
+from autohier.data.store.reader import ClipStore
+
+FROM_IMAGENET = {"gym99", "n_ucla", "ntu120", "ntu60", "ntu60_depths"}
+
+
+def store_of(max_frames: int) -> StoreOptions:
+    return StoreOptions(
+        dataset="ntu60",
+        modality="rgb",
+        size_px=256,
+        max_frames=max_frames,
+        jpeg_quality=90,
+        cropped=True,
+        without_skeleton="reject",
+    )
+
+
+@pytest.mark.parametrize("name", shipped_spaces())
+def test_spaces_of_hac_warn_without_imagenet_weights(name: str) -> None:
+    found = space_warnings(load_space(name), None)
+    assert bool(found) == (name in FROM_IMAGENET)
+    if found:
+        (warning,) = found
+        assert warning.startswith(
+            f"WARNING: the network starts from random weights, but the recipe of {name} "
+        )
+        assert "\n  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/" in warning
+        assert "start: ImageNet" in load_space(name).description
+
+
+def test_the_fix_silences_the_warning() -> None:
+    for fix in ("recognizer.weights=resnet50.pth", "assumes_2d_weights=false"):
+        assert space_warnings(load_space("ntu60", [fix]), None) == []
+
+
+def test_the_documented_section_exists() -> None:
+    page = Path(__file__).parents[3] / "docs" / "search-spaces.md"
+    assert "## ImageNet weights\n" in page.read_text(encoding="utf-8")
+
+
+def test_only_variants_without_weights_are_named() -> None:
+    weights = "search.variants.resnet18.recognizer.weights=resnet18.pth"
+    (warning,) = space_warnings(load_space("ntu60_depths", [weights]), None)
+    assert warning.startswith(
+        "WARNING: variants resnet50, resnet34, resnet101: the network starts from random"
+    )
+
+
+@pytest.mark.parametrize(
+    ("max_frames", "num_sets"),
+    [
+        # Of k frames in each of 8 segments, the offsets 0.1, 0.3, 0.5, 0.7 and 0.9 read the frames at the
+        # floors of k times these: 0 1 2 2 3 of four, 0 1 2 3 4 of five, and five of eight.
+        (32, 4),
+        (40, 5),
+        (64, 5),
+        (8, 1),
+    ],
+)
+def test_a_store_with_too_few_frames_is_too_coarse(max_frames: int, num_sets: int) -> None:
+    space = load_space("ntu60", ["assumes_2d_weights=false"])
+    found = space_warnings(space, store_of(max_frames))
+    if num_sets == 5:
+        assert found == []
+        return
+    (warning,) = found
+    rule, fix = warning.splitlines()
+    assert f"the store keeps {max_frames} frames per clip, so only {num_sets} of the 5 test sets of 8" in rule
+    assert fix == f"  fix: prepare with --frames 40, or --set clips.test_sets={num_sets}"
+
+
+def test_skeletons_are_stored_whole() -> None:
+    assert space_warnings(load_space("ntu60_skeleton"), store_of(1)) == []
+
+
+def test_frames_that_the_store_lacks_are_read_several_times() -> None:
+    space = load_space("ntu60", ["assumes_2d_weights=false", "clips.num_frames=100"])
+    (warning,) = space_warnings(space, store_of(32))
+    rule, fix = warning.splitlines()
+    assert "the store keeps 32 frames per clip, so clips.num_frames = 100 reads frames several times" in rule
+    assert fix == "  fix: --set clips.num_frames=32 or fewer, or prepare with more --frames"
+
+
+def test_frames_above_the_size_of_the_store_are_only_enlarged() -> None:
+    space = load_space("ntu60", ["assumes_2d_weights=false", "clips.resize_px=512"])
+    (warning,) = space_warnings(space, store_of(64))
+    assert "the store keeps frames of 256 pixels, and clips.resize_px = 512 only enlarges them" in warning
+    assert warning.endswith("or prepare with --size 512")
+
+
+@pytest.mark.parametrize(
+    ("size", "repeats", "usual"),
+    [
+        (288, 1, None),
+        (289, 1, 32),  # 288 / 32 = 9 steps, and 288 / 64 = 4
+        (100_000, 1, 32),
+        (576, 2, None),
+        (577, 2, 64),
+    ],
+)
+def test_a_batch_above_the_training_clips_is_one_step(size: int, repeats: int, usual: int | None) -> None:
+    space = load_space("demo", [f"optimisation.batch_size={size}", f"optimisation.repeats={repeats}"])
+    found = space_warnings(space, None, num_training=288)
+    if usual is None:
+        assert found == []
+        return
+    (warning,) = found
+    assert f"batch_size = {size:,} holds all {288 * repeats} training clips" in warning
+    assert f"--set optimisation.batch_size={usual}, which makes at least 8 steps" in warning
+
+
+def test_persons_and_frames_that_no_clip_has_are_empty(tiny_clips: ClipStore) -> None:
+    # Each of the tiny clips shows one person in four frames.
+    tiny = load_space("utd_mhad_skeleton", ["num_classes=6", "search.levels=1", "initial=[]"])
+    fine = tiny.model_copy(update={"clips": tiny.clips.model_copy(update={"num_frames": 16})})
+    assert space_warnings(fine, tiny_clips.manifest, clips=tiny_clips) == []
+    odd = tiny.model_copy(
+        update={"clips": tiny.clips.model_copy(update={"num_frames": 17, "num_persons": 3})}
+    )
+    persons, frames = space_warnings(odd, tiny_clips.manifest, clips=tiny_clips)
+    assert "no inspected clip shows more than 1 person, and clips.num_persons = 3 makes" in persons
+    assert persons.endswith("fix: --set clips.num_persons=1")
+    assert "the longest clip has 4 frames, so clips.num_frames = 17 reads frames several times" in frames

@@ -1,0 +1,301 @@
+"""Contract of every clip input, on prepared and on synthetic clips; a new clip input is one line in CASES.
+
+Legend: B clips, M persons, T frames, V joints.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from autohier.data.datasets.registry import open_dataset
+from autohier.data.inputs.base import ClipInput
+from autohier.data.inputs.frames import FrameInput
+from autohier.data.inputs.heatmaps import HeatmapInput
+from autohier.data.inputs.loader import ClipLoader
+from autohier.data.inputs.skeletons import SkeletonInput
+from autohier.data.inputs.synthetic import SyntheticClips
+from autohier.data.prepare.pipeline import prepare_dataset
+from autohier.data.skeleton import COCO_17, KINECT_V2_25, Skeleton
+from autohier.data.store.reader import ClipStore
+from autohier.data.transforms.skeletons import Stream
+from support.sources.tiny_pyskl import annotation, write_pyskl
+
+NAN = math.nan
+NUM_PERSONS = 2
+
+
+def frames(store, layout):  # noqa: ARG001
+    return FrameInput(store, 3, num_frames=3, resize_px=16, crop_px=12, min_scale=0.5, flip=True)
+
+
+def skeletons(stream):
+    def make(store, layout):
+        augmentation = {"rotation_degrees": 20.0, "scaling": 0.1, "joint_drop": 0.2, "flip": True}
+        return SkeletonInput(store, layout, stream, num_frames=3, num_persons=NUM_PERSONS, **augmentation)
+
+    return make
+
+
+def heatmaps(maps):
+    def make(store, layout):
+        sizes = {"num_frames": 3, "num_persons": NUM_PERSONS, "size_px": 16}
+        return HeatmapInput(store, layout, maps, **sizes, min_area=0.5, flip=True)
+
+    return make
+
+
+SKELETON_INPUTS = {f"{stream} of skeletons": skeletons(stream) for stream in get_args(Stream)}
+SKELETON_INPUTS |= {f"heatmaps of {maps}": heatmaps(maps) for maps in ("joints", "limbs")}
+CASES = {
+    "frames": (frames, KINECT_V2_25),
+    **{f"{name} in space": (make, KINECT_V2_25) for name, make in SKELETON_INPUTS.items()},
+    **{f"{name} in images": (make, COCO_17) for name, make in SKELETON_INPUTS.items()},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip input over a store; ``varied`` if its clips differ from each other."""
+
+    clip_input: ClipInput
+    labels: list[int]
+    varied: bool
+
+    def train_batch(self, *seeds):
+        """Read a training batch of clip 1, once per seed."""
+        return torch.from_numpy(
+            np.stack(
+                [self.clip_input.read_train(1, np.random.default_rng(seed)) for seed in seeds or (0, 1, 2)]
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def pose_clips(tmp_path_factory) -> ClipStore:
+    """Six clips of poses in images."""
+    folder: Path = tmp_path_factory.mktemp("poses")
+    ids = [f"clip{number}" for number in range(6)]
+    entries = [annotation(each, number % 3, num_frames=4 + number) for number, each in enumerate(ids)]
+    path = write_pyskl(folder / "poses.pkl", entries, {"xsub_train": ids[:4], "xsub_val": ids[4:]})
+    reader = open_dataset("pyskl", source=path)
+    prepare_dataset(reader, path, folder / "store", num_workers=1)
+    return ClipStore.open(folder / "store")
+
+
+@pytest.fixture(params=["prepared", "synthetic"])
+def clips(request, tiny_clips, pose_clips):
+    """A store and its classes, by joint layout."""
+    if request.param == "prepared":
+        return {KINECT_V2_25: (tiny_clips, [0, 1, 2, 3, 4, 5] * 24), COCO_17: (pose_clips, [0, 1, 2] * 2)}
+    synthetic = {
+        layout: SyntheticClips.generate(7, num_classes=3, size_px=16, channels=3, layout=layout)
+        for layout in (KINECT_V2_25, COCO_17)
+    }
+    return {layout: (store, [0, 1, 2, 0, 1, 2, 0]) for layout, store in synthetic.items()}
+
+
+@pytest.fixture(params=CASES)
+def case(request, clips):
+    make, layout = CASES[request.param]
+    store, labels = clips[layout]
+    return Case(make(store, layout), labels, varied=isinstance(store, ClipStore))
+
+
+def augmented(case, batch, seed=0):
+    return case.clip_input.transform_train(batch, torch.Generator().manual_seed(seed))
+
+
+def test_labels_are_those_of_the_store(case):
+    assert case.clip_input.labels.dtype == np.int64
+    assert case.clip_input.labels.tolist() == case.labels
+
+
+def test_transforms_give_floats_of_the_clip_shape(case):
+    batch = case.train_batch()
+    for read in (augmented(case, batch), case.clip_input.transform_eval(batch)):
+        assert read.shape == (3, *case.clip_input.clip_shape)
+        assert read.dtype == torch.float32
+        assert read.isfinite().all()
+        assert read.any()
+
+
+def test_a_training_clip_depends_only_on_the_generator(case):
+    # Synthetic clips share one frame.
+    is_constant = isinstance(case.clip_input, FrameInput) and not case.varied
+    batches = [case.train_batch(seed) for seed in range(12)]
+    again = [case.train_batch(seed) for seed in reversed(range(12))][::-1]
+    assert all(torch.equal(one, other) for one, other in zip(batches, again, strict=True))
+    assert is_constant or len({batch.numpy().tobytes() for batch in batches}) > 1
+
+
+def test_all_clips_have_one_shape_and_type(case):
+    rows = range(len(case.labels))[:7]
+    arrays = [case.clip_input.read_train(row, np.random.default_rng(row)) for row in rows]
+    arrays += [case.clip_input.read_eval(row, 1, 3) for row in rows]
+    assert len({(each.shape, each.dtype) for each in arrays}) == 1
+
+
+def test_an_evaluation_clip_depends_only_on_row_and_set(case):
+    def read():
+        return [case.clip_input.read_eval(row, index, 3) for row in (0, 1) for index in range(3)]
+
+    before = read()
+    case.clip_input.read_train(0, np.random.default_rng(9))
+    for one, other in zip(before, read(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({each.tobytes() for each in before}) > 3 or not case.varied
+
+
+def test_augmentation_depends_only_on_the_generator(case):
+    batch = case.train_batch()
+    untouched, state = batch.clone(), torch.get_rng_state()
+    first = augmented(case, batch)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(5)
+    assert torch.equal(augmented(case, batch), first)
+    assert torch.equal(batch, untouched)
+    assert not torch.equal(augmented(case, batch, seed=1), first)
+
+
+def test_augmentation_advances_the_generator(case):
+    batch, generator = case.train_batch(0).expand(2, -1, -1, -1, -1), torch.Generator().manual_seed(0)
+    first, second = (case.clip_input.transform_train(batch, generator) for _ in range(2))
+    assert not torch.equal(first, second)
+    # The clips of a batch are augmented independently.
+    assert not torch.equal(first[0], first[1])
+
+
+def test_a_clip_mirrored_in_evaluation_is_one_that_training_mirrors_alone(case):
+    # Without crops and other augmentation, training yields the clip and its mirror image, and nothing else.
+    names = {"crop_px": 16, "min_scale": 1.0, "min_area": 1.0}
+    names |= {"rotation_degrees": 0.0, "scaling": 0.0, "joint_drop": 0.0}
+    fields = {name: value for name, value in names.items() if hasattr(case.clip_input, name)}
+    clip_input = replace(case.clip_input, **fields)
+    batch = torch.from_numpy(np.stack([clip_input.read_eval(1, 0, 2)] * 12))
+    before = batch.clone()
+    plain, mirrored = (clip_input.transform_eval(batch[:1], mirrored=each)[0] for each in (False, True))
+    trained = clip_input.transform_train(batch, torch.Generator().manual_seed(0))
+    same, opposite = (
+        [torch.allclose(clip, each, atol=1e-4) for clip in trained] for each in (plain, mirrored)
+    )
+    assert all(one or other for one, other in zip(same, opposite, strict=True))
+    assert any(opposite)
+    assert torch.equal(batch, before)
+
+
+def test_the_evaluation_transform_is_deterministic(case):
+    batch = torch.from_numpy(np.stack([case.clip_input.read_eval(row, 0, 2) for row in (0, 1)]))
+    untouched, state = batch.clone(), torch.get_rng_state()
+    first = case.clip_input.transform_eval(batch)
+    assert torch.equal(case.clip_input.transform_eval(batch), first)
+    assert torch.equal(batch, untouched)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_batches_do_not_depend_on_the_number_of_threads(case):
+    def read(num_threads):
+        rows, cpu = np.arange(len(case.labels))[:7], torch.device("cpu")
+        batches = ClipLoader(case.clip_input, rows, batch_size=3, device=cpu, num_threads=num_threads)
+        both = [*batches.training_epoch(4), *batches.evaluation_set(1, 3)]
+        return torch.cat([batch.clips for batch in both]), torch.cat([batch.labels_B for batch in both])
+
+    for one, other in zip(read(1), read(3), strict=True):
+        assert torch.equal(one, other)
+
+
+def some_people(layout, *, num_persons=1, num_frames=5, size_px=(640, 480)):
+    random = np.random.default_rng([num_persons, num_frames])
+    shape_MTV = (num_persons, num_frames, layout.num_joints)
+    joints_MTV3 = random.normal((0, 0, 3), 0.5, (*shape_MTV, 3)).astype(np.float32)
+    return Skeleton(
+        joints_MTV3_m=np.full_like(joints_MTV3, NAN) if layout.planar else joints_MTV3,
+        pixels_MTV2=random.uniform(50, 400, (*shape_MTV, 2)).astype(np.float32),
+        image_width_px=size_px[0],
+        image_height_px=size_px[1],
+        layout=layout.name,
+        scores_MTV=random.random(shape_MTV, dtype=np.float32) if layout.planar else None,
+    )
+
+
+def with_absent(value, *where, layout, num_persons=2, size_px=(640, 480)):
+    """Return people with this value for all coordinates of some joints."""
+    skeleton = some_people(layout, num_persons=num_persons, size_px=size_px)
+    for values in (skeleton.joints_MTV3_m, skeleton.pixels_MTV2):
+        values[where] = value
+    return skeleton
+
+
+EDGE_CASES = {
+    "no person": lambda layout: some_people(layout, num_persons=0),
+    "no frames": lambda layout: some_people(layout, num_frames=0),
+    "neither": lambda layout: some_people(layout, num_persons=0, num_frames=0),
+    "all absent": lambda layout: with_absent(NAN, ..., layout=layout),
+    "all absent, no image": lambda layout: with_absent(NAN, ..., layout=layout, size_px=(0, 0)),
+    "zeros": lambda layout: with_absent(0, ..., layout=layout),
+    "the first person appears late": lambda layout: with_absent(NAN, 0, slice(3), layout=layout),
+    "joints absent": lambda layout: with_absent(NAN, ..., slice(0, 9, 3), slice(None), layout=layout),
+    "one joint present": lambda layout: with_absent(NAN, ..., slice(1, None), slice(None), layout=layout),
+    "a person of zeros": lambda layout: with_absent(0, 1, layout=layout),
+    "all joints at one position": lambda layout: with_absent(1, ..., layout=layout),
+    "one person": some_people,
+    "one frame": lambda layout: some_people(layout, num_frames=1),
+    "four persons": lambda layout: some_people(layout, num_persons=4),
+}
+EMPTY = {"no person", "no frames", "neither", "all absent", "all absent, no image", "zeros"}
+NOT_EMPTY = {"joints absent", "a person of zeros", "one person", "four persons"}
+WITHOUT_SECOND_PERSON = EMPTY | {"a person of zeros", "one person", "one frame"}
+
+
+class EdgeCaseClips:
+    """One clip for each of EDGE_CASES."""
+
+    def __init__(self, layout):
+        self.clips = SimpleNamespace(label=np.arange(len(EDGE_CASES)))
+        self._skeletons = [make(layout) for make in EDGE_CASES.values()]
+
+    def skeleton(self, row):
+        return self._skeletons[row]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+@pytest.mark.filterwarnings("error")
+def test_edge_cases_give_finite_inputs(name):
+    make, layout = CASES[name]
+    clip_input, rows = make(EdgeCaseClips(layout), layout), range(len(EDGE_CASES))
+    train = np.stack([clip_input.read_train(row, np.random.default_rng(row)) for row in rows])
+    evaluation = np.stack([clip_input.read_eval(row, 1, 3) for row in rows])
+    generator = torch.Generator().manual_seed(0)
+    for read in (
+        *(clip_input.transform_eval(torch.from_numpy(clips)) for clips in (train, evaluation)),
+        *(clip_input.transform_train(torch.from_numpy(clips), generator) for clips in (train, evaluation)),
+    ):
+        assert read.shape == (len(EDGE_CASES), *clip_input.clip_shape)
+        for kind, clip in zip(EDGE_CASES, read, strict=True):
+            assert clip.isfinite().all(), kind
+            assert kind not in EMPTY or not clip.any(), kind
+            assert kind not in NOT_EMPTY or clip.any(), kind
+            if isinstance(clip_input, SkeletonInput) and kind in WITHOUT_SECOND_PERSON:
+                assert not clip[1:].any(), kind
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+def test_only_the_first_persons_are_read(name):
+    make, layout = CASES[name]
+    four = some_people(layout, num_persons=4)
+    two = Skeleton(
+        four.joints_MTV3_m[:2],
+        four.pixels_MTV2[:2],
+        four.image_width_px,
+        four.image_height_px,
+        layout.name,
+        four.scores_MTV if four.scores_MTV is None else four.scores_MTV[:2],
+    )
+    clips = SimpleNamespace(label=np.zeros(2, dtype=np.int64))
+    clip_input = make(SimpleNamespace(clips=clips, skeleton=[four, two].__getitem__), layout)
+    np.testing.assert_array_equal(clip_input.read_eval(0, 0, 1), clip_input.read_eval(1, 0, 1))

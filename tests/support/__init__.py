@@ -1,0 +1,1 @@
+"""Fakes, generators and small datasets that tests share."""

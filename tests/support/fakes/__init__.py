@@ -1,0 +1,1 @@
+"""Fakes at the outer wall: loaders, drivers, stages and installed packages."""

@@ -1,0 +1,33 @@
+"""Every registered recognizer, small enough to run in milliseconds."""
+
+from autohier.testing.recognizers import SmallRecognizer, randomise_norms
+
+CASES = {
+    "inflated-resnet18": ({"width": 0.125}, (2, 3, 4, 32, 32)),
+    "inflated-resnet34": ({"width": 0.125, "in_channels": 1}, (2, 1, 2, 32, 32)),
+    "inflated-resnet50": ({"width": 0.125, "initialisation": "fan-out"}, (2, 3, 2, 32, 32)),
+    "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
+    "st-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
+    "st-gcn++": ({"width": 0.5, "layout": "kinect-v1-20"}, (2, 1, 12, 20, 3)),
+    "tcn": ({"width": 0.125, "layout": "kinect-v1-20", "num_frames_seen": 3}, (2, 2, 8, 20, 3)),
+    "pose-slowonly": ({"width": 0.25}, (2, 17, 4, 16, 16)),
+    "pose-slowonly-small": ({"width": 0.5, "in_channels": 5}, (2, 5, 4, 16, 16)),
+    "pose-slowonly-shallow": ({"width": 0.25, "initialisation": "fan-out"}, (2, 17, 3, 24, 16)),
+}
+"""Options and batch shape by name; a new recognizer is one line."""
+
+__all__ = ["CASES", "build_small", "randomise_norms", "small_batch"]
+
+
+def small_recognizer(name):
+    return SmallRecognizer(name, *CASES[name])
+
+
+def build_small(name):
+    """Build a recognizer with heads of 2, 3 and 7 outputs, always with the same weights."""
+    return small_recognizer(name).build()
+
+
+def small_batch(name):
+    """Return two clips of noise, always the same."""
+    return small_recognizer(name).batch()

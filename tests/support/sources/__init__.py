@@ -1,0 +1,1 @@
+"""Small source datasets that tests write."""

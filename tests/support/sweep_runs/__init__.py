@@ -1,0 +1,1 @@
+"""Small plans, studies and sweeps that tests run or find finished."""

@@ -1,0 +1,72 @@
+"""Estimates from records: what enters them, and that repair and older sweeps change no winner."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from autohier.records.reader import Records, read_records
+from autohier.sweep.choice.records import measured_in, read_chosen, with_choice
+from autohier.sweep.recovery.record_check import read_checked
+from autohier.sweep.recovery.record_repair import repair_records
+from support.sweep_runs.recorded_sweeps import RecordedSweep, open_recorded_sweep
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> RecordedSweep:
+    """Three complete trials, of which the second is measured as the best, and a stopped one."""
+    sweep = open_recorded_sweep(tmp_path)
+    sweep.complete(84, 81)
+    sweep.complete(78, 90, 84)
+    sweep.complete(80, 70)
+    sweep.stop(66)
+    return sweep
+
+
+def test_every_complete_trial_has_the_estimate_of_its_kept_pass(sweep: RecordedSweep) -> None:
+    plan, _ = sweep.folder.read_plan()
+    chosen = read_chosen(sweep.folder, plan)
+    assert set(chosen.estimates) == {"t0000", "t0001", "t0002"}
+    ranked = [chosen.estimates[row.trial].value for row in chosen.ranked()]
+    assert ranked == sorted(ranked, reverse=True)
+    assert chosen.estimates["t0001"].value < 90 / 120  # measured with luck
+    by_network = {each.value: each.best_probability for each in chosen.estimates.values()}
+    assert sum(by_network.values()) == pytest.approx(1.0)
+    assert read_checked(sweep.folder, plan).records.estimates == chosen.estimates
+
+
+def test_stopped_trials_and_all_passes_are_measurements(sweep: RecordedSweep) -> None:
+    measured = list(measured_in(read_records(sweep.folder.records)))
+    counts = [sum(each.trial == f"t{number:04d}" for each in measured) for number in range(4)]
+    assert counts == [2, 3, 2, 1]
+
+
+def test_highest_and_confirmations_have_no_estimates(sweep: RecordedSweep) -> None:
+    plan, _ = sweep.folder.read_plan()
+    records = read_records(sweep.folder.records)
+    assert with_choice(records, plan.model_copy(update={"choose": "highest"})).estimates == {}
+    rows = (replace(row, number=None, role="nominee", confirms="t0009") for row in records.trials)
+    assert with_choice(replace(records, trials=tuple(rows)), plan).estimates == {}
+    assert with_choice(Records(), plan) == Records()
+
+
+def test_repaired_records_choose_as_before(sweep: RecordedSweep) -> None:
+    plan, _ = sweep.folder.read_plan()
+    before = read_chosen(sweep.folder, plan)
+    for path in (sweep.folder.records / "trials").iterdir():
+        path.unlink()
+    again = sweep.reopened()
+    again.study.reconcile()
+    repair_records(again.folder, again.study, again.store)
+    assert read_chosen(sweep.folder, plan).estimates == before.estimates
+
+
+def test_a_sweep_of_an_earlier_version_keeps_its_rule(sweep: RecordedSweep) -> None:
+    assert sweep.folder.read_plan()[0].choose == "model"
+    content = json.loads(sweep.folder.plan_file.read_text())
+    del content["plan"]["choose"]
+    sweep.folder.plan_file.write_text(json.dumps(content))
+    assert sweep.folder.read_plan()[0].choose == "highest"

@@ -1,0 +1,175 @@
+"""Warm start: results of an earlier sweep enter a new study once, in its own parameters."""
+
+import shutil
+
+import pytest
+
+from autohier.config.search.loading import load_space
+from autohier.errors import InputError
+from autohier.sweep.paths import SweepFolder
+from autohier.sweep.study.search_space import decode
+from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.study import Measurements, SweepStudy
+from autohier.sweep.study.warm_start import results_of
+from support.sweep_runs.plans import make_plan, make_provenance
+from support.sweep_runs.varied_spaces import SETTINGS, VARIANTS
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """Folder of a finished sweep of the demo: one complete chain of two passes, and one pruned trial."""
+    plan = make_plan(tmp_path, trials=2)
+    folder = SweepFolder(tmp_path / "earlier")
+    folder.path.mkdir()
+    folder.write_plan(plan, make_provenance())
+    study = SweepStudy(plan, open_storage(None, folder.journal_file))
+    study.record_complete(study.next_trial(), Measurements([0.5, 0.6, 0.55], {1: 0.5, 2: 0.6, 3: 0.6}), {})
+    study.record_pruned(study.next_trial(), Measurements([], {0: 0.3}), "too weak")
+    return folder.path
+
+
+def values(study):
+    return [(trial.params["passes"], trial.value) for trial in study._trials()]
+
+
+def test_complete_trials_and_shorter_chains_are_added(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.add_results(results_of(earlier, plan.space))
+    # The pruned trial is left out: where it stopped depends on the trials it was compared with.
+    assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+    assert (study.num_sampled(), study.num_finished()) == (0, 0)
+    assert {trial.user_attrs["warm_from"] for trial in study._trials()} == {
+        f"sweep 2026-01-01T12:00:00+00:00 {number}" for number in (0, 1, 2, 3)
+    }
+
+
+def test_a_copy_of_a_sweep_adds_nothing(tmp_path, earlier):
+    copy = shutil.copytree(earlier, tmp_path / "elsewhere" / "copy")
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    for folder in (earlier, copy):
+        study.add_results(results_of(folder, plan.space))
+    assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+
+
+def test_a_driver_may_die_while_it_adds_results(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    results = results_of(earlier, plan.space)
+    dead = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    dead.add_results(results[:2])
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.add_results(results)
+    assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+
+
+def test_results_on_other_clips_are_refused(tmp_path):
+    folder = SweepFolder(tmp_path / "earlier")
+    folder.path.mkdir()
+    plan = make_plan(tmp_path, trials=1).model_copy(update={"clips_fingerprint": "a" * 64})
+    folder.write_plan(plan, make_provenance())
+    SweepStudy(plan, open_storage(None, folder.journal_file))
+    for same in ("a" * 64, None):
+        assert results_of(folder.path, plan.space, same) == []
+    with pytest.raises(
+        InputError, match=r"a sweep of the same prepared clips, .* which used other clips: leave"
+    ):
+        results_of(folder.path, plan.space, "b" * 64)
+
+
+def test_configs_outside_the_new_space_are_left_out(earlier):
+    space = load_space("demo", ["search.max_passes=1", "initial=[]"])
+    results = results_of(earlier, space)
+    assert [(trial.params["passes"], trial.value) for trial in results] == [(0, 0.5), (1, 0.6)]
+
+
+def test_a_sweep_of_another_protocol_is_not_comparable(earlier):
+    space = load_space("demo", ["protocol.validation=paper"])
+    with pytest.raises(InputError, match="--warm-from must name a sweep of the same protocol"):
+        results_of(earlier, space)
+
+
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [("pass_2.epochs=1", "pass_2"), ("recognizer.width=0.5", "recognizer"), ("clips.num_frames=4", "clips")],
+)
+def test_a_sweep_of_another_recipe_is_not_comparable(earlier, override, name):
+    with pytest.raises(InputError, match=f"--warm-from must name a sweep of the same {name}"):
+        results_of(earlier, load_space("demo", [override]))
+
+
+def test_a_sweep_of_another_objective_is_not_comparable(earlier):
+    with pytest.raises(
+        InputError, match=r"same search\.objective, but got accuracy in .*, not mean-class: leave"
+    ):
+        results_of(earlier, load_space("demo", ["search.objective=mean-class"]))
+
+
+def test_a_sweep_that_never_began_is_refused(tmp_path):
+    folder = SweepFolder(tmp_path / "planned")
+    folder.path.mkdir()
+    folder.write_plan(make_plan(tmp_path), make_provenance())
+    with pytest.raises(InputError, match="--warm-from must name a sweep that has begun"):
+        results_of(folder.path, load_space("demo"))
+
+
+def test_sweeps_of_one_name_are_distinguished(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    twin = shutil.copytree(earlier, tmp_path / "elsewhere" / earlier.name)
+    folder = SweepFolder(twin)
+    folder.write_plan(folder.read_plan()[0], make_provenance("2026-01-02T12:00:00+00:00"))
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    for path in (earlier, twin):
+        study.add_results(results_of(path, plan.space))
+    assert len(values(study)) == 8
+
+
+def test_a_config_with_a_result_of_another_sweep_may_still_run(tmp_path, earlier):
+    plan = make_plan(tmp_path, study_name="new", name="new", trials=1)
+    study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
+    study.add_results(results_of(earlier, plan.space))
+    assert study._trial_index.adds_information(study.next_trial().config.params) is False  # it runs now
+    params = decode(plan.space, study._trials()[0].params)
+    fresh = SweepStudy(make_plan(tmp_path, study_name="x"), open_storage(None, tmp_path / "x.journal"))
+    fresh.add_results(results_of(earlier, plan.space))
+    assert fresh._trial_index.adds_information(params)
+
+
+def test_a_missing_sweep_is_refused(tmp_path):
+    with pytest.raises(InputError, match="a sweep must exist"):
+        results_of(tmp_path / "nowhere", load_space("demo"))
+
+
+def results_across(folder, overrides, *new):
+    """Return the variants and settings of a sweep's results in another search space."""
+    plan = make_plan(folder, space=load_space("demo", overrides), trials=2)
+    earlier = SweepFolder(folder / "varied")
+    earlier.path.mkdir()
+    earlier.write_plan(plan, make_provenance())
+    study = SweepStudy(plan, open_storage(None, earlier.journal_file))
+    while sampled := study.next_trial():
+        study.record_complete(sampled, Measurements([0.5], {1: 0.5}), {})
+    space = load_space("demo", new)
+    return {decode(space, trial.params).variant_text for trial in results_of(earlier.path, space)}
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (VARIANTS, {"variant plain"}),
+        # The overrides of a variant matter; the other variants do not.
+        (VARIANTS[:1], {"variant plain"}),
+        (("search.variants.plain.recognizer.width=0.25",), set()),
+        (("search.variants.other={}",), set()),
+        # A setting that was not searched was trained with the search space's own value.
+        ((*VARIANTS, SETTINGS[2]), {"variant plain, pruning.norm l2"}),
+        ((*VARIANTS, "search.settings.pruning.epochs=[4, 5]"), set()),
+    ],
+)
+def test_a_result_is_used_if_it_would_be_trained_in_the_same_way(tmp_path, new, expected):
+    # The demo's initial configs name no variant and get the first one, plain.
+    assert results_across(tmp_path, VARIANTS, *new) == expected
+
+
+def test_results_without_variants_belong_to_the_one_that_changes_nothing(tmp_path):
+    assert results_across(tmp_path, (), *VARIANTS) == {"variant plain"}

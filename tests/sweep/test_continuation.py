@@ -1,0 +1,108 @@
+"""Tests of one call for a sweep that may exist."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from autohier.config.search.loading import load_space
+from autohier.errors import InputError
+from autohier.sweep import api
+from autohier.sweep.api import SweepResult
+from autohier.sweep.continuation import start_or_resume
+from autohier.sweep.driver import SweepEnd
+from autohier.sweep.execution.signals import StopRequest, catch_signals
+from autohier.sweep.locking.sweep_lock import hold_sweep
+from autohier.sweep.paths import SweepFolder
+from support.fakes.fake_driver import FakeDriver
+from support.sources.tiny_clips import SPACE_FILE
+
+Run = Callable[..., SweepResult]
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    """Replaces the driver of all sweeps."""
+    fake = FakeDriver()
+    monkeypatch.setattr(api, "drive", fake)
+    return fake
+
+
+@pytest.fixture
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_data: Path, said: io.StringIO) -> Run:
+    """Run the same sweep again, possibly with changes."""
+
+    def run(*overrides: str, **changes: Any) -> SweepResult:
+        values: dict[str, Any] = {
+            "name": "job",
+            "trials": 2,
+            "console": Console(file=said, width=200),
+        } | changes
+        return start_or_resume(load_space(str(SPACE_FILE), overrides), out=tmp_path, data=tiny_data, **values)
+
+    return run
+
+
+def test_the_same_call_starts_continues_extends_and_ends(
+    driver: FakeDriver, run: Run, tmp_path: Path
+) -> None:
+    driver.ends["job"] = lambda: SweepEnd(1, 2, interrupted=True)
+    assert not run().complete
+    created = SweepFolder(tmp_path / "job").read_plan()[1].created_at
+    assert run(parallel=2).complete
+    assert run(trials=5).complete
+    assert [(plan.trials, plan.parallel) for plan in driver.driven] == [(2, None), (2, 2), (5, 2)]
+    assert SweepFolder(tmp_path / "job").read_plan()[1].created_at == created
+
+
+def test_other_settings_are_refused_and_named(driver: FakeDriver, run: Run) -> None:
+    run(seed=3)
+    with pytest.raises(
+        InputError,
+        match=r"sweep job exists.* got pass_1.epochs=3 instead of \d+, seed=0 instead of 3: repeat",
+    ):
+        run("pass_1.epochs=3")
+    with pytest.raises(InputError, match="got trials=1 instead of 2"):
+        run(trials=1, seed=3)
+    assert len(driver.driven) == 1
+
+
+def test_a_sweep_that_runs_is_waited_for(
+    driver: FakeDriver, run: Run, tmp_path: Path, said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    held = ExitStack()
+    held.enter_context(hold_sweep(SweepFolder(tmp_path / "job").lock_file))
+    waits = []
+
+    def other_driver_ends(_: StopRequest, seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 3:
+            held.close()
+        return False
+
+    monkeypatch.setattr(StopRequest, "comes_within", other_driver_ends)
+    assert run().complete
+    assert len(waits) == 3
+    assert said.getvalue().count("job is run by process ") == 1
+    assert len(driver.driven) == 2
+
+
+def test_a_signal_ends_the_wait(driver: FakeDriver, run: Run, tmp_path: Path) -> None:
+    run()
+    with hold_sweep(SweepFolder(tmp_path / "job").lock_file), catch_signals() as stop:
+        stop.make()
+        result = run()
+    assert (result.complete, result.interrupted, result.num_finished) == (False, True, 1)
+    assert len(driver.driven) == 1

@@ -1,0 +1,79 @@
+"""Write the reference of the command line as Markdown, from the commands themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from autohier.cli.main import app
+
+_TYPES = {str: "text", int: "integer", float: "number", Path: "path"}
+
+
+def write_cli() -> str:
+    """Return a section for each command, with its arguments and options."""
+    root = typer.main.get_command(app)
+    return "\n".join(
+        line for name, command in _commands(root, "autohier") for line in _section(name, command)
+    )
+
+
+def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        yield f"{prefix} {name}", command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix} {name}")
+
+
+def _section(name: str, command: Any) -> Iterator[str]:
+    hints = get_type_hints(command.callback)
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
+    metavars = [each.metavar or each.name.upper() for each in arguments]
+    yield from (f"## {name}", "", inspect.cleandoc(command.help or ""), "")
+    yield from ("```text", " ".join([name, *metavars, "[OPTIONS]"]), "```", "")
+    if arguments:
+        yield from ("| Argument | Meaning |", "|---|---|")
+        for metavar, each in zip(metavars, arguments, strict=True):
+            yield f"| `{_cell(metavar)}` | {_cell(each.help)} |"
+        yield ""
+    if options:
+        yield from ("| Option | Value | Default | Meaning |", "|---|---|---|---|")
+        for each in options:
+            names = ", ".join(f"`{option}`" for option in (*each.opts, *each.secondary_opts))
+            yield f"| {names} | {_value(each, hints)} | {_default(each)} | {_cell(each.help)} |"
+        yield ""
+
+
+def _value(option: Any, hints: dict[str, Any]) -> str:
+    """Return the value that an option takes, in words; nothing for a switch."""
+    if option.metavar:
+        return f"`{_cell(option.metavar)}`"
+    hint = next(
+        each for each in (get_args(hints[option.name]) or (hints[option.name],)) if each is not NoneType
+    )
+    repeated = get_origin(hint) is list
+    hint = get_args(hint)[0] if repeated else hint
+    # The bound belongs to the option or, before typer 0.29, to its type.
+    lowest = getattr(option, "min", getattr(getattr(option, "type", None), "min", None))
+    bounds = [] if lowest is None else [f"≥ {lowest}"]
+    words = [_TYPES.get(hint, ""), *bounds, *(["(repeatable)"] if repeated else [])]
+    return " ".join(word for word in words if word)
+
+
+def _default(option: Any) -> str:
+    default = option.default
+    if option.required:
+        return "required"
+    if isinstance(default, bool):
+        return f"`{option.opts[0]}`" if default else ""
+    return "" if default is None or default == () else f"`{default}`"
+
+
+def _cell(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
