@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -52,17 +52,17 @@ def _section(name: str, command: Any) -> Iterator[str]:
 
 def _value(option: Any, hints: dict[str, Any]) -> str:
     """Return the value that an option takes, in words; nothing for a switch."""
-    if option.metavar:
-        return f"`{_cell(option.metavar)}`"
-    hint = next(
-        each for each in (get_args(hints[option.name]) or (hints[option.name],)) if each is not NoneType
-    )
-    repeated = get_origin(hint) is list
-    hint = get_args(hint)[0] if repeated else hint
+    hint = hints[option.name]
+    if get_origin(hint) is not Literal:
+        hint = next(each for each in (get_args(hint) or (hint,)) if each is not NoneType)
+    hint = get_args(hint)[0] if get_origin(hint) is list else hint
     # The bound belongs to the option or, before typer 0.29, to its type.
     lowest = getattr(option, "min", getattr(getattr(option, "type", None), "min", None))
     bounds = [] if lowest is None else [f"≥ {lowest}"]
-    words = [_TYPES.get(hint, ""), *bounds, *(["(repeatable)"] if repeated else [])]
+    choices = get_args(hint) if get_origin(hint) is Literal else tuple(getattr(hint, "__members__", ()))
+    metavar = option.metavar or "|".join(map(str, choices))
+    value = f"`{_cell(metavar)}`" if metavar else _TYPES.get(hint, "")
+    words = [value, *bounds]
     return " ".join(word for word in words if word)
 
 

@@ -7,6 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+SEARCH = "Search"
+RESULT = "Result"
+MACHINES = "Machines"
+FOLDERS = "Folders"
+"""Groups of options in the help of the commands that have many."""
+
 SpaceName = Annotated[
     str,
     typer.Argument(metavar="SPACE", help="Shipped search space (listed by autohier spaces) or a TOML file."),
@@ -15,16 +21,31 @@ SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name or folder 
 DatasetStore = Annotated[
     str, typer.Argument(metavar="DATASET", help="Prepared dataset, by the name of its store.")
 ]
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder of the prepared datasets.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder of the sweeps and of their stage store.")]
+DataFolder = Annotated[
+    Path,
+    typer.Option("--data", rich_help_panel=FOLDERS, metavar="DIR", help="Folder of the prepared datasets."),
+]
+OutFolder = Annotated[
+    Path,
+    typer.Option(
+        "--out", rich_help_panel=FOLDERS, metavar="DIR", help="Folder of the sweeps and of their stage store."
+    ),
+]
 GivenData = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder of the prepared datasets; by default the one that the sweep used."),
+    typer.Option(
+        "--data",
+        rich_help_panel=FOLDERS,
+        metavar="DIR",
+        help="Folder of the prepared datasets; by default the one that the sweep used.",
+    ),
 ]
 GivenOut = Annotated[
     Path | None,
     typer.Option(
         "--out",
+        rich_help_panel=FOLDERS,
+        metavar="DIR",
         show_default="sweeps",
         help="Folder of the sweeps and of their stage store; also finds the stages of a sweep that was "
         "copied without them.",
@@ -41,23 +62,29 @@ DropDuplicates = Annotated[
     bool,
     typer.Option(
         "--drop-duplicates",
+        rich_help_panel=SEARCH,
         help="Leave out training clips with the content of a test or validation clip.",
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override of the search space, e.g. pass_1.epochs=5; repeatable."
+        "--set",
+        rich_help_panel=SEARCH,
+        metavar="KEY=VALUE",
+        help="Override of the search space, e.g. pass_1.epochs=5; repeatable.",
     ),
 ]
-DeviceName = Annotated[str, typer.Option(help="Device that computes: auto, cpu, cuda, ...")]
+DeviceName = Annotated[str, typer.Option(metavar="NAME", help="Device that computes: auto, cpu, cuda, ...")]
 NumThreads = Annotated[
-    int | None, typer.Option(min=1, help="Number of CPU threads; by default one per usable core.")
+    int | None,
+    typer.Option(metavar="N", min=1, help="Number of CPU threads; by default one per usable core."),
 ]
 PresentModality = Annotated[
     str | None,
     typer.Option(
-        help="Modality: rgb, depth or skeleton; by default the dataset's own, or the only one prepared."
+        metavar="NAME",
+        help="Modality: rgb, depth or skeleton; by default the dataset's own, or the only one prepared.",
     ),
 ]
 ReaderOptions = Annotated[
@@ -85,24 +112,32 @@ PoseUnitsOption = Annotated[
 ]
 Sampler = Annotated[
     str,
-    typer.Option(help="Sampler of hyperparameters: tpe, gp, random, or one that an installed package adds."),
+    typer.Option(
+        rich_help_panel=SEARCH,
+        metavar="NAME",
+        help="Sampler of hyperparameters: tpe, gp, random, or one that an installed package adds.",
+    ),
 ]
 SchedulerName = Annotated[
     str,
     typer.Option(
-        help="Trial scheduler: successive-halving, promising, asha, none, or one of an installed package."
+        rich_help_panel=SEARCH,
+        metavar="NAME",
+        help="Trial scheduler: successive-halving, promising, asha, none, or one of an installed package.",
     ),
 ]
 ChooseOption = Annotated[
     Literal["model", "highest"],
     typer.Option(
+        rich_help_panel=RESULT,
         help="What ranks the trials: model (estimates that take the luck out of the accuracies) or highest "
-        "(the measured accuracies)."
+        "(the measured accuracies).",
     ),
 ]
 ConfirmOption = Annotated[
     str,
     typer.Option(
+        rich_help_panel=RESULT,
         metavar="auto|none|KxS",
         help="After the search, train the best K trials and a control again with S fresh seeds, e.g. 4x2; "
         "auto: at most a quarter of the search's epochs, if a gain is to be expected.",
@@ -111,37 +146,73 @@ ConfirmOption = Annotated[
 DecideOption = Annotated[
     Literal["fresh", "pooled"],
     typer.Option(
-        help="What decides among confirmed trials: a model of the search and the fresh seeds, or these alone."
+        rich_help_panel=RESULT,
+        help="What decides among confirmed trials: the fresh seeds alone, or a model of them and the search.",
     ),
 ]
 BudgetEpochs = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it."
+        rich_help_panel=SEARCH,
+        metavar="N",
+        min=1,
+        help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it.",
     ),
 ]
 BudgetHours = Annotated[
-    float | None, typer.Option(min=0, help="The same in hours of training, summed over the trials.")
+    float | None,
+    typer.Option(
+        rich_help_panel=SEARCH,
+        metavar="HOURS",
+        min=0,
+        help="The same in hours of training, summed over the trials.",
+    ),
 ]
 REFITS = typer.Option(
-    min=1, help="Refits of the winner, each with a seed of its own; their mean test accuracy is the result."
+    rich_help_panel=RESULT,
+    metavar="N",
+    min=1,
+    help="Refits of the winner, each with a seed of its own; their mean test accuracy is the result.",
 )
 
 Parallel = Annotated[
-    int | None, typer.Option(min=1, help="Trials in parallel; automatic: up to the machines' capacity.")
+    int | None,
+    typer.Option(
+        rich_help_panel=MACHINES,
+        metavar="N",
+        min=1,
+        help="Trials in parallel; automatic: up to the machines' capacity.",
+    ),
 ]
 CpusPerTrial = Annotated[
     float | None,
-    typer.Option(help="Processor cores of a trial; automatic: 1, or its GPUs' part of the cores."),
+    typer.Option(
+        rich_help_panel=MACHINES,
+        metavar="X",
+        help="Processor cores of a trial; automatic: 1, or its GPUs' part of the cores.",
+    ),
 ]
 GpusPerTrial = Annotated[
-    float | None, typer.Option(help="GPUs of a trial, e.g. 0.5; automatic: 1 if there are GPUs.")
+    float | None,
+    typer.Option(
+        rich_help_panel=MACHINES,
+        metavar="X",
+        help="GPUs of a trial, e.g. 0.5; automatic: 1 if there are GPUs.",
+    ),
 ]
 RayAddress = Annotated[
-    str | None, typer.Option(help="Address of a running Ray cluster; automatic: this machine.")
+    str | None,
+    typer.Option(
+        rich_help_panel=MACHINES,
+        metavar="HOST:PORT",
+        help="Address of a running Ray cluster; automatic: this machine.",
+    ),
 ]
 FAILURES_IN_A_ROW = typer.Option(
-    min=1, help="Number of consecutive failures of one class that stops the sweep."
+    rich_help_panel=MACHINES,
+    metavar="N",
+    min=1,
+    help="Number of consecutive failures of one class that stops the sweep.",
 )
 
 MAX_SEED = 2**31 - 1

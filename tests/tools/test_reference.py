@@ -45,8 +45,8 @@ def test_every_option_of_a_command_is_listed(cli, name):
 
 
 def test_option_shows_its_type_bound_and_default(cli):
-    assert "| `--trials` | integer ≥ 1 | `32` |" in cli["autohier plan"]
-    assert "| `--data` | path | `data` |" in cli["autohier search"]
+    assert "| `--trials` | `N` ≥ 1 | `32` |" in cli["autohier plan"]
+    assert "| `--data` | `DIR` | `data` |" in cli["autohier search"]
     assert "| `--set` | `KEY=VALUE` |" in cli["autohier search"]
 
 
@@ -136,3 +136,7 @@ def test_unknown_marker_is_refused():
 
 def test_other_comments_stay():
     assert docs_hook.fill_markers("<!-- needs: data -->") == "<!-- needs: data -->"
+
+
+def test_option_of_a_few_words_shows_all_of_them(cli):
+    assert r"| `--decide` | `fresh\|pooled` | `pooled` |" in cli["autohier search"]

@@ -36,13 +36,15 @@ def check(
     overrides: Overrides = None,
     source: Annotated[
         Path | None,
-        typer.Option(help="Folder of the dataset's source files, which are checked; for pyskl the file."),
+        typer.Option(
+            metavar="DIR", help="Folder of the dataset's source files, which are checked; for pyskl the file."
+        ),
     ] = None,
     modality: Annotated[
-        str | None, typer.Option(help="With --source: modality, i.e. rgb, depth or skeleton.")
+        str | None, typer.Option(metavar="NAME", help="With --source: modality, i.e. rgb, depth or skeleton.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="With --source: name of a pyskl or custom dataset.")
+        str | None, typer.Option(metavar="NAME", help="With --source: name of a pyskl or custom dataset.")
     ] = None,
     subject_pattern: SubjectPattern = None,
     quick: Annotated[
@@ -56,7 +58,9 @@ def check(
     pose_units: PoseUnitsOption = "",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="With --source: number of processes; by default one per usable core."),
+        typer.Option(
+            metavar="N", min=1, help="With --source: number of processes; by default one per usable core."
+        ),
     ] = None,
     reader_options: ReaderOptions = None,
 ) -> None:

@@ -39,24 +39,32 @@ def prepare(
     *,
     source: Annotated[
         Path | None,
-        typer.Option(help="Folder of the dataset's source files, at any depth; for pyskl the file."),
+        typer.Option(
+            metavar="DIR", help="Folder of the dataset's source files, at any depth; for pyskl the file."
+        ),
     ] = None,
     data: DataFolder = DEFAULT_DATA,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of a pyskl or custom dataset; the source's name by default."),
+        typer.Option(metavar="NAME", help="Name of a pyskl or custom dataset; the source's name by default."),
     ] = None,
     subject_pattern: SubjectPattern = None,
     modality: Annotated[
-        str | None, typer.Option(help="Modality: rgb, depth or skeleton; the dataset's own by default.")
+        str | None,
+        typer.Option(metavar="NAME", help="Modality: rgb, depth or skeleton; the dataset's own by default."),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=8, help="Side of the stored frames in pixels; by default 256, for demo 64."),
+        typer.Option(
+            metavar="N", min=8, help="Side of the stored frames in pixels; by default 256, for demo 64."
+        ),
     ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Number of frames stored per clip, evenly spaced.")] = 40,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of frames stored per clip, evenly spaced.")
+    ] = 40,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of processes; by default one per usable core.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of processes; by default one per usable core."),
     ] = None,
     crop: Annotated[
         bool, typer.Option(help="Whether to crop frames to the box around the skeletons.")
@@ -67,7 +75,10 @@ def prepare(
     layout: LayoutOption = "",
     pose_units: PoseUnitsOption = "",
     part: Annotated[
-        str, typer.Option(help="Part to prepare, e.g. 3/8 of eight; the last to finish writes the store.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Part to prepare, e.g. 3/8 of eight; the last to finish writes the store."
+        ),
     ] = "1/1",
     reader_options: ReaderOptions = None,
 ) -> None:

@@ -20,7 +20,9 @@ def show(
     ] = None,
     data: DataFolder = DEFAULT_DATA,
     modality: PresentModality = None,
-    frames: Annotated[int, typer.Option(min=1, help="Number of frames to draw, evenly spaced.")] = 12,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of frames to draw, evenly spaced.")
+    ] = 12,
 ) -> None:
     """Draw a prepared clip: its frames with the skeleton, and the crop box in the source frame."""
     import logging

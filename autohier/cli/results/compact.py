@@ -19,7 +19,8 @@ def compact(
     *,
     file: Annotated[Path, typer.Option(metavar="FILE", help="The .safetensors file to write.")],
     multiple: Annotated[
-        int, typer.Option(min=1, help="Divisor of every layer's filter count; 16 may run faster.")
+        int,
+        typer.Option(metavar="N", min=1, help="Divisor of every layer's filter count; 16 may run faster."),
     ] = 1,
     out: OutFolder = DEFAULT_OUT,
 ) -> None:

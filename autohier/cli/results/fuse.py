@@ -29,7 +29,8 @@ def fuse(
         ),
     ] = "search",
     name: Annotated[
-        str | None, typer.Option(help="Name or folder of the fusion; by default derived from the time.")
+        str | None,
+        typer.Option(metavar="NAME", help="Name or folder of the fusion; by default derived from the time."),
     ] = None,
     data: GivenData = None,
     out: GivenOut = None,

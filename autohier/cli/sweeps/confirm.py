@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def confirm(
     sweep: SweepName,
-    top: Annotated[int, typer.Option(min=2, help="Number of trials, the best ones.")] = 4,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of fresh seeds of each.")] = 2,
+    top: Annotated[int, typer.Option(metavar="N", min=2, help="Number of trials, the best ones.")] = 4,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of fresh seeds of each.")] = 2,
     out: OutFolder = DEFAULT_OUT,
     parallel: Parallel = None,
     ray_address: RayAddress = None,

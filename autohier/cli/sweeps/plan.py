@@ -12,11 +12,14 @@ from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides, Sampler, S
 
 def plan(
     space: SpaceName,
-    trials: Annotated[int, typer.Option(min=1, help="Number of trials in the sweep.")] = 32,
-    accelerators: Annotated[int, typer.Option(min=1, help="Number of accelerators; a trial holds one.")] = 1,
+    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Number of trials in the sweep.")] = 32,
+    accelerators: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of accelerators; a trial holds one.")
+    ] = 1,
     seconds_per_epoch: Annotated[
         float | None,
         typer.Option(
+            metavar="X",
             min=0,
             help="Seconds per epoch with validation, in any stage; by default measured on this machine.",
         ),

@@ -9,6 +9,7 @@ import typer
 from autohier.cli.options import (
     FAILURES_IN_A_ROW,
     REFITS,
+    SEARCH,
     BudgetEpochs,
     BudgetHours,
     CpusPerTrial,
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 def resume(
     sweep: SweepName,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="New total number of trials, including finished ones.")
+        int | None,
+        typer.Option(
+            rich_help_panel=SEARCH,
+            metavar="N",
+            min=1,
+            help="New total number of trials, including finished ones.",
+        ),
     ] = None,
     data: GivenData = None,
     out: GivenOut = None,

@@ -16,8 +16,10 @@ from autohier.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
     FAILURES_IN_A_ROW,
+    FOLDERS,
     MAX_SEED,
     REFITS,
+    SEARCH,
     BudgetEpochs,
     BudgetHours,
     ChooseOption,
@@ -54,16 +56,27 @@ def search(
     space: SpaceName,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of trials; by default 32, or without limit if there is a budget."),
+        typer.Option(
+            rich_help_panel=SEARCH,
+            metavar="N",
+            min=1,
+            help="Number of trials; by default 32, or without limit if there is a budget.",
+        ),
     ] = None,
     budget_epochs: BudgetEpochs = None,
     budget_hours: BudgetHours = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the sweep; by default the space's with the time.")
+        str | None,
+        typer.Option(
+            rich_help_panel=FOLDERS,
+            metavar="NAME",
+            help="Name of the sweep; by default the space's with the time.",
+        ),
     ] = None,
     protocols: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=SEARCH,
             metavar="NAMES",
             help="Protocols to search one after the other, e.g. view1,view3, or all, as sweeps "
             "NAME-PROTOCOL; with the same --name, the same command continues them.",
@@ -79,22 +92,41 @@ def search(
     refits: Annotated[int, REFITS] = 1,
     callback: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Installed callback that every trial calls; repeatable."),
+        typer.Option(
+            rich_help_panel=SEARCH,
+            metavar="NAME",
+            help="Installed callback that every trial calls; repeatable.",
+        ),
     ] = None,
     warm_from: Annotated[
         list[str] | None,
-        typer.Option(help="Sweep on the same data whose results the sampler starts with; repeatable."),
+        typer.Option(
+            rich_help_panel=SEARCH,
+            metavar="SWEEP",
+            help="Sweep on the same data whose results the sampler starts with; repeatable.",
+        ),
     ] = None,
     parallel: Parallel = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
     failures_in_a_row: Annotated[int, FAILURES_IN_A_ROW] = 5,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the search and of its trials.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=SEARCH,
+            metavar="N",
+            min=0,
+            max=MAX_SEED,
+            help="Seed of the search and of its trials.",
+        ),
+    ] = 0,
     storage: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=FOLDERS,
+            metavar="URL",
             help="Optuna storage URL; by default a journal file. Give the password in "
-            "$AUTOHIER_STORAGE_PASSWORD."
+            "$AUTOHIER_STORAGE_PASSWORD.",
         ),
     ] = None,
     ray_address: RayAddress = None,
@@ -103,6 +135,7 @@ def search(
         bool,
         typer.Option(
             "--resume-if-exists",
+            rich_help_panel=FOLDERS,
             help="Continue the sweep of this --name if it has the same settings: one command for a job that "
             "is queued again. Waits while another driver runs it; exits with 0 if it is finished.",
         ),

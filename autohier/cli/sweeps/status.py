@@ -26,7 +26,8 @@ def status(
     data: GivenData = None,
     out: OutFolder = DEFAULT_OUT,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of leaderboard rows; all by default.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Maximum number of leaderboard rows; all by default."),
     ] = None,
 ) -> None:
     """Print a sweep's state, leaderboard, best config and test results.

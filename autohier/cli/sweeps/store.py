@@ -22,7 +22,7 @@ def store(
     context: typer.Context,
     out: OutFolder = DEFAULT_OUT,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of stages listed; all by default.")
+        int | None, typer.Option(metavar="N", min=1, help="Maximum number of stages listed; all by default.")
     ] = None,
 ) -> None:
     """List the finished stages that sweeps share; collect removes the least recently used."""
@@ -42,11 +42,15 @@ def store(
 @store_app.command()
 def collect(
     context: typer.Context,
-    keep_gb: Annotated[float, typer.Option(min=0, help="Maximum size of the store in GB (10^9 bytes).")],
+    keep_gb: Annotated[
+        float, typer.Option(metavar="X", min=0, help="Maximum size of the store in GB (10^9 bytes).")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be removed, without removing it.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the sweeps and of their stage store.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
+    ] = None,
 ) -> None:
     """Remove the least recently used stages until the store is small enough.
 

@@ -32,7 +32,7 @@ def train(
     space: SpaceName,
     data: DataFolder = DEFAULT_DATA,
     out: OutFolder = DEFAULT_OUT,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the trial.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=MAX_SEED, help="Seed of the trial.")] = 0,
     device: DeviceName = "auto",
     threads: NumThreads = None,
     test: Annotated[
