@@ -27,6 +27,7 @@ from autohier.core.stages.given_superclasses import require_samplable_level
 from autohier.core.stages.space_warnings import space_warnings
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, open_trial, resolve_protocol
+from autohier.core.training.devices import ACCELERATOR, find_accelerator
 from autohier.core.trial import find_pass_1
 from autohier.data.splits import num_shared_test_clips
 from autohier.data.store.reader import ClipStore
@@ -237,11 +238,13 @@ def _run_on_ray(
 
     if plan.ray_address:
         check_machines(foreign_packages(plan), stop)
+    elif share.gpus:
+        find_accelerator()
     context = SweepContext(
         folder=folder,
         clip_folder=clip_folder(plan),
         stage_folder=Path(plan.stage_folder),
-        device="auto" if share.gpus else "cpu",
+        device=ACCELERATOR if share.gpus else "cpu",
         num_threads=share.num_threads,
         rungs=study.rungs,
         seed=plan.seed,

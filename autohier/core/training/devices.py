@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,6 +17,8 @@ from torch import nn
 
 from autohier.errors import InputError
 
+ACCELERATOR = "accelerator"
+"""Name of a device that must not be the CPU: the accelerator that a trial holds."""
 _PEAK_TFLOPS = {
     "B200": 2250,
     "H100 PCIe": 756,
@@ -82,7 +85,8 @@ def open_device(
     """Choose a device and set this process up for it.
 
     Args:
-        name: "auto", "cpu", "cuda", "cuda:1", "mps", ...
+        name: "auto", "accelerator", "cpu", "cuda", "cuda:1", "mps", ...; "auto" takes the CPU if there is no
+            accelerator, "accelerator" does not.
         precision: "bf16" autocasts on accelerators; the CPU always computes in float32.
         deterministic: equal inputs give equal bits; operations without such a kernel on the accelerator log
             a warning.
@@ -119,6 +123,8 @@ def _be_deterministic(deterministic: bool, *, warn_only: bool, compiled: bool) -
 def _find(name: str) -> torch.device:
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    if name == ACCELERATOR:
+        return find_accelerator()
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -129,6 +135,22 @@ def _find(name: str) -> torch.device:
             hint="write --device auto, which takes the best of these, or --device cpu",
         ) from error
     return device
+
+
+def find_accelerator() -> torch.device:
+    """Return the accelerator of this machine.
+
+    Raises:
+        InputError: if torch finds none.
+    """
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        raise InputError(
+            "torch must find the GPU of a trial on its machine",
+            got=f"torch {torch.__version__} on {socket.gethostname()}, which finds {_found_text()}",
+            hint="install a torch with CUDA there, or compute on the CPU with --gpus-per-trial 0",
+        )
+    return accelerator
 
 
 def _found_text() -> str:

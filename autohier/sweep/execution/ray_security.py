@@ -13,7 +13,8 @@ from pathlib import Path
 
 from autohier.sweep.execution.ray_private import AUTHENTICATION, require_token, use_loopback_only
 
-_TOKEN, _TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+"""Variables of the environment: the token itself, or the path of its file."""
 _OWN_FILES_ONLY = 0o077
 _FOR_OTHERS = 0o077
 """Permission bits of a file's group and of all others."""
@@ -62,9 +63,9 @@ def _protect_token() -> None:
 
     If its file cannot be written or protected, this process and its children use a token without a file.
     """
-    if os.environ.get(_TOKEN):
+    if os.environ.get(TOKEN):
         return
-    given = os.environ.get(_TOKEN_PATH)
+    given = os.environ.get(TOKEN_PATH)
     try:
         path = Path(given) if given else Path.home() / ".ray" / "auth_token"
         if given is None and not _has_content(path):
@@ -72,7 +73,7 @@ def _protect_token() -> None:
         elif path.stat().st_mode & _FOR_OTHERS:
             path.chmod(0o600)
     except (OSError, RuntimeError):  # no home folder, a read-only one, or a file of another user
-        os.environ[_TOKEN] = secrets.token_hex(32)
+        os.environ[TOKEN] = secrets.token_hex(32)
 
 
 def _has_content(path: Path) -> bool:

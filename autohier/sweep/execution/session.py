@@ -6,7 +6,6 @@ import getpass
 import logging
 import math
 import os
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 from autohier.config.sweep import SweepPlan
 from autohier.errors import InputError
 from autohier.machine import MachineShare, machine_share
+from autohier.sweep.execution.cluster.joining import join_error, require_listener
 from autohier.sweep.execution.ray_security import closed_to_others
 from autohier.sweep.execution.signals import reinstall_handlers
 from autohier.sweep.execution.temp_folder import ray_temp_folder
@@ -39,7 +39,6 @@ _ENVIRONMENT = {
     # For the trials: threads of torch that spin while they wait occupy the cores of other trials.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-_CONNECT_TIMEOUT_S = 20.0
 _POLL_S = 0.01
 _OBJECT_STORE_BYTES = 128 << 20
 """Trials exchange a few numbers; weights and clips go through files."""
@@ -101,7 +100,7 @@ def ray_session(plan: SweepPlan) -> Iterator[Share]:
     """
     with ExitStack() as stack:
         if plan.ray_address:
-            _require_listener(plan.ray_address)
+            require_listener(plan.ray_address)
             options: dict[str, Any] = {"address": plan.ray_address}
         else:
             options = local_options(machine_share(), stack.enter_context(ray_temp_folder()))
@@ -149,7 +148,7 @@ def _running_ray(options: Mapping[str, Any], address: str | None) -> Iterator[No
                     time.sleep(_POLL_S)
                     reinstall_handlers()
             if error := start.exception():
-                raise _unreachable(address) if address else _not_started(error) from error
+                raise join_error(address, error) if address else _not_started(error) from error
             if not address:
                 use_prestarted_workers()
             yield
@@ -170,21 +169,6 @@ def local_options(machine: MachineShare, temp_folder: Path) -> dict[str, Any]:
     if machine.memory_bytes is not None:
         options["_memory"] = max(_TRIAL_BYTES, machine.memory_bytes - _OWN_BYTES)
     return options
-
-
-def _require_listener(address: str) -> None:
-    """Check that a process listens at the address, since Ray itself would try for a quarter of an hour."""
-    host, separator, port = address.rpartition(":")
-    if not separator:
-        return  # e.g. "auto"
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
-    except (OSError, OverflowError, ValueError) as error:
-        raise _unreachable(f"{address} ({error})") from error
-
-
-def _unreachable(address: str) -> InputError:
-    return InputError("--ray-address must be a reachable Ray cluster", got=address, hint="start it first")
 
 
 def _not_started(error: BaseException) -> InputError:

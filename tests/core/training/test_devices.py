@@ -1,5 +1,7 @@
 """Devices: choice, settings of the process, numerics class and peak rate."""
 
+import re
+import socket
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from autohier.core.training.devices import _listed_flops, open_device, peak_flops
+from autohier.core.training.devices import ACCELERATOR, _listed_flops, open_device, peak_flops
 from autohier.errors import InputError
 
 
@@ -52,6 +54,17 @@ def test_the_cpu_computes_in_float32_without_compilation():
         assert linear(torch.ones(1, 2)).dtype == torch.float32
     assert device.numerics_class["precision"] == "float32"
     assert device.numerics_class["compiled"] == "False"
+
+
+def test_a_trial_that_holds_a_gpu_does_not_compute_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: None)  # noqa: ARG005
+    expected = (
+        rf"on {re.escape(socket.gethostname())}, which finds no accelerator, only the CPU: install a torch"
+    )
+    with pytest.raises(InputError, match=expected):
+        open_device(
+            ACCELERATOR, precision="float32", deterministic=False, compile_network=False, num_threads=1
+        )
 
 
 def test_opening_a_device_sets_up_the_process():

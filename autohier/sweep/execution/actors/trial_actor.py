@@ -1,8 +1,8 @@
 """One trial inside its Ray actor: runs its stages, writes its records and reports to the driver.
 
 Ray Tune starts an actor on a machine with enough free cores and GPUs and calls `run_sweep_trial` in it, trial
-after trial. Ray shows the process only the GPUs that the trial holds, so that ``device="auto"`` is the right
-one. Epochs go to the driver as messages; stages and records go to files.
+after trial. Ray shows the process only the GPUs that the trial holds, so that ``device="accelerator"`` is the
+right one. Epochs go to the driver as messages; stages and records go to files.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The machines of a sweep: joining a Ray cluster, and watching over its machines."""
