@@ -167,7 +167,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         except SweepInterruptedError:
             interrupted = True
         except LostProcessError:
-            # A signal to all processes of a job may end Ray's before this one gets it.
+            # In a job on a cluster, a signal to all processes may end Ray's before this one gets it.
             if not stop.comes_within(_SIGNAL_S):
                 raise
             interrupted = True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 AUTHENTICATION = "RAY_AUTH_MODE"
 """Variable of the environment: "token" has Ray's processes ask each other for a token."""
@@ -57,18 +60,33 @@ def require_token() -> None:
 
 
 @contextmanager
-def start_in_own_groups() -> Iterator[None]:
-    """Give the processes of a Ray that starts in the block process groups of their own.
+def shielded_from_signals() -> Iterator[None]:
+    """Keep SIGINT and SIGTERM from the processes of a Ray that this thread starts in the block.
 
-    A signal to the group of this process, e.g. from ``timeout``, then leaves Ray alone, and this process ends
-    its sweep as if it alone had got the signal. Ray's processes still end with this one.
+    Job managers signal a process group (``timeout``) or each process of a job (Slurm, systemd). Ray would
+    then end before this process ends its sweep, and its library would end this process with exit code 1.
+    Ray's processes therefore get groups of their own, and they and the workers that they start inherit this
+    thread's mask of blocked signals. They still end with this process. `ray.shutdown` kills them, since they
+    do not see its SIGTERM.
     """
     from ray._private import services  # noqa: PLC0415  Ray reads its environment when imported
 
-    before = services.ConsolePopen
+    popen = services.ConsolePopen
     if os.name == "posix":
-        services.ConsolePopen = partial(before, process_group=0)
+        services.ConsolePopen = partial(_ShieldedPopen, process_group=0)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         yield
     finally:
-        services.ConsolePopen = before
+        services.ConsolePopen = popen
+        if os.name == "posix":
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+class _ShieldedPopen(subprocess.Popen[Any]):
+    """A process that leads a group of its own and does not see SIGTERM."""
+
+    def terminate(self) -> None:
+        """End the process and what it has started at once; workers, in groups of their own, follow it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)

@@ -124,7 +124,7 @@ def _running_ray(options: Mapping[str, Any], address: str | None) -> Iterator[No
     """
     import ray  # noqa: PLC0415  Ray reads its environment when it is imported
 
-    from autohier.sweep.execution.ray_private import start_in_own_groups, use_prestarted_workers  # noqa: PLC0415
+    from autohier.sweep.execution.ray_private import shielded_from_signals, use_prestarted_workers  # noqa: PLC0415
 
     if ray.is_initialized():
         raise InputError(
@@ -135,9 +135,9 @@ def _running_ray(options: Mapping[str, Any], address: str | None) -> Iterator[No
     # as long as Ray: Linux ends Ray's processes with the thread that started them.
     with ThreadPoolExecutor(1) as executor:
         try:
-            with nullcontext() if address else closed_to_others(), start_in_own_groups():
+            with nullcontext() if address else closed_to_others():
                 start = executor.submit(
-                    ray.init,
+                    shielded_from_signals()(ray.init),
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     configure_logging=True,

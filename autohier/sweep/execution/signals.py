@@ -4,9 +4,10 @@ A signal handler that raises at an arbitrary line can be lost, because Python ig
 callbacks, e.g. in those of the import locks. The handlers here therefore only note the signal. The driver
 calls `StopRequest.check` at points where it can end safely, and several times a second while it waits.
 
-``timeout``, Slurm and systemd may send the signal to all processes of a job. Ray's then end too, and a driver
-that waits for them in a library never reaches a check. A command therefore ends by itself after `_LATE_S`:
-the files of a sweep are whole at every moment.
+``timeout``, Slurm and systemd may send the signal to all processes of a job. The processes of a local Ray do
+not see it (`ray_private.shielded_from_signals`). Those of a cluster in the job end, and a driver that waits
+for them in a library never reaches a check. A command therefore ends by itself after `_LATE_S`: the files of
+a sweep are whole at every moment.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _POLL_S = 0.02
 _REPEAT_S = 1.0
 """Signals within this time count as one: ``timeout`` and other wrappers send the same signal twice."""
-_LATE_S = 8.0
+_LATE_S = 7.0
 """Time in which a sweep should end by itself; Kubernetes and Slurm kill after thirty seconds."""
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
@@ -42,7 +43,9 @@ class StopRequest:
     def __init__(self) -> None:
         self._made_at: float | None = None
         self._number: int = signal.SIGINT
-        self.describe: Callable[[], str] = lambda: "interrupted before the first trial"
+        self.describe: Callable[[], str] = lambda: (
+            "interrupted before the first trial; run the same command again"
+        )
         """Returns what was reached and how to continue, also in the middle of the driver's work."""
 
     @property
@@ -104,7 +107,7 @@ def catch_signals(
     Args:
         on_first: called in a thread of its own after the first signal.
         on_late: called in that thread with `StopRequest.describe` before the process ends late.
-        may_exit: ends the process on the second signal, or if the block has not ended eight seconds after
+        may_exit: ends the process on the second signal, or if the block has not ended seven seconds after
             the first one, even if the main thread waits outside Python. If False, the second signal raises
             KeyboardInterrupt.
     """

@@ -1,9 +1,17 @@
 """Guard of the place that changes Ray's private state: it fails when Ray moves or renames that state."""
 
 import os
+import signal
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
-from autohier.sweep.execution.ray_private import start_in_own_groups, use_prestarted_workers
+import pytest
+
+from autohier.sweep.execution.ray_private import shielded_from_signals, use_prestarted_workers
 from autohier.sweep.execution.session import be_quiet
 
 
@@ -22,26 +30,53 @@ def test_tune_gives_its_actors_no_environment_of_their_own(monkeypatch):
     assert runtime_env() == {}
 
 
-def test_processes_that_ray_starts_have_groups_of_their_own():
-    be_quiet()
+WAITS = "import subprocess; print(flush=True); subprocess.run(['sleep', '60'])"
+"""A program that prints a line and then waits for a process that writes to the same output."""
+
+
+@contextmanager
+def started_by_ray() -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+    """Start a process as Ray starts its own; yield it with its output, once it has printed a line."""
     from ray._private import services
 
-    def group_of_a_process() -> int:
-        process = services.start_ray_process(
-            ["cat"],
-            "raylet",
-            fate_share=False,
-            pipe_stdin=True,
-            stdout_file=subprocess.DEVNULL,
-            stderr_file=subprocess.DEVNULL,
-        ).process
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end) as output:
+        with os.fdopen(write_end, "w") as written:
+            options = {"fate_share": False, "stdout_file": written, "stderr_file": subprocess.DEVNULL}
+            command = [sys.executable, "-c", WAITS]
+            process = services.start_ray_process(command, "raylet", **options).process
         try:
-            return os.getpgid(process.pid)
+            assert output.readline() == "\n"
+            yield process, output
         finally:
             process.kill()
             process.wait()
 
-    assert group_of_a_process() == os.getpgid(0)
-    with start_in_own_groups():
-        assert group_of_a_process() != os.getpgid(0)
-    assert group_of_a_process() == os.getpgid(0)
+
+def blocked_signals(pid: int) -> set[int]:
+    status = Path(f"/proc/{pid}/status").read_text()
+    bits = int(status.partition("SigBlk:")[2].split()[0], 16)
+    return {number for number in range(1, 32) if bits >> (number - 1) & 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's list of processes")
+def test_processes_that_ray_starts_have_groups_of_their_own_and_see_no_signal():
+    be_quiet()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with started_by_ray() as (process, _):
+        assert os.getpgid(process.pid) == os.getpgid(0)
+        assert signal.SIGTERM not in blocked_signals(process.pid)
+    with shielded_from_signals(), started_by_ray() as (process, _):
+        assert os.getpgid(process.pid) == process.pid
+        assert blocked_signals(process.pid) >= {signal.SIGINT, signal.SIGTERM}
+    with started_by_ray() as (process, _):
+        assert os.getpgid(process.pid) == os.getpgid(0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+
+
+def test_a_shielded_process_ends_with_its_children_when_ray_terminates_it():
+    be_quiet()
+    with shielded_from_signals(), started_by_ray() as (process, output):
+        process.terminate()
+        assert process.wait() == -signal.SIGKILL
+        assert output.read() == ""  # comes when its child has ended, too
