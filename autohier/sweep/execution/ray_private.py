@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 AUTHENTICATION = "RAY_AUTH_MODE"
 """Variable of the environment: "token" has Ray's processes ask each other for a token."""
@@ -86,7 +87,24 @@ def shielded_from_signals() -> Iterator[None]:
 class _ShieldedPopen(subprocess.Popen[Any]):
     """A process that leads a group of its own and does not see SIGTERM."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  those of the base class
+        super().__init__(*args, **options)
+        _shielded.add(self)
+
     def terminate(self) -> None:
         """End the process and what it has started at once; workers, in groups of their own, follow it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):  # it has ended since
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+_shielded: WeakSet[_ShieldedPopen] = WeakSet()
+
+
+def kill_shielded_processes() -> None:
+    """Kill the processes of Ray that `shielded_from_signals` has started and that still run.
+
+    Some would outlive a process that ends without `ray.shutdown` by a minute.
+    """
+    for process in tuple(_shielded):
+        process.terminate()

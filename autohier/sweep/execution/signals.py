@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
+from autohier.sweep.execution.ray_private import kill_shielded_processes
+
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _POLL_S = 0.02
 _REPEAT_S = 1.0
@@ -219,4 +221,7 @@ def _is_readable(descriptor: int, timeout_s: float) -> bool:
 def _exit(code: int) -> NoReturn:
     if sys.__stdout__ is not None and sys.__stdout__.isatty():
         os.write(1, _SHOW_CURSOR)  # the live table hides it
-    os._exit(code)
+    try:
+        kill_shielded_processes()
+    finally:
+        os._exit(code)

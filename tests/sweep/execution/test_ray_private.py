@@ -11,7 +11,11 @@ from typing import IO
 
 import pytest
 
-from autohier.sweep.execution.ray_private import shielded_from_signals, use_prestarted_workers
+from autohier.sweep.execution.ray_private import (
+    kill_shielded_processes,
+    shielded_from_signals,
+    use_prestarted_workers,
+)
 from autohier.sweep.execution.session import be_quiet
 
 
@@ -74,9 +78,14 @@ def test_processes_that_ray_starts_have_groups_of_their_own_and_see_no_signal():
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
 
 
-def test_a_shielded_process_ends_with_its_children_when_ray_terminates_it():
+@pytest.mark.parametrize(
+    "end",
+    [lambda process: process.terminate(), lambda _: kill_shielded_processes()],
+    ids=["by Ray", "by a driver that exits late"],
+)
+def test_a_shielded_process_ends_with_its_children(end):
     be_quiet()
     with shielded_from_signals(), started_by_ray() as (process, output):
-        process.terminate()
+        end(process)
         assert process.wait() == -signal.SIGKILL
         assert output.read() == ""  # comes when its child has ended, too
