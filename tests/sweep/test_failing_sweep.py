@@ -56,8 +56,8 @@ def test_it_stops_with_the_reason_and_resumes_after_the_fix(breaking):
     error = failed(sweeps.start("resume", "breaks", "--trials", str(TRIALS), "--failures-in-a-row", "2"))
 
     assert error.count("\n") == 1
-    assert "failures (bad data), the last with 'frame " in error
-    assert "does not decode" in error
+    assert "failures (bad data), the last with 'the shard " in error
+    assert "must match its digest" in error
     assert "'autohier resume sweeps/breaks'" in error
     before = pd.read_parquet(folder / "records" / "trials").set_index("trial")
     requeued = before[before.state == "REQUEUED"]
@@ -66,7 +66,7 @@ def test_it_stops_with_the_reason_and_resumes_after_the_fix(breaking):
     assert (requeued.failure == "bad data").all()
     assert before.state["t0000"] == "COMPLETE"
     assert pd.isna(before.failure["t0000"])
-    assert "failed (bad data): frame" in (folder / "driver.log").read_text()
+    assert "failed (bad data): the shard" in (folder / "driver.log").read_text()
     status = finish(sweeps.start("status", "breaks"))
     assert f"1 of {TRIALS} trials finished: 1 complete, 0 stopped, 0 failed" in status
     assert f"{len(requeued)} requeued" in status

@@ -22,7 +22,8 @@ from autohier.data.store.same_content import number_content
 from autohier.data.store.schema import row_skeleton
 from autohier.data.store.shards import map_shard
 from autohier.data.store.table import tabulate
-from autohier.digest import digest, digest_file
+from autohier.data.store.verification import ShardDigests
+from autohier.digest import digest
 from autohier.errors import MissingDataError
 
 
@@ -40,13 +41,14 @@ class ClipStore:
         self.clips = replace(clips, content=number_content(folder, clips.clip_id))
         self._shards = shards
         self._ends = np.cumsum([shard.num_rows for shard in shards])
+        self._digests = ShardDigests(folder, manifest.shards)
 
     @classmethod
     def open(cls, folder: Path, *, modality_option: str = "--set clips.modality=") -> ClipStore:
         """Open a store and map its shards.
 
-        File sizes and the lengths stated in the shards are checked. Digests are not: they would read the
-        whole store. `check_digests` does, and preparing again replaces damaged shards.
+        File sizes and the lengths stated in the shards are checked. The digest of a shard is checked before
+        its first frame or skeleton is read, see `ShardDigests`. Preparing again replaces damaged shards.
 
         Args:
             folder: folder of the store.
@@ -81,13 +83,7 @@ class ClipStore:
         Raises:
             MissingDataError: names the first damaged shard.
         """
-        for index, entry in enumerate(self.manifest.shards):
-            path = shard_path(self.folder, index)
-            if digest_file(path) != entry.sha256:
-                raise MissingDataError(
-                    f"the shard {path} must match its digest",
-                    hint=f"run '{prepare_command(self.folder)}' again: it replaces damaged shards",
-                )
+        self._digests.check_all()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -131,9 +127,10 @@ class ClipStore:
 
         Raises:
             IndexError: if a row or position does not exist.
-            MissingDataError: if a stored frame does not decode.
+            MissingDataError: if the clip's shard is damaged, or a stored frame does not decode.
         """
-        jpegs = self._cell(row, "frames").values
+        shard, index = self._locate_intact(row)
+        jpegs = shard.column("frames")[index].values
         side_px = self.manifest.size_px if size_px is None else size_px
         frames_THWC = np.empty((len(positions), side_px, side_px, self.manifest.channels), dtype=np.uint8)
         for index, position in enumerate(positions):
@@ -153,8 +150,12 @@ class ClipStore:
         """Return a clip's skeleton in all frames of its file, as read-only views of the mapped shard.
 
         The skeleton has no person if the clip was kept without a skeleton.
+
+        Raises:
+            IndexError: if the row does not exist.
+            MissingDataError: if the clip's shard is damaged.
         """
-        shard, index = self._locate(row)
+        shard, index = self._locate_intact(row)
         return row_skeleton(shard, index, self.manifest.joint_layout)
 
     def box_px(self, row: int) -> tuple[int, int, int, int]:
@@ -166,6 +167,11 @@ class ClipStore:
         """Return width and height of the source video."""
         width, height = self._cell(row, "video_size_px").as_py()
         return width, height
+
+    def _locate_intact(self, row: int) -> tuple[pa.RecordBatch, int]:
+        if 0 <= row < len(self):
+            self._digests.check_once(int(np.searchsorted(self._ends, row, side="right")))
+        return self._locate(row)
 
     def _cell(self, row: int, column: str) -> Any:  # noqa: ANN401  # a pyarrow scalar; pyarrow has no types
         shard, index = self._locate(row)

@@ -134,6 +134,24 @@ def test_a_changed_byte_of_a_shard_is_found(store: Path) -> None:
         ClipStore.open(store).check_digests()
 
 
+def test_no_clip_of_a_shard_with_a_changed_byte_is_read(store: Path) -> None:
+    """The byte may be of a frame, a joint, a label, a length, or lie between them."""
+    path = shard_path(store, 0)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), max(1, len(whole) // 300)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        try:
+            damaged = ClipStore.open(store)
+        except MissingDataError:
+            continue
+        for read in (partial(damaged.frames, positions=[0]), damaged.skeleton):
+            for row in range(len(damaged)):
+                with pytest.raises(MissingDataError, match=r"00000\.arrow must match its digest"):
+                    read(row)
+    path.write_bytes(whole)
+    assert ClipStore.open(store).frames(0, [0]).size
+
+
 def test_words_of_a_manifest(store: Path) -> None:
     path = store / MANIFEST
     change_record(path)

@@ -20,6 +20,7 @@ from autohier.data.store.paths import MANIFEST, find_store_folder, prepare_comma
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.same_content import SAME_CONTENT
 from autohier.data.store.schema import SCHEMA
+from autohier.digest import digest_file
 from autohier.errors import InputError, MissingDataError
 from support.sources.changed_records import change_record, read_values
 from support.sources.tiny_datasets import write_ntu_clip
@@ -251,7 +252,8 @@ def rewrite(folder: Path, values: dict[str, object], *, offset: tuple[int, int] 
         path.write_bytes(content.replace(before, after))
     manifest = folder / "manifest.json"
     first, *others = read_values(manifest)["shards"]
-    change_record(manifest, shards=[first | {"num_bytes": path.stat().st_size}, *others])
+    entry = first | {"num_bytes": path.stat().st_size, "sha256": digest_file(path)}
+    change_record(manifest, shards=[entry, *others])
 
 
 @pytest.mark.parametrize("content", [None, "", '{"groups": 3}'])
@@ -309,10 +311,7 @@ def test_a_frame_of_another_size_does_not_decode(folder: Path) -> None:
 
 
 def test_the_error_of_a_damaged_frame_names_clip_and_hint(folder: Path) -> None:
-    path = shard_path(folder, 0)
-    content = path.read_bytes()
-    start = content.index(b"\xff\xd8\xff\xe0")  # the first JPEG's head
-    path.write_bytes(content[:start] + bytes(64) + content[start + 64 :])
+    rewrite(folder, {"frames": [bytes(64)] * 4})
     with pytest.raises(MissingDataError, match=r"frame 0 of S001C001P001R001A001 in .* does not decode: run"):
         ClipStore.open(folder).frames(0, [0])
 
