@@ -68,6 +68,23 @@ def stage_kinds(config: TrialConfig, num_passes: int) -> tuple[StageKind, ...]:
     return tuple(stage.request.kind for stage in stages)
 
 
+def stage_epochs(config: TrialConfig, num_passes: int) -> dict[tuple[object, ...], int]:
+    """Return the epochs of the stages of a config's trial, per fold.
+
+    The keys are equal for stages that trials of one sweep and seed share.
+    """
+    kinds = stage_kinds(config, num_passes)
+    return {
+        (kind.name, max(0, index - 1), *kind.sampled(config.params)): kind.epochs(config)
+        for index, kind in enumerate(kinds)
+    }
+
+
+def pass_1_epochs(config: TrialConfig) -> int:
+    """Return the epochs of the first stage of a config's trial, per fold."""
+    return stage_kinds(config, 0)[0].epochs(config)
+
+
 def chain_kind(config: TrialConfig, kept_pass: int) -> StageKind:
     """Return the kind of a pass of a config's chain: 0 is the first stage with superclasses."""
     return stage_kinds(config, kept_pass)[-1]

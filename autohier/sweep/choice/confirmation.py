@@ -9,6 +9,7 @@ number of passes and is worth the last one, so that nothing is chosen by the num
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -16,7 +17,8 @@ from statistics import mean
 import numpy as np
 
 from autohier.config.sweep import DecisionRule, SweepPlan
-from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
+from autohier.core.recipes.chain import pass_1_epochs, stage_epochs
 from autohier.digest import derive_seed
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
@@ -155,7 +157,8 @@ def _size(records: Records, plan: SweepPlan, choice: Choice) -> tuple[int, int]:
         number, _, num_seeds = plan.confirm.partition("x")
         return int(number), int(num_seeds)
     searched = _search_epochs(records)
-    budget = min(_SHARE_OF_SEARCH * searched, (plan.budget_epochs or math.inf) - searched)
+    left = (plan.budget_epochs or math.inf) - _trained_epochs(records, plan)
+    budget = min(_SHARE_OF_SEARCH * searched, left)
     gains = {
         size: expected_gain(choice, *size, plan.decide)
         for size in _SIZES
@@ -192,8 +195,25 @@ def expected_gain(choice: Choice, number: int, num_seeds: int, decide: DecisionR
 
 
 def _search_epochs(records: Records) -> int:
-    rows = [row.epochs_computed or 0 for row in records.trials if row.role == "search"]
-    return sum(rows) + sum(row.epochs_computed for row in records.work if row.name == "pass 1")
+    """Return the epochs of the search: those of a stage once, also if another sweep trained it.
+
+    So a confirmation does not depend on what the stage store held before, or on records besides these.
+    """
+    searched = {row.trial: row for row in records.trials if row.role == "search"}
+    by_stage = {stage.key: stage.num_epochs for stage in records.stages if stage.trial in searched}
+    finished = Counter[str]()
+    for stage in records.stages:
+        finished[stage.trial] += stage.num_epochs
+    own = {name: (row.epochs_computed or 0) + (row.epochs_reused or 0) for name, row in searched.items()}
+    return sum(by_stage.values()) + sum(max(0, number - finished[name]) for name, number in own.items())
+
+
+def _trained_epochs(records: Records, plan: SweepPlan) -> int:
+    """Return the epochs of the search that count for its budget."""
+    own = sum(row.epochs_computed or 0 for row in records.trials if row.role == "search")
+    if not plan.space.shares_pass_1:
+        return own
+    return own + plan.space.num_folds * pass_1_epochs(plan.space.config(FLAT_PARAMS, seed=plan.seed))
 
 
 def _epochs(nominees: Sequence[TrialRow], plan: SweepPlan, num_seeds: int) -> int:
@@ -201,11 +221,8 @@ def _epochs(nominees: Sequence[TrialRow], plan: SweepPlan, num_seeds: int) -> in
     params = [kept_params(row) for row in nominees]
     if not params:
         return 0
-    flat = len({each.flat for each in params}) * plan.space.pass_1.epochs
-    prefixes = len({each.prefix for each in params}) + 1  # the flat control has one of its own
-    longest: dict[tuple[object, ...], int] = {}
-    for each in params:
-        longest[each.chain] = max(each.passes, longest.get(each.chain, 0))
-    passes = sum(longest.values()) + 2 * max(each.passes for each in params)
-    per_seed = flat + prefixes * plan.space.pass_2.epochs + passes * plan.space.pruning.epochs
-    return num_seeds * plan.space.num_folds * per_seed
+    longest = max(params, key=lambda each: each.passes)
+    trained: dict[tuple[object, ...], int] = {}
+    for each in (*params, *controls(longest).values()):
+        trained |= stage_epochs(plan.space.config(each, seed=plan.seed), each.passes)
+    return num_seeds * plan.space.num_folds * sum(trained.values())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,8 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.digest import derive_seed
 from autohier.records.reader import Records, read_records
-from autohier.records.schema import State, TrialRow
+from autohier.records.schema import State, TrialRow, WorkRow
+from autohier.sweep.choice import confirmation
 from autohier.sweep.choice.choose import Candidate, Choice
 from autohier.sweep.choice.confirmation import (
     CONTROL,
@@ -163,3 +166,42 @@ def test_auto_stays_within_a_quarter_of_the_search(searched: tuple[Records, Swee
     runs = wanted_runs(with_choice(replace(records, trials=rich), auto), auto)
     assert len({run.seed for run in runs}) >= 1
     assert len({run.confirms for run in runs}) >= 2
+
+
+def auto_of(plan: SweepPlan) -> SweepPlan:
+    return plan.model_copy(update={"confirm": "auto", "decide": "pooled"})
+
+
+def test_auto_depends_on_trials_and_stages_alone(searched: tuple[Records, SweepPlan]) -> None:
+    """Not on rows that some readers leave out, nor on which epochs the stage store had before."""
+    rich = tuple(replace(row, epochs_computed=200, epochs_reused=0) for row in searched[0].trials)
+    records, plan = replace(searched[0], trials=rich), auto_of(searched[1])
+    runs = wanted_runs(with_choice(records, plan), plan)
+    assert runs
+    work = WorkRow("pass 1", True, "pass 1", 0.5, 10_000, 0, 1.0, 0.0, 0.0, datetime.now(UTC))
+    for same in (
+        replace(records, work=(work,)),
+        replace(records, trials=tuple(replace(row, epochs_computed=0, epochs_reused=200) for row in rich)),
+    ):
+        assert wanted_runs(with_choice(same, plan), plan) == runs
+
+
+def test_epochs_of_the_search_count_each_stage_once(searched: tuple[Records, SweepPlan]) -> None:
+    records, _ = searched
+    # Pass 1 and 7 passes with other values have 2 epochs each; two trials share a pass 2 of 80 clips.
+    assert confirmation._search_epochs(records) == 2 * 8
+    stopped = replace(records.trials[0], epochs_computed=9, epochs_reused=0)
+    # 9 epochs, of which 3 stages have 6.
+    assert confirmation._search_epochs(replace(records, trials=(stopped, *records.trials[1:]))) == 2 * 8 + 3
+
+
+def test_epochs_of_a_confirmation_are_those_of_its_own_stages(tmp_path: Path) -> None:
+    sweep = open_recorded_sweep(tmp_path, "initial=[]", "search.settings={'pass_2.epochs'=[4, 400]}")
+    sweep.complete(80, 84)
+    plan, _ = sweep.folder.read_plan()
+    (row,) = read_records(sweep.folder.records).trials
+    pass_1, pruning = plan.space.pass_1.epochs, plan.space.pruning.epochs
+    for epochs in (4, 400):
+        own = replace(row, params=f'{{"pass_2.epochs":{epochs}}}', kept_pass=1, ratio=0.1)
+        # The nominee and its unpruned control share pass 2; the flat control has one of its own.
+        assert confirmation._epochs([own], plan, 2) == 2 * (pass_1 + 2 * epochs + 3 * pruning)
