@@ -51,7 +51,7 @@ def best_config(records: Records) -> str:
     searched = params_of(best).variant_text
     return (
         f"best config: {best.trial} ({best.source}): {f'{searched}, ' if searched else ''}"
-        f"superclasses {best.superclasses}, weight ratio {best.weight_ratio:.4g} "
+        f"superclasses {best.superclasses or 'none'}, weight ratio {best.weight_ratio:.4g} "
         f"(stack weights {best.stack_weights}), pruning scope {best.scope}, pruning ratio {best.ratio:.4g}, "
         f"{_kept_text(best)}, seed {best.seed}"
     )

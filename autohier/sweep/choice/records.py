@@ -116,7 +116,7 @@ def measured_in(records: Records) -> Iterator[Measured]:
         stages.setdefault(stage.trial, []).append(stage)
     for row in records.trials:
         if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:
-            chain = [_value(row, stage) for stage in stages.get(row.trial, ()) if stage.superclasses]
+            chain = [_value(row, stage) for stage in stages.get(row.trial, [])[1:]]
             rungs = dict(zip(row.rung_epochs, row.rung_values, strict=True))
             measured = [value for value in chain if value is not None]
             yield from measured_by_trial(row.trial, params_of(row), row.seed, measured, rungs)

@@ -167,7 +167,7 @@ def stage_fault(trial: EndedTrial, records: Records, *, with_epochs: bool = True
     stages = records.stages_of(trial.name)
     if trial.stage_keys and tuple(key for stage in stages for key in stage.store_keys) != trial.stage_keys:
         return "lacks stages, or has others"
-    chain = [_value(stage, trial) for stage in stages if stage.superclasses]
+    chain = [_value(stage, trial) for stage in stages[1:]]
     pairs = zip(chain, trial.chain, strict=False)
     if trial.stage_keys and not all(value is None or _equal(value, known) for value, known in pairs):
         return "has stages of other values"

@@ -150,8 +150,7 @@ def _rebuild(
 
 def _with_stage_rows(row: TrialRow, stages: Sequence[StageRow]) -> TrialRow:
     """Add to a trial's row what the rows of its stages say."""
-    flat = [stage for stage in stages if not stage.superclasses]
-    chain = [stage for stage in stages if stage.superclasses]
+    flat, chain = stages[:1], stages[1:]
     kept = chain[row.kept_pass] if row.kept_pass is not None and row.kept_pass < len(chain) else None
     if kept is not None:
         row = replace(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autohier.records.reader import Records, read_records
+from autohier.records.schema import StageRow
+from autohier.records.writer import RecordWriter
 from autohier.sweep.choice.records import measured_in, read_chosen, with_choice
 from autohier.sweep.recovery.record_check import read_checked
 from autohier.sweep.recovery.record_repair import repair_records
@@ -70,3 +73,37 @@ def test_a_sweep_of_an_earlier_version_keeps_its_rule(sweep: RecordedSweep) -> N
     del content["plan"]["choose"]
     sweep.folder.plan_file.write_text(json.dumps(content))
     assert sweep.folder.read_plan()[0].choose == "highest"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> RecordedSweep:
+    """A sweep whose space has no superclasses, so that no stage differs from pass 1 in their counts."""
+    sweep = open_recorded_sweep(tmp_path, "search.levels=0", "initial=[]")
+    sweep.complete(84, 81)
+    sweep.complete(78, 90, 84)
+    rows = [replace(row, superclasses="") for row in read_records(sweep.folder.records).stages]
+    for name in ("t0000", "t0001"):
+        writer = RecordWriter(sweep.folder.records)
+        writer._write(StageRow, name, [row for row in rows if row.trial == name])
+    return sweep
+
+
+def test_passes_without_superclasses_are_measurements(plain: RecordedSweep) -> None:
+    plan, _ = plain.folder.read_plan()
+    chosen = read_chosen(plain.folder, plan)
+    assert [each.pass_index for each in measured_in(chosen)] == [0, 1, 0, 1, 2]
+    assert set(chosen.estimates) == {"t0000", "t0001"}
+
+
+def test_passes_without_superclasses_are_checked_and_rebuilt(plain: RecordedSweep) -> None:
+    before = read_records(plain.folder.records)
+    (plain.folder.records / "trials" / "t0001.parquet").unlink()
+    shutil.rmtree(plain.store.folder)
+    repair_records(plain.folder, plain.study, plain.store)
+    lost, found = (records.trials[1] for records in (before, read_records(plain.folder.records)))
+    names = ("accuracy", "top5_accuracy", "pass_1_accuracy", "pass_2_accuracy", "dense_parameters")
+    assert [getattr(found, name) for name in names] == [getattr(lost, name) for name in names]
+    swapped = [replace(row, accuracy=0.1) if row.pass_index == 2 else row for row in before.stages]
+    RecordWriter(plain.folder.records)._write(StageRow, "t0001", swapped[3:])
+    plan, _ = plain.folder.read_plan()
+    assert "t0001 has stages of other values" in read_checked(plain.folder, plan).text()
