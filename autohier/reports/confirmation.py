@@ -14,7 +14,15 @@ from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
 from autohier.records.statistics import PairedDifference, paired_difference
 from autohier.reports.text import percent
-from autohier.sweep.choice.confirmation import CONTROL, FLAT, NOMINEE, confirmations, controls, kept_params
+from autohier.sweep.choice.confirmation import (
+    CONTROL,
+    FLAT,
+    NOMINEE,
+    confirmations,
+    controls,
+    first_initial,
+    kept_params,
+)
 from autohier.text import plural
 
 
@@ -52,8 +60,8 @@ def _gain_lines(records: Records, seeds: Sequence[int]) -> Iterator[str]:
     pairs = [("hierarchy", unpruned, flat)]
     if unpruned != own:
         pairs += [("pruning", own, unpruned), ("both", own, flat)]
-    first = next((row for row in records.trials if row.trial_index == 0 and row.state == "COMPLETE"), None)
-    if first is not None and first.trial != winner.trial:
+    first = first_initial(records)
+    if first is not None and kept_params(first).effect != own.effect:
         pairs.append((f"against the first config, {first.trial}", own, kept_params(first)))
     found = [(name, _difference(records, seeds, *pair)) for name, *pair in pairs]
     texts = [f"{name} {_gain_text(gain)}" for name, gain in found if gain is not None]

@@ -30,6 +30,8 @@ _SOURCES = {
     CONTROL: "control of {}: nothing pruned",
     FLAT: "flat control of {}: no superclasses, nothing pruned",
 }
+_SAMPLED = "sampled"
+"""Start of the source of every config that is not an initial one."""
 _SHARE_OF_SEARCH = 0.25
 """Share of the search's epochs that an automatic confirmation may train at most."""
 _MIN_GAIN = 0.001
@@ -138,6 +140,12 @@ def controls(params: Hyperparameters) -> dict[str, Hyperparameters]:
     return {**own, FLAT: flat}
 
 
+def first_initial(records: Records) -> TrialRow | None:
+    """Return the complete trial of the first initial config; None if there is none."""
+    rows = (row for row in records.trials if row.trial_index == 0 and row.state == "COMPLETE")
+    return next((row for row in rows if not row.source.startswith(_SAMPLED)), None)
+
+
 def _nominees(records: Records, number: int) -> list[TrialRow]:
     """Return the best trials of the search that train different networks, and the first initial config."""
     search = Records(trials=records.trials, estimates=records.estimates)
@@ -145,8 +153,10 @@ def _nominees(records: Records, number: int) -> list[TrialRow]:
     for row in search.ranked():
         by_effect.setdefault(kept_params(row).effect, row)
     best = list(by_effect.values())[:number]
-    first = [row for row in by_effect.values() if row.trial_index == 0 and row not in best]
-    return best + first
+    first = first_initial(records)
+    # Another trial may stand for the network that it kept.
+    own = by_effect[kept_params(first).effect] if first else None
+    return best if own is None or own in best else [*best, own]
 
 
 def _size(records: Records, plan: SweepPlan, choice: Choice) -> tuple[int, int]:

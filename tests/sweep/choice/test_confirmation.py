@@ -24,7 +24,7 @@ from autohier.sweep.choice.confirmation import (
     expected_gain,
     kept_params,
 )
-from autohier.sweep.choice.records import wanted_runs, with_choice
+from autohier.sweep.choice.records import read_chosen, wanted_runs, with_choice
 from support.sweep_runs.recorded_sweeps import open_recorded_sweep
 
 CHAINS = [(80, 78), (78, 84), (80, 70), (60, 61)]
@@ -205,3 +205,29 @@ def test_epochs_of_a_confirmation_are_those_of_its_own_stages(tmp_path: Path) ->
         own = replace(row, params=f'{{"pass_2.epochs":{epochs}}}', kept_pass=1, ratio=0.1)
         # The nominee and its unpruned control share pass 2; the flat control has one of its own.
         assert confirmation._epochs([own], plan, 2) == 2 * (pass_1 + 2 * epochs + 3 * pruning)
+
+
+def test_the_first_sampled_config_is_no_initial_one(tmp_path: Path) -> None:
+    sweep = open_recorded_sweep(tmp_path, "initial=[]")
+    for chain in ((60,), (80,), (84,)):
+        sweep.complete(*chain)
+    plan = sweep.folder.read_plan()[0].model_copy(update={"confirm": "2x1"})
+    runs = wanted_runs(read_chosen(sweep.folder, plan), plan)
+    assert {run.confirms for run in runs} == {"t0001", "t0002"}
+
+
+def test_the_first_initial_config_runs_though_another_trial_has_its_network(
+    searched: tuple[Records, SweepPlan],
+) -> None:
+    """Two trials keep one pass 2, and the other is ranked higher."""
+    records, plan = searched[0], searched[1].model_copy(update={"choose": "highest", "confirm": "1x1"})
+    first, twin, _, better = records.trials
+    kept = replace(first, kept_pass=0, accuracy=0.5)
+    same = {
+        name: getattr(kept, name) for name in ("superclasses", "weight_ratio", "scope", "ratio", "kept_pass")
+    }
+    twin = replace(twin, **same, passes=kept.passes + 1, accuracy=0.6)
+    trials = (kept, twin, replace(better, accuracy=0.9))
+    runs = wanted_runs(with_choice(replace(records, trials=trials), plan), plan)
+    assert [run.confirms for run in runs] == ["t0003", "t0001"]
+    assert runs[1].params.effect == kept_params(kept).effect
