@@ -25,8 +25,8 @@ class TrialScheduler(Protocol):
     What a scheduler may rely on, and what it must do:
         - A trial whose process died runs again and reports its rungs again. A trial that was allowed to
           continue at a rung must be allowed again.
-        - The answer is ignored if stopping saves nothing: after the last pass, or in a reused stage. So a
-          trial may report after an answer to stop.
+        - The answer is ignored if stopping saves nothing: after the last pass, or in a reused stage; and for
+          the first initial config. So a trial may report after an answer to stop.
         - A value that is at least as high as all earlier ones at its rung must continue, or the best trial
           could be lost.
         - Answers follow from the reports alone: no clock, no file, no unseeded random numbers.

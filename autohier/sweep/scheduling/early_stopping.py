@@ -29,7 +29,8 @@ class EarlyStopping(TrialCallback):
         rungs: of the sweep.
         params: hyperparameters of the trial.
         ends: returns whether the trial ends, given the values of its chain.
-        decide: called at every rung. Its answer is ignored if the trial ends here anyway.
+        decide: called at every rung. Its answer is ignored if the trial ends here anyway, or is never
+            stopped.
         objective: measurement on the validation clips that the sweep maximizes.
     """
 
@@ -104,6 +105,7 @@ class EarlyStopping(TrialCallback):
 
     def _reach(self, step: int, value: float, *, last: bool) -> None:
         self.reached[step] = value
-        reason = self._decide(self._rungs.report(self._params, step, value))
-        if reason and not last:
+        report = self._rungs.report(self._params, step, value)
+        reason = self._decide(report)
+        if reason and not last and report.trial not in self._rungs.unstopped:
             raise TrialStoppedError(reason)

@@ -41,6 +41,8 @@ class Rungs:
     """Epochs trained since the start of pass 2, at every step."""
     reduction_factor: float
     """``search.reduction_factor`` of the search space; eta in the papers."""
+    unstopped: frozenset[tuple[object, ...]] = frozenset()
+    """Hyperparameters, as `RungReport.trial` has them, of trials that are never stopped."""
 
     def pass_step(self, pass_index: int) -> int:
         """Return the step at the end of pass 2 (0) or of the k-th pruning pass."""
@@ -59,7 +61,8 @@ def open_rungs(space: SearchSpace, *, within_pass_2: bool = True) -> Rungs:
     """Return the rungs that the training recipe of a search space makes.
 
     The rungs within pass 2 are at epochs / reduction_factor^k. With cross-validation there are none: an epoch
-    within pass 2 is measured on one fold only.
+    within pass 2 is measured on one fold only. The first initial config is never stopped: a confirmation
+    compares the winner with the pass that it keeps.
 
     Args:
         space: the search space of the sweep.
@@ -73,4 +76,14 @@ def open_rungs(space: SearchSpace, *, within_pass_2: bool = True) -> Rungs:
     rungs.reverse()
     passes = range(space.search.max_passes + 1)
     budgets = [*rungs, *(epochs + pass_index * space.pruning.epochs for pass_index in passes)]
-    return Rungs(tuple(rungs), tuple(budgets), factor)
+    return Rungs(tuple(rungs), tuple(budgets), factor, _first_initial(space))
+
+
+def _first_initial(space: SearchSpace) -> frozenset[tuple[object, ...]]:
+    """Return the first initial config as it is given, and with the weight ratio of the table that is near."""
+    if not space.initial:
+        return frozenset()
+    given = space.complete(space.initial[0].as_params())
+    index = space.weight_index(given)
+    near = given.weight_ratio if index is None else space.search.weight_ratios[index]
+    return frozenset({given.effect, given.model_copy(update={"weight_ratio": near}).effect})

@@ -9,7 +9,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.recipes.chain import by_stop_rule
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
 from autohier.sweep.scheduling.early_stopping import EarlyStopping, TrialStoppedError
-from autohier.sweep.scheduling.rungs import Rungs
+from autohier.sweep.scheduling.rungs import Rungs, open_rungs
 from support.fakes.fake_outcomes import PARAMS, fake_epoch, fake_outcome, replay
 
 RUNGS = Rungs(epochs=(2,), budgets=(2, 8, 11, 14), reduction_factor=4)
@@ -106,3 +106,17 @@ def test_the_answer_within_a_reused_stage_is_ignored():
     callback.on_stage_start(PASS_2, 0, reused=False)
     with pytest.raises(TrialStoppedError, match="too weak"):
         callback.on_epoch_end(PASS_2, 0, fake_epoch(last_epoch, 60, 1), reused=True)
+
+
+def test_the_first_initial_config_is_never_stopped():
+    """A published weight ratio is rounded in the space's table; the trial runs with the table's."""
+    space = load_space("demo", ["search.weight_ratios=[0.333333, 0.5]"])
+    first = space.initial[0].model_copy(update={"weight_ratio": 1 / 3})
+    rungs = open_rungs(space.model_copy(update={"initial": (first,)}))
+    for ratio in (0.333333, 1 / 3):
+        params = space.complete(first.as_params()).model_copy(update={"weight_ratio": ratio})
+        EarlyStopping(rungs, params, lambda _: False, lambda _: "too weak").after_pass(0, 0.1)
+    other = params.model_copy(update={"weight_ratio": 0.5})
+    with pytest.raises(TrialStoppedError, match="too weak"):
+        EarlyStopping(rungs, other, lambda _: False, lambda _: "too weak").after_pass(0, 0.1)
+    assert open_rungs(space.model_copy(update={"initial": ()})).unstopped == frozenset()
