@@ -28,6 +28,8 @@ from autohier.records.schema import (
 )
 from autohier.records.sealed_parquet import read_sealed
 
+_FIRST_STAGE = "pass 1"
+"""Label of the first stage of a trial whose stages are not recorded."""
 _DIGITS = 6
 """Decimal places of estimates that count: below them, machines may differ in the order of their sums."""
 
@@ -120,13 +122,17 @@ class Records:
         return tuple(sorted(rows, key=lambda row: (row.evaluated_at, row.refit_seed or 0)))
 
     def untested_winner(self) -> TrialRow | None:
-        """Return the best complete trial if the sweep has not recorded its test results yet.
-
-        The tests of ``autohier evaluate`` include no pass 1.
-        """
+        """Return the best complete trial if the sweep has not recorded its test results yet."""
         best = next(iter(self.ranked()), None)
-        is_tested = best and any(row.stage.startswith("pass 1") for row in self.tests_of(best.trial))
-        return None if is_tested else best
+        return None if best is None or self.is_tested(best.trial) else best
+
+    def is_tested(self, trial: str) -> bool:
+        """Return True if the sweep has recorded test results of a trial.
+
+        It tests the first stage as well, which ``autohier evaluate`` does not.
+        """
+        first = next((stage.label for stage in self.stages_of(trial)), _FIRST_STAGE)
+        return any(row.stage in (first, f"{first}, refit") for row in self.tests_of(trial))
 
     def stages_of(self, trial: str) -> tuple[StageRow, ...]:
         """Return the finished stages of a trial, in order."""

@@ -350,3 +350,17 @@ def test_unknown_columns_are_ignored(tmp_path: Path) -> None:
 )
 def test_weights_are_written_as_fractions(weights: tuple[float, ...], text: str) -> None:
     assert weights_text(weights) == text
+
+
+def test_a_recipe_may_name_its_first_stage_otherwise(tmp_path: Path) -> None:
+    """Its test result shows that the sweep has tested the winner; one of 'autohier evaluate' does not."""
+    row = _write_complete(tmp_path)
+    records = read_records(tmp_path)
+    stages = (replace(records.stages[0], label="warm-up"), *records.stages[1:])
+    evaluation = Evaluation(1.0, (0.9,), fake_confusion(60), (1.0,), (0.85,))
+    tests = [
+        evaluation_row(row, stage, evaluation, END)
+        for stage in ("warm-up", "warm-up, refit", records.stages[1].label)
+    ]
+    found = [replace(records, stages=stages, tests=(one,)).untested_winner() for one in tests]
+    assert found == [None, None, row]

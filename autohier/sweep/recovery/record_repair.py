@@ -204,7 +204,7 @@ def _with_effort(stages: Sequence[StageResult], epochs_reused: int | None) -> tu
 
 def _restore_tests(checked: CheckedRecords, study: SweepStudy, writer: RecordWriter) -> list[str]:
     lines = []
-    own = {row.trial for row in checked.records.tests if row.stage.startswith("pass 1")}
+    own = {row.trial for row in checked.records.tests if checked.records.is_tested(row.trial)}
     for name in sorted(own - study.tests().keys()):  # of an earlier version of autohier
         study.record_tests(name, test_values(checked.records.tests_of(name)))
     for name, results in study.tests().items():
