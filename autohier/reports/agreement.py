@@ -31,7 +31,7 @@ def best_agreement(records: Records, reference: Mapping[int, Sequence[int]]) -> 
             with the reference of the same count or, if there is none, of the nearest by ratio.
 
     Returns:
-        One agreement per superclass level; empty if no trial is complete.
+        One agreement per superclass level; empty if no trial is complete, or its stages are not recorded.
 
     Raises:
         InputError: if there is no reference, or it assigns other classes.
@@ -39,14 +39,13 @@ def best_agreement(records: Records, reference: Mapping[int, Sequence[int]]) -> 
     if not reference:
         raise InputError("agreement needs at least one reference level", hint="pass reference superclasses")
     ranked = records.ranked()
-    if not ranked:
-        return ()
-    pass_2 = records.stages_of(ranked[0].trial)[1]
-    return tuple(_agreement(level, reference) for level in json.loads(pass_2.assignments)[:-1])
+    pass_2 = records.stages_of(ranked[0].trial)[1:2] if ranked else ()
+    levels = json.loads(pass_2[0].assignments)[:-1] if pass_2 else ()
+    return tuple(_agreement(level, reference) for level in levels)
 
 
 def agreement_text(records: Records, reference: Mapping[int, Sequence[int]]) -> str:
-    """Return the agreement of the best trial's levels in one sentence; empty if no trial is complete."""
+    """Return the agreement of the best trial's levels in one sentence; empty if it has none."""
     agreements = best_agreement(records, reference)
     if not agreements:
         return ""

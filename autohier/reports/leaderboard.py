@@ -120,7 +120,10 @@ def _rank(records: Records, row: TrialRow, place: int, best: TrialRow) -> str:
 def _is_noise(records: Records, row: TrialRow, best: TrialRow) -> bool:
     if estimate := records.estimates.get(row.trial):
         return estimate.beaten < _SURE
-    return within_noise(row.accuracy or 0.0, best.accuracy or 0.0, best.num_validation_clips or 0)
+    num_clips = best.num_validation_clips
+    if row.accuracy is None or best.accuracy is None or num_clips is None:
+        return False  # not known, as the trial's records are lost
+    return within_noise(row.accuracy, best.accuracy, num_clips)
 
 
 def _searched_names(rows: Sequence[TrialRow]) -> tuple[str, ...]:
@@ -146,8 +149,10 @@ def _cells(
     estimate = records.estimates.get(row.trial)
     if row.accuracy is not None:
         accuracy = percent(row.accuracy)
-        low, high = wilson_interval(row.accuracy, row.num_validation_clips or 0)
-        interval = interval_text(estimate.low, estimate.high) if estimate else interval_text(low, high)
+        if row.num_validation_clips is not None:
+            interval = interval_text(*wilson_interval(row.accuracy, row.num_validation_clips))
+    if estimate:
+        interval = interval_text(estimate.low, estimate.high)
     sampled = {"variant": row.variant, **dict(params_of(row).settings)}
     return (
         rank,

@@ -63,13 +63,13 @@ def accuracy_steps(records: Records) -> str:
     if not ranked:
         return ""
     best = ranked[0]
-    pass_1, pass_2, kept = best.pass_1_accuracy or 0.0, best.pass_2_accuracy or 0.0, best.accuracy or 0.0
-    num_clips = best.num_validation_clips or 0
-    steps = f"validation accuracy: pass 1 {percent(pass_1)} -> pass 2 {percent(pass_2)} "
-    steps += f"({_difference(pass_1, pass_2, num_clips)}) -> "
-    steps += _chain_text(best)
+    pass_1, pass_2, num_clips = best.pass_1_accuracy, best.pass_2_accuracy, best.num_validation_clips
+    steps = f"validation accuracy: pass 1 {_share_text(pass_1)} -> pass 2 {_share_text(pass_2)}"
+    steps += f"{_difference(pass_1, pass_2, num_clips)} -> {_chain_text(best)}"
     if best.kept_pass:
-        steps += f" {percent(kept)} ({_difference(pass_2, kept, num_clips)})"
+        steps += f" {_share_text(best.accuracy)}{_difference(pass_2, best.accuracy, num_clips)}"
+    if best.dense_parameters is None:
+        return steps
     if (best.parameters, best.multiply_adds) == (best.dense_parameters, best.dense_multiply_adds):
         cost = f"{count_text(best.parameters)} parameters, {count_text(best.multiply_adds)} multiply-adds"
         return f"{steps}; {cost}"
@@ -97,6 +97,13 @@ def _kept_text(best: TrialRow) -> str:
     return f"none of at most {plural(best.passes, 'pruning pass', 'pruning passes')} kept"
 
 
-def _difference(before: float, after: float, num_clips: int) -> str:
-    noise = ", within noise" if within_noise(before, after, num_clips) else ""
-    return f"{100 * (after - before):+.1f} points{noise}"
+def _share_text(share: float | None) -> str:
+    return "unknown" if share is None else percent(share)
+
+
+def _difference(before: float | None, after: float | None, num_clips: int | None) -> str:
+    """Return a difference in parentheses; empty if an accuracy is lost with the trial's records."""
+    if before is None or after is None:
+        return ""
+    is_noise = num_clips is not None and within_noise(before, after, num_clips)
+    return f" ({100 * (after - before):+.1f} points{', within noise' if is_noise else ''})"

@@ -8,7 +8,7 @@ from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.rows import stage_rows
 from autohier.records.trial_rows import complete_row
-from autohier.reports.agreement import best_agreement
+from autohier.reports.agreement import agreement_text, best_agreement
 from support.fakes.fake_outcomes import MINUTE, START, fake_outcome, fake_row
 
 
@@ -54,3 +54,9 @@ def test_a_missing_reference_is_rejected() -> None:
 def test_a_reference_of_other_classes_is_rejected() -> None:
     with pytest.raises(InputError, match="same classes"):
         best_agreement(_records(), {2: [0, 1]})
+
+
+def test_lost_stages_agree_with_nothing() -> None:
+    records = Records(trials=_records().trials)
+    assert best_agreement(records, {2: [k % 2 for k in range(12)]}) == ()
+    assert agreement_text(records, {2: [k % 2 for k in range(12)]}) == ""

@@ -213,6 +213,19 @@ def test_a_ratio_of_0_prunes_nothing(chain: tuple[int, ...], passes: int, text: 
     assert text in accuracy_steps(Records(trials=(_complete("t0000", 72, chain, params),)))
 
 
+def test_what_lost_records_held_is_unknown_and_not_0() -> None:
+    """The study stands in for a trial's row: it knows the value and the effort, not pass 1 and the clips."""
+    row = _complete("t0000", 72, (78, 84))
+    lost = replace(row, pass_1_accuracy=None, num_validation_clips=None, dense_parameters=None)
+    other = _complete("t0001", 72, (60,), _other(0.05))
+    assert accuracy_steps(Records(trials=(lost, other))) == (
+        "validation accuracy: pass 1 unknown -> pass 2 65.0% -> pruned (1 pass) 70.0% (+5.0 points)"
+    )
+    text = _text(leaderboard(Records(trials=(lost, other))), width=160)
+    assert "0.0-100.0" not in text
+    assert "within noise" not in text
+
+
 def test_best_config_lists_every_hyperparameter() -> None:
     assert best_config(_sweep()) == (
         "best config: t0001 (sampled): superclasses 2/4, weight ratio 0.5 (stack weights 1/4 1/2 1), "
