@@ -51,10 +51,11 @@ def hold_file(lock_file: Path, on_lost: Callable[[], None]) -> Iterator[None]:
         HeldError: if another process holds the lock.
         OSError: if the folder cannot be written.
     """
-    holder = file_holder(lock_file)
+    last, holder = _last_holder(lock_file)
     if holder is not None:
         raise HeldError(holder)
-    own = _path(lock_file, max(_numbers(lock_file), default=0) + 1)
+    # The number after the one that was found free: another that starts now has created it, or a higher one.
+    own = _path(lock_file, last + 1)
     try:
         descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError as error:
@@ -66,6 +67,9 @@ def hold_file(lock_file: Path, on_lost: Callable[[], None]) -> Iterator[None]:
     except OSError:
         os.utime(own, (_RELEASED, _RELEASED))
         raise
+    if not _is_highest(lock_file, own):
+        own.unlink(missing_ok=True)
+        raise HeldError("a driver that is starting")
     for number in _numbers(lock_file):
         if number < _number(own):
             _path(lock_file, number).unlink(missing_ok=True)
@@ -84,9 +88,16 @@ def hold_file(lock_file: Path, on_lost: Callable[[], None]) -> Iterator[None]:
 
 def file_holder(lock_file: Path) -> str | None:
     """Return the process that holds a lock made of files, e.g. "process 17 on node3"; None if it is free."""
-    number = max(_numbers(lock_file), default=None)
-    if number is None:
-        return None
+    return _last_holder(lock_file)[1]
+
+
+def _last_holder(lock_file: Path) -> tuple[int, str | None]:
+    """Return the highest number of a lock file, 0 without any, and the process that holds it."""
+    number = max(_numbers(lock_file), default=0)
+    return number, _holder(lock_file, number) if number else None
+
+
+def _holder(lock_file: Path, number: int) -> str | None:
     path = _path(lock_file, number)
     try:
         touched = path.stat().st_mtime

@@ -103,12 +103,25 @@ def test_ages_are_measured_on_the_clock_of_the_file_server(
 
 
 def test_of_two_that_start_at_once_one_holds_the_lock(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both saw a free lock; only one can create the next file."""
-    monkeypatch.setattr(file_lock, "file_holder", lambda _: None)
+    """Both saw a free lock; the second one begins to write when the first one holds it."""
+    seen = file_lock._last_holder(lock)
     with hold_file(lock, forget):
-        monkeypatch.setattr(file_lock, "_numbers", lambda _: [])
+        monkeypatch.setattr(file_lock, "_last_holder", lambda _: seen)
         with pytest.raises(HeldError, match="a driver that is starting"), hold_file(lock, forget):
             pass
+        assert [path.name for path in lock_files(lock)] == ["driver.lock.1"]
+
+
+def test_a_number_of_an_old_listing_takes_no_lock_away(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since the listing one driver has come and gone, and another has removed its file."""
+    seen = file_lock._last_holder(lock)
+    with hold_file(lock, forget):
+        pass
+    with hold_file(lock, forget):
+        monkeypatch.setattr(file_lock, "_last_holder", lambda _: seen)
+        with pytest.raises(HeldError, match="a driver that is starting"), hold_file(lock, forget):
+            pass
+        assert [path.name for path in lock_files(lock)] == ["driver.lock.2"]
 
 
 def test_a_holder_touches_its_file_and_notices_its_loss(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
