@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_OUT, OutFolder, Parallel, RayAddress, SweepName
+from autohier.cli.options import GivenData, GivenOut, Parallel, RayAddress, SweepName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +18,16 @@ def confirm(
     sweep: SweepName,
     top: Annotated[int, typer.Option(metavar="N", min=2, help="Number of trials, the best ones.")] = 4,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of fresh seeds of each.")] = 2,
-    out: OutFolder = DEFAULT_OUT,
+    data: GivenData = None,
+    out: GivenOut = None,
     parallel: Parallel = None,
     ray_address: RayAddress = None,
 ) -> None:
     """Train a sweep's best trials, and a control, again with fresh seeds.
 
-    The first initial config is always among them. The winner, as the sweep's --decide finds it, is
-    refit and tested. What is trained already is reused, so the same command continues an interrupted
-    confirmation.
+    The first initial config is always among them. An unfinished search is finished first. The winner, as the
+    sweep's --decide finds it, is refit and tested. What is trained already is reused, so the same command
+    continues an interrupted confirmation.
     """
     from autohier.cli.sweeps.run_sweep import run_and_report
 
@@ -37,6 +38,7 @@ def confirm(
             sweep,
             confirm=f"{top}x{seeds}",
             out=out,
+            data=data,
             parallel=parallel,
             ray_address=ray_address,
             console=console,
