@@ -195,6 +195,16 @@ def part_files(folder: Path, row_type: type[Row]) -> list[Path]:
     return sorted((folder / ROW_FOLDERS[row_type]).glob("*.parquet"))
 
 
+def read_row(folder: Path, trial: str) -> TrialRow | None:
+    """Return the row of one trial; None if it is not there.
+
+    Raises:
+        InputError: if its file is damaged.
+    """
+    path = folder / ROW_FOLDERS[TrialRow] / f"{trial}.parquet"
+    return next(iter(read_part(path, TrialRow)), None) if path.is_file() else None
+
+
 def read_part(path: Path, row_type: type[RowT]) -> tuple[RowT, ...]:
     """Read the rows of one file.
 

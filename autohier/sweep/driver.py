@@ -27,7 +27,7 @@ from autohier.core.stages.given_superclasses import require_samplable_level
 from autohier.core.stages.space_warnings import space_warnings
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, open_trial, resolve_protocol
-from autohier.core.training.devices import ACCELERATOR, find_accelerator
+from autohier.core.training.devices import ACCELERATOR
 from autohier.core.trial import find_pass_1
 from autohier.data.splits import num_shared_test_clips
 from autohier.data.store.reader import ClipStore
@@ -61,6 +61,7 @@ from autohier.text import plural
 
 if TYPE_CHECKING:
     from autohier.sweep.execution.actors.context import SweepContext
+    from autohier.sweep.execution.cluster.preflight import Admitted
 
 _SHARED = "pass 1"
 _SIGNAL_S = 2.0
@@ -210,7 +211,6 @@ def _run_rest(
             display.print_line(f"WARNING: {warning}")
         with ray_session(plan) as share:
             stop.check()
-            write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
             _run_on_ray(folder, plan, study, share, display, failure_limit, stop)
 
 
@@ -232,15 +232,23 @@ def _run_on_ray(
     stop: StopRequest,
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
-    from autohier.sweep.execution.actors.context import SweepContext  # noqa: PLC0415
-    from autohier.sweep.execution.package_versions import check_machines  # noqa: PLC0415
-    from autohier.sweep.execution.tuner import run_trials, start_scheduler  # noqa: PLC0415
+    from autohier.sweep.execution.cluster.machine_check import installed_versions  # noqa: PLC0415
+    from autohier.sweep.execution.cluster.preflight import preflight  # noqa: PLC0415
 
-    if plan.ray_address:
-        check_machines(foreign_packages(plan), stop)
-    elif share.gpus:
-        find_accelerator()
-    context = SweepContext(
+    versions = installed_versions(("autohier", "torch", *foreign_packages(plan)))
+    with preflight(folder, plan, share, versions, display.print_line, stop) as admitted:
+        write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
+        context = _make_context(folder, plan, study, admitted)
+        _run_phases(folder, plan, study, context, admitted.share, display, failure_limit, stop)
+
+
+def _make_context(
+    folder: SweepFolder, plan: SweepPlan, study: SweepStudy, admitted: Admitted
+) -> SweepContext:
+    from autohier.sweep.execution.actors.context import SweepContext  # noqa: PLC0415
+
+    share = admitted.share
+    return SweepContext(
         folder=folder,
         clip_folder=clip_folder(plan),
         stage_folder=Path(plan.stage_folder),
@@ -251,7 +259,22 @@ def _run_on_ray(
         accelerators=share.gpus,
         callbacks=plan.callbacks,
         umask=None if plan.ray_address else read_umask(),
+        admission=admitted.admission,
     )
+
+
+def _run_phases(
+    folder: SweepFolder,
+    plan: SweepPlan,
+    study: SweepStudy,
+    context: SweepContext,
+    share: Share,
+    display: Display,
+    failure_limit: FailureLimit,
+    stop: StopRequest,
+) -> None:
+    from autohier.sweep.execution.tuner import run_trials, start_scheduler  # noqa: PLC0415  imports Ray
+
     if study.num_finished() < study.target:
         with display.running(study.num_finished()):
             if plan.space.shares_pass_1:

@@ -15,6 +15,7 @@
         records/                 Parquet: trials, stages, epochs, tests, work; notes of own epochs
         tensorboard/             one run per trial
         ray/                     Ray Tune's own files; never read
+        machines/                files that driver and machines leave for each other, while a sweep runs
 """
 
 from __future__ import annotations
@@ -93,6 +94,11 @@ class SweepFolder:
     def ray(self) -> Path:
         """Ray Tune's own files."""
         return self.path / "ray"
+
+    @property
+    def machines(self) -> Path:
+        """Files that show driver and machines that they share this folder."""
+        return self.path / "machines"
 
     @property
     def resume_command(self) -> str:

@@ -22,6 +22,8 @@ from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 
 _DIED = "its process died repeatedly"
+_STATES: dict[type[TrialEnd], str] = {TrialComplete: "COMPLETE", TrialStopped: "PRUNED"}
+UNRECORDED = "its machine reported its end, but what it recorded does not reach the driver"
 
 
 class StudySearcher(Searcher):
@@ -34,22 +36,26 @@ class StudySearcher(Searcher):
         study: samples the trials and receives their ends; stays in the driver.
         failure_limit: receives every end. If it halts the sweep, no more trials are sampled, and the failed
             ones are taken back.
-        on_death: called, before the study, with a trial whose process died too often to be started again, and
-            with the reason.
+        on_loss: called, before the study, with a trial that cannot record its own failure, the reason and the
+            failure class: its process died too often, or what it wrote does not reach the driver.
         stop: after it is made, no process dies because of its trial.
+        has_record: returns True if the driver can read the record of a trial that reported its end, with the
+            state that follows.
     """
 
     def __init__(
         self,
         study: SweepStudy | ConfirmationStudy,
         failure_limit: FailureLimit,
-        on_death: Callable[[SampledTrial, str], None],
+        on_loss: Callable[[SampledTrial, str, FailureClass], None],
         stop: StopRequest,
+        has_record: Callable[[SampledTrial, str], bool] = lambda *_: True,
     ) -> None:
         super().__init__(metric="accuracy", mode="max")
         self._study = study
         self._failure_limit = failure_limit
-        self._on_death = on_death
+        self._on_loss = on_loss
+        self._has_record = has_record
         self._stop = stop
         self._running: dict[str, SampledTrial] = {}
         self._repeated: set[int] = set()
@@ -103,15 +109,23 @@ class StudySearcher(Searcher):
             return
         try:
             if error and not self._stop.is_made:
-                self._on_death(sampled, _DIED)
-                self._report_failure(sampled, _DIED, "lost process")
+                self._lose(sampled, _DIED, "lost process")
             for message in from_report(result):
                 if isinstance(message, TrialEnd) and not error:
                     self._report_end(sampled, message)
         except OSError as fault:
             self.fault = fault
 
+    def _lose(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
+        self._on_loss(sampled, reason, failure)
+        self._report_failure(sampled, reason, failure)
+
     def _report_end(self, sampled: SampledTrial, end: TrialEnd) -> None:
+        state = _STATES.get(type(end))
+        if state is not None and not self._has_record(sampled, state):
+            # The report alone would count, and the trial would be missing from every result of the sweep.
+            self._lose(sampled, UNRECORDED, "disk error")
+            return
         match end:
             case TrialFailed(reason, failure):
                 self._report_failure(sampled, reason, failure)

@@ -221,6 +221,11 @@ def _cpus_per_trial(gpus: float, nodes: Sequence[Mapping[str, float]]) -> float:
     return float(max(1, min((node.get("CPU", 0) * gpus // node["GPU"] for node in holding), default=1)))
 
 
+def fits_trial(node: Mapping[str, float], share: Share) -> bool:
+    """Return True if a machine with these resources can run a trial with this share."""
+    return _trials_on(node, share.cpus, share.gpus) > 0
+
+
 def _trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
     in_memory = max(1.0, node.get("memory", math.inf) / _TRIAL_BYTES)
     return int(min(_trials_on(node, cpus, gpus), in_memory))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import signal
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -17,16 +18,17 @@ import ray
 from ray import tune
 
 from autohier.core.failures import failure_class
-from autohier.errors import InputError
-from autohier.records.reader import read_rows
+from autohier.errors import FailureClass, InputError
+from autohier.records.reader import read_row, read_rows
 from autohier.records.schema import TrialRow
 from autohier.records.trial_recorder import TrialRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.trainable import run_in_actor
 from autohier.sweep.execution.callbacks import DisplayCallback, LeaseCallback
+from autohier.sweep.execution.cluster.placement import AdmittedPlacement, on_driver_machine
 from autohier.sweep.execution.display import Display
-from autohier.sweep.execution.searcher import StudySearcher
+from autohier.sweep.execution.searcher import UNRECORDED, StudySearcher
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest, keep_handler
 from autohier.sweep.paths import SweepFolder
@@ -35,6 +37,8 @@ from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from autohier.sweep.study.study import SampledTrial, SweepStudy
 
+_POLL_S, _VISIBLE_S = 0.2, 10.0
+"""Time in which a shared file system shows the driver the record of a trial, and between two looks."""
 _MAX_RESTARTS = 3
 """Number of times that a trial is started again after its process died; it reuses its finished stages."""
 
@@ -75,9 +79,16 @@ def run_trials(
         InputError: if the study cannot be written.
         SweepInterruptedError: if the sweep should stop.
     """
-    searcher = StudySearcher(study, failure_limit, functools.partial(_record_death, folder), stop)
+    searcher = StudySearcher(
+        study,
+        failure_limit,
+        functools.partial(_record_loss, folder, display),
+        stop,
+        functools.partial(_has_record, folder),
+    )
     trainable = tune.with_resources(
-        functools.partial(run_in_actor, context=ray.put(context)), {"cpu": share.cpus, "gpu": share.gpus}
+        functools.partial(run_in_actor, context=ray.put(context)),
+        AdmittedPlacement([{"CPU": share.cpus, "GPU": share.gpus}]),
     )
     tuner = tune.Tuner(
         trainable,
@@ -118,18 +129,42 @@ def _hint(fault: OSError) -> str:
 def start_scheduler(study: SweepStudy) -> ray.actor.ActorHandle:
     """Start the scheduler's actor with the reports of earlier drivers' trials.
 
-    If its machine is lost, Ray starts it again with these reports.
+    It runs on the driver's machine. If its process is lost, Ray starts it again with these reports.
     """
     actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(SchedulerHost)
-    return actor_class.remote(study.scheduler, study.rungs, study.rung_reports())
+    return actor_class.options(scheduling_strategy=on_driver_machine()).remote(
+        study.scheduler, study.rungs, study.rung_reports()
+    )
 
 
 def _name(trial: tune.experiment.Trial) -> str:
     return str(trial.config["trial"])
 
 
-def _record_death(folder: SweepFolder, sampled: SampledTrial, reason: str) -> None:
+def _has_record(folder: SweepFolder, sampled: SampledTrial, state: str) -> bool:
+    """Return True if the driver can read the record of a trial's end, at the latest after a while."""
+    deadline = time.monotonic() + _VISIBLE_S
+    while not _is_recorded(folder, sampled.name, state):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _is_recorded(folder: SweepFolder, trial: str, state: str) -> bool:
+    try:
+        row = read_row(folder.records, trial)
+    except InputError:
+        return True  # it is there; the repair of the records restores a damaged one
+    return row is not None and row.state == state
+
+
+def _record_loss(
+    folder: SweepFolder, display: Display, sampled: SampledTrial, reason: str, failure: FailureClass
+) -> None:
     """Write the record of a trial that could not write it itself."""
+    if reason == UNRECORDED:  # its end was shown as any other
+        display.print_line(f"{sampled.name} counts as failed ({failure}): {reason}")
     recorder = TrialRecorder(
         folder.records,
         folder.tensorboard,
@@ -141,7 +176,7 @@ def _record_death(folder: SweepFolder, sampled: SampledTrial, reason: str) -> No
         role=sampled.role,
         confirms=sampled.confirms,
     )
-    recorder.fail(reason, "lost process")
+    recorder.fail(reason, failure)
 
 
 def _record_taken_back(folder: SweepFolder, names: Collection[str]) -> None:

@@ -155,3 +155,23 @@ def test_an_unwritable_study_is_an_error_with_a_hint(study, tmp_path, monkeypatc
     expected = r"the study must be writable, but got No space .*: free some disk space, then run"
     with pytest.raises(InputError, match=expected):
         tuner.run_trials(SweepFolder(tmp_path), study, None, share, display, FailureLimit(5), StopRequest())
+
+
+def test_a_reported_trial_without_a_record_is_a_failure_and_runs_again(study):
+    from autohier.sweep.execution.searcher import UNRECORDED, StudySearcher
+
+    recorded, lost = {"t0001": "COMPLETE"}, []
+    searcher = StudySearcher(
+        study,
+        FailureLimit(5),
+        lambda sampled, *why: lost.append((sampled.name, *why)),
+        StopRequest(),
+        lambda sampled, state: recorded.get(sampled.name) == state,
+    )
+    first, second = searcher.suggest("a"), searcher.suggest("b")
+    searcher.on_trial_complete("a", END)
+    searcher.on_trial_complete("b", END)
+    assert (first["trial"], second["trial"]) == ("t0000", "t0001")
+    assert lost == [("t0000", UNRECORDED, "disk error")]
+    assert study.num_finished() == 1
+    assert searcher.suggest("c")["trial"] == "t0000"

@@ -37,6 +37,9 @@ class SweepContext:
     """The user's umask, which a local Ray's processes do not inherit; None leaves that of the processes."""
     callbacks: tuple[str, ...] = ()
     """Names of the callbacks from `autohier.callbacks` that every trial calls."""
+    admission: Any = None
+    """Handle of the actor of an AdmissionTable, which says whether a machine may run trials; None if the only
+    machine is the driver's."""
 
     def stop_decision(self, config: TrialConfig) -> StopDecision:
         """Return the function that decides at every rung whether a trial stops."""

@@ -22,6 +22,8 @@ from autohier.core.trial import evaluate_further_refit, evaluate_on_test, run_tr
 from autohier.errors import AutohierError, LostProcessError
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.trial_actor import open_clips
+from autohier.sweep.execution.cluster.admission import pass_gate
+from autohier.sweep.execution.cluster.placement import admitted_only
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
@@ -36,6 +38,7 @@ class StageActor(TrialCallback):
     """Runs in its own process with a share of the machines; ``messages`` may be called while it works."""
 
     def __init__(self, config: dict[str, Any], context: SweepContext) -> None:
+        pass_gate(context.admission)
         context.restore_umask()
         self._config = TrialConfig.model_validate(config)
         self._context = context
@@ -193,7 +196,8 @@ class _StageCall:
         # Two threads of calls: one runs the method, the other returns messages.
         actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
         own_context = replace(context, num_threads=share.num_threads)
-        self._actor = actor_class.remote(config.model_dump(mode="json"), own_context)
+        placed = actor_class.options(label_selector=admitted_only() or None)
+        self._actor = placed.remote(config.model_dump(mode="json"), own_context)
         self._ready = self._actor.__ray_ready__.remote()
         self._method = method
         self._stop = stop

@@ -1,0 +1,150 @@
+"""Tests of the watch over a cluster's machines: refused ones get no trial, and the console says why once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
+from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
+pytestmark = pytest.mark.usefixtures("ray_address")
+
+
+@contextmanager
+def watched(tmp_path: Path, data: Path, lines: list[str], **changes: Any) -> Iterator[Any]:
+    """Watch the machines of the test's cluster, with demands that they meet but for the changes."""
+    from autohier.sweep.execution.cluster.machine_check import installed_versions
+    from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
+
+    clips = ClipStore.open(data / "demo")
+    versions = installed_versions(("autohier",)) | changes.get("versions", {})
+    demands = make_demands(
+        tmp_path / "machines", clips.folder, clips.fingerprint, tmp_path, versions, needs_gpu=False
+    )
+    with checked_machines(demands, lambda resources: resources.get("CPU", 0) >= 1, lines.append) as machines:
+        yield machines
+
+
+def node_of_an_actor(**options: Any) -> str | None:
+    """Return the machine on which an actor starts; None if it starts on none."""
+    import ray
+
+    class Finder:
+        def node(self) -> str:
+            return str(ray.get_runtime_context().get_node_id())
+
+    actor = ray.remote(num_cpus=1)(Finder).options(**options).remote()
+    try:
+        reference = actor.node.remote()
+        return ray.get(reference) if ray.wait([reference], timeout=5)[0] else None
+    finally:
+        ray.kill(actor)
+
+
+def test_a_machine_that_passes_is_admitted(tmp_path: Path, tiny_data: Path) -> None:
+    import ray
+
+    lines: list[str] = []
+    with watched(tmp_path, tiny_data, lines) as machines:
+        (resources,) = machines.admitted(StopRequest())
+        verdict = ray.get(machines.table.verdict.remote(ray.get_runtime_context().get_node_id()))
+    assert resources["CPU"] == 2
+    assert verdict == ""
+    assert lines == []
+    assert not (tmp_path / "machines").exists()
+
+
+def test_a_cluster_without_an_admitted_machine_is_refused(tmp_path: Path, tiny_data: Path) -> None:
+    from autohier.sweep.execution.cluster.placement import admitted_only
+
+    lines: list[str] = []
+    expected = r"a machine must pass the check .*, but got \S+: autohier \S+ is not the driver's 0\.0"
+    with watched(tmp_path, tiny_data, lines, versions={"autohier": "0.0"}) as machines:
+        with pytest.raises(InputError, match=expected):
+            machines.admitted(StopRequest())
+        assert node_of_an_actor(label_selector=admitted_only()) is None
+    assert len(lines) == 1
+    assert "gets no trial: autohier" in lines[0]
+    assert admitted_only() == {}
+
+
+def test_the_check_can_be_interrupted(tmp_path: Path, tiny_data: Path) -> None:
+    stop = StopRequest()
+    stop.make()
+    with watched(tmp_path, tiny_data, []) as machines, pytest.raises(SweepInterruptedError):
+        machines.admitted(stop)
+
+
+def test_a_machine_that_joins_later_is_checked_too(
+    tmp_path: Path, tiny_data: Path, ray_cluster: Cluster
+) -> None:
+    import ray
+
+    from support.waiting import wait_until
+
+    with watched(tmp_path, tiny_data, []) as machines:
+        machines.admitted(StopRequest())
+        added = ray_cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+        try:
+            wait_until(
+                lambda: ray.get(machines.table.verdict.remote(added.node_id)) == "", "the verdict on it"
+            )
+        finally:
+            ray_cluster.remove_node(added)
+
+
+def test_trials_run_on_admitted_machines_and_others_hand_them_back(
+    tmp_path: Path, ray_cluster: Cluster
+) -> None:
+    """A trial that reaches a refused machine runs again elsewhere, and no failure is counted."""
+    import functools
+
+    import ray
+    from ray import tune
+
+    from autohier.sweep.execution.cluster.admission import AdmissionTable, pass_gate
+    from autohier.sweep.execution.cluster.placement import AdmittedPlacement, refuse_machines
+
+    def trial(config: dict[str, int], table: Any) -> None:
+        node = ray.get_runtime_context().get_node_id()
+        with (tmp_path / f"starts-{config['index']}").open("a") as starts:
+            starts.write(f"{node}\n")
+        pass_gate(table)
+        tune.report({"done": True})
+
+    own = ray.get_runtime_context().get_node_id()
+    added = ray_cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
+    joined = added.node_id  # Ray Tune pickles its callbacks
+    try:
+        table = ray.remote(num_cpus=0)(AdmissionTable).remote()
+        ray.get(table.update.remote({own: "", joined: "no shared folder"}))
+        run = tune.with_resources(functools.partial(trial, table=table), AdmittedPlacement([{"CPU": 1}]))
+
+        class Refuse(tune.Callback):  # type: ignore[misc]
+            """Refuses the machine once a trial came back from it, as the driver does."""
+
+            def on_trial_recover(self, **_: Any) -> None:
+                refuse_machines([joined])
+
+        config = tune.RunConfig(storage_path=str(tmp_path / "ray"), verbose=0, callbacks=[Refuse()])
+        tuner = tune.Tuner(run, param_space={"index": tune.grid_search([0, 1, 2, 3])}, run_config=config)
+        assert tuner.fit().num_errors == 0
+        starts = [path.read_text().split() for path in sorted(tmp_path.glob("starts-*"))]
+        assert [nodes[-1] for nodes in starts] == [own] * 4
+        assert joined in {nodes[0] for nodes in starts}
+        # Nothing is placed there any more.
+        tuner = tune.Tuner(run, param_space={"index": tune.grid_search([4, 5, 6])}, run_config=config)
+        assert tuner.fit().num_errors == 0
+        assert [(tmp_path / f"starts-{index}").read_text().split() for index in (4, 5, 6)] == [[own]] * 3
+    finally:
+        refuse_machines(())
+        ray_cluster.remove_node(added)
