@@ -21,7 +21,7 @@ FAST := -m "not slow and not cluster"
 .PHONY: demo test test-fast lint format docs test-min install install-docs
 
 install:
-	@tools/make_venv.sh $(VENV) dev constraints.txt $(PYTHON)
+	@tools/make_venv.sh $(VENV) dev,deploy constraints.txt $(PYTHON)
 
 install-docs:
 	@tools/make_venv.sh $(VENV) docs constraints.txt $(PYTHON)
@@ -53,5 +53,5 @@ docs: install-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test-min:
-	@tools/make_venv.sh .venv-min dev constraints-min.txt $(PYTHON)
+	@tools/make_venv.sh .venv-min dev,deploy constraints-min.txt $(PYTHON)
 	.venv-min/bin/pytest $(FAST) $(PARALLEL) $(PYTEST_ARGS)

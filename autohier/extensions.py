@@ -25,8 +25,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from autohier import __version__
 from autohier.errors import InputError, nearest
+from autohier.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from autohier import __version__
 from autohier.cli.data.check import check
 from autohier.cli.data.export_pyskl import export_pyskl
 from autohier.cli.data.prepare import prepare
@@ -19,7 +18,9 @@ from autohier.cli.echo import echo
 from autohier.cli.interruptible import CONTINUES, KEEPS_NOTHING, interruptible
 from autohier.cli.results.compact import compact
 from autohier.cli.results.evaluate import evaluate
+from autohier.cli.results.export import export
 from autohier.cli.results.fuse import fuse
+from autohier.cli.results.predict import predict
 from autohier.cli.retired_options import check_retired_options
 from autohier.cli.sweeps.confirm import confirm
 from autohier.cli.sweeps.plan import plan
@@ -32,10 +33,11 @@ from autohier.cli.sweeps.train import train
 from autohier.cli.usage_errors import UsageError, usage_text
 from autohier.errors import AutohierError, cause_text
 from autohier.text import EscapingFormatter, accept_any_text, shown
+from autohier.version import __version__
 
 _ORDER = (
     *("prepare", "check", "plan", "search", "status", "resume", "confirm"),
-    *("evaluate", "fuse", "compact", "show"),
+    *("evaluate", "fuse", "export", "predict", "compact", "show"),
     *("train", "store", "spaces", "export-pyskl"),
 )
 """Commands in the order of their use."""
@@ -57,9 +59,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate)
+_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
 """Commands that continue where they were interrupted, if they are run again."""
-_CHANGE_NOTHING = (status, compact, spaces, check, plan, show, export_pyskl)
+_CHANGE_NOTHING = (status, predict, compact, spaces, check, plan, show, export_pyskl)
 for command in (*_CONTINUE, *_CHANGE_NOTHING):
     text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
     # Ids of clips, for show, may begin with a dash, like options.

@@ -12,6 +12,8 @@ SWEEP_FORMAT: Final = 2
 """Format of ``sweep.json``; autohier 0.1 wrote no version, which counts as 1."""
 FUSION_FORMAT: Final = 2
 """Format of ``fusion.json``."""
+MODEL_FORMAT: Final = 1
+"""Format of the ``model.json`` of an exported model."""
 
 _WRITERS: Final = {1: "0.1"}
 """Versions of autohier by the format that they write."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
 
-from autohier import __version__
 from autohier.config.storage_url import without_password
 from autohier.config.sweep import DataOrigin, Provenance, SweepPlan
 from autohier.data.store.manifest import SourceOrigin, load_record
@@ -19,6 +18,7 @@ from autohier.data.store.paths import SOURCE
 from autohier.digest import digest
 from autohier.sweep.git import read_commit
 from autohier.sweep.paths import clip_folder
+from autohier.version import __version__
 
 _PACKAGE = Path(__file__).parent.parent
 _NVIDIA = Path("/proc/driver/nvidia")

@@ -60,7 +60,7 @@ def test_the_version_is_written_in_one_place(autohier: Autohier) -> None:
     assert (ended.code, ended.out) == (0, f"autohier {__version__}\n")
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert pyproject["project"]["dynamic"] == ["version"]
-    assert pyproject["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "autohier.__version__"}
+    assert pyproject["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "autohier.version.__version__"}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> No
     listed = re.findall(r"^\W*([a-z-]+)  +[A-Z]", autohier("--help").out, re.MULTILINE)
     assert listed == [
         *("prepare", "check", "plan", "search", "status", "resume", "confirm"),
-        *("evaluate", "fuse", "compact", "show"),
+        *("evaluate", "fuse", "export", "predict", "compact", "show"),
         *("train", "store", "spaces", "export-pyskl"),
     ]
 

@@ -110,31 +110,8 @@ class ClipSource:
     entry: FileEntry | None = field(default=None, compare=False, repr=False)
 
 
-class DatasetReader(Protocol):
-    """Reads one dataset in the file layout in which its authors publish it.
-
-    Preparation calls `find_clips` once in the main process. It then pickles the reader to worker processes,
-    each of which calls `read_skeleton`, `count_frames` and `read_frames` per clip. A reader is therefore
-    small, immutable and picklable, and keeps no file open between calls. Its methods must raise no exceptions
-    except those listed, on any content of the files: a `ClipError` sets one clip aside, any other exception
-    stops the preparation.
-
-    >>> reader = open_dataset("utd-mhad", modality="depth")
-    >>> clip = reader.find_clips(Path("UTD-MHAD"))[0]
-    >>> frames = reader.read_frames(clip, range(reader.count_frames(clip)))
-    """
-
-    @property
-    def name(self) -> str:
-        """Name of the dataset in stores and search spaces, e.g. ``ntu60``."""
-
-    @property
-    def modality(self) -> str:
-        """Modality of the frames, e.g. ``rgb`` or ``depth``; ``skeleton`` if there are none."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """One unique name per label."""
+class ClipReader(Protocol):
+    """Reads the files of single clips; the part of a `DatasetReader` that preparing a clip needs."""
 
     @property
     def joint_layout(self) -> JointLayout:
@@ -143,30 +120,6 @@ class DatasetReader(Protocol):
     @property
     def channels(self) -> int:
         """C of its frames: 3 or 1; 0 if there are none."""
-
-    @property
-    def sided(self) -> bool:
-        """True if classes have a left or right side, so that mirroring a clip may change its class."""
-
-    @property
-    def protocols(self) -> tuple[protocols.Protocol, ...]:
-        """Its evaluation protocols with the published split sizes, the default first."""
-
-    @property
-    def levels(self) -> tuple[GivenSuperclasses, ...]:
-        """Superclasses that its authors published, from coarse to fine; empty if there are none."""
-
-    @property
-    def warnings(self) -> tuple[DatasetWarning, ...]:
-        """Findings about its source, e.g. on how it is split and on files that are skipped."""
-
-    def find_clips(self, source: Path) -> list[ClipSource]:
-        """Return all clips below a folder, at any depth, sorted by clip id; ids are unique.
-
-        Raises:
-            MissingDataError: if the folder does not exist or contains no clip of this dataset.
-            InputError: if a file that describes all clips breaks a rule.
-        """
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:
         """Read the joints of a clip; at least one is present.
@@ -195,7 +148,58 @@ class DatasetReader(Protocol):
         """
 
 
-def read_skeleton(reader: DatasetReader, clip: ClipSource) -> Skeleton:
+class DatasetReader(ClipReader, Protocol):
+    """Reads one dataset in the file layout in which its authors publish it.
+
+    Preparation calls `find_clips` once in the main process. It then pickles the reader to worker processes,
+    each of which calls `read_skeleton`, `count_frames` and `read_frames` per clip. A reader is therefore
+    small, immutable and picklable, and keeps no file open between calls. Its methods must raise no exceptions
+    except those listed, on any content of the files: a `ClipError` sets one clip aside, any other exception
+    stops the preparation.
+
+    >>> reader = open_dataset("utd-mhad", modality="depth")
+    >>> clip = reader.find_clips(Path("UTD-MHAD"))[0]
+    >>> frames = reader.read_frames(clip, range(reader.count_frames(clip)))
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset in stores and search spaces, e.g. ``ntu60``."""
+
+    @property
+    def modality(self) -> str:
+        """Modality of the frames, e.g. ``rgb`` or ``depth``; ``skeleton`` if there are none."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One unique name per label."""
+
+    @property
+    def sided(self) -> bool:
+        """True if classes have a left or right side, so that mirroring a clip may change its class."""
+
+    @property
+    def protocols(self) -> tuple[protocols.Protocol, ...]:
+        """Its evaluation protocols with the published split sizes, the default first."""
+
+    @property
+    def levels(self) -> tuple[GivenSuperclasses, ...]:
+        """Superclasses that its authors published, from coarse to fine; empty if there are none."""
+
+    @property
+    def warnings(self) -> tuple[DatasetWarning, ...]:
+        """Findings about its source, e.g. on how it is split and on files that are skipped."""
+
+    def find_clips(self, source: Path) -> list[ClipSource]:
+        """Return all clips below a folder, at any depth, sorted by clip id; ids are unique.
+
+        Raises:
+            MissingDataError: if the folder does not exist or contains no clip of this dataset.
+            InputError: if a file that describes all clips breaks a rule.
+        """
+
+
+def read_skeleton(reader: ClipReader, clip: ClipSource) -> Skeleton:
     """Read the joints of a clip, of which absent ones are NaN.
 
     Raises:
@@ -222,7 +226,7 @@ class TimesFrames(Protocol):
         """
 
 
-def bounds_of_frames(reader: DatasetReader, clip: ClipSource) -> NDArray[np.float64] | None:
+def bounds_of_frames(reader: ClipReader, clip: ClipSource) -> NDArray[np.float64] | None:
     """Return the times of a clip's frames, see `TimesFrames`; None if they are equally long."""
     return reader.frame_bounds(clip) if isinstance(reader, TimesFrames) else None
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autohier.data.datasets.base import ClipSource, DatasetReader, bounds_of_frames, read_skeleton
+from autohier.data.datasets.base import ClipReader, ClipSource, bounds_of_frames, read_skeleton
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.manifest import Rejection, StoreOptions
 from autohier.data.store.schema import PreparedClip
@@ -49,7 +49,7 @@ def _as_utf8(text: str) -> str:
 
 
 def prepare_clip(
-    reader: DatasetReader, clip: ClipSource, options: StoreOptions
+    reader: ClipReader, clip: ClipSource, options: StoreOptions
 ) -> tuple[PreparedClip, Rejection | None]:
     """Decode one clip once, crop to the person, and keep frames that are evenly spread over its time.
 
@@ -89,14 +89,14 @@ def prepare_clip(
     return prepared, rejection
 
 
-def _prepare_skeleton(reader: DatasetReader, clip: ClipSource) -> PreparedClip:
+def _prepare_skeleton(reader: ClipReader, clip: ClipSource) -> PreparedClip:
     with _rejecting(clip, clip.skeleton_path):
         skeleton = read_skeleton(reader, clip)
     size_px = (skeleton.image_width_px, skeleton.image_height_px)
     return PreparedClip(clip, skeleton.num_frames, size_px, whole_frame(*size_px), (), (), skeleton)
 
 
-def _spread(reader: DatasetReader, clip: ClipSource, num_frames: int, max_frames: int) -> tuple[int, ...]:
+def _spread(reader: ClipReader, clip: ClipSource, num_frames: int, max_frames: int) -> tuple[int, ...]:
     """Return the indices of the frames to keep; they count frames by number, as pose files do."""
     bounds_s_N1 = bounds_of_frames(reader, clip)
     if bounds_s_N1 is None:
@@ -131,7 +131,7 @@ def _encode(image: Image.Image, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _empty_skeleton(reader: DatasetReader, num_frames: int, width_px: int, height_px: int) -> Skeleton:
+def _empty_skeleton(reader: ClipReader, num_frames: int, width_px: int, height_px: int) -> Skeleton:
     shape_MTV = (0, num_frames, reader.joint_layout.num_joints)
     return Skeleton(
         joints_MTV3_m=np.empty((*shape_MTV, 3), dtype=np.float32),

@@ -45,7 +45,8 @@ class GraphConvolution(nn.Conv2d):
         frames = x_NCTV.permute(0, 2, 3, 1).reshape(num_clips * num_frames, num_joints, num_read)
         # Rows are ordered by joint, then by partition, so that the partitions of a joint are adjacent.
         to_from = partitions_PVW.permute(2, 0, 1).flatten(0, 1)
-        gathered = torch.bmm(to_from.expand(len(frames), -1, -1), frames)
+        # Not len(frames), which would tie an exported network to one number of clips.
+        gathered = torch.bmm(to_from.expand(frames.shape[0], -1, -1), frames)
         gathered = gathered.view(num_clips, num_frames, num_joints, -1).permute(0, 3, 1, 2)
         mixed = F.conv2d(gathered, self.weight.transpose(1, 2).flatten(1, 2)[..., None])
         # Added in memory order, so that the gradient, a sum, runs over whole rows.

@@ -9,12 +9,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
 from autohier.data.datasets.common.clip_ids import clip_numbers, number_values, source_name, warn_unnamed
 from autohier.data.datasets.common.file_search import require_path
-from autohier.data.datasets.common.poses import image_size, layout_of_poses, skeleton_of_poses
+from autohier.data.datasets.common.pose_file import read_pose_file
+from autohier.data.datasets.common.poses import layout_of_poses
 from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.common.video_files import VideoFileFrames
 from autohier.data.datasets.custom.clip import CustomClip
@@ -26,18 +27,13 @@ from autohier.data.datasets.custom.protocols import (
     warn_names,
 )
 from autohier.data.datasets.custom.table import TABLE
-from autohier.data.formats.npz import read_npz_arrays
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import is_shipped
 from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import COCO_17, Skeleton
 from autohier.data.superclasses import GivenSuperclasses
-from autohier.data.video.decoding import video_size
 from autohier.errors import ClipError, InputError, MissingDataError
-
-_MAX_POSE_BYTES: Final = 2**26
-"""Size limit of one array: the joints of one person in four hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +73,8 @@ class CustomReader(VideoFileFrames):
             raise ClipError(
                 "a clip must have a skeleton file", hint="add one, or keep whole frames with --keep-all"
             )
-        size_px = video_size(require_path(clip.video_path, "video"))
-        names = ("keypoint", "keypoint_score", "img_shape")
-        arrays = read_npz_arrays(clip.skeleton_path, names, max_bytes=_MAX_POSE_BYTES)
-        if "img_shape" in arrays:
-            size_px = image_size(arrays["img_shape"])
-        return skeleton_of_poses(
-            arrays.get("keypoint"), arrays.get("keypoint_score"), size_px, self.joint_layout, self.pose_units
-        )
+        video = require_path(clip.video_path, "video")
+        return read_pose_file(clip.skeleton_path, video, self.joint_layout, self.pose_units)
 
 
 def build_custom(origin: Origin) -> CustomReader:

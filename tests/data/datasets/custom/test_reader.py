@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from autohier.data.datasets.base import ClipSource
-from autohier.data.datasets.custom import reader as custom_reader
+from autohier.data.datasets.common import pose_file
 from autohier.data.datasets.custom.protocols import class_names, classes_of
 from autohier.data.datasets.custom.reader import CustomReader
 from autohier.data.datasets.registry import open_dataset
@@ -321,7 +321,7 @@ def test_bad_poses_reject_their_clip(tmp_path: Path, arrays: dict[str, Any], rea
 def test_poses_above_the_size_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_custom_clip(tmp_path, "wave/1")
     reader, (clip,) = opened(tmp_path)
-    monkeypatch.setattr(custom_reader, "_MAX_POSE_BYTES", 100)
+    monkeypatch.setattr(pose_file, "_MAX_BYTES", 100)
     # 6 frames of 17 joints of 2 float32.
     with pytest.raises(ClipError, match=r"keypoint must have at most 100 bytes, but got 816"):
         reader.read_skeleton(clip)

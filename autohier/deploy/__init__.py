@@ -1,0 +1,1 @@
+"""Models in use: export of a winner or a fusion, and predictions for new clips."""

@@ -1,0 +1,102 @@
+"""``autohier export`` and ``autohier predict``: from a finished sweep to predictions of new files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autohier.deploy.model_file import read_model_file
+from support.command_line import Autohier
+from support.sources.tiny_clips import CLASS_NAMES, NUM_FRAMES, OVERRIDES, ColourReader
+from support.sources.tiny_datasets import write_video
+from support.sweep_runs.finished_sweeps import finish_sweep
+
+READER = ColourReader()
+CLIPS = {clip.clip_id: clip for clip in READER.find_clips(Path())}
+
+
+@pytest.fixture
+def model(autohier: Autohier, tmp_path: Path, tiny_data: Path) -> Path:
+    finish_sweep(tmp_path, "s", tiny_data)
+    folder = tmp_path / "model"
+    ended = autohier(
+        *("export", "s", "--out", folder, "--sweeps", tmp_path, "--formats", "none", "--no-refit"),
+        *("--device", "cpu"),
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-2:] == [
+        "s:t0000: not evaluated on the test split",
+        f"written to {folder}; next: autohier predict {folder} CLIP...",
+    ]
+    return folder
+
+
+def write_clip(path: Path, clip_id: str) -> None:
+    frames = np.stack(list(READER.read_frames(CLIPS[clip_id], range(NUM_FRAMES))))
+    write_video(path, frames.repeat(4, axis=1).repeat(4, axis=2))
+
+
+def test_videos_are_classified_and_a_broken_one_is_reported(
+    autohier: Autohier, tmp_path: Path, model: Path
+) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_clip(clips / "first.avi", "S2R0A0")
+    (clips / "second.avi").write_bytes(b"no video")
+    table = tmp_path / "predictions.csv"
+    ended = autohier("predict", model, clips, "--whole-frame", "--out", table, "--top", 2, "--device", "cpu")
+    assert (ended.code, ended.err) == (0, "")
+    first, second, last = ended.out.splitlines()[-3:]
+    assert first.startswith("first   ")
+    assert second.startswith("second  not read: ")
+    assert last == f"written to {table}"
+    good, bad = csv.DictReader(table.read_text().splitlines())
+    assert good["clip"] == "first"
+    assert good["class_1"] in CLASS_NAMES
+    assert float(good["probability_1"]) >= float(good["probability_2"]) > 0
+    assert "class_3" not in good
+    assert 0 <= int(good["superclass_1"]) < 2
+    assert (bad["clip"], bad["class_1"]) == ("second", "")
+    assert bad["error"]
+    again = autohier("predict", model, clips, "--whole-frame", "--out", table)
+    assert again.error.startswith("--out must name a file that does not exist")
+
+
+def test_a_video_without_poses_is_read_whole_only_on_request(
+    autohier: Autohier, tmp_path: Path, model: Path
+) -> None:
+    write_clip(tmp_path / "first.avi", "S2R0A0")
+    ended = autohier("predict", model, tmp_path / "first.avi")
+    assert "not read: a clip must have poses: name their folder with --poses" in ended.out
+    assert ended.error == "at least one clip must be readable, but got none of 1"
+    assert ended.code == 2
+
+
+def test_clips_and_source_exclude_each_other(autohier: Autohier, model: Path, tmp_path: Path) -> None:
+    assert autohier("predict", model).error.startswith("predict takes clips or a folder of a dataset")
+    ended = autohier("predict", model, "--source", tmp_path, "--poses", tmp_path)
+    assert ended.error.startswith("--source finds the poses itself")
+
+
+def test_an_unknown_format_is_refused_before_any_work(autohier: Autohier, tmp_path: Path) -> None:
+    ended = autohier("export", "none", "--out", tmp_path / "model", "--formats", "onx")
+    assert ended.error == "unknown format 'onx': did you mean 'onnx'?"
+
+
+def test_onnx_gives_the_scores_of_the_network(autohier: Autohier, tmp_path: Path, tiny_data: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra deploy")
+    pytest.importorskip("onnxscript", reason="needs the extra deploy")
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES["skeletons"], passes=1)
+    folder = tmp_path / "model"
+    ended = autohier(
+        *("export", "s", "--out", folder, "--sweeps", tmp_path, "--formats", "onnx", "--device", "cpu")
+    )
+    assert ended.code == 0
+    shape = read_model_file(folder).networks[0].network.clip_shape
+    session = onnxruntime.InferenceSession(folder / "network1.onnx")
+    for size in (1, 5):
+        scores = session.run(None, {"clips": np.zeros((size, *shape), dtype=np.float32)})
+        assert [each.shape for each in scores] == [(size, 2), (size, 3), (size, 6)]
