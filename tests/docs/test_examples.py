@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from autohier.config.search.loading import load_space
 from support.doc_blocks import all_blocks
+from support.sweep_runs.studies import open_study, run_trials
 
 PYTHON = all_blocks("python")
 EXTENSIONS = [block for block in PYTHON if block.page == "docs/extending.md"]
@@ -39,6 +41,18 @@ def test_example_of_a_recognizer_meets_the_contract():
     features = network.forward_stacks(torch.zeros(2, 1, 6, 25, 3))  # clips, persons, frames, joints, xyz
     assert [tuple(feature.shape) for feature in features] == [(2, 8), (2, 8)]
     assert [each.name for each in network.prunable_filters()] == ["conv1", "conv2"]
+
+
+def test_example_of_a_study_opens_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (block,) = [block for block in PYTHON if "load_study" in block.body]
+    run_trials(open_study(tmp_path, trials=2), 2)
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweep").rename(tmp_path / "sweeps" / "first")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(block.body, block.name, "exec"), names)  # noqa: S102  our own page
+    assert [*names["table"]["user_attrs_trial"]] == ["t0000", "t0001"]
+    assert "params_weight_ratio" in names["table"]
 
 
 @pytest.mark.parametrize("block", SPACES, ids=lambda block: block.name)

@@ -91,23 +91,6 @@ def decode_counts(fanouts: Sequence[float], allowed: Sequence[int]) -> tuple[int
     return tuple(counts)
 
 
-def nearest_counts(counts: Sequence[int], allowed: Sequence[int]) -> tuple[int, ...]:
-    """Return ascending, allowed counts near the given ones on a log scale, front to back.
-
-    Args:
-        counts: any counts that do not descend, e.g. (60, 60, 60).
-        allowed: allowed counts, at least as many.
-    """
-    chosen: list[int] = []
-    first = 0
-    for level, count in enumerate(counts):
-        free = range(first, len(allowed) - (len(counts) - level) + 1)
-        index = min(free, key=lambda i: abs(math.log(allowed[i] / count)))
-        chosen.append(allowed[index])
-        first = index + 1
-    return tuple(chosen)
-
-
 def encode_counts(counts: Sequence[int], allowed: Sequence[int]) -> tuple[float, ...]:
     """Return log fan-outs that decode to the given counts.
 

@@ -74,6 +74,10 @@ class TrialFacts:
     epochs_reused: int
     epochs_computed: int
     seconds_computed: float = 0.0
+    accuracy: float | None = None
+    """Validation accuracy of the kept pass."""
+    interval: str = ""
+    """95% interval of that accuracy, as text."""
     right_clips: str = ""
     """Of a confirmation; see `autohier.records.schema.TrialRow`."""
 

@@ -12,6 +12,7 @@ from autohier.errors import ENVIRONMENT_FAILURES, FailureClass
 from autohier.sweep.execution.messages import (
     TrialComplete,
     TrialEnd,
+    TrialFacts,
     TrialFailed,
     TrialStopped,
     from_report,
@@ -140,7 +141,7 @@ class StudySearcher(Searcher):
                 self._study.record_pruned(sampled, Measurements(list(chain), dict(rungs)), reason, facts)
             case TrialComplete(chain, rungs, facts):
                 self._failure_limit.trial_completed()
-                self._study.record_complete(sampled, Measurements(list(chain), dict(rungs)), asdict(facts))
+                self._study.record_complete(sampled, Measurements(list(chain), dict(rungs)), _known(facts))
 
     def _report_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
         self._failure_limit.trial_failed(sampled.trial.number, failure, reason)
@@ -161,3 +162,8 @@ class StudySearcher(Searcher):
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles the searcher into its own snapshot, which is never read.
         return {"_metric": self._metric, "_mode": self._mode}
+
+
+def _known(facts: TrialFacts) -> dict[str, Any]:
+    """Return the facts that a trial has."""
+    return {name: value for name, value in asdict(facts).items() if value not in ("", None)}

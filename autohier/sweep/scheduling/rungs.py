@@ -48,6 +48,10 @@ class Rungs:
         """Return the step at the end of pass 2 (0) or of the k-th pruning pass."""
         return len(self.epochs) + pass_index
 
+    def step_at(self, budget: int) -> int:
+        """Return the step after this many epochs since the start of pass 2."""
+        return self.budgets.index(budget)
+
     def stage_params(self, params: Hyperparameters, step: int) -> StageParams:
         """Return the hyperparameters that the value at a step depends on."""
         return params.prefix if step <= len(self.epochs) else params.chain
@@ -71,9 +75,11 @@ def open_rungs(space: SearchSpace, *, within_pass_2: bool = True) -> Rungs:
     factor, epochs = space.search.reduction_factor, space.pass_2.epochs
     rungs: list[int] = []
     if within_pass_2 and space.num_folds == 1:
-        while (rung := round(epochs / factor ** (len(rungs) + 1))) >= _MIN_EPOCHS:
-            rungs.append(rung)
-    rungs.reverse()
+        power = 1
+        while (rung := round(epochs / factor**power)) >= _MIN_EPOCHS:
+            rungs, power = [rung, *rungs], power + 1
+    # A factor near 1 may round several rungs to one epoch.
+    rungs = sorted({*rungs} - {epochs})
     passes = range(space.search.max_passes + 1)
     budgets = [*rungs, *(epochs + pass_index * space.pruning.epochs for pass_index in passes)]
     return Rungs(tuple(rungs), tuple(budgets), factor, _first_initial(space))

@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import IntDistribution
-from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -19,28 +17,26 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.errors import ENVIRONMENT_FAILURES, FailureClass
 from autohier.sweep.choice.confirmation import Run
+from autohier.sweep.study.attributes import (
+    CHAIN,
+    CONFIRMS,
+    FAILURE,
+    INDEX,
+    REASON,
+    RETRIED,
+    ROLE,
+    begun_attributes,
+    is_lost,
+)
 from autohier.sweep.study.ended_trials import (
     StudyTrials,
     confirmation_study_name,
     study_trials,
     trial_name,
 )
-from autohier.sweep.study.search_space import OFF_GRID
-from autohier.sweep.study.storage import written_at_once
+from autohier.sweep.study.parameters import parameter_distributions, parameters
+from autohier.sweep.study.storage import open_study, written_at_once
 from autohier.sweep.study.study import Measurements, SampledTrial
-from autohier.sweep.study.trial_index import (
-    CHAIN,
-    CONFIRMS,
-    FACTS,
-    FAILURE,
-    INDEX,
-    REASON,
-    RETRIED,
-    ROLE,
-    SEED,
-    SOURCE,
-    is_lost,
-)
 
 _RUNS = "runs"
 """User attribute of the study: its runs in order, as JSON values."""
@@ -56,13 +52,8 @@ class ConfirmationStudy:
 
     def __init__(self, plan: SweepPlan, storage: BaseStorage) -> None:
         self._plan, self._storage = plan, storage
-        self._study = optuna.create_study(
-            study_name=confirmation_study_name(plan.study_name),
-            storage=storage,
-            direction="maximize",
-            sampler=RandomSampler(seed=0),
-            load_if_exists=True,
-        )
+        name = confirmation_study_name(plan.study_name)
+        self._study = open_study(storage, name, plan.space.search.objective)
         self._id = storage.get_study_id_from_name(self._study.study_name)
 
     @classmethod
@@ -122,7 +113,7 @@ class ConfirmationStudy:
         self, sampled: SampledTrial, measured: Measurements, facts: Mapping[str, Any]
     ) -> None:
         """Record a complete run. Its value is that of its last pass, so that nothing is chosen."""
-        self._record(sampled, TrialState.COMPLETE, {CHAIN: list(measured.chain), FACTS: dict(facts)})
+        self._record(sampled, TrialState.COMPLETE, {CHAIN: list(measured.chain), **facts})
 
     def record_pruned(
         self,
@@ -132,7 +123,7 @@ class ConfirmationStudy:
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Record that a callback stopped a run."""
-        attributes = {CHAIN: list(measured.chain), REASON: reason, FACTS: dict(facts or {})}
+        attributes = {CHAIN: list(measured.chain), REASON: reason, **(facts or {})}
         self._record(sampled, TrialState.PRUNED, attributes)
 
     def record_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
@@ -162,24 +153,19 @@ class ConfirmationStudy:
         return study_trials(self._plan.space, self._trials(), self._retried())
 
     def _begin(self, index: int, run: Run) -> SampledTrial:
-        attributes = {
-            INDEX: index,
-            SOURCE: run.source,
-            SEED: run.seed,
-            ROLE: run.role,
-            CONFIRMS: run.confirms,
-            OFF_GRID: run.params.model_dump(mode="json", exclude_defaults=True),
-        }
+        space, name = self._plan.space, trial_name(index, confirms=True)
+        begun = begun_attributes(name, index, run.params, source=run.source, seed=run.seed)
         trial = create_trial(
             state=TrialState.RUNNING,
-            params={"passes": run.params.passes},
-            distributions={"passes": IntDistribution(0, self._plan.space.search.max_passes)},
-            user_attrs=attributes,
+            params=parameters(space, run.params),
+            distributions=parameter_distributions(space, run.params),
+            user_attrs={**begun, ROLE: run.role, CONFIRMS: run.confirms},
         )
         trial_id = self._storage.create_new_trial(self._id, template_trial=trial)
-        config = self._plan.space.config(run.params, seed=run.seed)
-        begun = optuna.Trial(self._study, trial_id)
-        return SampledTrial(begun, index, run.source, config, run.role, run.confirms)
+        config = space.config(run.params, seed=run.seed)
+        return SampledTrial(
+            optuna.Trial(self._study, trial_id), index, run.source, config, run.role, run.confirms
+        )
 
     def _record(self, sampled: SampledTrial, state: TrialState, attributes: Mapping[str, Any]) -> None:
         with written_at_once(self._storage):

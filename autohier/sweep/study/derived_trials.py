@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.sweep.study.attributes import CHAIN
 from autohier.sweep.study.search_space import prefix_names
 
 _NUM_PREFIXES = 6
@@ -22,13 +23,13 @@ def shorter_chains(trial: FrozenTrial) -> Iterator[tuple[int, float]]:
     best accuracy of these and of pass 2.
 
     Args:
-        trial: complete or pruned.
+        trial: complete or pruned, of the study.
 
     Yields:
         Number of passes and value: for all lower numbers if the trial is complete, even if the stop rule
         ended its chain; up to the last trained pass if it was pruned.
     """
-    chain, num_passes = trial.user_attrs["chain"], trial.params["passes"]
+    chain, num_passes = trial.user_attrs[CHAIN], trial.params["passes"]
     if trial.state is TrialState.PRUNED:
         num_passes = min(num_passes, len(chain))
     for passes in range(num_passes):
@@ -56,6 +57,6 @@ class Prefixes:
             self._best[identity] = (value, *earlier[1:])
 
     def best(self) -> list[Mapping[str, Any]]:
-        """Return the study's parameters of at most six prefixes, best first, ties in order of arrival."""
+        """Return the codes of at most six prefixes, best first, ties in order of arrival."""
         best = heapq.nlargest(_NUM_PREFIXES, self._best.values(), key=lambda entry: entry[:2])
         return [prefix for _, _, prefix in best]

@@ -18,23 +18,23 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.errors import FailureClass
-from autohier.sweep.study.search_space import params_of
-from autohier.sweep.study.storage import open_storage
-from autohier.sweep.study.trial_index import (
+from autohier.sweep.study.attributes import (
     CHAIN,
     CONFIRMS,
-    FACTS,
     FAILURE,
     INDEX,
     REASON,
     RETRIED,
     ROLE,
-    RUNG_EPOCHS,
     SEARCH,
     SEED,
     SOURCE,
+    check_study_format,
+    facts_of,
     is_lost,
 )
+from autohier.sweep.study.parameters import params_of
+from autohier.sweep.study.storage import open_storage
 
 _STATES: Mapping[TrialState, Literal["COMPLETE", "PRUNED", "FAIL"]] = {
     TrialState.COMPLETE: "COMPLETE",
@@ -104,7 +104,7 @@ def read_study_trials(plan: SweepPlan, journal_file: Path) -> StudyTrials | None
         None if the study is in a database, or has no journal yet.
 
     Raises:
-        InputError: if the journal is damaged.
+        InputError: if the journal is damaged, or another version of autohier wrote the study.
     """
     if plan.storage is not None or not journal_file.is_file():
         return None
@@ -119,6 +119,7 @@ def _stored_trials(space: SearchSpace, storage: BaseStorage, study_name: str) ->
         study_id = storage.get_study_id_from_name(study_name)
     except KeyError:
         return None
+    check_study_format(storage, study_id)
     retried = storage.get_study_user_attrs(study_id).get(RETRIED, ())
     return study_trials(space, storage.get_all_trials(study_id, deepcopy=False), retried)
 
@@ -148,7 +149,7 @@ def study_trials(
 
 def _ended(space: SearchSpace, index: int, trial: FrozenTrial) -> EndedTrial:
     attributes = trial.user_attrs
-    facts, confirms = attributes.get(FACTS, {}), ROLE in attributes
+    facts, confirms = facts_of(trial), ROLE in attributes
     return EndedTrial(
         name=trial_name(index, confirms=confirms),
         index=None if confirms else index,
@@ -158,9 +159,9 @@ def _ended(space: SearchSpace, index: int, trial: FrozenTrial) -> EndedTrial:
         source=attributes[SOURCE],
         chain=tuple(attributes.get(CHAIN, ())),
         rungs={
-            epoch: trial.intermediate_values[step]
-            for step, epoch in enumerate(facts.get(RUNG_EPOCHS, ()))
-            if step in trial.intermediate_values
+            epoch: value
+            for epoch, value in sorted(trial.intermediate_values.items())
+            if epoch < space.pass_2.epochs
         },
         value=trial.value if trial.state is TrialState.COMPLETE else None,
         stage_keys=tuple(facts.get("stages", ())),

@@ -1,16 +1,18 @@
-"""The Optuna search space of a sweep: static, and feasible by construction.
+"""The space that samplers sample: codes of hyperparameters, static, and feasible by construction.
 
-A study's parameters are ``fanout_1..L`` in [0, 1] (see `autohier.config.search.counts`), ``weight_ratio`` and
+The codes are ``fanout_1..L`` in [0, 1] (see `autohier.config.search.counts`), ``weight_ratio`` and
 ``ratio`` as positions in the search space's tables, ``scope`` and ``passes``; ``variant`` if there are
 variants; and searched training settings by their dotted names, as positions in their tables, which are
-ordered if the values ascend. Every trial has all of them, so samplers that model parameters jointly can.
+ordered if the values ascend. Every config has all of them, so samplers that model parameters jointly can.
+
+A study stores the hyperparameters themselves (see `autohier.sweep.study.parameters`), and the code in one
+user attribute.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -18,19 +20,15 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import FrozenTrial
 
-from autohier.config.search.counts import decode_counts, encode_counts, nearest_counts
+from autohier.config.search.counts import decode_counts, encode_counts
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.overrides import changes_pass_2, is_ordered
 
-OFF_GRID: Final = "off_grid"
-"""User attribute of a trial whose config the study's parameters cannot encode: its hyperparameters."""
-
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """Return the Optuna distribution of every parameter."""
+    """Return the Optuna distribution of every code."""
     search = space.search
     fanouts = {name: FloatDistribution(0.0, 1.0) for name in _fanout_names(space)}
     variants = {"variant": CategoricalDistribution(tuple(search.variants))} if search.variants else {}
@@ -46,7 +44,7 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def decode(space: SearchSpace, encoded: Mapping[str, Any]) -> Hyperparameters:
-    """Return the hyperparameters that a study's parameters encode."""
+    """Return the hyperparameters of a code."""
     return Hyperparameters(
         superclasses=decode_counts([encoded[name] for name in _fanout_names(space)], space.allowed_counts),
         weight_ratio=space.search.weight_ratios[encoded["weight_ratio"]],
@@ -59,7 +57,7 @@ def decode(space: SearchSpace, encoded: Mapping[str, Any]) -> Hyperparameters:
 
 
 def encode(space: SearchSpace, params: Hyperparameters) -> dict[str, Any]:
-    """Return parameters that decode to given hyperparameters.
+    """Return a code that decodes to given hyperparameters.
 
     Raises:
         InputError: if a superclass count is not allowed in the search space.
@@ -80,26 +78,8 @@ def encode(space: SearchSpace, params: Hyperparameters) -> dict[str, Any]:
     }
 
 
-def encode_nearest(space: SearchSpace, params: Hyperparameters) -> dict[str, Any]:
-    """Return parameters of the nearest config on the grid; a trial off the grid must have some, too."""
-    ratios = space.search.weight_ratios
-    nearest = {
-        "superclasses": nearest_counts(params.superclasses, space.allowed_counts),
-        "weight_ratio": min(ratios, key=lambda ratio: abs(math.log(ratio / params.weight_ratio))),
-    }
-    return encode(space, params.model_copy(update=nearest))
-
-
-def params_of(space: SearchSpace, trial: FrozenTrial) -> Hyperparameters:
-    """Return the hyperparameters of a study's trial, which may lie off the grid."""
-    exact = trial.user_attrs.get(OFF_GRID)
-    if exact is None:
-        return decode(space, trial.params)
-    return Hyperparameters.model_validate({**exact, "passes": trial.params["passes"]})
-
-
 def prefix_names(space: SearchSpace) -> list[str]:
-    """Return the names of the parameters that pass 2 depends on."""
+    """Return the names of the codes that pass 2 depends on."""
     search = space.search
     variant = ["variant"] if search.variants else []
     return [*_fanout_names(space), "weight_ratio", *variant, *filter(changes_pass_2, search.settings)]

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from optuna.exceptions import StorageInternalError
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 
 from autohier.config.storage_url import HOW_TO_PASS, with_password, without_password
+from autohier.config.trial.trial_config import Objective
 from autohier.errors import InputError
 from autohier.files import naming_file
+from autohier.sweep.study.attributes import FORMAT, STUDY_FORMAT, check_study_format
 from autohier.sweep.study.journal import JournalFile, repair_last_line
 
 _LOG = logging.getLogger(__name__)
+_METRICS: dict[Objective, str] = {
+    "accuracy": "validation accuracy",
+    "mean-class": "validation mean class accuracy",
+}
+"""Names of objectives in optuna-dashboard."""
 
 
 def open_storage(url: str | None, journal_file: Path, *, repair: bool = True) -> BaseStorage:
@@ -53,6 +63,29 @@ def open_storage(url: str | None, journal_file: Path, *, repair: bool = True) ->
             hint="write e.g. sqlite:///study.db or postgresql://user@host/name, and install its driver; "
             f"for a password, {HOW_TO_PASS}",
         ) from error
+
+
+def open_study(storage: BaseStorage, name: str, objective: Objective) -> optuna.Study:
+    """Open a study, or create it with the name of its objective and the format of its trials.
+
+    Raises:
+        InputError: if another version of autohier wrote the study.
+    """
+    # Trials are added whole, so that a driver may die at any moment; the study's own sampler is not used.
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        direction="maximize",
+        sampler=RandomSampler(seed=0),
+        load_if_exists=True,
+    )
+    check_study_format(storage, storage.get_study_id_from_name(name))
+    if FORMAT not in study.user_attrs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names([_METRICS[objective]])
+        study.set_user_attr(FORMAT, STUDY_FORMAT)
+    return study
 
 
 def in_memory_storage() -> BaseStorage:

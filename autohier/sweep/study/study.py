@@ -12,8 +12,11 @@ config with the same stage was stopped, or it failed. Then one parameter at a ti
 times. A config that was tried already is accepted only if it is the best so far and below
 ``search.max_seeds`` seeds; it runs with another seed.
 
-Observations. A trained chain of passes also gives the value of the same config with fewer passes. These are
-added to the study as derived trials, so that the sampler learns from them.
+Observations. A trained chain of passes also gives the value of the same config with fewer passes. The sampler
+learns from these, too. They follow from the stored chains, so the study holds trials of the sweep only.
+
+Storage. A trial's parameters are its hyperparameters, and its intermediate values are at epochs since the
+start of pass 2. Its user attributes, the sampler's code among them, are in `autohier.sweep.study.attributes`.
 
 Resuming. The Optuna study is the only state: a driver that dies at any moment loses what running trials have
 not recorded, nothing else. The next driver marks these trials FAIL and runs their configs again with the same
@@ -26,17 +29,16 @@ run at the same time may end in another order, and later configs differ accordin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autohier.config.search.search_space import InitialConfig
+from autohier.config.search.search_space import InitialConfig, SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.trial_config import TrialConfig
@@ -44,37 +46,28 @@ from autohier.digest import derive_seed
 from autohier.errors import ENVIRONMENT_FAILURES, FailureClass
 from autohier.sweep.scheduling.base import build_scheduler
 from autohier.sweep.scheduling.rungs import RungReport, open_rungs
-from autohier.sweep.study.budget import budget_is_used_up
-from autohier.sweep.study.derived_trials import shorter_chains
-from autohier.sweep.study.ended_trials import StudyTrials, study_trials, trial_name
-from autohier.sweep.study.sampling import ConfigSampler
-from autohier.sweep.study.search_space import (
-    OFF_GRID,
-    decode,
-    distributions,
-    encode,
-    encode_nearest,
-    params_of,
-)
-from autohier.sweep.study.storage import written_at_once
-from autohier.sweep.study.trial_index import (
+from autohier.sweep.study.attributes import (
     CHAIN,
-    DERIVED_FROM,
-    FACTS,
+    CODE,
     FAILURE,
-    INDEX,
-    MEASURED,
     REASON,
     RETRIED,
-    RUNG_EPOCHS,
     SEARCH,
     SEED,
     SOURCE,
     WARM_FROM,
-    TrialIndex,
+    begun_attributes,
+    facts_of,
 )
+from autohier.sweep.study.budget import budget_is_used_up
+from autohier.sweep.study.ended_trials import StudyTrials, study_trials, trial_name
+from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
+from autohier.sweep.study.sampling import ConfigSampler
+from autohier.sweep.study.search_space import decode, distributions, encode
+from autohier.sweep.study.storage import open_study, written_at_once
+from autohier.sweep.study.trial_index import MEASURED, TrialIndex
 
-_PARAMS, _TESTS = "params", "tests"
+_TESTS = "tests"
 _SAMPLED, _SAMPLED_KEPT = "sampled", "sampled, prefix kept"
 """Sources of a config, as they stand in the records."""
 _STARTUP_TRIALS = 10
@@ -135,16 +128,8 @@ class SweepStudy:
         self.plan = self._plan = plan
         self.storage = self._storage = storage
         """Shared with the study of the confirmation."""
-        # Trials are added whole, so that a driver may die at any moment; the study's own sampler is not used.
-        self._study = optuna.create_study(
-            study_name=plan.study_name,
-            storage=storage,
-            direction="maximize",
-            sampler=RandomSampler(seed=0),
-            load_if_exists=True,
-        )
+        self._study = open_study(storage, plan.study_name, plan.space.search.objective)
         self._id = storage.get_study_id_from_name(plan.study_name)
-        self._distributions = distributions(plan.space)
         self.scheduler = plan.scheduler
         """Registered name of the trial scheduler."""
         self.stops_trials = build_scheduler(plan.scheduler, open_rungs(plan.space)).stops_trials
@@ -160,11 +145,6 @@ class SweepStudy:
         orphans = list(self._trial_index.running.values())
         for orphan in orphans:
             self._study.tell(orphan.number, state=TrialState.FAIL)
-        trials = self._trials()
-        derived = {(trial.user_attrs.get(DERIVED_FROM), trial.params["passes"]) for trial in trials}
-        for trial in trials:
-            if trial.state in MEASURED and CHAIN in trial.user_attrs:
-                self._derive(trial, recorded=derived)  # if a driver died before it did
         self._trial_index = self._read_trial_index()
         tries = self._trial_index.tries.values()
         self.retry(each.number for each in tries if each.user_attrs.get(FAILURE) in ENVIRONMENT_FAILURES)
@@ -177,20 +157,20 @@ class SweepStudy:
             index = min(trial_index.lost)
             lost = trial_index.lost[index]
             attrs = lost.user_attrs
-            return self._begin(index, self._params(lost), lost.params, attrs[SOURCE], attrs[SEED])
+            return self._begin(index, self._params(lost), attrs.get(CODE), attrs[SOURCE], attrs[SEED])
         index = trial_index.num_sampled
         if index >= self.target:
             return None
-        encoded: Mapping[str, Any]
+        code: Mapping[str, Any] | None
         if index < len(initial):
-            params, encoded, source = self._initial(initial[index])
+            params, code, source = self._initial(initial[index])
         else:
-            encoded, source = self._sample(index)
-            params = decode(self._plan.space, encoded)
+            code, source = self._sample(index)
+            params = decode(self._plan.space, code)
         num_seeds = trial_index.num_seeds(params)
         # Derived, not seed + 1: users start the next sweep with that one and expect it to be independent.
         seed = derive_seed(self._plan.seed, "run again", num_seeds) if num_seeds else self._plan.seed
-        return self._begin(index, params, encoded, source, seed)
+        return self._begin(index, params, code, source, seed)
 
     def record_complete(
         self, sampled: SampledTrial, measured: Measurements, facts: Mapping[str, Any]
@@ -200,9 +180,9 @@ class SweepStudy:
         Args:
             sampled: the trial.
             measured: its accuracies.
-            facts: stored with the trial under one user attribute, as each attribute costs a write to disk.
+            facts: stored with the trial as user attributes.
         """
-        self._record(sampled, TrialState.COMPLETE, measured, {FACTS: self._facts(facts)})
+        self._record(sampled, TrialState.COMPLETE, measured, facts)
 
     def record_pruned(
         self,
@@ -219,11 +199,7 @@ class SweepStudy:
             reason: why it was stopped.
             facts: as in `record_complete`.
         """
-        attributes = {REASON: reason, FACTS: self._facts(facts or {})}
-        self._record(sampled, TrialState.PRUNED, measured, attributes)
-
-    def _facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {**facts, RUNG_EPOCHS: list(self.rungs.epochs)}
+        self._record(sampled, TrialState.PRUNED, measured, {**(facts or {}), REASON: reason})
 
     def record_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
         """Record a failed trial; it counts as tried unless `retry` lists it."""
@@ -254,7 +230,7 @@ class SweepStudy:
     @property
     def target(self) -> int:
         """Number of trials that the search runs: the plan's, or those sampled when its budget is used up."""
-        facts = (trial.user_attrs.get(FACTS, {}) for trial in self._trial_index.tries.values())
+        facts = map(facts_of, self._trial_index.tries.values())
         is_used_up = budget_is_used_up(self._plan, facts)
         return min(self._plan.trials, self._trial_index.num_sampled) if is_used_up else self._plan.trials
 
@@ -283,10 +259,10 @@ class SweepStudy:
     def rung_reports(self) -> list[RungReport]:
         """Return the recorded reports of trials with the sweep's own seed, to restore a scheduler with."""
         return [
-            self.rungs.report(self._params(trial), step, value)
+            self.rungs.report(self._params(trial), self.rungs.step_at(budget), value)
             for trial in self._trial_index.tries.values()
             if trial.user_attrs[SEED] == self._plan.seed and trial.state in MEASURED
-            for step, value in trial.intermediate_values.items()
+            for budget, value in trial.intermediate_values.items()
         ]
 
     def add_results(self, results: Sequence[FrozenTrial]) -> None:
@@ -310,19 +286,20 @@ class SweepStudy:
     def _params(self, trial: FrozenTrial) -> Hyperparameters:
         return params_of(self._plan.space, trial)
 
-    def _initial(self, config: InitialConfig) -> tuple[Hyperparameters, Mapping[str, Any], str]:
+    def _initial(self, config: InitialConfig) -> tuple[Hyperparameters, Mapping[str, Any] | None, str]:
+        """Return an initial config, its code, which one off the grid lacks, and its source."""
         space, given = self._plan.space, config.as_params()
         if space.find_fault(given):
-            return space.complete(given), encode_nearest(space, given), config.source
-        encoded = encode(space, given)
-        return decode(space, encoded), encoded, config.source
+            return space.complete(given), None, config.source
+        code = encode(space, given)
+        return decode(space, code), code, config.source
 
     def _sample(self, index: int) -> tuple[Mapping[str, Any], str]:
         space, seed, trial_index = self._plan.space, self._plan.seed, self._trial_index
         starting = trial_index.num_tried < max(_STARTUP_TRIALS, len(space.initial))
         prefixes = [] if starting else trial_index.prefixes.best()
-        running = [trial for trial in trial_index.running.values() if OFF_GRID not in trial.user_attrs]
-        configs = ConfigSampler(space, () if starting else trial_index.observed, running)
+        observed = () if starting else trial_index.observed
+        configs = ConfigSampler(space, observed, trial_index.running_codes())
         random = np.random.default_rng(derive_seed(seed, "prefix", index))
         keeps = bool(prefixes) and random.random() < space.search.keep_prefix
         fixed = prefixes[random.integers(len(prefixes))] if keeps else {}
@@ -336,21 +313,18 @@ class SweepStudy:
         return encoded, _SAMPLED_KEPT if keeps else _SAMPLED
 
     def _begin(
-        self, index: int, params: Hyperparameters, encoded: Mapping[str, Any], source: str, seed: int
+        self, index: int, params: Hyperparameters, code: Mapping[str, Any] | None, source: str, seed: int
     ) -> SampledTrial:
-        shown = params.model_dump(mode="json", exclude_defaults=True)
-        attrs = {INDEX: index, SOURCE: source, SEED: seed, _PARAMS: shown}
-        if decode(self._plan.space, encoded) != params:
-            attrs[OFF_GRID] = shown
-        trial_id = self._add(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=dict(encoded),
-                distributions=self._distributions,
-                user_attrs=attrs,
-            )
+        space = self._plan.space
+        begun = begun_attributes(trial_name(index), index, params, source=source, seed=seed)
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=parameters(space, params),
+            distributions=parameter_distributions(space, params),
+            user_attrs=begun if code is None else {**begun, CODE: _as_json(space, code)},
         )
-        config = self._plan.space.config(params, seed=seed)
+        trial_id = self._add(trial)
+        config = space.config(params, seed=seed)
         return SampledTrial(optuna.Trial(self._study, trial_id), index, source, config)
 
     def _record(
@@ -364,27 +338,11 @@ class SweepStudy:
         trial = sampled.trial
         with written_at_once(self._storage):
             for step, value in measured.rungs.items():
-                trial.report(value, step)
+                trial.report(value, self.rungs.budgets[step])
             for name, attribute in {CHAIN: list(measured.chain), **attributes}.items():
                 trial.set_user_attr(name, attribute)
             best = max(measured.chain) if state is TrialState.COMPLETE else None
-            ended = self._study.tell(trial, best, state)
-            self._trial_index.enter(ended)
-            if state in MEASURED:
-                self._derive(ended)
-
-    def _derive(self, trial: FrozenTrial, recorded: Container[tuple[int | None, int]] = ()) -> None:
-        """Add the values of shorter chains, except recorded ones."""
-        off_grid = {name: value for name, value in trial.user_attrs.items() if name == OFF_GRID}
-        for passes, value in shorter_chains(trial):
-            if (trial.number, passes) not in recorded:
-                shorter = create_trial(
-                    value=value,
-                    params={**trial.params, "passes": passes},
-                    distributions=self._distributions,
-                    user_attrs={DERIVED_FROM: trial.number, **off_grid},
-                )
-                self._add(shorter)
+            self._trial_index.enter(self._study.tell(trial, best, state))
 
     def _add(self, trial: FrozenTrial) -> int:
         """Add a whole trial to the study and to the index; return its id in the storage."""
@@ -392,6 +350,14 @@ class SweepStudy:
         trial.number = self._storage.get_trial_number_from_id(trial_id)
         self._trial_index.enter(trial)
         return trial_id
+
+
+def _as_json(space: SearchSpace, code: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a code in plain numbers and texts, which samplers may give as those of NumPy."""
+    return {
+        name: one.to_external_repr(one.to_internal_repr(code[name]))
+        for name, one in distributions(space).items()
+    }
 
 
 def _completed_at(trial: FrozenTrial) -> float:

@@ -1,40 +1,28 @@
 """The driver's in-memory index of a study's trials; sampling a config costs the same however long a sweep is.
 
-A trial of the Optuna study is one of three: a *try* of one of the sweep's trials, an observation derived from
-a longer chain, or a result of another sweep (warm start). The latest try of a trial is the one that counts.
+The latest try of a trial is the one that counts. A trained chain of passes also gives the value of the same
+config with fewer passes: an observation for the sampler, which the study does not store.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from copy import copy
 from statistics import mean
+from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.scheduling.rungs import Rungs, StageParams
-from autohier.sweep.study.derived_trials import Prefixes
+from autohier.sweep.study.attributes import CHAIN, CODE, INDEX, is_lost
+from autohier.sweep.study.derived_trials import Prefixes, shorter_chains
+from autohier.sweep.study.parameters import params_of
 from autohier.sweep.study.sampling import Observations
-from autohier.sweep.study.search_space import OFF_GRID, params_of
+from autohier.sweep.study.search_space import distributions
 
-INDEX, SEED, SOURCE, CHAIN, FAILURE = "ask", "seed", "source", "chain", "failure"
-"""User attributes of a try: its trial index, its seed, the source of its config, the accuracies of its
-passes, and the class of its failure, which is set only if the trial itself failed."""
-FACTS, REASON = "facts", "reason"
-"""User attributes of an ended try: facts such as its stage keys, and why it was stopped or failed."""
-SEARCH = "search"
-ROLE, CONFIRMS = "role", "confirms"
-"""User attributes of a try that confirms another trial: its role (else `SEARCH`) and that trial's name."""
-RUNG_EPOCHS = "rung_epochs"
-"""Fact of an ended try: the epochs of pass 2 that the first steps of its values stand for."""
-RETRIED = "taken_back"
-"""User attribute of the study: Optuna numbers of failed trials that are to be run again."""
-DERIVED_FROM = "derived_from"
-"""User attribute of a derived observation: the number of the Optuna trial whose chain it follows from."""
-WARM_FROM = "warm_from"
-"""User attribute of a result of another sweep: the sweep and the trial's number there."""
 MEASURED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -54,13 +42,15 @@ class TrialIndex:
         self, space: SearchSpace, rungs: Rungs, trials: Iterable[FrozenTrial], retried: Container[int] = ()
     ) -> None:
         self._space, self._rungs, self._retried = space, rungs, retried
+        self._distributions = distributions(space)
         self.tries: dict[int, FrozenTrial] = {}
         """The latest try of every trial, by trial index."""
         self.lost: dict[int, FrozenTrial] = {}
         """Trials that must run again, by trial index."""
         self.running: dict[int, FrozenTrial] = {}
         self.observed = Observations()
-        """All trials with a value, for the sampler: tries, derived observations and warm-start results."""
+        """All trials with a value, in codes, for the sampler: tries, warm-start results, and the shorter
+        chains of both."""
         self.prefixes = Prefixes(space)
         self.num_tried = 0
         self._values: dict[tuple[object, ...], list[float]] = {}
@@ -102,9 +92,13 @@ class TrialIndex:
             return not self.is_known(params)
         return num_seeds < self._space.search.max_seeds and self.is_best(params)
 
+    def running_codes(self) -> list[FrozenTrial]:
+        """Return the running trials in codes, for the sampler, without those that have none."""
+        return [self._in_code(trial) for trial in self.running.values() if CODE in trial.user_attrs]
+
     def enter(self, trial: FrozenTrial) -> None:
         """Update the index with a trial that was read from the study, began or ended."""
-        params, on_grid = params_of(self._space, trial), OFF_GRID not in trial.user_attrs
+        params, code = params_of(self._space, trial), trial.user_attrs.get(CODE)
         index = trial.user_attrs.get(INDEX)
         if index is not None:
             self._count(self.tries.get(index), params, -1)
@@ -112,35 +106,46 @@ class TrialIndex:
             self.tries[index] = trial
             _keep(self.lost, index, trial, holds=is_lost(trial, self._retried))
             _keep(self.running, index, trial, holds=trial.state is TrialState.RUNNING)
-        if trial.state in MEASURED and on_grid:
-            self.observed.add(trial)
+        if trial.state in MEASURED and code is not None:
+            self.observed.add(self._in_code(trial))
         if trial.state is TrialState.COMPLETE and trial.value is not None:
-            if on_grid:
-                self.prefixes.add(params, trial.params, trial.value)
+            if code is not None:
+                self.prefixes.add(params, code, trial.value)
             if index is not None:
                 values = self._values.setdefault(params.effect, [])
                 values.append(trial.value)
                 self._means[params.effect] = mean(values)
                 self._known |= _equal_longer(params, len(trial.user_attrs[CHAIN]), self._space)
         if trial.state is TrialState.PRUNED:
-            step = max(trial.intermediate_values)
+            step = self._rungs.step_at(max(trial.intermediate_values))
             self._stopped.add((step, self._rungs.stage_params(params, step)))
-        elif DERIVED_FROM in trial.user_attrs or (
-            trial.state is TrialState.FAIL and not is_lost(trial, self._retried)
-        ):
+        elif trial.state is TrialState.FAIL and not is_lost(trial, self._retried):
             self._known.add(params.effect)
+        if trial.state in MEASURED:
+            for passes, value in shorter_chains(trial):
+                shorter = params.model_copy(update={"passes": passes})
+                self._enter_shorter(shorter, code, value, is_known=index is not None)
+
+    def _enter_shorter(
+        self, params: Hyperparameters, code: Mapping[str, Any] | None, value: float, *, is_known: bool
+    ) -> None:
+        if code is not None:
+            code = {**code, "passes": params.passes}
+            self.observed.add(create_trial(value=value, params=code, distributions=self._distributions))
+            self.prefixes.add(params, code, value)
+        if is_known:
+            self._known.add(params.effect)
+
+    def _in_code(self, trial: FrozenTrial) -> FrozenTrial:
+        """Return a trial with its code in place of the study's parameters."""
+        coded = copy(trial)
+        coded.params, coded.distributions = dict(trial.user_attrs[CODE]), self._distributions
+        return coded
 
     def _count(self, trial: FrozenTrial | None, params: Hyperparameters, number: int) -> None:
         if trial is not None and not is_lost(trial, self._retried):
             self._num_seeds[params.effect] += number
             self.num_tried += number * trial.state.is_finished()
-
-
-def is_lost(trial: FrozenTrial, retried: Container[int]) -> bool:
-    """Return True if a try ended without a result of its own, or its trial is to run again."""
-    if trial.state is not TrialState.FAIL:
-        return False
-    return FAILURE not in trial.user_attrs or trial.number in retried
 
 
 def _equal_longer(params: Hyperparameters, num_measured: int, space: SearchSpace) -> set[tuple[object, ...]]:

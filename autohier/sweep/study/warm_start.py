@@ -14,9 +14,11 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.errors import InputError
 from autohier.faults import shown_value
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.study.search_space import distributions, encode, params_of
+from autohier.sweep.study.attributes import CHAIN, CODE, WARM_FROM, check_study_format
+from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
+from autohier.sweep.study.search_space import encode
 from autohier.sweep.study.storage import open_storage
-from autohier.sweep.study.trial_index import WARM_FROM
+from autohier.sweep.study.trial_index import MEASURED
 
 _TRAINED = sorted(
     SearchSpace.model_fields.keys() - {"name", "description", "assumes_2d_weights", "search", "initial"}
@@ -25,10 +27,10 @@ _TRAINED = sorted(
 
 
 def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = None) -> list[FrozenTrial]:
-    """Return the complete and derived trials of a sweep, in the parameters of a new search space.
+    """Return what the chains of a sweep have measured, as trials for a new search space.
 
-    Leaves out configs that the new search space does not contain, and configs that it would train otherwise,
-    as their variant or training settings differ.
+    Each is as long as the new search space allows. Leaves out configs that it does not contain, and configs
+    that it would train otherwise, as their variant or training settings differ.
 
     Args:
         path: folder of the earlier sweep.
@@ -60,19 +62,41 @@ def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = N
             got=path,
             hint="resume it first, or leave it out",
         ) from error
+    check_study_format(storage, storage.get_study_id_from_name(plan.study_name))
     results = []
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        params = params_of(plan.space, trial)
-        if not space.find_fault(params) and _trained(plan.space, params) == _trained(space, params):
-            results.append(
-                create_trial(
-                    value=trial.value,
-                    params=encode(space, params),
-                    distributions=distributions(space),
-                    user_attrs={WARM_FROM: f"{origin} {trial.number}"},
-                )
+    for trial in study.get_trials(deepcopy=False, states=MEASURED):
+        longest = _longest(trial, plan.space, space)
+        if longest is not None:
+            params, chain = longest
+            result = create_trial(
+                value=max(chain),
+                params=parameters(space, params),
+                distributions=parameter_distributions(space, params),
+                user_attrs={
+                    WARM_FROM: f"{origin} {trial.number}",
+                    CHAIN: chain,
+                    CODE: encode(space, params),
+                },
             )
+            results.append(result)
     return results
+
+
+def _longest(
+    trial: FrozenTrial, earlier: SearchSpace, space: SearchSpace
+) -> tuple[Hyperparameters, list[float]] | None:
+    """Return the longest config that a trial's chain has measured and a new space contains, with its chain.
+
+    A stopped trial has measured the shorter configs whose passes it trained, and not its own.
+    """
+    params, chain = params_of(earlier, trial), list(trial.user_attrs[CHAIN])
+    is_complete = trial.state is TrialState.COMPLETE
+    most = params.passes if is_complete else min(params.passes, len(chain)) - 1
+    for passes in range(min(most, space.search.max_passes), -1, -1):
+        shorter = params.model_copy(update={"passes": passes})
+        if not space.find_fault(shorter) and _trained(earlier, shorter) == _trained(space, shorter):
+            return shorter, chain[: passes + 1]
+    return None
 
 
 def check_comparable(folder: SweepFolder, space: SearchSpace) -> SweepPlan:

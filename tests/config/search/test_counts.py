@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.config.search.counts import allowed_counts, decode_counts, encode_counts, nearest_counts
+from autohier.config.search.counts import allowed_counts, decode_counts, encode_counts
 from autohier.errors import InputError
 
 
@@ -94,17 +94,3 @@ def test_a_count_that_is_not_allowed_cannot_be_encoded():
 
 def test_no_levels_need_no_allowed_counts():
     assert decode_counts((), ()) == encode_counts((), ()) == ()
-
-
-@pytest.mark.parametrize(
-    ("counts", "nearest"),
-    [
-        ((2, 6, 20), (2, 6, 20)),
-        ((60, 60, 60), (15, 20, 30)),  # room is left for the later levels
-        ((2, 2, 2), (2, 3, 4)),
-        ((7, 13, 24), (6, 12, 20)),  # log 7/6 < log 10/7; log 13/12 < log 15/13; log 24/20 < log 30/24
-        ((), ()),
-    ],
-)
-def test_the_nearest_counts_are_allowed_and_ascend(counts, nearest):
-    assert nearest_counts(counts, (2, 3, 4, 5, 6, 10, 12, 15, 20, 30)) == nearest

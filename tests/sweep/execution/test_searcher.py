@@ -11,11 +11,12 @@ from autohier.sweep.execution.messages import TrialComplete, TrialFacts, TrialFa
 from autohier.sweep.execution.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.scheduling.failure_limit import FailureLimit
+from autohier.sweep.study.attributes import facts_of
 from autohier.sweep.study.storage import open_storage
 from autohier.sweep.study.study import SweepStudy
 from support.sweep_runs.plans import make_plan
 
-FACTS = TrialFacts(1, 10, 20, ("a",), 0, 3)
+FACTS = TrialFacts(1, 10, 20, ("a",), 0, 3, accuracy=0.6, interval="27.9% to 85.4% (8 clips)")
 RUNGS = ((1, 0.5), (2, 0.6))
 END = to_report([TrialComplete((0.5, 0.6), RUNGS, FACTS)])
 
@@ -46,10 +47,10 @@ def test_every_end_reaches_the_study(searcher, study):
         searcher.suggest(name)
         searcher.on_trial_complete(name, to_report([end]))
     assert study.num_finished() == 3
-    complete, stopped, failed = (trial for trial in study._trials() if "ask" in trial.user_attrs)
+    complete, stopped, failed = study._trials()
     assert complete.value == 0.6
-    assert complete.intermediate_values == {1: 0.5, 2: 0.6}
-    assert complete.user_attrs["facts"] == {
+    assert complete.intermediate_values == {study.rungs.budgets[1]: 0.5, study.rungs.budgets[2]: 0.6}
+    assert facts_of(complete) == {
         "kept_pass": 1,
         "parameters": 10,
         "multiply_adds": 20,
@@ -57,8 +58,8 @@ def test_every_end_reaches_the_study(searcher, study):
         "epochs_reused": 0,
         "epochs_computed": 3,
         "seconds_computed": 0.0,
-        "right_clips": "",
-        "rung_epochs": list(study.rungs.epochs),
+        "accuracy": 0.6,
+        "interval": "27.9% to 85.4% (8 clips)",
     }
     assert (stopped.state.name, stopped.user_attrs["reason"]) == ("PRUNED", "weak")
     assert (failed.state.name, failed.user_attrs["reason"]) == ("FAIL", "no memory")

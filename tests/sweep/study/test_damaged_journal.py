@@ -117,7 +117,7 @@ def test_the_hint_for_merged_lines_loses_nothing(journal: Path) -> None:
 
 def test_the_hint_for_a_damaged_line_keeps_the_trials_before_it(journal: Path) -> None:
     lines = journal.read_bytes().split(b"\n")
-    second = next(at for at, line in enumerate(lines) if b'"ask": 1' in line or b'"ask":1' in line)
+    second = next(at for at, line in enumerate(lines) if b'"trial_index":1,' in line)
     change(journal, _replace(second + 1, b"x"))
     change(journal, lambda lines: [*lines[:second], b""])
     assert accuracies(journal) == [0.5]

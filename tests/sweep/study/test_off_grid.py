@@ -9,8 +9,8 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.sweep.study.attributes import CODE
 from autohier.sweep.study.ended_trials import study_trials
-from autohier.sweep.study.search_space import OFF_GRID, decode, encode_nearest, params_of
 from autohier.sweep.study.study import SweepStudy
 from support.sweep_runs.studies import complete, open_study
 
@@ -25,12 +25,6 @@ def space() -> SearchSpace:
 
 def open_sweep(folder: Path, space: SearchSpace) -> SweepStudy:
     return open_study(folder, space=space, trials=20)
-
-
-def decode_exactly(space: SearchSpace, study: SweepStudy, number: int) -> Hyperparameters:
-    trial = study._trials()[number]
-    assert trial.user_attrs["derived_from"] == 0
-    return params_of(space, trial)
 
 
 def complete_first(study: SweepStudy, chain: list[float]) -> None:
@@ -55,15 +49,22 @@ def test_a_lost_one_runs_again_as_given(tmp_path: Path, space: SearchSpace) -> N
     assert (sampled.index, sampled.config.params) == (0, EXACT)
 
 
-def test_its_config_is_read_back_also_for_shorter_chains(tmp_path: Path, space: SearchSpace) -> None:
+def test_its_config_is_read_back_and_its_shorter_chains_are_known(tmp_path: Path, space: SearchSpace) -> None:
     study = open_sweep(tmp_path, space)
     complete_first(study, [0.5, 0.6, 0.4])
     assert study.config(0).params == EXACT
-    shorter = [decode_exactly(space, study, number) for number in (1, 2)]
-    assert shorter == [EXACT.model_copy(update={"passes": passes}) for passes in (0, 1)]
+    assert study._trials()[0].params == {
+        "superclasses_1": 12,
+        "superclasses_2": 12,
+        "weight_ratio": 4.0,
+        "scope": "layerwise",
+        "ratio": 0.1,
+        "passes": 2,
+    }
     again = open_sweep(tmp_path, space)
     assert again._trial_index.is_known(EXACT.model_copy(update={"passes": 1}))
-    assert not again._trial_index.is_known(decode(space, encode_nearest(space, EXACT)))
+    nearest = EXACT.model_copy(update={"superclasses": (5, 6), "weight_ratio": 2.828427})
+    assert not again._trial_index.is_known(nearest)
 
 
 def test_it_ends_as_given(tmp_path: Path, space: SearchSpace) -> None:
@@ -83,14 +84,16 @@ def test_the_sampler_does_not_see_it(tmp_path: Path, space: SearchSpace) -> None
     assert index.is_best(EXACT)
 
 
-def test_the_nearest_config_lies_on_the_grid(space: SearchSpace) -> None:
-    # Allowed are 2 to 6: the first level keeps one larger count free. The largest ratio is 2^1.5.
-    nearest = decode(space, encode_nearest(space, EXACT))
-    assert (nearest.superclasses, nearest.weight_ratio) == ((5, 6), 2.828427)
-    assert (nearest.scope, nearest.ratio, nearest.passes) == ("layerwise", 0.1, 2)
+def test_only_configs_on_the_grid_have_a_code(tmp_path: Path, space: SearchSpace) -> None:
+    off, on = open_sweep(tmp_path / "off", space), open_study(tmp_path / "on")
+    for study, has_code in ((off, False), (on, True)):
+        study.next_trial()
+        assert (CODE in study._trials()[0].user_attrs) is has_code
 
 
-def test_configs_on_the_grid_carry_no_copy(tmp_path: Path) -> None:
-    study = open_study(tmp_path)
-    study.next_trial()
-    assert OFF_GRID not in study._trials()[0].user_attrs
+def test_all_configs_of_a_search_have_the_same_distributions(tmp_path: Path, space: SearchSpace) -> None:
+    study = open_sweep(tmp_path, space)
+    for _ in range(3):
+        study.next_trial()
+    first, *others = (trial.distributions for trial in study._trials())
+    assert others == [first, first]

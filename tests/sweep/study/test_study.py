@@ -32,10 +32,11 @@ def test_the_value_of_a_trial_is_the_best_of_its_chain(tmp_path):
     complete(study, sampled, [0.5, 0.6, 0.4], {"kept_pass": 1})
     trial = study._trials()[0]
     assert trial.value == 0.6
-    # Step 0, within pass 2, is not reported here; passes report the best so far.
-    assert trial.intermediate_values == {1: 0.5, 2: 0.6, 3: 0.6}
+    # Epoch 2, within pass 2, is not reported here; passes report the best so far.
+    # The demo trains pass 2 for 8 epochs and each pruning pass for 3.
+    assert trial.intermediate_values == {8: 0.5, 11: 0.6, 14: 0.6}
     assert trial.user_attrs["chain"] == [0.5, 0.6, 0.4]
-    assert trial.user_attrs["facts"] == {"kept_pass": 1, "rung_epochs": [2]}
+    assert trial.user_attrs["kept_pass"] == 1
     assert study.config(0) == sampled.config
 
 
@@ -46,13 +47,13 @@ def test_a_chain_gives_the_value_of_every_shorter_one(tmp_path):
     # The stop rule ended the chain after two pruning passes: passes=2 would have trained the same.
     complete(study, sampled, [0.5, 0.7, 0.6])
 
-    derived = [trial for trial in study._trials() if trial.user_attrs.get("derived_from") == 0]
-    assert [trial.params["passes"] for trial in derived] == [0, 1, 2]
-    assert [trial.value for trial in derived] == [0.5, 0.7, 0.7]
-    assert {key: value for key, value in derived[0].params.items() if key != "passes"} == {
-        key: value for key, value in study._trials()[0].params.items() if key != "passes"
+    whole, *shorter = study._trial_index.observed
+    assert (whole.params["passes"], whole.value) == (3, 0.7)
+    assert [(seen.params["passes"], seen.value) for seen in shorter] == [(0, 0.5), (1, 0.7), (2, 0.7)]
+    assert {key: value for key, value in shorter[0].params.items() if key != "passes"} == {
+        key: value for key, value in whole.params.items() if key != "passes"
     }
-    assert study.num_finished() == 1
+    assert len(study._trials()) == study.num_finished() == 1  # they are not stored
     assert study.next_trial().name == "t0001"
 
 
@@ -63,11 +64,12 @@ def test_a_pruned_chain_gives_the_values_of_its_trained_passes(tmp_path):
     first = study.rungs.pass_step(0)
     study.record_pruned(sampled, Measurements([0.5, 0.6], {0: 0.3, first: 0.5, first + 1: 0.6}), "too weak")
 
-    pruned, *derived = study._trials()
+    (pruned,) = study._trials()
     assert pruned.state is optuna.trial.TrialState.PRUNED
     assert (pruned.value, pruned.user_attrs["reason"]) == (0.6, "too weak")
     # It trained what passes=1 trains; the value of passes=2 is unknown.
-    assert [(trial.params["passes"], trial.value) for trial in derived] == [(0, 0.5), (1, 0.6)]
+    _, *shorter = study._trial_index.observed
+    assert [(seen.params["passes"], seen.value) for seen in shorter] == [(0, 0.5), (1, 0.6)]
     assert study.num_finished() == 1
     assert study.next_trial() is None
 
@@ -78,7 +80,7 @@ def test_a_failed_trial_counts_as_tried(tmp_path):
     complete(study, study.next_trial(), [0.5])
     assert study.num_finished() == 2
     assert study.next_trial() is None
-    states = [trial.state for trial in study._trials() if "ask" in trial.user_attrs]
+    states = [trial.state for trial in study._trials()]
     assert states == [optuna.trial.TrialState.FAIL, optuna.trial.TrialState.COMPLETE]
 
 

@@ -33,16 +33,17 @@ def test_the_next_driver_gets_the_same_variant_and_settings(tmp_path):
     sampled = open_varied(tmp_path, initial).next_trial()
     assert (sampled.config.recognizer.name, sampled.config.pass_2.epochs) == ("inflated-resnet34", 4)
     assert sampled.config.pruning.norm == "layer-mean"
-    assert sampled.trial.user_attrs["params"]["variant"] == "deep"
+    assert sampled.trial.params["variant"] == "deep"
+    assert sampled.trial.params["pruning.norm"] == "layer-mean"
     study = open_varied(tmp_path, initial)
     study.reconcile()
     assert study.next_trial().config == sampled.config == study.config(0)
 
 
-def test_the_recorded_params_leave_out_what_is_not_searched(tmp_path):
+def test_the_parameters_leave_out_what_is_not_searched(tmp_path):
     study = open_study(tmp_path)
-    assert study.next_trial().trial.user_attrs["params"].keys() == {
-        *("superclasses", "weight_ratio", "scope", "ratio", "passes"),
+    assert study.next_trial().trial.params.keys() == {
+        *("superclasses_1", "superclasses_2", "weight_ratio", "scope", "ratio", "passes"),
     }
 
 
@@ -76,10 +77,10 @@ def test_pruning_settings_do_not_matter_without_pruning_passes(tmp_path):
     other = study.next_trial().config.params
     assert study._trial_index.is_known(other.model_copy(update={"passes": 0}))
     assert not study._trial_index.is_known(other.model_copy(update={"passes": 1}))
-    derived = [trial for trial in study._trials() if "derived_from" in trial.user_attrs]
-    assert {dict(decode(study._plan.space, trial.params).settings)["pruning.norm"] for trial in derived} == {
-        "l2"
-    }
+    observed = [decode(study._plan.space, seen.params) for seen in study._trial_index.observed]
+    assert [(seen.passes, dict(seen.settings)["pruning.norm"]) for seen in observed] == [
+        *((2, "l2"), (0, "l2"), (1, "l2")),
+    ]
 
 
 def test_variants_are_compared_with_each_other_and_counted_by_stage():

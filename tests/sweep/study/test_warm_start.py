@@ -7,7 +7,7 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.errors import InputError
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.study.search_space import decode
+from autohier.sweep.study.parameters import params_of
 from autohier.sweep.study.storage import open_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 from autohier.sweep.study.warm_start import results_of
@@ -28,20 +28,29 @@ def earlier(tmp_path):
     return folder.path
 
 
+def add_stopped(folder, *chain):
+    """Add a trial to the sweep that was stopped after these passes."""
+    plan, _ = SweepFolder(folder).read_plan()
+    plan = plan.model_copy(update={"trials": 3})
+    study = SweepStudy(plan, open_storage(None, SweepFolder(folder).journal_file))
+    study.record_pruned(study.next_trial(), Measurements(chain, {1: chain[0], 2: chain[1]}), "too weak")
+
+
 def values(study):
-    return [(trial.params["passes"], trial.value) for trial in study._trials()]
+    """Return what the sampler observes: passes and values."""
+    return [(seen.params["passes"], seen.value) for seen in study._trial_index.observed]
 
 
 def test_complete_trials_and_shorter_chains_are_added(tmp_path, earlier):
     plan = make_plan(tmp_path, study_name="new", name="new")
     study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
     study.add_results(results_of(earlier, plan.space))
-    # The pruned trial is left out: where it stopped depends on the trials it was compared with.
+    # The pruned trial has measured no pass: where it stopped depends on the trials it was compared with.
     assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
     assert (study.num_sampled(), study.num_finished()) == (0, 0)
-    assert {trial.user_attrs["warm_from"] for trial in study._trials()} == {
-        f"sweep 2026-01-01T12:00:00+00:00 {number}" for number in (0, 1, 2, 3)
-    }
+    assert [trial.user_attrs["warm_from"] for trial in study._trials()] == [
+        "sweep 2026-01-01T12:00:00+00:00 0"
+    ]
 
 
 def test_a_copy_of_a_sweep_adds_nothing(tmp_path, earlier):
@@ -53,14 +62,25 @@ def test_a_copy_of_a_sweep_adds_nothing(tmp_path, earlier):
     assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
 
 
+def test_a_stopped_chain_gives_the_configs_whose_passes_it_trained(tmp_path, earlier):
+    add_stopped(earlier, 0.4, 0.7)
+    plan = make_plan(tmp_path, study_name="new", name="new")
+    _, stopped = results_of(earlier, plan.space)
+    assert (stopped.state.name, stopped.params["passes"], stopped.value) == ("COMPLETE", 1, 0.7)
+
+
 def test_a_driver_may_die_while_it_adds_results(tmp_path, earlier):
+    add_stopped(earlier, 0.4, 0.7)
     plan = make_plan(tmp_path, study_name="new", name="new")
     results = results_of(earlier, plan.space)
     dead = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
-    dead.add_results(results[:2])
+    dead.add_results(results[:1])
     study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
     study.add_results(results)
-    assert values(study) == [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6)]
+    expected = [(3, 0.6), (0, 0.5), (1, 0.6), (2, 0.6), (1, 0.7), (0, 0.4)]
+    assert values(study) == expected
+    # The next driver observes them in the same order.
+    assert values(SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))) == expected
 
 
 def test_results_on_other_clips_are_refused(tmp_path):
@@ -80,7 +100,9 @@ def test_results_on_other_clips_are_refused(tmp_path):
 def test_configs_outside_the_new_space_are_left_out(earlier):
     space = load_space("demo", ["search.max_passes=1", "initial=[]"])
     results = results_of(earlier, space)
-    assert [(trial.params["passes"], trial.value) for trial in results] == [(0, 0.5), (1, 0.6)]
+    assert [(trial.params["passes"], trial.value, trial.user_attrs["chain"]) for trial in results] == [
+        (1, 0.6, [0.5, 0.6])
+    ]
 
 
 def test_a_sweep_of_another_protocol_is_not_comparable(earlier):
@@ -129,7 +151,7 @@ def test_a_config_with_a_result_of_another_sweep_may_still_run(tmp_path, earlier
     study = SweepStudy(plan, open_storage(None, tmp_path / "new.journal"))
     study.add_results(results_of(earlier, plan.space))
     assert study._trial_index.adds_information(study.next_trial().config.params) is False  # it runs now
-    params = decode(plan.space, study._trials()[0].params)
+    params = params_of(plan.space, study._trials()[0])
     fresh = SweepStudy(make_plan(tmp_path, study_name="x"), open_storage(None, tmp_path / "x.journal"))
     fresh.add_results(results_of(earlier, plan.space))
     assert fresh._trial_index.adds_information(params)
@@ -150,7 +172,7 @@ def results_across(folder, overrides, *new):
     while sampled := study.next_trial():
         study.record_complete(sampled, Measurements([0.5], {1: 0.5}), {})
     space = load_space("demo", new)
-    return {decode(space, trial.params).variant_text for trial in results_of(earlier.path, space)}
+    return {params_of(space, trial).variant_text for trial in results_of(earlier.path, space)}
 
 
 @pytest.mark.parametrize(

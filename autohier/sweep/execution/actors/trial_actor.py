@@ -31,6 +31,7 @@ from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
+from autohier.records.statistics import wilson_interval
 from autohier.records.trial_recorder import TrialRecorder
 from autohier.sweep.choice.measured import rung_epochs
 from autohier.sweep.execution.actors.context import SweepContext
@@ -50,6 +51,7 @@ from autohier.sweep.execution.messages import (
 )
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.scheduling.early_stopping import EarlyStopping, TrialStoppedError
+from autohier.text import plural
 
 _DEVICE_BROKEN = threading.Event()
 """Set once this process cannot compute on its accelerator any more."""
@@ -242,8 +244,15 @@ def _facts(outcome: TrialOutcome, right: str) -> TrialFacts:
         epochs_reused=outcome.epochs(reused=True),
         epochs_computed=outcome.epochs(reused=False),
         seconds_computed=outcome.seconds(reused=False),
+        accuracy=outcome.accuracy,
+        interval=_interval_text(outcome.accuracy, int(outcome.kept.confusion_KK.sum())),
         right_clips=right,
     )
+
+
+def _interval_text(accuracy: float, num_clips: int) -> str:
+    low, high = wilson_interval(accuracy, num_clips)
+    return f"{100 * low:.1f}% to {100 * high:.1f}% ({plural(num_clips, 'clip')})"
 
 
 def _keys(stages: Sequence[StageResult]) -> tuple[str, ...]:
