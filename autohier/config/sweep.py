@@ -11,14 +11,24 @@ from autohier.config.plain_names import check_plain_name
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 from autohier.errors import InputError
+from autohier.text import plural
 
 SQLITE: Final = "sqlite:///"
 """Storage URLs of database files, before the path."""
 SWEEP_NAME_MARKS: Final = "._-"
 ChoiceRule = Literal["model", "highest"]
 DecisionRule = Literal["fresh", "pooled"]
+UNLIMITED_TRIALS: Final = 10_000
+"""Number of trials of a search that its budget ends."""
 _SEARCH_SHARE: Final = 0.8
 """An automatic confirmation trains at most a quarter of the search's epochs."""
+
+
+def finished_text(num_finished: int, target: int) -> str:
+    """Return how many trials have ended: "7 of 64 trials", or "7 trials" if only a budget limits them."""
+    if target >= UNLIMITED_TRIALS:
+        return plural(num_finished, "trial")
+    return f"{num_finished} of {plural(target, 'trial')}"
 
 
 class SweepPlan(FrozenModel):
@@ -77,6 +87,19 @@ class SweepPlan(FrozenModel):
     config."""
     ray_address: str | None = None
     """Address of a running Ray cluster; None starts Ray on this machine."""
+
+    @property
+    def limits_text(self) -> str:
+        """Text of what ends the search, e.g. "64 trials or 500 epochs"."""
+        trials = "" if self.trials >= UNLIMITED_TRIALS and self.has_budget else plural(self.trials, "trial")
+        epochs = plural(self.budget_epochs, "epoch") if self.budget_epochs else ""
+        hours = f"{self.budget_hours:g} hours of training" if self.budget_hours else ""
+        return " or ".join(text for text in (trials, epochs, hours) if text)
+
+    @property
+    def has_budget(self) -> bool:
+        """True if a number of epochs or hours may end the search."""
+        return self.budget_epochs is not None or self.budget_hours is not None
 
     @property
     def search_share(self) -> float:

@@ -73,6 +73,12 @@ class Records:
 
         return tuple(sorted(complete, key=place))
 
+    @property
+    def num_ended(self) -> int:
+        """Number of trials of the study that are complete, stopped or failed."""
+        states = [row.state for row in self.trials if row.number is not None]
+        return sum(state in {"COMPLETE", "PRUNED", "FAIL"} for state in states)
+
     def seeds_of(self, trial: TrialRow) -> tuple[float, ...]:
         """Return the values of a trial's config, one for every seed with a complete trial, by trial name."""
         return self._values[params_of(trial).effect]

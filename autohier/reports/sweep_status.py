@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from autohier.config.sweep import finished_text
 from autohier.errors import ENVIRONMENT_FAILURES
 from autohier.records.reader import Records
 from autohier.records.schema import TrialRow, WorkRow
@@ -30,7 +31,7 @@ def progress_text(records: Records, *, target: int, is_driven: bool) -> str:
     num_requeued = sum(row.state == "REQUEUED" for row in rows)
     num_unfinished = sum(row.state == "RUNNING" for row in rows)
     return (
-        f"{sum(states.values())} of {plural(target, 'trial')} finished: "
+        f"{finished_text(records.num_ended, target)} finished: "
         f"{states['COMPLETE']} complete, {states['PRUNED']} stopped, "
         f"{states['FAIL']} failed{f' ({classes})' if classes else ''}; "
         f"{num_unfinished} {'running' if is_driven else 'interrupted'}"
@@ -63,10 +64,7 @@ def retry_text(records: Records, resume_command: str) -> str:
 
 def is_finished(records: Records, *, target: int) -> bool:
     """Return whether all trials of a sweep have ended and its winner is tested."""
-    ended = sum(
-        row.number is not None and row.state in {"COMPLETE", "PRUNED", "FAIL"} for row in records.trials
-    )
-    return ended >= target and records.untested_winner() is None
+    return records.num_ended >= target and records.untested_winner() is None
 
 
 def _work_text(row: WorkRow, pass_1_epochs: int) -> str:

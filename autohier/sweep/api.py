@@ -15,7 +15,7 @@ from rich.console import Console
 from autohier.config.frozen import validate
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
-from autohier.config.sweep import ChoiceRule, DecisionRule, SweepPlan
+from autohier.config.sweep import UNLIMITED_TRIALS, ChoiceRule, DecisionRule, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.console import open_console
@@ -41,11 +41,8 @@ from autohier.sweep.paths import (
 from autohier.sweep.places import GivenFolders
 from autohier.sweep.plan_extensions import check_extensions, extension_texts
 from autohier.sweep.provenance import provenance
-from autohier.text import plural
 
 DEFAULT_DATA = Path("data")
-UNLIMITED_TRIALS = 10_000
-"""Number of trials of a search that its budget ends."""
 DEFAULT_OUT = Path("sweeps")
 
 
@@ -232,7 +229,6 @@ def resume_sweep(
         "refits": refits,
         "budget_epochs": budget_epochs,
         "budget_hours": budget_hours,
-        **({"trials": UNLIMITED_TRIALS} if trials is None and (budget_epochs or budget_hours) else {}),
     }
     with catch_signals():
         folder = find_sweep(str(sweep), Path(out or DEFAULT_OUT))
@@ -249,6 +245,8 @@ def resume_sweep(
         check_recipe(plan.space.config(FLAT_PARAMS, seed=plan.seed))
         check_extensions(plan, origin.extensions)
         given = {name: value for name, value in changes.items() if value is not None}
+        if trials is None and (budget_epochs or budget_hours):
+            given["trials"] = max(plan.trials, UNLIMITED_TRIALS)
         changed = check_plan(validate(SweepPlan, plan.model_dump() | given, origin="resume"))
         with hold_sweep(folder.lock_file):
             folder.write_plan(changed, origin)
@@ -263,7 +261,7 @@ def _given_folders(folder: SweepFolder, out: str | Path | None, data: str | Path
 
 def _run(folder: SweepFolder, plan: SweepPlan, console: Console | None) -> SweepResult:
     console = console or open_console()
-    console.print(f"sweep {plan.name}: {plural(plan.trials, 'trial')} of {plan.space.name}, in {folder.path}")
+    console.print(f"sweep {plan.name}: {plan.limits_text} of {plan.space.name}, in {folder.path}")
     end = drive(folder, plan, console)
     if end.halt is not None:
         raise RepeatedFailureError(

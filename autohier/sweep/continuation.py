@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 from rich.console import Console
 
@@ -25,7 +25,9 @@ _FIXED_OPTIONS: Final = (
     *("seed", "sampler", "scheduler", "choose", "decide"),
     *("callbacks", "warm_from", "storage"),
 )
-"""Options that an existing sweep keeps; the others may change when it continues."""
+"""Options that an existing sweep keeps."""
+_CHANGEABLE: Final = ("confirm", "refits", "budget_epochs", "budget_hours")
+"""Options that a sweep takes over when it continues, unless they are left at their default."""
 _POLL_S: Final = 2.0
 
 
@@ -53,7 +55,8 @@ def start_or_resume(
         data: folder of prepared datasets.
         prepare: may prepare the dataset.
         console: console that shows the progress.
-        **options: further arguments of `start_sweep`.
+        **options: further arguments of `start_sweep`. Those of the machines, and of confirmation, refits and
+            budget, may change when a sweep continues.
 
     Raises:
         InputError: if the sweep exists with other settings, which are named; see `start_sweep`.
@@ -68,7 +71,7 @@ def start_or_resume(
             stored, _ = folder.read_plan()
             require_same(stored, check_new_plan(plan, prepare=prepare))
             if not wait_for_driver(folder, console, stop):
-                ended = sum(row.state != "RUNNING" for row in read_records(folder.records).trials)
+                ended = read_records(folder.records).num_ended
                 return result_of(folder, stored, SweepEnd(ended, trials, interrupted=True))
             return run(plan, out, data, options, console)
         return start_sweep(
@@ -122,7 +125,14 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
         failures_in_a_row=options.get("failures_in_a_row"),
         ray_address=plan.ray_address,
         console=console,
+        **_changed(plan),
     )
+
+
+def _changed(plan: SweepPlan) -> dict[str, Any]:
+    """Return the changeable options of a plan that are not at their default."""
+    values = {name: getattr(plan, name) for name in _CHANGEABLE}
+    return {name: value for name, value in values.items() if value != SweepPlan.model_fields[name].default}
 
 
 def _searched(plan: SweepPlan) -> dict[str, object]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from autohier.config.sweep import SweepPlan
+from autohier.config.sweep import SweepPlan, finished_text
 from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.cross_validation import FoldedResult
@@ -149,7 +149,7 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         target=plan.trials,
         num_folds=plan.space.num_folds,
         refits=refits,
-        has_budget=bool(plan.budget_epochs or plan.budget_hours),
+        has_budget=plan.has_budget,
     )
     shown = folder
     folder = SweepFolder(folder.path.resolve())  # processes of a cluster have other working directories
@@ -178,8 +178,8 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
 def interruption_text(folder: SweepFolder, num_finished: int, target: int) -> str:
     """Return what an interrupted sweep has reached, and on the next line the command that continues it."""
     return (
-        f"interrupted after {num_finished} of {plural(target, 'trial')}; finished trials and stages are "
-        f"kept. Continue with:\n  {folder.resume_command}"
+        f"interrupted after {finished_text(num_finished, target)}; finished trials and stages are kept. "
+        f"Continue with:\n  {folder.resume_command}"
     )
 
 
@@ -205,6 +205,8 @@ def _run_rest(
             study.add_results(results_of(Path(path), plan.space, plan.clips_fingerprint))
     stop.check()
     is_searched = study.num_finished() >= study.target
+    if is_searched:
+        _note_target(folder, plan, study, display)
     is_tested = not (records.untested_winner() or missing_refits(records, plan))
     if not (is_searched and is_tested) or missing_runs(records, plan):
         if not plan.ray_address and (warning := authentication_warning()):
@@ -275,7 +277,8 @@ def _run_phases(
 ) -> None:
     from autohier.sweep.execution.tuner import run_trials, start_scheduler  # noqa: PLC0415  imports Ray
 
-    if study.num_finished() < study.target:
+    is_searching = study.num_finished() < study.target
+    if is_searching:
         with display.running(study.num_finished()):
             if plan.space.shares_pass_1:
                 _run_pass_1(plan, context, share, display, stop)
@@ -287,10 +290,8 @@ def _run_phases(
         display.print_line(line)
     if study.num_finished() < study.target or failure_limit.exceeded:
         return
-    if study.target < plan.trials:
-        display.print_line(f"the budget of the search is used up after {plural(study.target, 'trial')}")
-        _, origin = folder.read_plan()
-        folder.write_plan(plan.model_copy(update={"trials": study.target}), origin)
+    if is_searching:
+        _note_target(folder, plan, study, display)
     confirm(folder, plan, study, context, share, display, failure_limit, stop)
     winner = read_chosen(folder, plan).untested_winner()
     if failure_limit.exceeded:
@@ -298,6 +299,14 @@ def _run_phases(
     if winner is not None:
         _test_winner(winner, plan, study, context, share, display, stop)
     run_refits(read_chosen(folder, plan), plan, study, context, share, display, stop)
+
+
+def _note_target(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, display: Display) -> None:
+    """Note in ``sweep.json`` the number of trials after which the budget has ended the search; say so."""
+    if study.target < plan.trials:
+        display.print_line(f"the budget of the search is used up after {plural(study.target, 'trial')}")
+        _, origin = folder.read_plan()
+        folder.write_plan(plan.model_copy(update={"trials": study.target}), origin)
 
 
 def _run_pass_1(

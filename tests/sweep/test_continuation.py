@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 from rich.console import Console
 
 from autohier.config.search.loading import load_space
+from autohier.config.sweep import UNLIMITED_TRIALS
 from autohier.errors import InputError
+from autohier.records.reader import read_records
+from autohier.records.writer import RecordWriter
 from autohier.sweep import api
 from autohier.sweep.api import SweepResult
 from autohier.sweep.continuation import start_or_resume
@@ -106,3 +110,33 @@ def test_a_signal_ends_the_wait(driver: FakeDriver, run: Run, tmp_path: Path) ->
         result = run()
     assert (result.complete, result.interrupted, result.num_finished) == (False, True, 1)
     assert len(driver.driven) == 1
+
+
+def test_confirmation_refits_and_budget_may_change(driver: FakeDriver, run: Run) -> None:
+    run(confirm="none")
+    run(confirm="4x2", refits=3)
+    run(confirm="auto", refits=1)  # as a command line has them if they are not given
+    run(budget_epochs=500, trials=UNLIMITED_TRIALS)
+    found = [(plan.confirm, plan.refits, plan.budget_epochs, plan.trials) for plan in driver.driven]
+    assert found == [
+        ("none", 1, None, 2),
+        ("4x2", 3, None, 2),
+        ("4x2", 3, None, 2),
+        ("4x2", 3, 500, UNLIMITED_TRIALS),
+    ]
+
+
+@pytest.mark.usefixtures("driver")
+def test_confirmations_and_requeued_trials_have_not_ended(run: Run, tmp_path: Path) -> None:
+    run()
+    folder = SweepFolder(tmp_path / "job")
+    (ended,) = read_records(folder.records).trials
+    rows = (
+        replace(ended, trial="t0001", number=1, state="REQUEUED"),
+        replace(ended, trial="c0000", number=None, role="nominee"),
+    )
+    for row in rows:
+        RecordWriter(folder.records).write_trial(row)
+    with hold_sweep(folder.lock_file), catch_signals() as stop:
+        stop.make()
+        assert run().num_finished == 1

@@ -14,7 +14,6 @@ from autohier.cli.sweeps.run_sweep import (
     read_whole_records,
     stopping_on_signal,
 )
-from autohier.text import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,12 +64,12 @@ def run_and_report_protocols(
 
 def _reached(ended: ProtocolResults) -> str:
     """Return what interrupted sweeps have reached."""
+    from autohier.config.sweep import finished_text
+
     num_complete = sum(result.complete for result in ended.results)
     text = f"after {num_complete} of {len(ended.sweeps)} protocols"
     cut = [result for result in ended.results if not result.complete]
-    return text + "".join(
-        f" and {one.num_finished} of {plural(one.target, 'trial')} of {one.name}" for one in cut
-    )
+    return text + "".join(f" and {finished_text(one.num_finished, one.target)} of {one.name}" for one in cut)
 
 
 def print_mean(folders: Sequence[SweepFolder], console: Console) -> None:

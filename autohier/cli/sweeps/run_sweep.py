@@ -83,7 +83,7 @@ def print_result(result: SweepResult, console: Console) -> None:
         console.print(f"no trial is complete; see {folder.records} and {folder.log_file} for the reasons")
         return
     console.print(view_line(folder), soft_wrap=True)
-    console.print(extend_line(folder, result.target), soft_wrap=True)
+    console.print(extend_line(folder, plan), soft_wrap=True)
 
 
 def view_line(folder: SweepFolder) -> str:
@@ -91,9 +91,11 @@ def view_line(folder: SweepFolder) -> str:
     return f"view:     {folder.view_command}"
 
 
-def extend_line(folder: SweepFolder, num_trials: int) -> str:
-    """Return the line with the command that doubles a finished sweep."""
-    return f"extend:   {folder.resume_command} --trials {2 * num_trials}"
+def extend_line(folder: SweepFolder, plan: SweepPlan) -> str:
+    """Return the line with the command that doubles a finished sweep: its budget if it has one."""
+    options = [f"--budget-epochs {2 * plan.budget_epochs}"] if plan.budget_epochs else []
+    options += [f"--budget-hours {2 * plan.budget_hours:g}"] if plan.budget_hours else []
+    return " ".join([f"extend:   {folder.resume_command}", *(options or [f"--trials {2 * plan.trials}"])])
 
 
 def read_whole_records(folder: SweepFolder, plan: SweepPlan, console: Console) -> Records:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from autohier.sweep.protocol_sweeps import ProtocolResults
 
 
-_DEFAULT_TRIALS, _UNLIMITED_TRIALS = 32, 10_000
+_DEFAULT_TRIALS = 32
 
 
 def search(
@@ -143,6 +143,7 @@ def search(
     overrides: Overrides = None,
 ) -> None:
     """Search a space for the best config."""
+    from autohier.config.sweep import UNLIMITED_TRIALS
     from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 
     SAMPLERS.find(sampler)
@@ -173,7 +174,7 @@ def search(
     }
     changes = with_duplicates_dropped(overrides, drop=drop_duplicates)
     if trials is None:
-        trials = _UNLIMITED_TRIALS if budget_epochs or budget_hours else _DEFAULT_TRIALS
+        trials = UNLIMITED_TRIALS if budget_epochs or budget_hours else _DEFAULT_TRIALS
     request = _Request(space, trials, name, out, data, changes, prepare, options)
     if resume_if_exists and name is None:
         raise InputError("--resume-if-exists continues a sweep by its name", hint="add --name NAME")

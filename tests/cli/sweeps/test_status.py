@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autohier.config.search.loading import load_space
 from autohier.core.training.metrics import Evaluation
@@ -21,11 +22,13 @@ from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outc
 from support.sweep_runs.plans import make_plan, make_provenance
 
 
-def _write_sweep(out: Path, name: str, *changes: str, protocol: str = "cross-subject") -> None:
+def _write_sweep(
+    out: Path, name: str, *changes: str, protocol: str = "cross-subject", **options: Any
+) -> None:
     """Write a sweep of one trial with half of the test clips correct; its clips may be in ``out/data``."""
     folder = SweepFolder(out / name)
     space = load_space("demo", [f"protocol.name={protocol}", *changes])
-    plan = make_plan(out / "data", name=name, study_name=name, trials=1, space=space)
+    plan = make_plan(out / "data", name=name, study_name=name, trials=1, space=space, **options)
     folder.write_plan(plan, make_provenance())
     outcome = fake_outcome(72, (90, 96))
     row = replace(complete_row(fake_row(), outcome, START + MINUTE), protocol=protocol)
@@ -69,13 +72,34 @@ def test_a_finished_sweep_is_extended_and_another_continued(autohier: Autohier, 
         f"view:     tensorboard --logdir {tmp_path}/one/tensorboard",
         f"continue: autohier resume {tmp_path}/one",
     ]
-    records = SweepFolder(tmp_path / "one").records
-    (row,) = read_records(records).trials
-    RecordWriter(records).write_test_results(
-        row.trial, [evaluation_row(row, "pass 1, refit", Evaluation(1.0, (0.5,), fake_confusion(60)), START)]
-    )
+    _test_winner(SweepFolder(tmp_path / "one"))
     lines = autohier("status", "one", "--out", tmp_path).out.splitlines()
     assert lines[-1] == f"extend:   autohier resume {tmp_path}/one --trials 2"
+
+
+def _test_winner(folder: SweepFolder) -> None:
+    (row,) = read_records(folder.records).trials
+    evaluation = Evaluation(1.0, (0.5,), fake_confusion(60))
+    tested = [evaluation_row(row, "pass 1, refit", evaluation, START)]
+    RecordWriter(folder.records).write_test_results(row.trial, tested)
+
+
+def test_a_sweep_that_its_budget_ended_is_extended_by_its_budget(autohier: Autohier, tmp_path: Path) -> None:
+    for name, options, text in (
+        ("epochs", {"budget_epochs": 500}, "--budget-epochs 1000"),
+        ("hours", {"budget_hours": 1.25}, "--budget-hours 2.5"),
+    ):
+        _write_sweep(tmp_path, name, **options)
+        _test_winner(SweepFolder(tmp_path / name))
+        lines = autohier("status", name, "--out", tmp_path).out.splitlines()
+        assert lines[-1] == f"extend:   autohier resume {tmp_path}/{name} {text}"
+
+
+def test_a_sweep_whose_refits_are_missing_is_continued(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "two", "protocol.validation=clean", refits=2)
+    _test_winner(SweepFolder(tmp_path / "two"))
+    lines = autohier("status", "two", "--out", tmp_path).out.splitlines()
+    assert lines[-1] == f"continue: autohier resume {tmp_path}/two"
 
 
 def test_pass_1_shows_its_progress_before_the_first_trial(autohier: Autohier, tmp_path: Path) -> None:
