@@ -59,6 +59,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.sweep.locking.sweep_lock import driver_of
     from autohier.sweep.paths import override_places
     from autohier.sweep.phases.confirmation import missing_runs
+    from autohier.sweep.phases.refits import missing_refits
     from autohier.sweep.places import GivenFolders
     from autohier.text import time_text
 
@@ -79,14 +80,15 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     levels = _dataset_superclasses(plan)
     if levels:
         console.print(agreement_text(records, levels))
-    finished = is_finished(records, target=plan.trials) and not missing_runs(records, plan)
+    is_left = missing_runs(records, plan) or missing_refits(records, plan)
+    finished = is_finished(records, target=plan.trials) and not is_left
     if records.trials:
         console.print(view_line(folder), soft_wrap=True)
     if driver is None:
         if retry := retry_text(records, folder.resume_command):
             console.print(retry, soft_wrap=True)
         console.print(
-            extend_line(folder, plan.trials) if finished else f"continue: {folder.resume_command}",
+            extend_line(folder, plan) if finished else f"continue: {folder.resume_command}",
             soft_wrap=True,
         )
 
