@@ -156,8 +156,8 @@ BudgetEpochs = Annotated[
         rich_help_panel=SEARCH,
         metavar="N",
         min=1,
-        help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it. Trials that "
-        "run when it is used up still end.",
+        help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it. Trials "
+        "that run when it is used up still end.",
     ),
 ]
 BudgetHours = Annotated[

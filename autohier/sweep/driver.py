@@ -48,7 +48,7 @@ from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError,
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.paths import SweepFolder, check_same_clips, clip_folder
-from autohier.sweep.phases.confirmation import confirm, missing_runs
+from autohier.sweep.phases.confirmation import confirm, missing_runs, reconcile_confirmation
 from autohier.sweep.phases.refits import missing_refits, run_refits
 from autohier.sweep.plan_extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
@@ -191,7 +191,7 @@ def _run_rest(
     failure_limit: FailureLimit,
     stop: StopRequest,
 ) -> None:
-    num_lost = study.reconcile()
+    num_lost = study.reconcile() + reconcile_confirmation(plan, study)
     for line in repair_records(folder, study, StageStore(Path(plan.stage_folder))):
         display.print_line(line)
     records = read_chosen(folder, plan)
@@ -199,7 +199,7 @@ def _run_rest(
         display.print_line(f"WARNING: {lost}")
     display.set_best(_best_trial(records))
     if num_lost:
-        display.print_line(f"running {num_lost} unfinished trials of an earlier driver again")
+        display.print_line(f"running {plural(num_lost, 'unfinished trial')} of an earlier driver again")
     if not study.num_sampled():
         for path in plan.warm_from:
             study.add_results(results_of(Path(path), plan.space, plan.clips_fingerprint))

@@ -44,6 +44,12 @@ def missing_runs(records: Records, plan: SweepPlan) -> list[Run]:
     return [run for run in wanted_runs(records, plan) if (run.params.effect, run.seed) not in ended]
 
 
+def reconcile_confirmation(plan: SweepPlan, study: SweepStudy) -> int:
+    """Let the runs that an earlier driver lost run again; return how many. See `SweepStudy.reconcile`."""
+    own = ConfirmationStudy.find(plan, study.storage)
+    return own.reconcile() if own else 0
+
+
 def confirm(
     folder: SweepFolder,
     plan: SweepPlan,
@@ -63,7 +69,6 @@ def confirm(
 
     while runs := missing_runs(read_chosen(folder, plan), plan):
         own = ConfirmationStudy(plan, study.storage)
-        own.reconcile()
         own.add(runs)
         display.print_line(describe(runs))
         shown = display.confirming(len(own.runs))
