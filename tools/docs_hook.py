@@ -21,12 +21,13 @@ if str(_TOOLS) not in sys.path:
     sys.path.insert(0, str(_TOOLS))
 
 from reference_cli import write_cli  # noqa: E402  found through the line above
-from reference_config import write_config  # noqa: E402
+from reference_config import write_config, write_launch  # noqa: E402
 from reference_records import write_records  # noqa: E402
 
 GENERATORS: dict[str, Callable[[], str]] = {
     "cli": write_cli,
     "search-space": write_config,
+    "launch": write_launch,
     "records": write_records,
 }
 _MARKER = re.compile(r"^<!-- (generate|include|code): (\S+) -->$", re.MULTILINE)

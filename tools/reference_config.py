@@ -1,4 +1,4 @@
-"""Write the reference of search spaces as Markdown, from the pydantic models that read them."""
+"""Write the references of search spaces and of launch settings as Markdown, from their pydantic models."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from autohier.config.launch import LaunchSettings
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.recognizers import RECOGNIZERS
 
@@ -37,6 +38,16 @@ def write_config() -> str:
             members = f": {', '.join(names)}" if names else ""
             lines += [f"### `{table}`{members}", "", _summary(model), "", *_table(model)]
     return "\n".join(lines)
+
+
+def write_launch() -> str:
+    """Return a table for each table of a settings file of ``autohier launch``."""
+    lines: list[str] = []
+    for name, field in LaunchSettings.model_fields.items():
+        for model in _models_in(field.annotation):
+            lines += [f"### `[{name}]`", "", _summary(model), "", *_table(model)]
+    docs = attribute_docs(LaunchSettings)
+    return "\n".join([*lines, "### `[environment]`", "", docs["environment"], ""])
 
 
 def attribute_docs(model: type[BaseModel]) -> dict[str, str]:

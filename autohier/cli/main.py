@@ -16,6 +16,7 @@ from autohier.cli.data.prepare import prepare
 from autohier.cli.data.show import show
 from autohier.cli.echo import echo
 from autohier.cli.interruptible import CONTINUES, KEEPS_NOTHING, interruptible
+from autohier.cli.launch.app import launch_app
 from autohier.cli.results.compact import compact
 from autohier.cli.results.evaluate import evaluate
 from autohier.cli.results.export import export
@@ -36,7 +37,7 @@ from autohier.text import EscapingFormatter, accept_any_text, shown
 from autohier.version import __version__
 
 _ORDER = (
-    *("prepare", "check", "plan", "search", "status", "resume", "confirm"),
+    *("prepare", "check", "plan", "search", "launch", "status", "resume", "confirm"),
     *("evaluate", "fuse", "export", "predict", "compact", "show"),
     *("train", "store", "spaces", "export-pyskl"),
 )
@@ -66,6 +67,7 @@ for command in (*_CONTINUE, *_CHANGE_NOTHING):
     text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
     # Ids of clips, for show, may begin with a dash, like options.
     app.command(context_settings={"ignore_unknown_options": command is show})(interruptible(command, text))
+app.add_typer(launch_app, name="launch")
 app.add_typer(store_app, name="store")
 
 

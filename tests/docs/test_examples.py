@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from autohier.config.launch import load_launch_settings
 from autohier.config.search.loading import load_space
 from support.doc_blocks import all_blocks
 from support.sweep_runs.studies import open_study, run_trials
@@ -17,6 +18,7 @@ from support.sweep_runs.studies import open_study, run_trials
 PYTHON = all_blocks("python")
 EXTENSIONS = [block for block in PYTHON if block.page == "docs/extending.md"]
 SPACES = [block for block in all_blocks("toml") if block.page == "docs/search-spaces.md"]
+LAUNCHES = [block for block in all_blocks("toml") if block.page == "docs/cluster.md"]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.name)
@@ -65,3 +67,11 @@ def test_search_space_loads(block, tmp_path: Path):
 def test_there_are_examples():
     assert PYTHON
     assert SPACES
+    assert LAUNCHES
+
+
+@pytest.mark.parametrize("block", LAUNCHES, ids=lambda block: block.name)
+def test_launch_settings_load(block, tmp_path: Path):
+    path = tmp_path / "launch.toml"
+    path.write_text(block.body)
+    load_launch_settings(path, {"search.name": "a"}, ())

@@ -41,7 +41,7 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
     for override in overrides:
         _fix_for_all_trials(values, override)
     for override in overrides:
-        _override(values, override)
+        apply_override(values, override)
     check_retired_names(values, origin=name)
     return validate(SearchSpace, values, origin=name)
 
@@ -128,6 +128,40 @@ def parse_override(
     return key.strip(), parsed
 
 
+def parse_toml(content: bytes, name: str, *, hint: str = "see search_spaces/demo.toml") -> dict[str, object]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        InputError: if it is not TOML; names the file.
+    """
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{name} must be TOML", got=error, hint=hint) from error
+
+
+def apply_override(values: dict[str, object], text: str) -> None:
+    """Set the value of a ``key=value`` text in nested tables; see `set_value`."""
+    set_value(values, *parse_override(text))
+
+
+def set_value(values: dict[str, object], key: str, value: object) -> None:
+    """Set a value in nested tables by its dotted key.
+
+    Raises:
+        InputError: if the key leads through a value that is not a table.
+    """
+    *groups, last = key.split(".")
+    for group in groups:
+        inner = values.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise InputError(
+                f"unknown setting {key!r}", hint=f"{group!r} is a value, not a group of settings"
+            )
+        values = inner
+    values[last] = value
+
+
 def _read_toml(name: str) -> dict[str, object]:
     if name.endswith(".toml"):
         path = Path(name)
@@ -137,17 +171,10 @@ def _read_toml(name: str) -> dict[str, object]:
                 got=path.absolute(),
                 hint=f"correct the path, or name a shipped space: {', '.join(shipped_spaces())}",
             )
-        return _parse_toml(path.read_bytes(), name)
+        return parse_toml(path.read_bytes(), name)
     if name not in shipped_spaces():
         raise InputError(f"unknown search space {name!r}", hint=nearest(name, shipped_spaces()))
-    return _parse_toml(files("autohier").joinpath("search_spaces", f"{name}.toml").read_bytes(), name)
-
-
-def _parse_toml(content: bytes, name: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{name} must be TOML", got=error, hint="see search_spaces/demo.toml") from error
+    return parse_toml(files("autohier").joinpath("search_spaces", f"{name}.toml").read_bytes(), name)
 
 
 def _fix_for_all_trials(values: dict[str, object], text: str) -> None:
@@ -170,16 +197,3 @@ def _initial_settings(values: Mapping[str, object]) -> Iterator[object]:
     for config in initial if isinstance(initial, list) else ():
         if isinstance(config, dict):
             yield config.get("settings")
-
-
-def _override(values: dict[str, object], text: str) -> None:
-    key, value = parse_override(text)
-    *groups, last = key.split(".")
-    for group in groups:
-        inner = values.setdefault(group, {})
-        if not isinstance(inner, dict):
-            raise InputError(
-                f"unknown setting {key!r}", hint=f"{group!r} is a value, not a group of settings"
-            )
-        values = inner
-    values[last] = value

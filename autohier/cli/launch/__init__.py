@@ -1,0 +1,1 @@
+"""``autohier launch``: start machines and a sweep on them."""

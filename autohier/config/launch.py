@@ -1,0 +1,197 @@
+"""Settings of ``autohier launch``: the sweep, the machines, and how Slurm, KubeRay or Ray provide them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveInt, field_validator
+
+from autohier.config.frozen import FrozenModel, validate
+from autohier.config.plain_names import check_plain_name
+from autohier.config.search.loading import apply_override, parse_toml, set_value
+from autohier.config.storage_url import HOW_TO_PASS, has_password
+from autohier.config.sweep import SWEEP_NAME_MARKS
+from autohier.errors import InputError
+
+_SECRET_NAME: Final = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL", re.IGNORECASE)
+_NAMES_A_PLACE: Final = re.compile(r"(_FILE|_PATH|_NAME)$", re.IGNORECASE)
+_TIME: Final = r"^(\d+-)?\d+(:\d\d){0,2}$"
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"must be printable, but got {text!r}")
+    return text
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[^\s\"'\\#$`;<>-][^\s\"'\\#$`;<>]*", _printable(text)):
+        raise ValueError(f"must be one word without quotes, and not begin with a dash, but got {text!r}")
+    return text
+
+
+def _time_text(value: object) -> object:
+    # TOML reads a bare 12:00:00 as a time of the day.
+    return value.isoformat("seconds") if isinstance(value, dt.time) else value
+
+
+def _dns_label(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise ValueError(f"must be a name of Kubernetes: a to z, digits and dashes, but got {text!r}")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+"""Printable text on one line; it is quoted in every file."""
+Word = Annotated[str, AfterValidator(_word)]
+"""One word of a scheduler's own language, e.g. the name of a partition."""
+DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+Variables = dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], Annotated[str, AfterValidator(_printable)]]
+
+
+def check_no_secrets(variables: Mapping[str, str]) -> None:
+    """Check that no variable looks like a secret, since launch files are not secret.
+
+    Raises:
+        ValueError: if one does; names it.
+    """
+    for name in variables:
+        if _SECRET_NAME.search(name) and not _NAMES_A_PLACE.search(name):
+            raise ValueError(
+                f"must hold no secret, but {name} looks like one: put it in a file that only you can read, "
+                "and set search.password_file or kuberay.password_secret"
+            )
+
+
+class SearchSettings(FrozenModel):
+    """The sweep: what ``autohier search`` runs on the machines."""
+
+    space: Annotated[Text, Field(examples=["ntu60"])]
+    """Shipped search space or path of a TOML file."""
+    name: Annotated[str, Field(examples=["ntu60-a"])]
+    """Name of the sweep; the job continues the sweep of this name if it exists."""
+    trials: PositiveInt = 32
+    """Number of trials in the sweep."""
+    data: Text = "data"
+    """Folder of the prepared datasets, on storage that all machines share."""
+    out: Text = "sweeps"
+    """Folder of the sweeps and of their stage store, on storage that all machines share."""
+    storage: Text | None = None
+    """Optuna storage URL without its password; None keeps the study in the sweep's journal file."""
+    password_file: Text | None = None
+    """File with the password of the storage, which only you can read and all machines see."""
+    options: tuple[Text, ...] = ()
+    """Further options of ``autohier search``, e.g. ["--sampler", "gp"]."""
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        return check_plain_name(name, marks=SWEEP_NAME_MARKS)
+
+    @field_validator("storage")
+    @classmethod
+    def _check_storage(cls, storage: str | None) -> str | None:
+        if storage is not None and has_password(storage):
+            raise ValueError(f"must hold no password: {HOW_TO_PASS}")
+        return storage
+
+
+class MachineSettings(FrozenModel):
+    """The machines of the sweep, all of one size."""
+
+    nodes: Annotated[PositiveInt, Field(le=10_000)] = 1
+    """Number of machines that train."""
+    cpus: Annotated[PositiveInt, Field(le=10_000)] = 8
+    """Cores of each machine."""
+    gpus: Annotated[NonNegativeInt, Field(le=1000)] = 0
+    """GPUs of each machine."""
+    memory_gb: PositiveInt | None = None
+    """Memory of each machine in GB; None leaves it to the site (Slurm) or takes 4 GB a core (KubeRay)."""
+
+
+class SlurmSettings(FrozenModel):
+    """A job of Slurm."""
+
+    partition: Word | None = None
+    """Partition; None takes the site's default, as for the following."""
+    account: Word | None = None
+    """Account that is charged."""
+    qos: Word | None = None
+    """Quality of service."""
+    constraint: Word | None = None
+    """Features that the machines must have, e.g. "a100"."""
+    gpu_type: Word | None = None
+    """Type of GPU by the site's name, e.g. "a100"; None takes any."""
+    time: Annotated[str, Field(pattern=_TIME), BeforeValidator(_time_text)] = "24:00:00"
+    """Time limit of one run of the job, e.g. "12:00:00" or "2-00:00:00"."""
+    notice_s: Annotated[PositiveInt, Field(ge=60, le=65_535)] = 300
+    """Seconds before the time limit at which the sweep stops and the job is queued again."""
+    max_requeues: NonNegativeInt = 50
+    """Number of times that the job is queued again, e.g. at its time limit."""
+    wait_minutes: PositiveInt = 10
+    """Minutes that the job waits for Ray to start on all of its machines."""
+    min_nodes: PositiveInt = 1
+    """Number of machines without which the sweep does not start once the wait is over."""
+    interface: Word | None = None
+    """Network interface between the machines, e.g. "ib0"; None takes the address of the machine's name."""
+    modules: tuple[Text, ...] = ()
+    """Environment modules to load first, e.g. ["cuda/12.4"]."""
+    environment: Text | None = None
+    """Folder of the Python environment with autohier; None takes the one that writes the file."""
+    setup_script: Text | None = None
+    """Shell script that the job sources before it starts, e.g. to set up a site's software."""
+    sbatch_options: tuple[Annotated[str, Field(pattern=r"^--[a-z][a-z-]*(=[^\s\"'\\#]+)?$")], ...] = ()
+    """Further options of ``sbatch``, e.g. ["--exclusive", "--mail-type=END"]."""
+
+
+class LaunchSettings(FrozenModel):
+    """Content of a settings file of ``autohier launch``."""
+
+    search: SearchSettings
+    """The sweep."""
+    machines: MachineSettings = MachineSettings()
+    """The machines, all of one size."""
+    environment: Variables = Field(default_factory=dict)
+    """Environment variables of all processes; no secrets."""
+    slurm: SlurmSettings = SlurmSettings()
+    """The job of Slurm."""
+
+    @field_validator("environment")
+    @classmethod
+    def _check_environment(cls, environment: dict[str, str]) -> dict[str, str]:
+        check_no_secrets(environment)
+        return environment
+
+
+def load_launch_settings(
+    path: Path | None, changes: Mapping[str, object], overrides: Sequence[str]
+) -> LaunchSettings:
+    """Load a settings file and apply what the command line changes.
+
+    Args:
+        path: the TOML file; None starts from the defaults.
+        changes: values of options by their dotted keys; None leaves a setting as it is.
+        overrides: ``key=value`` texts; keys are dotted, values are TOML (a bare word is a string).
+
+    Raises:
+        InputError: if the file is not TOML, or a setting is unknown, missing or invalid.
+    """
+    values = {} if path is None else _read(path)
+    for key, value in changes.items():
+        if value is not None:
+            set_value(values, key, value)
+    for override in overrides:
+        apply_override(values, override)
+    return validate(LaunchSettings, values, origin="launch" if path is None else str(path))
+
+
+def _read(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        raise InputError(
+            "the settings file must exist", got=path.absolute(), hint="correct the path, or leave it out"
+        )
+    return parse_toml(path.read_bytes(), str(path), hint='write e.g. search.space = "ntu60"')

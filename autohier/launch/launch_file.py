@@ -1,0 +1,75 @@
+"""Launch files and the commands that hand them over."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autohier.errors import InputError
+from autohier.files import write_atomically
+from autohier.text import shell_words
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFile:
+    """A file that starts a sweep on machines, and how it is handed over."""
+
+    name: str
+    content: str
+    commands: tuple[tuple[str, ...], ...]
+    """Commands that hand the file over, one after the other; `PATH` stands for the path of the file."""
+    needs: str
+    """Package or program that the commands come from, for the error if they are missing."""
+    folders: tuple[Path, ...] = ()
+    """Folders on this machine that must exist before the file is handed over."""
+
+    def commands_for(self, path: Path) -> list[list[str]]:
+        """Return the commands that hand over the file at a path."""
+        return [[str(path) if word == PATH else word for word in command] for command in self.commands]
+
+
+PATH = "{path}"
+
+
+def write(file: LaunchFile, folder: Path, *, overwrite: bool) -> Path:
+    """Write a launch file into a folder, and return its path.
+
+    Raises:
+        InputError: if the folder holds a file of this name with another content.
+        OSError: if the folder cannot be written.
+    """
+    path = folder / file.name
+    content = file.content.encode()
+    if path.exists() and not overwrite and path.read_bytes() != content:
+        raise InputError(
+            "a launch file must not exist with another content",
+            got=path,
+            hint="add --overwrite, or choose --to",
+        )
+    write_atomically(path, content)
+    for each in file.folders:
+        each.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def submit(file: LaunchFile, path: Path) -> None:
+    """Hand a launch file over; the commands print what they do.
+
+    Raises:
+        InputError: if a command is missing or fails.
+    """
+    for command in file.commands_for(path):
+        _run(command, file.needs)
+
+
+def _run(command: Sequence[str], needs: str) -> None:
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except FileNotFoundError as error:
+        raise InputError(f"--submit needs {command[0]}", got="none in $PATH", hint=needs) from error
+    if code:
+        raise InputError(
+            f"{shell_words(*command)} must succeed", got=f"exit code {code}", hint="see its message above"
+        )
