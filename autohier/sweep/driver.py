@@ -107,8 +107,7 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     resolved = resolve_protocol(plan.space.protocol, clips)
     if resolved.reason:
         say(f"validation: {resolved.protocol.validation}, because {resolved.reason}")
-    num_training = len(trial.data_loader.split.train)
-    for warning in space_warnings(plan.space, clips.manifest, clips=clips, num_training=num_training):
+    for warning in space_warnings(plan.space, clips.manifest, clips=clips, num_training=trial.num_training):
         say(warning)
     # Machines of a cluster may have more memory than this one.
     memory_bytes = None if plan.ray_address else machine_share().memory_bytes

@@ -91,8 +91,7 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
                 config, clips=clips, stages=stages, callback=callback, device="cpu"
             )
     folds = trial.folds(CallbackList()) or [trial]
-    num_training = min(len(fold.data_loader.split.train) for fold in folds)
-    _print_warnings(space, clips, num_training)
+    _print_warnings(space, clips, trial.num_training)
     memory_bytes = machine_share().memory_bytes
     for variant, trial in trials.items():
         with error_about(variant):

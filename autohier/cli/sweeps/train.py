@@ -53,6 +53,7 @@ def train(
     from autohier.core.recipes.check import check_recipe
     from autohier.core.stages.callbacks import CallbackList
     from autohier.core.stages.given_superclasses import require_given_level
+    from autohier.core.stages.space_warnings import space_warnings
     from autohier.core.stages.store.stage_store import StageStore
     from autohier.core.stages.trial_setup import open_trial
     from autohier.core.trial import evaluate_on_test, run_trial
@@ -75,7 +76,12 @@ def train(
         num_threads=threads or usable_cores(),
     )
     trial = trial.with_callback(ConsoleCallback(console, trial.config))
-    require_given_level(config, trial.context.clips.manifest.levels)
+    clips = trial.context.clips
+    require_given_level(config, clips.manifest.levels)
+    for warning in space_warnings(
+        loaded, clips.manifest, clips=clips, num_training=trial.num_training, params=config.params
+    ):
+        console.print(warning, soft_wrap=True)
     trial.check_network(len(config.params.superclasses), memory_bytes=machine_share().memory_bytes)
     trial.context.store.folder.mkdir(parents=True, exist_ok=True)
     console.print(f"config: {describe_config(trial.config)}", soft_wrap=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from autohier.config.search.search_space import SearchSpace
+from autohier.config.trial.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,33 @@ _USUAL: Final[Mapping[str, _Usual]] = {
     "search.max_seeds": _Usual(1, 20, is_count=True),
     "search.reduction_factor": _Usual(1, 32),
 }
+_PARAMS: Final = {
+    "search.ratios": "ratio",
+    "search.weight_ratios": "weight_ratio",
+    "search.max_passes": "passes",
+}
+"""Hyperparameters that lists of the search are sampled for."""
 _RATE_NAMES: Final = ("optimisation.learning_rate", "pass_2.learning_rate", "pruning.learning_rate")
 _POWERS: Final = (100, 10, 1000, 10_000)
 """Factors of probable slips: a percentage for a share first, then a decimal point in the wrong place."""
 
 
-def improbable_values(space: SearchSpace, searched: Mapping[str, tuple[object, ...]]) -> Iterator[str]:
-    """Yield a warning for each number of a space that is outside its usual range.
+def improbable_values(
+    space: SearchSpace, searched: Mapping[str, tuple[object, ...]], params: Hyperparameters | None = None
+) -> Iterator[str]:
+    """Yield a warning for each number of a space, or of one config of it, that is outside its usual range.
 
     Args:
         space: with a variant applied.
         searched: values of the searched settings, by dotted name.
+        params: hyperparameters of the only config that is run; the lists of the search do not count then.
     """
     usual = {**_USUAL, **dict.fromkeys(_RATE_NAMES, _RATES[space.optimisation.optimizer])}
     for name, own in usual.items():
+        if params is not None and name.startswith("search."):
+            if name in _PARAMS and not own.holds(value := getattr(params, _PARAMS[name])):
+                yield _text(_PARAMS[name], value, own, is_listed=False)
+            continue
         group, _, field = name.partition(".")
         fixed = getattr(getattr(space, group), field, None)
         values = searched.get(name, fixed if isinstance(fixed, tuple) else (fixed,))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.clips import FrameClips
+from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings
 from autohier.core.stages.improbable_values import improbable_values
 from autohier.data.store.manifest import StoreOptions
@@ -26,26 +27,30 @@ def space_warnings(
     *,
     clips: ClipStore | None = None,
     num_training: int | None = None,
+    params: Hyperparameters | None = None,
 ) -> list[str]:
-    """Return the warnings about a space, each with its fix on a second line.
+    """Return the warnings about a space, or about one config of it, each with its fix on a second line.
 
     Args:
         space: the search space.
         store: options of its prepared clips; None if they are not prepared.
         clips: the prepared clips, whose skeletons are inspected.
         num_training: number of training clips, if it is known.
+        params: hyperparameters of the only config that is run; None for all of the space.
     """
-    variants = [(flat.variant, space.apply(flat)) for flat in space.flat_params()]
+    tried = space.flat_params() if params is None else (params,)
+    variants = [(flat.variant, space.apply(flat)) for flat in tried]
+    searched = space.search.settings if params is None else {}
     persons = _inspect_persons(clips) if clips and any(_reads_skeletons(own) for _, own in variants) else []
     found: dict[str, list[str]] = {}
     for name, variant in variants:
-        warnings = [*_start_warnings(variant), *improbable_values(variant, space.search.settings)]
+        warnings = [*_start_warnings(variant), *improbable_values(variant, searched, params)]
         if store is not None:
             warnings += _frame_warnings(variant, store)
         if clips is not None:
             warnings += [*_skeleton_warnings(variant, clips, persons), *_flip_warnings(variant, clips)]
         if num_training is not None:
-            warnings += _batch_warnings(variant, space, num_training)
+            warnings += _batch_warnings(variant, searched, num_training)
         for warning in dict.fromkeys(warnings):
             found.setdefault(warning, []).append(name)
     return [
@@ -147,11 +152,13 @@ def _flip_warnings(space: SearchSpace, clips: ClipStore) -> Iterator[str]:
         )
 
 
-def _batch_warnings(variant: SearchSpace, space: SearchSpace, num_training: int) -> Iterator[str]:
+def _batch_warnings(
+    variant: SearchSpace, searched: Mapping[str, tuple[object, ...]], num_training: int
+) -> Iterator[str]:
     name, own = "optimisation.batch_size", variant.optimisation
     num_clips = num_training * own.repeats
-    for size in space.search.settings.get(name, (own.batch_size,)):
-        if size > num_clips:
+    for size in searched.get(name, (own.batch_size,)):
+        if isinstance(size, int) and size > num_clips:
             usual = 2 ** max(0, (num_clips // _STEPS_PER_EPOCH).bit_length() - 1)
             yield (
                 f"{name} = {size:,} holds all {num_clips:,} training clips, so that an epoch is one step\n"

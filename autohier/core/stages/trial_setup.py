@@ -93,6 +93,12 @@ class TrialSetup:
             return {}
         return assignments_by_count(self.context.clips.manifest.levels)
 
+    @property
+    def num_training(self) -> int:
+        """Number of clips that the trial trains on, in the smallest of its folds."""
+        setups = self.folds(self.context.callback) or [self]
+        return min(len(setup.data_loader.split.train) for setup in setups)
+
     def folds(self, callback: TrialCallback) -> list[TrialSetup]:
         """Return one trial for every fold, each reporting to this callback."""
         context = replace(self.context, callback=callback)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -308,3 +309,34 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, autohier: Autohier,
     monkeypatch.setattr("autohier.core.trial.run_trial", interrupt)
     ended = autohier("train", SPACE_FILE, "--data", tiny_data, "--out", tiny_data.parent / "interrupted")
     assert (ended.code, ended.err) == (130, "interrupted; run the same command to continue\n")
+
+
+def test_it_warns_as_check_does(autohier: Autohier, space: Path, tiny_data: Path, tmp_path: Path) -> None:
+    changes = ("optimisation.learning_rate=20", "optimisation.batch_size=100000", "clips.num_frames=100")
+    own = ("ratio=0.9", "weight_ratio=1e3")
+    options = ("--data", tiny_data, *(part for each in changes for part in ("--set", each)))
+    checked = autohier("check", space, *options)
+    command = ("train", space, *options, "--out", tmp_path / "out", *QUICK, "--set", "passes=0")
+    ended = autohier(*command, *(part for each in own for part in ("--set", each)))
+
+    def warnings(out: str) -> list[str]:
+        lines = out.splitlines()
+        return [f"{line} {fix}" for line, fix in pairwise(lines) if line.startswith("WARNING")]
+
+    assert len(warnings(checked.out)) == 3
+    # The lists of the search have nothing to do with one config; its own values have.
+    of_config = set(warnings(ended.out)) - set(warnings(checked.out))
+    assert set(warnings(checked.out)) < set(warnings(ended.out))
+    assert sorted(line.split("  fix: ")[0] for line in of_config) == [
+        "WARNING: ratio = 0.9 is outside its usual range, 0 to 0.5; was 0.009 meant? ",
+        "WARNING: weight_ratio = 1000 is outside its usual range, 0.01 to 100; was 10 meant? ",
+    ]
+    assert ended.out.index("WARNING") < ended.out.index("config: ")
+
+
+def test_the_lists_of_the_search_are_no_matter_of_one_config(
+    autohier: Autohier, space: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    command = ("train", space, "--data", tiny_data, "--out", tmp_path / "out", *QUICK, "--set", "passes=0")
+    ended = autohier(*command, "--set", "search.ratios=[0.25, 0.8]", "--set", "search.max_seeds=90")
+    assert "WARNING" not in ended.out
