@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from autohier.config.fusion import Member
+from autohier.config.trial.weights_files import require_weights
 from autohier.core.prediction import find_kept_pass, predict_test, predict_validation
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
-from autohier.sweep.paths import check_same_clips, require_places
+from autohier.sweep.paths import SweepFolder, check_same_clips, require_places
 
 SplitName = Literal["validation", "test"]
 MemberOpener = Callable[[Member], TrialSetup]
@@ -26,10 +27,12 @@ def open_member(member: Member, *, callback: TrialCallback, device: str, num_thr
     """Open a finished trial, its clips and its stages.
 
     Raises:
-        MissingDataError: if its clips or its stage store do not exist.
+        MissingDataError: if its clips, its stage store or its 2D weights do not exist.
         InputError: if its clips changed since it was trained.
     """
     require_places(member.name, stages=Path(member.stage_folder), clips=Path(member.clip_folder))
+    sweep_file = SweepFolder(Path(member.sweep)).plan_file
+    require_weights(member.name, member.config.model_dump(mode="json"), sweep_file)
     clips = ClipStore.open(Path(member.clip_folder))
     check_same_clips(clips, member.clips_fingerprint)
     return open_trial(

@@ -10,16 +10,18 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from autohier.config.file_format import FUSION_FORMAT, check_format
 from autohier.config.frozen import validate
 from autohier.config.fusion import Fusion, Member
+from autohier.config.trial.weights_files import convert_weights
 from autohier.errors import InputError
 from autohier.files import open_regular, write_atomically
 from autohier.fusion.places import locate_member, place_member
 from autohier.sweep.paths import SweepFolder, stage_folder
-from autohier.sweep.places import STORED, GivenFolders, folders_around
+from autohier.sweep.places import STORED, GivenFolders, folders_around, place_in
 
 _FUSIONS, _FILE = "fusions", "fusion.json"
 
@@ -48,10 +50,12 @@ class FusionFolder:
 
     def write(self, fusion: Fusion) -> None:
         """Write the fusion's file, with paths relative to its ``--out``."""
+        content: object = fusion.model_dump(mode="json")
         if self.outs:
             members = tuple(place_member(member, self.outs[0]) for member in fusion.members)
-            fusion = fusion.model_copy(update={"members": members})
-        write_atomically(self.file, fusion.model_dump_json(indent=1).encode())
+            placed = fusion.model_copy(update={"members": members}).model_dump(mode="json")
+            content = convert_weights(placed, partial(place_in, self.outs[0]))
+        write_atomically(self.file, json.dumps(content, indent=1, ensure_ascii=False).encode())
 
     def read(self, given: GivenFolders = STORED) -> Fusion:
         """Read the fusion's file, with the places that its members have now.
@@ -67,6 +71,8 @@ class FusionFolder:
                 content = json.loads(file.read())
             if not isinstance(content, dict):
                 raise TypeError(f"a {type(content).__name__}")
+            if self.outs:
+                content = convert_weights(content, lambda place: str(self.outs[0] / place))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{self.file} must be a fusion's description", got=error) from error
         check_format(content, expected=FUSION_FORMAT, path=self.file)

@@ -18,6 +18,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import UNLIMITED_TRIALS, ChoiceRule, DecisionRule, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import TrialConfig
+from autohier.config.trial.weights_files import require_weights
 from autohier.console import open_console
 from autohier.core.recipes.check import check_recipe
 from autohier.errors import InputError, RepeatedFailureError
@@ -235,6 +236,7 @@ def resume_sweep(
         plan, origin = folder.read_plan()
         plan = override_places(plan, _given_folders(folder, out, data))
         require_places(plan.name, stages=Path(plan.stage_folder), clips=clip_folder(plan))
+        require_weights(plan.name, plan.space.model_dump(mode="json"), folder.plan_file)
         if trials is not None and trials < plan.trials:
             raise InputError(
                 f"--trials is the new total and cannot be below the old one, {plan.trials}",

@@ -24,6 +24,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from autohier.config.file_format import SWEEP_FORMAT, check_format
@@ -32,6 +33,7 @@ from autohier.config.plain_names import is_plain_name
 from autohier.config.storage_url import without_password
 from autohier.config.stored_settings import SETTINGS_REVISION, fill_stored_space
 from autohier.config.sweep import SWEEP_NAME_MARKS, Provenance, SweepPlan
+from autohier.config.trial.weights_files import convert_weights
 from autohier.data.store.paths import prepare_command, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError, nearest
@@ -43,7 +45,10 @@ from autohier.sweep.places import (
     GivenFolders,
     folders_around,
     locate_plan,
+    out_of_paths,
+    out_of_places,
     place_earlier_plan,
+    place_in,
     place_plan,
 )
 from autohier.text import shell_words
@@ -115,12 +120,15 @@ class SweepFolder:
 
         The password of a database is left out. If there is a database, only the user may read the file.
         """
-        placed = place_plan(plan, folders_around(self.path))
+        outs = folders_around(self.path)
+        placed = place_plan(plan, outs)
+        place = partial(place_in, out_of_paths(plan, outs))
+        space = convert_weights(placed.space.model_dump(mode="json"), place)
         storage = None if placed.storage is None else without_password(placed.storage)
         content = {
             "version": SWEEP_FORMAT,
             "settings_revision": SETTINGS_REVISION,
-            "plan": placed.model_dump(mode="json") | {"storage": storage},
+            "plan": placed.model_dump(mode="json") | {"storage": storage, "space": space},
             "provenance": provenance.model_dump(mode="json"),
         }
         mode = _FOR_ALL if storage is None else _FOR_OWNER
@@ -142,10 +150,13 @@ class SweepFolder:
         Raises:
             InputError: if the folder holds no sweep, or a damaged one.
         """
+        outs = folders_around(self.path)
         try:
             with open_regular(self.plan_file) as file:
                 content = json.loads(file.read())
             plan, provenance = dict(content["plan"]), dict(content["provenance"])
+            out = out_of_places(str(plan.get("stage_folder")), outs)
+            plan["space"] = convert_weights(plan["space"], lambda place: str(out / place))
         except FileNotFoundError as error:
             raise InputError("a sweep must exist", got=self.path.absolute(), hint=self._hint()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -158,7 +169,7 @@ class SweepFolder:
         stored = validate(SweepPlan, {"choose": "highest", "confirm": "none"} | plan, origin=origin)
         if content.get("settings_revision") in _ABSOLUTE_PATHS:
             stored = place_earlier_plan(stored)
-        located = locate_plan(self._with_name(stored), folders_around(self.path))
+        located = locate_plan(self._with_name(stored), outs)
         return located, validate(Provenance, provenance, origin=origin)
 
     def _hint(self) -> str:

@@ -49,8 +49,18 @@ def place_plan(plan: SweepPlan, outs: Sequence[Path]) -> SweepPlan:
         plan: with absolute paths.
         outs: folders that may be ``--out``: the first that holds the plan's stage store, else the first.
     """
-    out = next((each for each in outs if Path(plan.stage_folder).is_relative_to(each)), outs[0])
+    out = out_of_paths(plan, outs)
     return _convert(plan, lambda path: place_in(out, path))
+
+
+def out_of_paths(plan: SweepPlan, outs: Sequence[Path]) -> Path:
+    """Return the first folder that holds the stage store of a plan with absolute paths, else the first."""
+    return next((each for each in outs if Path(plan.stage_folder).is_relative_to(each)), outs[0])
+
+
+def out_of_places(stage_place: str, outs: Sequence[Path]) -> Path:
+    """Return the first folder in which the stage store of a stored plan exists, else the first."""
+    return next((each for each in outs if (each / stage_place).is_dir()), outs[0])
 
 
 def locate_plan(plan: SweepPlan, outs: Sequence[Path]) -> SweepPlan:
@@ -60,7 +70,7 @@ def locate_plan(plan: SweepPlan, outs: Sequence[Path]) -> SweepPlan:
         plan: as `place_plan` returned it.
         outs: folders that may be ``--out``: the first in which the stage store exists, else the first.
     """
-    out = next((each for each in outs if (each / plan.stage_folder).is_dir()), outs[0])
+    out = out_of_places(plan.stage_folder, outs)
     return _convert(plan, lambda place: str(out / place))
 
 

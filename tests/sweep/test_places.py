@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autohier.config.search.loading import load_space
 from autohier.config.sweep import SweepPlan
 from autohier.sweep.paths import SweepFolder, find_sweep
 from support.sweep_runs.plans import make_plan, make_provenance
@@ -149,3 +150,27 @@ def test_a_name_in_out_comes_before_a_folder_of_that_name(
     monkeypatch.chdir(tmp_path / "here")
     assert find_sweep("sweep", tmp_path / "there").path == there.path
     assert find_sweep("sweep", tmp_path / "gone").path.resolve() == here.path
+
+
+def test_weights_in_out_are_relative_to_it_and_move_along(tmp_path: Path) -> None:
+    out = tmp_path / "sweeps"
+
+    def weights(path: Path) -> SweepPlan:
+        variants = "search.variants={plain={}, other={recognizer={weights='/other/variant.pth'}}}"
+        space = load_space("demo", [f"recognizer.weights={path}", variants, "initial=[]"])
+        return make_plan(out, space=space)
+
+    for path, place in (
+        (out / "imagenet.pth", "imagenet.pth"),
+        (tmp_path / "its.pth", str(tmp_path / "its.pth")),
+    ):
+        folder = write(out, space=weights(path).space)
+        space = stored(folder)["space"]
+        assert isinstance(space, dict)
+        assert space["recognizer"]["weights"] == place
+        assert space["search"]["variants"]["other"] == {"recognizer.weights": "/other/variant.pth"}
+        assert read(folder).space == weights(path).space
+    write(out, space=weights(out / "imagenet.pth").space)
+    shutil.copytree(out, tmp_path / "new")
+    moved = read(SweepFolder(tmp_path / "new" / "sweep"))
+    assert moved.space == weights(tmp_path / "new" / "imagenet.pth").space

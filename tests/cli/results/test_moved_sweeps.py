@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from autohier.config.fusion import Member
 from autohier.core.stages.callbacks import CallbackList
 from autohier.errors import InputError, MissingDataError
 from autohier.fusion.fit import fuse
 from autohier.fusion.members import open_member
-from autohier.fusion.paths import free_fusion
+from autohier.fusion.paths import FusionFolder, free_fusion
 from autohier.fusion.selection import find_member
 from autohier.sweep import api
 from autohier.sweep.api import resume_sweep
@@ -175,6 +176,41 @@ class TestResume:
         resume_sweep("colours", out=copy.out)
         assert driver.driven[0].stage_folder == str(copy.out / "stages")
         assert SweepFolder(copy.out / "colours").read_plan()[0] == driver.driven[0]
+
+
+class TestWeights:
+    """Files of 2D weights, as if the network had been inflated from them."""
+
+    def test_missing_ones_are_named_by_every_command_that_needs_them(
+        self, autohier: Autohier, copy: Moved
+    ) -> None:
+        file = copy.out / "colours" / "sweep.json"
+        content = json.loads(file.read_text())
+        content["plan"]["space"]["recognizer"]["weights"] = "imagenet.pth"
+        file.write_text(json.dumps(content))
+        places = ("--out", copy.out, "--data", copy.data)
+        missing = f"must exist, but got nothing at {copy.out}/imagenet.pth: put the file there"
+        error = autohier("resume", "colours", *places).error
+        assert f"the 2D weights of colours {missing}" in error
+        assert f"as recognizer.weights into {file}" in error
+        error = autohier("evaluate", "colours:t0000", *places, *QUICK).error
+        assert f"the 2D weights of colours:t0000 {missing}" in error
+
+    def test_those_of_a_fusion_move_along(self, copy: Moved, tmp_path: Path) -> None:
+        folder = FusionFolder(copy.out / "fusions" / "both")
+        fusion = folder.read()
+        weights = str(copy.out / "imagenet.pth")
+
+        def inflated(member: Member) -> Member:
+            own = member.config.recognizer.model_copy(update={"weights": weights})
+            return member.model_copy(update={"config": member.config.model_copy(update={"recognizer": own})})
+
+        folder.write(fusion.model_copy(update={"members": tuple(map(inflated, fusion.members))}))
+        assert weights not in folder.file.read_text()
+        copy.out.rename(tmp_path / "again")
+        moved = FusionFolder(tmp_path / "again" / "fusions" / "both").read()
+        paths = [member.config.recognizer.weights_path for member in moved.members]
+        assert paths == [tmp_path / "again" / "imagenet.pth"] * 2
 
 
 class TestCopiesInAFusion:
