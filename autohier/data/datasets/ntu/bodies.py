@@ -1,8 +1,8 @@
 """Choice of the persons among the bodies that a Kinect tracked.
 
 The sensor gives a body a new id when it loses and finds it again, and it also tracks furniture. So tracks
-that cannot be a person are dropped, and the others are joined: tracks that never share a frame are one
-person.
+that cannot be a person are dropped, and the others are joined: tracks are one person if they share no frame,
+or only the one in which the sensor changes the id.
 
 Shape letters: V joints; N frames in which one body was seen.
 """
@@ -52,10 +52,12 @@ def choose_persons(tracks: Sequence[Track]) -> list[list[Track]]:
 
     NTU RGB+D FAQ 6 and 7: the main subject has the largest sum of the variances of X, Y and Z; a body that
     is too wide in X for its height in Y is furniture. As in PYSKL, tracks are placed in the order of their
-    activity: a track belongs to the first person if it shares no frame with that person's tracks, else to
-    the second under the same condition, and is dropped otherwise. PYSKL compares spans from first to last
-    frame instead, and its second person's span begins at frame 0. So it takes a track within a gap of the
-    first person for the second one, and drops the earlier half of a second person whose id changes.
+    activity: a track belongs to the first person if it continues all of that person's tracks, else to the
+    second under the same condition, and is dropped otherwise. A track continues another if they share no
+    frame, or if the last frame of one is the first of the other, as in CTR-GCN's preprocessing; the less
+    active track then has that frame. PYSKL compares spans from first to last frame instead, and its second
+    person's span begins at frame 0. So it takes a track within a gap of the first person for the second one,
+    and drops the earlier half of a second person whose id changes.
 
     If there is furniture only, the most active body is kept with the tracks that continue it, because people
     also lie down.
@@ -71,18 +73,20 @@ def choose_persons(tracks: Sequence[Track]) -> list[list[Track]]:
 def _join(tracks: Sequence[Track]) -> list[list[Track]]:
     """Return the tracks of each person, from tracks in descending order of activity."""
     persons: list[list[Track]] = []
-    taken: list[set[int]] = []
     for track in tracks:
-        free = (number for number, frames in enumerate(taken) if frames.isdisjoint(track.frames))
-        number = next(free, len(persons))
-        if number == MAX_PERSONS:
-            continue
-        if number == len(persons):
-            persons.append([])
-            taken.append(set())
-        persons[number].append(track)
-        taken[number].update(track.frames)
+        person = next((own for own in persons if all(_continues(track, other) for other in own)), None)
+        if person is not None:
+            person.append(track)
+        elif len(persons) < MAX_PERSONS:
+            persons.append([track])
     return persons
+
+
+def _continues(track: Track, other: Track) -> bool:
+    """Return True if two tracks share no frame but the one in which the first ends and the second begins."""
+    shared = set(track.frames).intersection(other.frames)
+    ends = ({track.frames[-1], other.frames[0]}, {other.frames[-1], track.frames[0]})
+    return not shared or (len(shared) == 1 and shared in ends)
 
 
 def _measure(track: Track) -> _Body:

@@ -37,6 +37,44 @@ def test_a_person_found_under_a_new_id_stays_one_person() -> None:
     assert spans(choose_persons(tracks)) == [[(0, 19), (25, 59)]]
 
 
+def test_a_person_whose_old_and_new_id_share_a_frame_stays_one_person() -> None:
+    halves = [track(range(30), sway_m=0.3), track(range(29, 60), sway_m=0.6)]
+    assert spans(choose_persons(halves)) == [[(0, 29), (29, 59)]]
+    # The other person is not pushed out, and two shared frames show two bodies.
+    assert spans(choose_persons([*halves, track(range(60), sway_m=0.1)]))[1] == [(0, 59)]
+    longer = [track(range(30), sway_m=0.3), track(range(28, 60), sway_m=0.6)]
+    assert spans(choose_persons(longer)) == [[(28, 59)], [(0, 29)]]
+
+
+def test_a_track_that_meets_both_ends_of_a_gap_is_joined() -> None:
+    tracks = [
+        track(range(20), sway_m=0.5),
+        track(range(40, 60), sway_m=0.4),
+        track(range(19, 41), sway_m=0.3),
+    ]
+    assert spans(choose_persons(tracks)) == [[(0, 19), (19, 40), (40, 59)]]
+
+
+def test_a_frame_within_another_track_is_not_its_end() -> None:
+    gapped = Track([*range(14), 30], track(range(15), sway_m=0.5).joints)
+    inside = track(range(30, 50), sway_m=0.1)
+    assert spans(choose_persons([gapped, inside])) == [[(0, 30), (30, 49)]]
+    crossed = track(range(25, 50), sway_m=0.1)
+    assert spans(choose_persons([gapped, crossed])) == [[(0, 30)], [(25, 49)]]
+
+
+def test_the_shared_frame_of_two_ids_shows_the_calmer_track(tmp_path: Path) -> None:
+    joints = body_joints(41, sway_m=0.4)
+    calm = body_joints(21, sway_m=0.1) + np.float32((0.5, 0, 0))
+    path = tmp_path / "S001C001P001R001A001.skeleton"
+    path.write_text(tracks_text(60, {"1": (0, joints), "2": (40, calm[:20])}))
+    skeleton = read_ntu_skeleton(path)
+    assert skeleton.is_joined
+    assert len(skeleton.joints_MTV3_m) == 1
+    np.testing.assert_allclose(skeleton.joints_MTV3_m[0, :40], joints[:40], atol=1e-5)
+    np.testing.assert_allclose(skeleton.joints_MTV3_m[0, 40:], calm[:20], atol=1e-5)
+
+
 def test_a_torn_track_pushes_no_other_person_out() -> None:
     # The most active of three tracks is the second half of one person; the calmest is the other person.
     tracks = [track(range(30), sway_m=0.3), track(range(30, 60), sway_m=0.6), track(range(60), sway_m=0.1)]
@@ -100,21 +138,27 @@ TRACKS = st.lists(
 
 @given(TRACKS)
 def test_tracks_are_placed_in_order_of_activity(parts: list[tuple[int, int, float]]) -> None:
-    """The slow, obvious reference: paint tracks into a grid of two persons by frames."""
+    """The slow, obvious reference compares every two tracks frame by frame."""
     tracks = [track(range(start, start + length), sway_m=sway) for start, length, sway in parts]
 
     def activity(own: Track) -> float:
         points_N3 = np.concatenate(own.joints)[:, :3].astype(np.float64)
         return float(points_N3.var(axis=0).sum())
 
-    grid = [[-1] * 120, [-1] * 120]
+    def may_be_one(one: list[int], other: list[int]) -> bool:
+        shared = [frame for frame in one if frame in other]
+        return not shared or shared in (
+            [one[-1]] * (one[-1] == other[0]),
+            [other[-1]] * (other[-1] == one[0]),
+        )
+
+    rows: list[list[int]] = [[], []]
     for number in sorted(range(len(tracks)), key=lambda number: -activity(tracks[number])):
-        for row in grid:
-            if all(row[frame] == -1 for frame in tracks[number].frames):
-                for frame in tracks[number].frames:
-                    row[frame] = number
+        for row in rows:
+            if all(may_be_one(tracks[number].frames, tracks[each].frames) for each in row):
+                row.append(number)
                 break
-    expected = [sorted(set(row) - {-1}) for row in grid if set(row) != {-1}]
+    expected = [sorted(row) for row in rows if row]
     placed = [sorted(tracks.index(own) for own in person) for person in choose_persons(tracks)]
     assert placed == expected
 
