@@ -65,7 +65,7 @@ def test_a_frame_within_another_track_is_not_its_end() -> None:
 
 def test_the_shared_frame_of_two_ids_shows_the_calmer_track(tmp_path: Path) -> None:
     joints = body_joints(41, sway_m=0.4)
-    calm = body_joints(21, sway_m=0.1) + np.float32((0.5, 0, 0))
+    calm = body_joints(21, sway_m=0.1) + np.array((0.5, 0, 0))
     path = tmp_path / "S001C001P001R001A001.skeleton"
     path.write_text(tracks_text(60, {"1": (0, joints), "2": (40, calm[:20])}))
     skeleton = read_ntu_skeleton(path)
