@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autohier.data.protocols import PROTOCOLS, Protocol
 from autohier.data.store.table import ClipTable
 from autohier.data.transforms.sampling import evenly_spaced
+from autohier.data.unknown_subjects import are_mostly_unknown
 from autohier.digest import derive_seed, digest
 from autohier.errors import InputError
 
@@ -165,7 +166,7 @@ def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
     """Return the subjects (or setups) that clean validation holds out by default.
 
     These are the protocol's own, or else a tenth of the training values, sampled with a fixed seed. Where
-    subjects are unknown, a tenth of each class.
+    most subjects are unknown, a tenth of each class.
 
     Args:
         clips: table of a store.
@@ -177,32 +178,29 @@ def default_held_out(clips: ClipTable, rule: Protocol) -> tuple[int, ...]:
     values = np.unique(getattr(clips, rule.held_out_column)[is_train])
     rng = np.random.default_rng(derive_seed(0, "held out", rule.name))
     num_sampled = min(len(values), max(1, round(_SHARE * len(values))))
-    if are_subjects_unknown(clips, rule):
-        by_class = _by_class(clips, rule, rng)
+    if by_class := _by_class(clips, rule, rng):
         return tuple(sorted(by_class[index] for index in evenly_spaced(len(by_class), num_sampled)))
     return tuple(sorted(rng.choice(values, num_sampled, replace=False).tolist()))
 
 
-def are_subjects_unknown(clips: ClipTable, rule: Protocol) -> bool:
-    """Return True if each of several training clips counts as its own subject."""
-    is_train, _ = split_masks(clips, rule)
-    values = getattr(clips, rule.held_out_column)[is_train]
-    return len(values) > 1 and len(np.unique(values)) == len(values)
-
-
 def _by_class(clips: ClipTable, rule: Protocol, rng: np.random.Generator) -> list[int]:
-    """Return the held-out values of all training clips, class by class, in random order within each."""
+    """Return the training subjects (or setups) class by class, in random order within each class.
+
+    A subject of several classes counts for the first of them. Returns nothing unless most are unknown.
+    """
     is_train, _ = split_masks(clips, rule)
+    values = getattr(clips, rule.held_out_column)
+    if not are_mostly_unknown(values[is_train].tolist()):
+        return []
     rows = rng.permutation(np.flatnonzero(is_train))
     rows = rows[np.argsort(clips.label[rows], kind="stable")]
-    values: list[int] = getattr(clips, rule.held_out_column)[rows].tolist()
-    return values
+    return list(dict.fromkeys(values[rows].tolist()))
 
 
 def assign_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple[int, ...]]:
     """Assign the training subjects (or setups) to folds, in ascending order and round-robin.
 
-    Where subjects are unknown, clips are assigned class by class, so that folds have alike classes.
+    Where most subjects are unknown, they are assigned class by class, so that folds have alike classes.
 
     Args:
         clips: table of a store.
@@ -224,8 +222,7 @@ def assign_folds(clips: ClipTable, rule: Protocol, num_folds: int) -> list[tuple
             f"{len(values)} under {rule.name}",
             got=num_folds,
         )
-    if are_subjects_unknown(clips, rule):
-        values = _by_class(clips, rule, np.random.default_rng(derive_seed(0, "folds", rule.name)))
+    values = _by_class(clips, rule, np.random.default_rng(derive_seed(0, "folds", rule.name))) or values
     return [tuple(sorted(values[first::num_folds])) for first in range(num_folds)]
 
 

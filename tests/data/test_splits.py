@@ -132,6 +132,32 @@ def test_unknown_subjects_are_held_out_class_by_class() -> None:
         assert np.bincount(clips.label[list(fold)]).tolist() == [20, 4, 2]
 
 
+@pytest.mark.parametrize("num_pairs", [1, 20, 60])
+def test_splits_stay_class_by_class_if_some_clips_share_a_subject(num_pairs: int) -> None:
+    # 130 clips of three classes; of the first, pairs share a subject: 130 - num_pairs subjects.
+    labels = np.repeat([0, 1, 2], [120, 6, 4])
+    subjects = [row // 2 if row < 2 * num_pairs else row for row in range(130)]
+    clips = replace(table(subjects, parts=[("train",)] * 130), label=labels)
+    listed = Protocol("listed", "parts", ("train",), ("test",))
+    num_held_out = round((130 - num_pairs) / 10)
+    held_out = default_held_out(clips, listed)
+    assert len(held_out) == num_held_out
+    # Evenly spaced over the subjects sorted by class: each class has its share, up to one.
+    classes = np.array([labels[subjects.index(value)] for value in held_out])
+    for label, num in enumerate((120 - num_pairs, 6, 4)):
+        assert abs((classes == label).sum() - num_held_out * num / (130 - num_pairs)) < 1
+    folds = assign_folds(clips, listed, 2)
+    assert sorted(value for fold in folds for value in fold) == sorted(set(subjects))
+    for fold in folds:
+        assert np.bincount([labels[subjects.index(value)] for value in fold])[1:].tolist() == [3, 2]
+
+
+def test_subjects_with_two_clips_each_are_known() -> None:
+    clips = table([row // 2 for row in range(40)], parts=[("train",)] * 40)
+    listed = Protocol("listed", "parts", ("train",), ("test",))
+    assert assign_folds(clips, listed, 4) == [tuple(range(first, 20, 4)) for first in range(4)]
+
+
 def test_clean_cross_subject_validates_on_held_out_training_subjects() -> None:
     clips = table([1, 2, 3, 4, 5, 6, 7, 8, 5, 1])
     split = split_clips(clips, rule("utd-mhad", "cross-subject"), validation="clean", held_out=(5,))

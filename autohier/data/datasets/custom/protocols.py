@@ -14,6 +14,7 @@ from autohier.data.datasets.common.spellings import warn_spellings
 from autohier.data.datasets.custom.clip import CustomClip
 from autohier.data.datasets.custom.table import TABLE
 from autohier.data.protocols import Protocol, PublishedSize
+from autohier.data.unknown_subjects import are_mostly_unknown
 from autohier.digest import derive_seed
 from autohier.errors import InputError
 
@@ -43,9 +44,9 @@ def divide(
 
     - If the table has a split: train and test, or train and val if no clip has test. Next to test, val
       validates.
-    - Else, if there are at least two subjects, in the table or in names that give several clips one subject:
+    - Else, if there are at least two subjects, in the table or in names that give most clips one with others:
       cross-subject. Every second subject tests.
-    - Else: random. A fifth of each class tests, sampled with a fixed seed.
+    - Else: random. A fifth of each class tests, sampled with a fixed seed; subjects stay whole.
 
     Cross-view is added to the last two if the table has several cameras. The first camera tests, as in NTU.
 
@@ -56,13 +57,14 @@ def divide(
         return _divide_by_split([clip.split for clip in clips])
     views = _divide_by_cameras(cameras) if clips[0].camera else ()
     distinct = sorted(set(subjects))
-    are_known = clips[0].subject or len(distinct) < len(clips)
+    are_known = clips[0].subject or not are_mostly_unknown(subjects)
     if are_known and len(distinct) > 1:
         rule = Protocol("cross-subject", "subject", tuple(distinct[::2]), tuple(distinct[1::2]))
         return (rule, *views), [()] * len(clips)
     rule = Protocol("random", "parts", ("train",), ("test",))
-    tests = _sample_tests([clip.label for clip in clips])
-    return (rule, *views), [("test",) if number in tests else ("train",) for number in range(len(clips))]
+    units = subjects if len(distinct) > 1 else range(len(clips))
+    tests = _sample_tests([clip.label for clip in clips], units)
+    return (rule, *views), [("test",) if unit in tests else ("train",) for unit in units]
 
 
 def warn_names(clips: Sequence[CustomClip]) -> Iterator[DatasetWarning]:
@@ -92,15 +94,21 @@ def _divide_by_cameras(cameras: Sequence[int]) -> tuple[Protocol, ...]:
     return (Protocol("cross-view", "camera", tuple(others), (first,)),) if others else ()
 
 
-def _sample_tests(labels: Sequence[str]) -> set[int]:
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for number, label in enumerate(labels):
-        numbers[label].append(number)
+def _sample_tests(labels: Sequence[str], units: Sequence[int]) -> set[int]:
+    """Return the units that test, a fifth of those of each class.
+
+    Args:
+        labels: the class of every clip.
+        units: what stays whole, for every clip: its subject or the clip. Its first clip decides on its class.
+    """
+    by_label: dict[str, list[int]] = defaultdict(list)
+    for unit, label in dict(zip(reversed(units), reversed(labels), strict=True)).items():
+        by_label[label].append(unit)
     tests: set[int] = set()
-    for label, own in numbers.items():
+    for label, own in by_label.items():
         num_tests = max(1, round(_TEST_SHARE * len(own))) if len(own) > 1 else 0
         rng = np.random.default_rng(derive_seed(0, "custom test clips", label))
-        tests.update(rng.choice(own, num_tests, replace=False).tolist())
+        tests.update(rng.choice(sorted(own), num_tests, replace=False).tolist())
     return tests
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from autohier.data.datasets.base import ClipSource
 from autohier.data.datasets.common import pose_file
-from autohier.data.datasets.custom.protocols import class_names, classes_of
+from autohier.data.datasets.custom.clip import CustomClip
+from autohier.data.datasets.custom.protocols import class_names, classes_of, divide
 from autohier.data.datasets.custom.reader import CustomReader
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.prepare.pipeline import prepare_dataset
@@ -184,6 +185,21 @@ def test_without_subjects_a_reproducible_fifth_of_each_class_tests(tmp_path: Pat
     assert tests == ["a", "a", "b"]  # 2 of 10, 1 of 4 (0.8 is rounded), none of a single one
     listed(source, f"path,label{column}\n" + "\n".join(reversed(lines)))
     assert opened(source)[1] == clips
+
+
+def test_clips_of_a_rare_shared_subject_stay_together_in_the_random_split() -> None:
+    clips = [CustomClip(f"{label}{number:02}", label, Path()) for label in "ab" for number in range(10)]
+    subjects = [max(number, 1) for number in range(20)]  # the first two clips share one
+    (rule,), parts = divide(clips, subjects, [1] * 20)
+    assert (rule.name, rule.column) == ("random", "parts")
+    assert parts[0] == parts[1]
+    tests = [clip.label for clip, own in zip(clips, parts, strict=True) if own == ("test",)]
+    # A fifth of 9 and of 10 subjects, with two clips if the shared one is among them.
+    assert sorted(set(tests)) == ["a", "b"]
+    assert len(tests) == 4 + (parts[0] == ("test",))
+    # With two clips each, subjects are known, and every second one tests.
+    (rule,), parts = divide(clips, [number // 2 for number in range(20)], [1] * 20)
+    assert (rule.name, rule.test) == ("cross-subject", (1, 3, 5, 7, 9))
 
 
 def test_classes_are_sorted_by_number_or_name() -> None:
