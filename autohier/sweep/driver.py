@@ -54,6 +54,7 @@ from autohier.sweep.plan_extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
 from autohier.sweep.recovery.stage_check import lost_stages_text
 from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
+from autohier.sweep.study.patient_storage import Patience, StorageLostError
 from autohier.sweep.study.storage import open_storage, storage_failures
 from autohier.sweep.study.study import SweepStudy
 from autohier.sweep.study.warm_start import results_of
@@ -159,12 +160,17 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
         hold_sweep(folder.lock_file, on_lost=stop.make),
         logging_to(folder.log_file),
     ):
-        study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file))
+        patience = Patience(display.print_line, lambda: stop.is_made)
+        study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file, patience=patience))
         num_before, interrupted = study.num_finished(), False
         stop.describe = lambda: interruption_text(shown, max(num_before, display.num_finished), plan.trials)
         try:
             _run_rest(folder, plan, study, display, failure_limit, stop)
         except SweepInterruptedError:
+            interrupted = True
+        except StorageLostError:
+            if not stop.is_made:
+                raise
             interrupted = True
         except LostProcessError:
             # In a job on a cluster, a signal to all processes may end Ray's before this one gets it.

@@ -35,6 +35,7 @@ from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.base import SchedulerHost
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
+from autohier.sweep.study.patient_storage import StorageLostError
 from autohier.sweep.study.study import SampledTrial, SweepStudy
 
 _POLL_S, _VISIBLE_S = 0.2, 10.0
@@ -111,7 +112,7 @@ def run_trials(
     )
     with keep_handler(signal.SIGUSR1):  # Tune sets one and leaves it behind
         tuner.fit()
-    if searcher.fault:
+    if searcher.fault and not stop.is_made:
         raise InputError(
             "the study must be writable",
             got=searcher.fault,
@@ -123,6 +124,8 @@ def run_trials(
 
 
 def _hint(fault: OSError) -> str:
+    if isinstance(fault, StorageLostError):
+        return "make its database answer"
     return "free some disk space" if failure_class(fault) == "disk full" else "make its disk work"
 
 

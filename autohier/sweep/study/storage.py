@@ -19,7 +19,9 @@ from autohier.errors import InputError
 from autohier.files import naming_file
 from autohier.sweep.study.attributes import FORMAT, STUDY_FORMAT, check_study_format
 from autohier.sweep.study.journal import JournalFile, repair_last_line
+from autohier.sweep.study.patient_storage import Patience, PatientStorage, StorageLostError
 
+_SQLITE = "sqlite:"
 _LOG = logging.getLogger(__name__)
 _METRICS: dict[Objective, str] = {
     "accuracy": "validation accuracy",
@@ -28,13 +30,16 @@ _METRICS: dict[Objective, str] = {
 """Names of objectives in optuna-dashboard."""
 
 
-def open_storage(url: str | None, journal_file: Path, *, repair: bool = True) -> BaseStorage:
+def open_storage(
+    url: str | None, journal_file: Path, *, repair: bool = True, patience: Patience | None = None
+) -> BaseStorage:
     """Open a study's storage.
 
     Args:
         url: Optuna storage URL; None takes the journal file, which is created if it does not exist.
         journal_file: of the sweep.
         repair: cut off a last line that a dying driver did not finish. Only the sweep's driver may do so.
+        patience: with a database that goes away later; SQLite has no server that could.
 
     Raises:
         InputError: if the URL cannot be opened, or a line of the journal is damaged.
@@ -52,7 +57,8 @@ def open_storage(url: str | None, journal_file: Path, *, repair: bool = True) ->
         except Exception as error:  # Optuna raises almost anything on a change that it cannot replay
             raise file.damage(error) from error
     try:
-        return RDBStorage(with_password(url))
+        full = with_password(url)
+        return RDBStorage(full) if full.startswith(_SQLITE) else PatientStorage(full, patience or Patience())
     except InputError:
         raise
     except Exception as error:  # every database driver raises errors of its own
@@ -102,7 +108,7 @@ def storage_failures(*, hint: str) -> Iterator[None]:
     """
     try:
         yield
-    except StorageInternalError as error:
+    except (StorageInternalError, StorageLostError) as error:
         raise InputError(
             "the study's storage must answer", got=without_password(str(error)), hint=hint
         ) from error
