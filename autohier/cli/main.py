@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from autohier.cli.data.check import check
 from autohier.cli.data.export_pyskl import export_pyskl
+from autohier.cli.data.init import init
 from autohier.cli.data.prepare import prepare
 from autohier.cli.data.show import show
 from autohier.cli.echo import echo
@@ -37,7 +38,7 @@ from autohier.text import EscapingFormatter, accept_any_text, shown
 from autohier.version import __version__
 
 _ORDER = (
-    *("prepare", "check", "plan", "search", "launch", "status", "resume", "confirm"),
+    *("prepare", "check", "init", "plan", "search", "launch", "status", "resume", "confirm"),
     *("evaluate", "fuse", "export", "predict", "compact", "show"),
     *("train", "store", "spaces", "export-pyskl"),
 )
@@ -62,7 +63,7 @@ app = typer.Typer(
 )
 _CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
 """Commands that continue where they were interrupted, if they are run again."""
-_CHANGE_NOTHING = (status, predict, compact, spaces, check, plan, show, export_pyskl)
+_CHANGE_NOTHING = (status, init, predict, compact, spaces, check, plan, show, export_pyskl)
 for command in (*_CONTINUE, *_CHANGE_NOTHING):
     text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
     # Ids of clips, for show, may begin with a dash, like options.

@@ -85,7 +85,10 @@ def test_the_version_is_written_in_one_place(autohier: Autohier) -> None:
         ),
         (("spaces", "--sort"), "No such option: --sort (see 'autohier spaces --help')"),
         (("train",), "Missing argument 'SPACE' (see 'autohier train --help')"),
-        (("spaces", "demo"), "Got unexpected extra argument(s) (demo) (see 'autohier spaces --help')"),
+        (
+            ("spaces", "demo", "ntu60"),
+            "Got unexpected extra argument(s) (ntu60) (see 'autohier spaces --help')",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line(autohier: Autohier, arguments: tuple[str, ...], error: str) -> None:
@@ -112,7 +115,7 @@ def test_help_exits_with_0(autohier: Autohier) -> None:
 def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> None:
     listed = re.findall(r"^\W*([a-z-]+)  +[A-Z]", autohier("--help").out, re.MULTILINE)
     assert listed == [
-        *("prepare", "check", "plan", "search", "launch", "status", "resume", "confirm"),
+        *("prepare", "check", "init", "plan", "search", "launch", "status", "resume", "confirm"),
         *("evaluate", "fuse", "export", "predict", "compact", "show"),
         *("train", "store", "spaces", "export-pyskl"),
     ]

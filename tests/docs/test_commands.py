@@ -52,8 +52,9 @@ def test_autohier_command_parses(command):
 def test_search_space_and_its_changed_settings_exist(command):
     _, _, space, *options = words_of(command)
     changes = [value for option, value in pairwise(options) if option == "--set"]
-    assert space in shipped_spaces()
-    load_space(space, changes)
+    if not space.endswith(".toml"):  # a file that the reader has written before
+        assert space in shipped_spaces()
+        load_space(space, changes)
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=lambda block: block.name)

@@ -132,6 +132,22 @@ def prepare(
             raise typer.Exit(INTERRUPTED) from None
     for line in describe(summary, reader.warnings):
         echo(printable(line))
+    if summary.fingerprint is not None:
+        echo(f"next: {_next_step(summary.store_folder)}")
+
+
+def _next_step(folder: Path) -> str:
+    """Return the commands that search a finished store: a shipped space, or one that fits the store."""
+    from autohier.config.search.loading import load_space, shipped_spaces
+    from autohier.data.store.paths import store_folder
+    from autohier.text import shell_words
+
+    data = [] if folder.parent == DEFAULT_DATA else ["--data", folder.parent]
+    for name in shipped_spaces():
+        space = load_space(name)
+        if store_folder(folder.parent, space.dataset, space.clips.modality) == folder:
+            return shell_words("autohier", "search", name, *data)
+    return shell_words("autohier", "init", folder.name, *data, "--out", f"{folder.name}.toml")
 
 
 def describe(summary: PrepareSummary, findings: Sequence[DatasetWarning] = ()) -> list[str]:

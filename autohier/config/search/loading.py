@@ -24,6 +24,11 @@ def shipped_spaces() -> list[str]:
     )
 
 
+def shipped_text(name: str) -> str:
+    """Return the TOML text of a shipped search space."""
+    return files("autohier").joinpath("search_spaces", f"{name}.toml").read_text("utf-8")
+
+
 def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
     """Load a search space by its shipped name or from a TOML file.
 
@@ -173,8 +178,12 @@ def _read_toml(name: str) -> dict[str, object]:
             )
         return parse_toml(path.read_bytes(), name)
     if name not in shipped_spaces():
-        raise InputError(f"unknown search space {name!r}", hint=nearest(name, shipped_spaces()))
-    return parse_toml(files("autohier").joinpath("search_spaces", f"{name}.toml").read_bytes(), name)
+        raise InputError(
+            f"unknown search space {name!r}",
+            hint=f"{nearest(name, shipped_spaces())}; for a prepared dataset, "
+            "'autohier init DATASET --out FILE.toml' writes one",
+        )
+    return parse_toml(shipped_text(name).encode(), name)
 
 
 def _fix_for_all_trials(values: dict[str, object], text: str) -> None:
