@@ -56,8 +56,7 @@ def _value(option: Any, hints: dict[str, Any]) -> str:
     if get_origin(hint) is not Literal:
         hint = next(each for each in (get_args(hint) or (hint,)) if each is not NoneType)
     hint = get_args(hint)[0] if get_origin(hint) is list else hint
-    # The bound belongs to the option or, before typer 0.29, to its type.
-    lowest = getattr(option, "min", getattr(getattr(option, "type", None), "min", None))
+    lowest = getattr(option, "min", None)
     bounds = [] if lowest is None else [f"≥ {lowest}"]
     choices = get_args(hint) if get_origin(hint) is Literal else tuple(getattr(hint, "__members__", ()))
     metavar = option.metavar or "|".join(map(str, choices))
