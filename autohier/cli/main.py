@@ -22,6 +22,7 @@ from autohier.cli.results.compact import compact
 from autohier.cli.results.evaluate import evaluate
 from autohier.cli.results.export import export
 from autohier.cli.results.fuse import fuse
+from autohier.cli.results.importances import importances
 from autohier.cli.results.predict import predict
 from autohier.cli.retired_options import check_retired_options
 from autohier.cli.sweeps.confirm import confirm
@@ -39,7 +40,7 @@ from autohier.version import __version__
 
 _ORDER = (
     *("prepare", "check", "init", "plan", "search", "launch", "status", "resume", "confirm"),
-    *("evaluate", "fuse", "export", "predict", "compact", "show"),
+    *("importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
     *("train", "store", "spaces", "export-pyskl"),
 )
 """Commands in the order of their use."""
@@ -63,7 +64,7 @@ app = typer.Typer(
 )
 _CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
 """Commands that continue where they were interrupted, if they are run again."""
-_CHANGE_NOTHING = (status, init, predict, compact, spaces, check, plan, show, export_pyskl)
+_CHANGE_NOTHING = (status, importances, init, predict, compact, spaces, check, plan, show, export_pyskl)
 for command in (*_CONTINUE, *_CHANGE_NOTHING):
     text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
     # Ids of clips, for show, may begin with a dash, like options.

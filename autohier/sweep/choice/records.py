@@ -54,6 +54,12 @@ def wanted_runs(records: Records, plan: SweepPlan) -> list[Run]:
     return [*nominee_runs(records, plan, _choice(records)), *control_runs(records)]
 
 
+def estimate_all(records: Records) -> Choice:
+    """Return the estimates of every network that the search measured, of stopped trials, too."""
+    num_clips = max((row.num_validation_clips or 0 for row in records.trials), default=0)
+    return choose(measured_in(records), num_clips)
+
+
 def _choice(records: Records) -> Choice:
     """Return the estimates of the complete trials' kept passes."""
     num_clips = max((row.num_validation_clips or 0 for row in records.trials), default=0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -121,11 +122,17 @@ class RecordedSweep:
         return stages
 
 
-def open_recorded_sweep(out: Path, *overrides: str) -> RecordedSweep:
-    """Open the sweep of the demo in a folder, or begin it, with overrides of the demo's space."""
+def open_recorded_sweep(out: Path, *overrides: str, **changes: Any) -> RecordedSweep:
+    """Open the sweep of the demo in a folder, or begin it.
+
+    Args:
+        out: folder that holds its folder.
+        overrides: of the demo's space.
+        changes: of its plan.
+    """
     folder = SweepFolder(out / "sweep")
     space = load_space("demo", overrides)
-    plan = make_plan(out, space=space, stage_folder=str(out / "stages"), scheduler="none")
+    plan = make_plan(out, space=space, stage_folder=str(out / "stages"), scheduler="none", **changes)
     folder.write_plan(plan, make_provenance())
     study = SweepStudy(plan, open_storage(None, folder.journal_file))
     return RecordedSweep(folder, study, StageStore(out / "stages"), overrides)
