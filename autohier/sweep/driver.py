@@ -54,6 +54,7 @@ from autohier.sweep.plan_extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
 from autohier.sweep.recovery.stage_check import lost_stages_text
 from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
+from autohier.sweep.study.ownership import claim_study
 from autohier.sweep.study.patient_storage import Patience, StorageLostError
 from autohier.sweep.study.storage import open_storage, storage_failures
 from autohier.sweep.study.study import SweepStudy
@@ -141,7 +142,8 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
 
     Raises:
         SweepBusyError: if another driver holds the sweep.
-        InputError: if plan and machines do not fit together, or the study's database does not answer.
+        InputError: if plan and machines do not fit together, the study's database does not answer, or a copy
+            of the sweep has continued the study.
     """
     refits = plan.space.protocol.validation != "paper"
     display = Display(
@@ -162,6 +164,8 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     ):
         patience = Patience(display.print_line, lambda: stop.is_made)
         study = SweepStudy(plan, open_storage(plan.storage, folder.journal_file, patience=patience))
+        if plan.storage is not None:
+            claim_study(study.storage, plan.study_name, folder.mark_file)
         num_before, interrupted = study.num_finished(), False
         stop.describe = lambda: interruption_text(shown, max(num_before, display.num_finished), plan.trials)
         try:

@@ -8,6 +8,7 @@
       NAME/
         sweep.json               plan and provenance of the sweep
         study.journal            the Optuna study, which decides what is left to run
+        study.mark               of the last driver, if the study is in a database; see study.ownership
         driver.lock              locked by the running driver
         driver.lock.N            the same on a file system without locks; see file_lock
         driver.txt               process and host of the last driver
@@ -101,6 +102,11 @@ class SweepFolder:
         return self.path / "ray"
 
     @property
+    def mark_file(self) -> Path:
+        """Mark of the last driver of a study in a database; see sweep.study.ownership."""
+        return self.path / "study.mark"
+
+    @property
     def machines(self) -> Path:
         """Files that show driver and machines that they share this folder."""
         return self.path / "machines"
@@ -138,8 +144,8 @@ class SweepFolder:
         """Remove the files of a sweep that failed before its first trial, so that its name is free."""
         if self.tensorboard.exists():
             return
-        own = (self.plan_file, self.journal_file, self.lock_file, holder_file(self.lock_file), self.log_file)
-        for path in (*own, *lock_files(self.lock_file)):
+        own = (self.plan_file, self.journal_file, self.mark_file, self.log_file)
+        for path in (*own, self.lock_file, holder_file(self.lock_file), *lock_files(self.lock_file)):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # a folder with other files stays
             self.path.rmdir()

@@ -34,6 +34,8 @@ _OWN: Final = frozenset(
 
 RETRIED = "retried"
 """User attribute of the study: Optuna numbers of failed trials that are to be run again."""
+MARK = "mark"
+"""User attribute of the study: mark of its last driver."""
 FORMAT = "format"
 """User attribute of the study: its format."""
 STUDY_FORMAT: Final = 2
