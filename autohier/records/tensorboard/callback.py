@@ -8,6 +8,7 @@ Tags in the trial's run; the step is the number of epochs in the trial so far:
 * ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of headed stack l, every
   epoch;
 * ``learning_rate``: every epoch;
+* ``best_validation``: highest validation accuracy so far, after every epoch and stage;
 * ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
   every stage;
 * ``confusion``: after every stage; ``hierarchy``: after pass 2.
@@ -26,7 +27,14 @@ from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.training.metrics import EpochMetrics
 from autohier.records.tensorboard.confusion_matrix import confusion_picture
-from autohier.records.tensorboard.event_files import CurvesFile, event, image, restart_event, scalar
+from autohier.records.tensorboard.event_files import (
+    BEST_VALIDATION,
+    CurvesFile,
+    event,
+    image,
+    restart_event,
+    scalar,
+)
 from autohier.records.tensorboard.hierarchy_diagram import hierarchy_picture
 
 
@@ -49,13 +57,14 @@ class TensorBoardCallback(TrialCallback):
         self._num_stacks = len(params.superclasses) + 1
         self._class_names = tuple(class_names)
         self._step = self._steps_finished = 0
+        self._best = self._best_finished = 0.0
         self._file = CurvesFile(run_folder)
         self._file.write(restart_event())
 
     def on_stage_start(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See `TrialCallback`."""
         if self._step > self._steps_finished:
-            self._step = self._steps_finished
+            self._step, self._best = self._steps_finished, self._best_finished
             self._file.write(restart_event(self._step + 1))
 
     def on_epoch_end(
@@ -68,6 +77,7 @@ class TensorBoardCallback(TrialCallback):
     ) -> None:
         """See `TrialCallback`."""
         self._step += 1
+        self._best = max(self._best, metrics.stack_accuracies[-1])
         self._write(
             [
                 scalar("loss/train", metrics.loss),
@@ -77,14 +87,17 @@ class TensorBoardCallback(TrialCallback):
                 *self._per_stack("top5_stack", metrics.stack_top5_accuracies),
                 *self._per_stack("mean_class_stack", metrics.stack_mean_class_accuracies),
                 scalar("learning_rate", metrics.learning_rate),
+                scalar(BEST_VALIDATION, self._best),
             ]
         )
 
     def on_stage_end(self, result: StageResult) -> None:
         """See `TrialCallback`."""
-        self._steps_finished = self._step
+        self._best = max(self._best, result.accuracy)
+        self._steps_finished, self._best_finished = self._step, self._best
         assignments = result.hierarchy.assignments
         values = [
+            scalar(BEST_VALIDATION, self._best),
             scalar("stage/accuracy", result.accuracy),
             scalar("stage/mean_class_accuracy", result.mean_class_accuracy),
             scalar("stage/parameters", result.cost.parameters),

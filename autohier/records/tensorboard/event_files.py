@@ -29,6 +29,8 @@ from autohier.files import write_atomically
 BEGUN_FILE = "events.out.tfevents.0-begun"
 ENDED_FILE = "events.out.tfevents.9-ended"
 CURVES_SUFFIX = ".curves"
+BEST_VALIDATION = "best_validation"
+"""Tag of the highest validation accuracy so far, in a trial's curves."""
 
 _FILE_VERSION = "brain.Event:2"
 _RGBA = 4

@@ -18,24 +18,31 @@ from autohier.config.search.ranges import SearchRanges
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.overrides import is_number, value_text
 from autohier.records.schema import State, TrialRow
+from autohier.records.statistics import wilson_interval
 from autohier.records.tensorboard.event_files import (
     BEGUN_FILE,
+    BEST_VALIDATION,
     ENDED_FILE,
     event,
     scalar,
     write_event_file,
 )
 
-METRICS = (
-    "accuracy",
-    "top5_accuracy",
-    "mean_class_accuracy",
-    "pass_1_accuracy",
-    "pass_2_accuracy",
-    "parameters",
-    "multiply_adds",
-)
-"""Columns of a trial's results; `records.schema.TrialRow` describes them."""
+METRICS = {
+    BEST_VALIDATION: "highest validation accuracy so far, after an epoch or a stage; every trial that has "
+    "trained has it, also a running, stopped or failed one",
+    "accuracy": "validation accuracy of the kept pass, of a complete trial",
+    "accuracy_low": "lower end of its 95% Wilson interval",
+    "accuracy_high": "upper end of its 95% Wilson interval",
+    "top5_accuracy": "validation top-5 accuracy of the kept pass",
+    "mean_class_accuracy": "mean of the classes' validation accuracies, of the kept pass",
+    "pass_1_accuracy": "validation accuracy after pass 1",
+    "pass_2_accuracy": "validation accuracy after pass 2",
+    "kept_pass": "pruning pass of the kept network; 0 is pass 2, unpruned",
+    "parameters": "parameters of the kept network, without pruned filters",
+    "multiply_adds": "multiply-adds of the kept network for one clip, without pruned filters",
+}
+"""Columns of a trial's results, with their descriptions."""
 
 # A stopped trial ended as intended; TensorBoard has no separate status for it.
 _STATUS: dict[State, int] = {
@@ -76,8 +83,10 @@ def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
         *_searched_columns(ranges),
     ]
     metrics = [
-        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "))
-        for name in METRICS
+        api_pb2.MetricInfo(
+            name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "), description=description
+        )
+        for name, description in METRICS.items()
     ]
     experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=metrics)
     value = _plugin_value(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
@@ -126,8 +135,11 @@ def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, f
 
 
 def metrics_of(row: TrialRow) -> dict[str, float]:
-    """Return the metrics that a trial has, by column."""
-    measured = {name: getattr(row, name) for name in METRICS}
+    """Return the metrics that a trial has when it ends, by column; its curves hold `BEST_VALIDATION`."""
+    measured = {name: getattr(row, name) for name in METRICS if hasattr(row, name)}
+    if row.accuracy is not None and row.num_validation_clips:
+        interval = wilson_interval(row.accuracy, row.num_validation_clips)
+        measured |= dict(zip(("accuracy_low", "accuracy_high"), interval, strict=True))
     return {name: float(number) for name, number in measured.items() if number is not None}
 
 

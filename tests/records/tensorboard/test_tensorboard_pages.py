@@ -12,6 +12,7 @@ from PIL import Image
 from autohier.config.search.ranges import SearchRanges
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2
+from autohier.records.statistics import wilson_interval
 from autohier.records.tensorboard.callback import TensorBoardCallback
 from autohier.records.tensorboard.hparams import (
     METRICS,
@@ -27,7 +28,7 @@ from support.sweep_runs.tensorboard_pages import Request, open_tensorboard
 COLUMNS = ["superclasses", "M1", "M2", "weight_ratio", "scope", "ratio", "passes", "seed"]
 FAILING = Hyperparameters(superclasses=(3, 6), weight_ratio=2.0, scope="global", ratio=0.0, passes=0)
 NAMES = tuple(f"action {k}" for k in range(12))
-SUCCESS, FAILURE = "STATUS_SUCCESS", "STATUS_FAILURE"
+SUCCESS, FAILURE, UNKNOWN = "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_UNKNOWN"
 
 
 def _write_curves(run_folder: Path, params: Hyperparameters = PARAMS) -> None:
@@ -54,13 +55,18 @@ def _write_sweep(root: Path) -> None:
     callback.on_epoch_end(PASS_2, 0, fake_epoch(0, 30, 3), reused=False)
     callback.close()
     write_trial_finished(root / "t0002", "PRUNED", {"pass_1_accuracy": 0.6})
+    # t0003 is still in the first epoch of pass 1.
+    write_trial_started(root / "t0003", "t0003", PARAMS, seed=3)
+    callback = TensorBoardCallback(root / "t0003", PARAMS)
+    callback.on_epoch_end(PASS_1, 0, fake_epoch(0, 24, 1), reused=False)
+    callback.close()
 
 
 def _session_groups(request_page: Request) -> dict[str, Any]:
     metric_columns = [{"metric": {"tag": name}} for name in METRICS]
     body = {
         "experimentName": "",
-        "allowedStatuses": ["STATUS_UNKNOWN", SUCCESS, FAILURE, "STATUS_RUNNING"],
+        "allowedStatuses": [UNKNOWN, SUCCESS, FAILURE, "STATUS_RUNNING"],
         "colParams": [{"hparam": name} for name in COLUMNS] + metric_columns,
         "startIndex": 0,
         "sliceSize": 100,
@@ -102,6 +108,7 @@ def test_every_trial_is_listed_with_its_hyperparameters(request_page: Request) -
             "seed": 1,
         },
         "t0002": {**shared, "ratio": 0.1, "passes": 3, "seed": 2},
+        "t0003": {**shared, "ratio": 0.1, "passes": 3, "seed": 3},
     }
 
 
@@ -111,6 +118,7 @@ def test_every_trial_has_its_final_state(request_page: Request) -> None:
         "t0000": [SUCCESS],
         "t0001": [FAILURE],
         "t0002": [SUCCESS],
+        "t0003": [UNKNOWN],  # as TensorBoard calls a run without an end
     }
 
 
@@ -121,7 +129,11 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
     }
     assert measured["t0000"] == pytest.approx(
         {
+            "best_validation": 81 / 120,
             "accuracy": 81 / 120,
+            "accuracy_low": wilson_interval(81 / 120, 120)[0],
+            "accuracy_high": wilson_interval(81 / 120, 120)[1],
+            "kept_pass": 1,
             "top5_accuracy": (81 + 120) / 240,
             "mean_class_accuracy": 81 / 120,
             "pass_1_accuracy": 72 / 120,
@@ -131,7 +143,13 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
         }
     )
     assert measured["t0001"] == {}
-    assert measured["t0002"] == pytest.approx({"pass_1_accuracy": 0.6})
+    assert measured["t0002"] == pytest.approx({"pass_1_accuracy": 0.6, "best_validation": 72 / 120})
+    assert measured["t0003"] == pytest.approx({"best_validation": 24 / 120})
+
+
+def test_every_metric_is_described(request_page: Request) -> None:
+    experiment = request_page("hparams/experiment", {"experimentName": ""})
+    assert {info["name"]["tag"]: info["description"] for info in experiment["metricInfos"]} == METRICS
 
 
 def test_curves_continue_over_all_stages(request_page: Request) -> None:
@@ -158,7 +176,7 @@ def test_all_scalar_tags_exist(request_page: Request) -> None:
     epochs = {"loss/train", "loss/validation", "learning_rate", *stacks}
     stages = {f"stage/{name}" for name in ("accuracy", "mean_class_accuracy", "parameters", "multiply_adds")}
     assert set(tags["t0000"]) == epochs | stages | set(METRICS)
-    assert set(tags["t0002"]) == epochs | stages | {"pass_1_accuracy"}
+    assert set(tags["t0002"]) == epochs | stages | {"pass_1_accuracy", "best_validation"}
     assert not tags.get("t0001")
 
 
@@ -187,7 +205,7 @@ def test_a_trial_that_runs_again_is_shown_once(tmp_path: Path) -> None:
     request_page = open_tensorboard(tmp_path)
     (group,) = _session_groups(request_page).values()
     assert [session["status"] for session in group["sessions"]] == [SUCCESS]
-    assert [metric["name"]["tag"] for metric in group["metricValues"]] == ["accuracy"]
+    assert [metric["name"]["tag"] for metric in group["metricValues"]] == ["best_validation", "accuracy"]
     assert [point[1] for point in request_page("scalars/scalars", run="t0000", tag="loss/train")] == [
         1,
         2,
