@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,9 @@ def evaluate(
             "split, unless the validation clips come from it.",
         ),
     ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV file to write, with the prediction of each clip.")
+    ] = None,
     data: GivenData = None,
     out: GivenOut = None,
     device: DeviceName = "auto",
@@ -46,12 +50,16 @@ def evaluate(
     """
     from autohier.cli.console_callback import member_opener
     from autohier.cli.sweeps.run_sweep import open_console
+    from autohier.deploy.prediction_table import write_evaluated
+    from autohier.files import check_new_file
     from autohier.fusion.evaluate import evaluate_model, find_model, save_test_results
     from autohier.fusion.members import class_names
     from autohier.reports.evaluations import earlier_lines
     from autohier.reports.fusion import fusion_report
     from autohier.sweep.places import GivenFolders
 
+    if predictions is not None:
+        check_new_file(predictions, option="--predictions")
     found = find_model(model, out or DEFAULT_OUT, GivenFolders(data, out))
     refitted = found.refits(split.value, refit)
     console = open_console()
@@ -62,9 +70,11 @@ def evaluate(
     pools_folds = split is SplitName.validation and any(
         member.config.protocol.validation == "folds" for member in found.members
     )
-    console.print(
-        fusion_report(fused, names, class_names(found.members[0]), title=title, pools_folds=pools_folds)
-    )
+    classes = class_names(found.members[0])
+    console.print(fusion_report(fused, names, classes, title=title, pools_folds=pools_folds))
+    if predictions is not None:
+        write_evaluated(predictions, fused.predictions, classes)
+        console.print(f"predictions written to {predictions}", soft_wrap=True)
     if split is SplitName.test:
         recorded = save_test_results(found, fused, refitted=refitted)
         console.print(f"recorded in {found.records}", soft_wrap=True)
