@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveInt, field_validator
 
@@ -148,6 +148,81 @@ class SlurmSettings(FrozenModel):
     """Further options of ``sbatch``, e.g. ["--exclusive", "--mail-type=END"]."""
 
 
+class KubeRaySettings(FrozenModel):
+    """A RayJob or RayCluster of Kubernetes, which the KubeRay operator runs."""
+
+    kind: Literal["job", "cluster"] = "job"
+    """A job that runs the sweep and ends, or a cluster that stays."""
+    image: Annotated[Text | None, Field(examples=["autohier:latest"])] = None
+    """Image with autohier and the same Ray as here; required."""
+    namespace: DnsLabel | None = None
+    """Namespace; None takes that of kubectl's context."""
+    labels: dict[Text, Text] = Field(default_factory=dict)
+    """Labels of the job and its pods, e.g. the queue of Kueue."""
+    volume_claim: DnsLabel = "autohier"
+    """Claim of the volume that all pods mount; it must allow writing from many machines."""
+    mount: Annotated[Text, Field(pattern="^/")] = "/shared"
+    """Folder at which the volume is mounted; relative folders of the sweep lie below it."""
+    fs_group: NonNegativeInt | None = 100
+    """Group that may write to the volume; that of Ray's images by default."""
+    password_secret: DnsLabel | None = None
+    """Secret whose key ``password`` holds the password of the storage."""
+    min_nodes: PositiveInt | None = None
+    """Machines that the sweep starts with; the autoscaler adds up to machines.nodes. None starts all at once,
+    without the autoscaler."""
+    head_cpus: PositiveInt = 2
+    """Cores of the head, which runs the driver and no trial."""
+    head_memory_gb: PositiveInt = 8
+    """Memory of the head in GB."""
+    gpu_resource: Word = "nvidia.com/gpu"
+    """Name of the GPUs among the resources of Kubernetes."""
+    node_selector: dict[Text, Text] = Field(default_factory=dict)
+    """Labels that the machines must have."""
+    tolerations: tuple[Text, ...] = ()
+    """Keys of the taints that the pods tolerate, e.g. ["nvidia.com/gpu"]."""
+    max_retries: NonNegativeInt = 10
+    """Number of times that a job that failed starts again, on a new Ray."""
+    keep_s: NonNegativeInt = 3600
+    """Seconds that the pods of a finished job stay, e.g. for their logs."""
+
+
+class RayClusterSettings(FrozenModel):
+    """A cluster of Ray's own cluster launcher, on machines with ssh or in a cloud."""
+
+    provider: Literal["local", "aws", "gcp"] = "local"
+    """Own machines with ssh, or a cloud."""
+    head: Text | None = None
+    """Own machines: address of the first one, which also runs the driver."""
+    workers: tuple[Text, ...] = ()
+    """Own machines: addresses of all others."""
+    ssh_user: Word = "ubuntu"
+    """User on the machines."""
+    ssh_key: Text | None = None
+    """Private key; None takes those of ssh, or one that Ray makes in the cloud."""
+    region: Word | None = None
+    """Cloud: region, e.g. "us-east-1"."""
+    zone: Word | None = None
+    """Cloud: zone in the region, e.g. "us-east-1a"."""
+    project: Word | None = None
+    """Google Cloud: project."""
+    head_type: Word | None = None
+    """Cloud: type of the machine that runs the driver and no trial, e.g. "m6i.xlarge"."""
+    worker_type: Word | None = None
+    """Cloud: type of the machines that train, with machines.cpus and machines.gpus."""
+    image: Text | None = None
+    """Cloud: system image; None takes Ray's choice."""
+    spot: bool = True
+    """Cloud: take cheaper machines that the cloud may take back."""
+    min_nodes: NonNegativeInt | None = None
+    """Cloud: machines that the sweep starts with; the autoscaler adds up to machines.nodes. None is all."""
+    nfs: Text | None = None
+    """Shared storage that all machines mount first, e.g. "fs-1.efs.us-east-1.amazonaws.com:/"."""
+    mount: Annotated[Text, Field(pattern="^/")] = "/shared"
+    """Folder of the shared storage; relative folders of the sweep lie below it."""
+    environment: Text | None = None
+    """Folder of the Python environment on the machines; None installs autohier with pip."""
+
+
 class LaunchSettings(FrozenModel):
     """Content of a settings file of ``autohier launch``."""
 
@@ -159,6 +234,10 @@ class LaunchSettings(FrozenModel):
     """Environment variables of all processes; no secrets."""
     slurm: SlurmSettings = SlurmSettings()
     """The job of Slurm."""
+    kuberay: KubeRaySettings = KubeRaySettings()
+    """The job or cluster of KubeRay."""
+    ray: RayClusterSettings = RayClusterSettings()
+    """The cluster of Ray's own launcher."""
 
     @field_validator("environment")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,11 @@ class Verbatim(str):
 def shell_list(words: Iterable[object]) -> Verbatim:
     """Return words that a shell reads as they are."""
     return Verbatim(" ".join(shlex.quote(str(word)) for word in words))
+
+
+def quote_for_yaml(value: object) -> str:
+    """Return a value as YAML on one line: YAML reads JSON."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_template(name: str) -> str:

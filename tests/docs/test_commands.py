@@ -20,7 +20,7 @@ from autohier.config.search.loading import load_space, shipped_spaces
 from support.doc_blocks import ROOT, all_blocks, find_blocks, words_of
 
 NEEDS = {"data", "network", "cluster", "minutes"}
-OTHER_PROGRAMS = {"optuna-dashboard", "pip", "tensorboard", "ray", ".venv/bin/pre-commit"}
+OTHER_PROGRAMS = {"optuna-dashboard", "kubectl", "pip", "tensorboard", "ray", ".venv/bin/pre-commit"}
 TOP_LEVEL = list(vars(typer.main.get_command(app))["commands"])
 TAKES_A_SPACE = {"search", "plan", "train"}
 

@@ -148,8 +148,22 @@ def _slurm(settings: LaunchSettings) -> LaunchFile:
     return slurm_job(settings)
 
 
+def _kuberay(settings: LaunchSettings) -> LaunchFile:
+    from autohier.launch.kuberay import kuberay_manifest
+
+    return kuberay_manifest(settings)
+
+
+def _ray(settings: LaunchSettings) -> LaunchFile:
+    from autohier.launch.ray_cluster import ray_cluster
+
+    return ray_cluster(settings)
+
+
 for kind, maker, text in (
     ("slurm", _slurm, "Run a sweep as a job of Slurm, which queues itself again at its time limit."),
+    ("kuberay", _kuberay, "Run a sweep as a RayJob of Kubernetes, with the KubeRay operator."),
+    ("ray", _ray, "Start a Ray cluster on machines with ssh or in a cloud, and run a sweep on it."),
 ):
     launch_app.command(kind, help=text)(_launching(maker))
 launch_app.command()(wait)

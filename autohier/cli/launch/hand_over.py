@@ -65,7 +65,7 @@ def hand_over(make: Callable[[LaunchSettings], LaunchFile], options: LaunchOptio
     path = options.to / file.name
     commands = [shell_words(*command) for command in file.commands_for(path)]
     if options.dry_run:
-        echo(file.content.rstrip("\n"))
+        echo(file.content_in(options.to).rstrip("\n"))
         for command in commands:
             echo(f"would run: {command}", err=True)
         return

@@ -16,8 +16,9 @@ def wait(
         str, typer.Option(metavar="HOST:PORT", help="Address of the Ray cluster, HOST:PORT.")
     ],
     machines: Annotated[
-        str, typer.Option(metavar="NAMES", help="Names of the machines, separated by commas.")
-    ],
+        str | None,
+        typer.Option(metavar="NAMES", help="Names of the machines, separated by commas; by default any."),
+    ] = None,
     minutes: Annotated[float, typer.Option(metavar="N", min=0, help="Longest wait.")] = 10.0,
     at_least: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of machines that must have joined.")
@@ -28,7 +29,7 @@ def wait(
 
     wait_for_machines(
         ray_address,
-        machines.split(","),
+        machines.split(",") if machines else [],
         at_least=at_least,
         timeout_s=minutes * _SECONDS_PER_MINUTE,
         say=echo,

@@ -129,7 +129,7 @@ finish() { # CODE: ends the job, or queues it again if its time is up
     if [ "$restarts" -ge "$max_requeues" ]; then
       say "queued again $restarts times already, the limit; to continue, submit this file again"
     elif (trap '' TERM && exec scontrol requeue "$job"); then # Slurm then ends this run, and scontrol with it
-      trap 'kill "$!"; exit 0' TERM
+      trap 'kill "$!" 2>/dev/null; exit 0' TERM
       say "queued again ($((restarts + 1)) of at most $max_requeues times)"
       sleep 600 &
       wait $!

@@ -25,7 +25,8 @@ def wait_for_machines(
 
     Args:
         address: ``host:port`` of the Ray cluster.
-        names: names of the machines, by ``ray start --node-name``, or their host names or addresses.
+        names: names of the machines, by ``ray start --node-name``, or their host names or addresses; without
+            names, any ``at_least`` machines that have cores.
         at_least: number of machines that must have joined in the end.
         timeout_s: longest wait.
         say: called with a line for the console.
@@ -43,35 +44,47 @@ def wait_for_machines(
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise join_error(address, error) from error
     try:
-        found = _wait(ray.nodes, names, timeout_s)
+        found = _wait(ray.nodes, names, at_least, timeout_s)
     finally:
         ray.shutdown()
     missing = [name for name in names if name not in found]
-    if len(found) < min(at_least, len(names)):
+    if len(found) < (min(at_least, len(names)) if names else at_least):
+        missing_text = f"; missing are {listing(missing)}" if missing else ""
         raise InputError(
             f"Ray must run on {at_least} machines within {duration_text(timeout_s)}",
-            got=f"{len(found)} ({listing(list(found)) or 'none'}); missing are {listing(missing)}",
+            got=f"{len(found)} ({listing(list(found)) or 'none'}){missing_text}",
             hint="see the logs of Ray on the missing machines",
         )
     joined = ", ".join(f"{name} ({_size_text(node)})" for name, node in found.items())
-    say(f"{len(found)} of {len(names)} machines have joined: {joined}")
+    say(f"{len(found)} of {len(names) or at_least} machines have joined: {joined}")
     if missing:
         text = f"missing after {duration_text(timeout_s)}: {', '.join(missing)}"
         say(f"WARNING: {text}; the sweep starts without them")
 
 
 def _wait(
-    read_nodes: Callable[[], Sequence[Mapping[str, Any]]], names: Sequence[str], timeout_s: float
+    read_nodes: Callable[[], Sequence[Mapping[str, Any]]],
+    names: Sequence[str],
+    at_least: int,
+    timeout_s: float,
 ) -> dict[str, Mapping[str, Any]]:
     """Return the machines that have joined, by name, in the order of the names."""
     deadline = time.monotonic() + timeout_s
     while True:
         nodes = [node for node in read_nodes() if node["Alive"]]
-        by_name = {node[key]: node for key in reversed(_NAMES) for node in nodes if node.get(key)}
-        found = {name: by_name[name] for name in names if name in by_name}
-        if len(found) == len(names) or time.monotonic() >= deadline:
+        found = _named(nodes, names) if names else _with_cores(nodes)
+        if len(found) >= (len(names) or at_least) or time.monotonic() >= deadline:
             return found
         time.sleep(_POLL_S)
+
+
+def _named(nodes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    by_name = {node[key]: node for key in reversed(_NAMES) for node in nodes if node.get(key)}
+    return {name: by_name[name] for name in names if name in by_name}
+
+
+def _with_cores(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {node["NodeManagerAddress"]: node for node in nodes if node["Resources"].get("CPU")}
 
 
 def _size_text(node: Mapping[str, Any]) -> str:

@@ -66,6 +66,16 @@ def test_too_few_machines_are_an_error(listings: list[list[dict[str, Any]]]) -> 
         wait(["n1", "n2", "n3"], at_least=2, timeout_s=0.0)
 
 
+def test_without_names_any_machines_with_cores_count(listings: list[list[dict[str, Any]]]) -> None:
+    head = {**node("head", cpus=0), "NodeManagerAddress": "10.0.0.1"}
+    listings += [[head], [head, {**node("n1"), "NodeManagerAddress": "10.0.0.2"}]]
+    assert wait([])[0].startswith("1 of 1 machines have joined: 10.0.0.2 (4 CPUs")
+    with pytest.raises(
+        InputError, match=r"on 2 machines within 0 s, but got 1 \(10\.0\.0\.2\): see the logs"
+    ):
+        wait([], at_least=2, timeout_s=0.0)
+
+
 def test_no_listener_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
