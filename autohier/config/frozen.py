@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails
 
 from autohier.config.tagged import TaggedBy
 from autohier.errors import InputError, nearest
@@ -24,6 +25,41 @@ class FrozenModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_booleans_for_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true and false for numbers, which Pydantic reads as 1 and 0."""
+        kind = _number_kind(cls.model_fields[info.field_name].annotation) if info.field_name else None
+        if kind is not None and (places := list(_booleans_in(value))):
+            faults = [InitErrorDetails(type=kind, loc=place, input=found) for place, found in places]
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return value
+
+
+def _number_kind(annotation: object) -> Literal["int_type", "float_type"] | None:
+    """Return the fault of a value that is no number of a type; None for a type without numbers."""
+    types = set(_leaf_types(annotation))
+    if types & {bool, Any, object} or not types & {int, float}:
+        return None
+    return "float_type" if float in types else "int_type"
+
+
+def _leaf_types(annotation: object) -> Iterator[object]:
+    arguments = () if get_origin(annotation) is Literal else get_args(annotation)
+    if not arguments:
+        yield annotation
+    for argument in arguments:
+        yield from _leaf_types(argument)
+
+
+def _booleans_in(value: object, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """Yield the booleans in a value and in its lists, with their places."""
+    if isinstance(value, bool):
+        yield place, value
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _booleans_in(each, (*place, index))
 
 
 def check_different(values: Sequence[object]) -> None:

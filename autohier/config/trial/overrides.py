@@ -15,6 +15,7 @@ from autohier.config.trial.clips import CLIPS_TAG
 from autohier.config.trial.recognizers import RECOGNIZER_TAG, absolute_path
 from autohier.config.trial.schedules import find_schedule_settings
 from autohier.errors import InputError, error_about, nearest
+from autohier.faults import shown_value
 
 GROUPS: Final = ("recognizer", "clips", "optimisation", "pass_1", "pass_2", "pruning")
 """Groups of a space's settings that trials may differ in."""
@@ -224,7 +225,7 @@ def check_table(name: str, table: Sequence[object]) -> None:
     if name in (*(f"{group}.{note.tag}" for group, note in TAGS.items()), SHARED_SETTING):
         raise InputError(f"search.settings cannot hold {name}", hint="write [search.variants.NAME] tables")
     if len(set(table)) < len(table):
-        raise InputError(f"the values of {name} in search.settings must differ", got=list(table))
+        raise InputError(f"the values of {name} in search.settings must differ", got=shown_value(table))
 
 
 def single_and_paired_values(tables: Mapping[str, Sequence[object]]) -> Iterator[Overrides]:
