@@ -188,9 +188,9 @@ class EvaluationRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """Work of a sweep outside its trials: pass 1 that all trials share, or the refit of the best trial."""
+    """Work of a sweep outside its trials: pass 1 that all trials share, or refits of the best trial."""
 
-    name: Annotated[str, "'pass 1', or 'refit of ' and the name of the trial"]
+    name: Annotated[str, "'pass 1', or 'refit of ' or 'further refits of ' and the name of the trial"]
     complete: Annotated[bool, "true if the work is finished"]
     stage: Annotated[str, "label of the last stage that trained, e.g. pass 1 of fold 2; empty if none did"]
     accuracy: Annotated[float | None, "validation accuracy after the last epoch; null in a refit"]

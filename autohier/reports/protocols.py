@@ -7,7 +7,7 @@ are averaged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from rich.table import Table
@@ -30,7 +30,8 @@ class WinnerTestResult:
         sweep: name of the sweep.
         winner: its best trial.
         kept: test result of the winner's kept stage; with cross-validation, of its refit.
-        refit: test result of that stage refit on all training clips; None if ``kept`` is the only one.
+        refit: test result of that stage refit on all training clips, the mean of several refits; None if
+            ``kept`` is the only one.
     """
 
     sweep: str
@@ -75,7 +76,8 @@ def _winner_test_result(sweep: str, records: Records) -> WinnerTestResult:
     kept = refit = None
     if winner is not None:
         label = records.kept_label(winner)
-        kept, refit = records.first_test(winner, f"{label}"), records.first_test(winner, f"{label}, refit")
+        kept = records.first_test(winner, f"{label}")
+        refit = _mean_of_refits(records, winner, records.first_test(winner, f"{label}, refit"))
         if winner.validation == "folds":  # only the refit is evaluated on the test split
             kept, refit = refit, None
     if winner is None or kept is None:
@@ -85,6 +87,14 @@ def _winner_test_result(sweep: str, records: Records) -> WinnerTestResult:
             hint=f"run '{shell_words('autohier', 'resume', sweep)}'",
         )
     return WinnerTestResult(sweep, winner, kept, refit)
+
+
+def _mean_of_refits(records: Records, winner: TrialRow, first: EvaluationRow | None) -> EvaluationRow | None:
+    """Return the result of a refit with the mean accuracy of all refits, as the sweep's own report has it."""
+    if first is None:
+        return None
+    further = [row.accuracy for row in records.further_refits(winner)]
+    return replace(first, accuracy=mean([first.accuracy, *further]))
 
 
 def protocol_table(test_results: Sequence[WinnerTestResult]) -> Table:

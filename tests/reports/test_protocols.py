@@ -12,6 +12,7 @@ from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.rows import evaluation_row, stage_rows
 from autohier.records.trial_rows import complete_row
+from autohier.reports.evaluations import evaluations_text
 from autohier.reports.protocols import protocol_table, read_winner_test_results
 from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
 
@@ -73,6 +74,17 @@ def test_refits_have_a_mean_if_no_sweep_lacks_one() -> None:
     (mean,) = (line.split() for line in _table_text(("a", one), ("b", two)).splitlines() if "mean of" in line)
     assert mean[3::2] == ["50.0%,", "65.0%,"]
     assert "refit" not in _table_text(("a", one), ("b", _sweep("view2", 60)))
+
+
+@pytest.mark.parametrize("validation", ["clean", "folds"])
+def test_further_refits_count_as_in_the_sweeps_own_result(validation: str) -> None:
+    sweep = _sweep("view1", 60, refit=72, validation=validation)
+    (first,) = (row for row in sweep.tests if row.stage == "prune 1, refit")
+    further = [replace(first, accuracy=right / 120, refit_seed=right) for right in (84, 96)]
+    sweep = replace(sweep, tests=(*sweep.tests, *further))
+    assert "Result: 70.0% on the test split (95% interval 61.3 to 77.5;" in evaluations_text(sweep)
+    (row,) = (line.split() for line in _table_text(("a", sweep)).splitlines() if "t0000" in line)
+    assert row[-2:] == ["70.0%,", "61.3-77.5"]
 
 
 def test_of_folds_the_refit_is_table_text() -> None:
