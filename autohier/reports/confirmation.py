@@ -34,6 +34,8 @@ def confirmation_text(records: Records) -> str:
     seeds = list(dict.fromkeys(row.seed for row in rows))
     head = f"confirmation with {plural(len(seeds), 'fresh seed')}, on the validation clips:"
     names = dict.fromkeys(row.confirms for row in rows if row.role == NOMINEE)
+    if records.confirmed:
+        names[records.confirmed] = None
     lines = [head, *(_nominee_line(records, name) for name in names)]
     if records.confirmed is None:
         return "\n".join([*lines, "  not decided yet"])
@@ -41,9 +43,12 @@ def confirmation_text(records: Records) -> str:
 
 
 def _nominee_line(records: Records, name: str) -> str:
-    rows = [row for row in confirmations(records) if row.role == NOMINEE and row.confirms == name]
-    values = [row.value for row in rows if row.value is not None]
     searched = next((row for row in records.trials if row.trial == name), None)
+    own = kept_params(searched).effect if searched else None
+    # A control of an earlier winner may have trained the same network.
+    rows = [row for row in confirmations(records) if row.confirms == name and row.role == NOMINEE]
+    rows = rows or [row for row in confirmations(records) if params_of(row).effect == own]
+    values = [row.value for row in rows if row.value is not None]
     parts = [f"mean {percent(mean(values))} ({', '.join(map(percent, values))})" if values else "no result"]
     if searched is not None and searched.value is not None:
         parts.append(f"in the search {percent(searched.value)}")

@@ -87,7 +87,8 @@ def control_runs(records: Records) -> list[Run]:
     winner = next((row for row in records.trials if row.trial == records.confirmed), None)
     if winner is None:
         return []
-    seeds = dict.fromkeys(row.seed for row in confirmations(records) if row.confirms == winner.trial)
+    own = kept_params(winner).effect
+    seeds = dict.fromkeys(row.seed for row in confirmations(records) if params_of(row).effect == own)
     return [
         Run(params, seed, role, winner.trial)
         for seed in seeds

@@ -110,7 +110,7 @@ def _pooled_values(records: Records, runs: Sequence[Run]) -> dict[str, float]:
     """Return the estimates of the nominees given the search and the confirmation."""
     num_clips = max(row.num_validation_clips or 0 for row in records.trials)
     networks = {network_of(run.params, run.params.passes): run.confirms for run in runs}
-    measured = [*measured_in(records), *confirmed_in(records)]
+    measured = [*measured_in(records), *confirmed_in(records, runs)]
     choice = choose(measured, num_clips, among=frozenset(networks))
     return {networks[network_of(each.params, each.pass_index)]: each.estimate for each in choice.candidates}
 
@@ -128,10 +128,17 @@ def measured_in(records: Records) -> Iterator[Measured]:
             yield from measured_by_trial(row.trial, params_of(row), row.seed, measured, rungs)
 
 
-def confirmed_in(records: Records) -> Iterator[Measured]:
-    """Yield the value of every complete run of a nominee."""
+def confirmed_in(records: Records, runs: Sequence[Run]) -> Iterator[Measured]:
+    """Yield the value of every complete run of a nominee.
+
+    Args:
+        records: of the sweep.
+        runs: of the nominees; a control of an earlier winner may have trained one of them.
+    """
+    wanted = {(run.params.effect, run.seed) for run in runs}
     for row in confirmations(records):
-        if row.state == "COMPLETE" and row.role == NOMINEE and row.value is not None:
+        is_nominee = row.role == NOMINEE or (params_of(row).effect, row.seed) in wanted
+        if row.state == "COMPLETE" and is_nominee and row.value is not None:
             yield Measured(row.trial, params_of(row), row.seed, row.passes, row.value)
 
 

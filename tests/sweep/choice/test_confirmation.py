@@ -13,6 +13,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.digest import derive_seed
 from autohier.records.reader import Records, read_records
 from autohier.records.schema import State, TrialRow, WorkRow
+from autohier.reports.confirmation import confirmation_text
 from autohier.sweep.choice import confirmation
 from autohier.sweep.choice.choose import Candidate, Choice
 from autohier.sweep.choice.confirmation import (
@@ -231,3 +232,30 @@ def test_the_first_initial_config_runs_though_another_trial_has_its_network(
     runs = wanted_runs(with_choice(replace(records, trials=trials), plan), plan)
     assert [run.confirms for run in runs] == ["t0003", "t0001"]
     assert runs[1].params.effect == kept_params(kept).effect
+
+
+@pytest.mark.parametrize("decide", ["fresh", "pooled"])
+def test_a_control_of_an_earlier_winner_may_be_a_nominee(
+    searched: tuple[Records, SweepPlan], decide: str
+) -> None:
+    """The search has grown: the unpruned control is the best config now, and has run with the fresh seeds."""
+    records, plan = searched[0], searched[1].model_copy(update={"decide": decide, "choose": "highest"})
+    pruned = records.trials[1]
+    unpruned = replace(pruned, trial="t0004", trial_index=4, number=99, ratio=0.0, accuracy=0.9)
+    stages = [replace(row, trial="t0004") for row in records.stages_of("t0001")]
+    stages[-1] = replace(stages[-1], accuracy=0.9, key="other")
+    grown = replace(records, trials=(*records.trials, unpruned), stages=(*records.stages, *stages))
+    runs = wanted_runs(with_choice(grown, plan), plan)
+    assert "t0004" in {run.confirms for run in runs}
+    rows = [
+        replace(row_of(run, grown, 0.95 if run.confirms == "t0004" else 0.4, index), right_clips="1" * 9)
+        for index, run in enumerate(runs)
+    ]
+    rows = [replace(row, role=CONTROL, confirms="t0001") if row.confirms == "t0004" else row for row in rows]
+    decided = with_choice(replace(grown, trials=(*grown.trials, *rows)), plan)
+    assert decided.confirmed == "t0004"
+    assert "t0004: mean 95.0% (95.0%, 95.0%)" in confirmation_text(decided)
+    flat = wanted_runs(decided, plan)[len(runs) :]
+    assert [(run.role, run.seed) for run in flat] == [
+        (FLAT, seed) for seed in dict.fromkeys(r.seed for r in runs)
+    ]
