@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from autohier.text import plural
 if TYPE_CHECKING:
     from autohier.config.search.search_space import SearchSpace
     from autohier.config.trial.hyperparameters import Hyperparameters
+    from autohier.config.trial.trial_config import TrialConfig
     from autohier.data.store.reader import ClipStore
     from autohier.data.superclasses import GivenSuperclasses
 
@@ -70,8 +71,6 @@ def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:
 
 def _check_clips(space: SearchSpace, folder: Path) -> None:
     """Build every network of a space on a clip of the store, and print the split."""
-    from autohier.config.trial.hyperparameters import FLAT_PARAMS
-    from autohier.core.recipes.check import check_recipe
     from autohier.core.stages.callbacks import CallbackList
     from autohier.core.stages.given_superclasses import require_samplable_level
     from autohier.core.stages.store.stage_store import StageStore
@@ -79,7 +78,6 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share
 
-    check_recipe(space.config(FLAT_PARAMS, seed=0))
     clips = ClipStore.open(folder)
     clips.check_digests()
     stages, callback = StageStore(folder), CallbackList()
@@ -169,20 +167,29 @@ def _print_hyperparameters(space: SearchSpace) -> None:
 
 
 def _print_epochs(space: SearchSpace) -> None:
+    """Print the epochs of the longest trial of each variant, as the stages of its recipe count them."""
+    from autohier.config.trial.hyperparameters import FLAT_PARAMS
+    from autohier.core.recipes.chain import stage_kinds
+    from autohier.core.recipes.check import check_recipe
+
+    check_recipe(space.config(FLAT_PARAMS, seed=0))
     variants: dict[tuple[int, int], list[str]] = {}
     for flat in space.flat_params():
-        pass_1 = _max_epochs(space, flat, "pass_1")
-        pruning = space.search.max_passes * _max_epochs(space, flat, "pruning")
-        epochs = pass_1 + _max_epochs(space, flat, "pass_2") + pruning
-        variants.setdefault((epochs, pass_1), []).append(flat.variant)
+        kinds = stage_kinds(space.config(flat, seed=0), space.search.max_passes)
+        longest = [max(kind.epochs(config) for config in _configs(space, flat)) for kind in kinds]
+        epochs = (space.num_folds * sum(longest), space.num_folds * longest[0])
+        variants.setdefault(epochs, []).append(flat.variant)
     sharing = "all configs" if space.shares_pass_1 else "configs with the same pass 1"
     for (epochs, pass_1), names in variants.items():
         of_variants = f" of {', '.join(names)}" if len(variants) > 1 else ""
-        echo(
-            f"epochs per config{of_variants}: at most {epochs}; {pass_1} of them (pass 1) shared by {sharing}"
-        )
+        own = f"{pass_1} of them ({kinds[0].label(0)})"
+        echo(f"epochs per config{of_variants}: at most {epochs}; {own} shared by {sharing}")
 
 
-def _max_epochs(space: SearchSpace, flat: Hyperparameters, part: str) -> int:
-    own = getattr(space.apply(flat), part).epochs
-    return space.num_folds * int(max(space.search.settings.get(f"{part}.epochs", (own,))))
+def _configs(space: SearchSpace, flat: Hyperparameters) -> Iterator[TrialConfig]:
+    """Yield the config of a variant, and those with one searched setting changed."""
+    yield space.config(flat, seed=0)
+    for name, values in space.search.settings.items():
+        for value in values:
+            changed = tuple(sorted((dict(flat.settings) | {name: value}).items()))
+            yield space.config(flat.model_copy(update={"settings": changed}), seed=0)

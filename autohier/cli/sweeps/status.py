@@ -47,6 +47,8 @@ def status(
 
 def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data: Path | None) -> None:
     from autohier.cli.sweeps.run_sweep import extend_line, read_whole_records, view_line
+    from autohier.config.trial.hyperparameters import FLAT_PARAMS
+    from autohier.core.recipes.chain import pass_1_epochs
     from autohier.reports.agreement import agreement_text
     from autohier.reports.sweep_report import sweep_report
     from autohier.reports.sweep_status import (
@@ -72,7 +74,8 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         + (f"driven by {driver}" if driver else "not running")
     )
     console.print(progress_text(records, target=plan.trials, is_driven=driver is not None))
-    for line in work_lines(records, pass_1_epochs=plan.space.pass_1.epochs * plan.space.num_folds):
+    epochs = plan.space.num_folds * pass_1_epochs(plan.space.config(FLAT_PARAMS, seed=plan.seed))
+    for line in work_lines(records, pass_1_epochs=epochs):
         console.print(line)
     console.print(sweep_report(records, limit=limit, is_driven=driver is not None))
     if shared := shared_content_text(plan.num_shared_test_clips):

@@ -11,6 +11,7 @@ import pytest
 
 from autohier.data.store.manifest import STORE_VERSION
 from support.command_line import Autohier
+from support.fakes.long_recipe import register_long
 from support.sources.changed_records import change_record
 from support.sources.tiny_clips import SPACE_FILE
 
@@ -288,3 +289,15 @@ def test_a_damaged_shard_is_an_error(autohier: Autohier, tiny_data: Path, tmp_pa
     shard.write_bytes(shard.read_bytes()[:-1])
     ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data")
     assert re.search(r"^the shard .*00000\.arrow is missing or damaged: run 'autohier prepare", ended.error)
+
+
+def test_epochs_are_those_of_the_recipes_own_stages(
+    autohier: Autohier, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_long(monkeypatch)
+    changes = ("recipe=long", "search.settings.pass_2.epochs=[1, 9]", "initial=[]")
+    ended = autohier(
+        "check", SPACE_FILE, "--data", tiny_data, *(part for each in changes for part in ("--set", each))
+    )
+    # 2 epochs of pass 1, 10 * 9 of the second stage, 7 passes of 1 epoch.
+    assert "epochs per config: at most 99; 2 of them (pass 1) shared by all configs\n" in ended.out

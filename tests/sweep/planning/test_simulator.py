@@ -1,19 +1,16 @@
 """Simulated sweeps: epochs, seconds and stages counted by hand."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.config.trial.recipes import RECIPES
-from autohier.core.recipes.base import StageRequest
-from autohier.core.stages.kinds.hac import PASS_1, PRUNE, Pass2
 from autohier.sweep.planning.regimes import B
 from autohier.sweep.planning.simulator import EpochCosts, simulate
 from autohier.sweep.planning.surrogate import NoisyWorld
 from autohier.sweep.planning.world import World
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
+from support.fakes.long_recipe import register_long
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.varied_spaces import varied_demo
 
@@ -229,25 +226,8 @@ def test_a_whole_sweep_of_variants_and_settings(tmp_path, scheduler):
     assert simulated == simulate(plan, NOISY, COSTS, parallel=3)
 
 
-class LongPass2(Pass2):
-    """Pass 2 that takes ten times as many epochs."""
-
-    name = "long-pass-2"
-
-    def epochs(self, config):
-        return 10 * super().epochs(config)
-
-
-def long_recipe(_, ends):
-    stages = [(yield StageRequest(PASS_1))]
-    stages.append((yield StageRequest(LongPass2(), tuple(stages))))
-    while not ends([stage.accuracy for stage in stages[1:]]):
-        stages.append((yield StageRequest(PRUNE, tuple(stages), pass_index=len(stages) - 1)))
-    return tuple(stages)
-
-
 def test_a_simulated_sweep_follows_the_recipe(tmp_path, monkeypatch):
-    monkeypatch.setitem(RECIPES._own, "long", SimpleNamespace(load=lambda: long_recipe))
+    register_long(monkeypatch)
     plan = plan_of(tmp_path, *SHARED_PREFIX, overrides=("recipe=long",))
     simulated = simulate(plan, NOISELESS, COSTS, parallel=1)
     assert (simulated.epochs, simulated.epochs_alone) == (24 + 80 + 3 + 3, 2 * (24 + 80 + 3))
