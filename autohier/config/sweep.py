@@ -18,10 +18,16 @@ SQLITE: Final = "sqlite:///"
 SWEEP_NAME_MARKS: Final = "._-"
 ChoiceRule = Literal["model", "highest"]
 DecisionRule = Literal["fresh", "pooled"]
+_DEFAULT_TRIALS: Final = 32
 UNLIMITED_TRIALS: Final = 10_000
 """Number of trials of a search that its budget ends."""
 _SEARCH_SHARE: Final = 0.8
 """An automatic confirmation trains at most a quarter of the search's epochs."""
+
+
+def default_trials(budget_epochs: int | None, budget_hours: float | None) -> int:
+    """Return the number of trials of a search that is not given one."""
+    return UNLIMITED_TRIALS if budget_epochs or budget_hours else _DEFAULT_TRIALS
 
 
 def finished_text(num_finished: int, target: int) -> str:

@@ -177,8 +177,8 @@ def _print_epochs(space: SearchSpace) -> None:
     for flat in space.flat_params():
         kinds = stage_kinds(space.config(flat, seed=0), space.search.max_passes)
         longest = [max(kind.epochs(config) for config in _configs(space, flat)) for kind in kinds]
-        epochs = (space.num_folds * sum(longest), space.num_folds * longest[0])
-        variants.setdefault(epochs, []).append(flat.variant)
+        counts = (space.num_folds * sum(longest), space.num_folds * longest[0])
+        variants.setdefault(counts, []).append(flat.variant)
     sharing = "all configs" if space.shares_pass_1 else "configs with the same pass 1"
     for (epochs, pass_1), names in variants.items():
         of_variants = f" of {', '.join(names)}" if len(variants) > 1 else ""

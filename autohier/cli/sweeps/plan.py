@@ -7,12 +7,31 @@ from typing import Annotated
 import typer
 
 from autohier.cli.echo import echo
-from autohier.cli.options import DEFAULT_DATA, DataFolder, Overrides, Sampler, SchedulerName, SpaceName
+from autohier.cli.options import (
+    DEFAULT_DATA,
+    BudgetEpochs,
+    BudgetHours,
+    ConfirmOption,
+    DataFolder,
+    Overrides,
+    Sampler,
+    SchedulerName,
+    SpaceName,
+)
 
 
 def plan(
     space: SpaceName,
-    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Number of trials in the sweep.")] = 32,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Number of trials; by default 32, or without limit if there is a budget.",
+        ),
+    ] = None,
+    budget_epochs: BudgetEpochs = None,
+    budget_hours: BudgetHours = None,
     accelerators: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of accelerators; a trial holds one.")
     ] = 1,
@@ -27,19 +46,26 @@ def plan(
     data: DataFolder = DEFAULT_DATA,
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
+    confirm: ConfirmOption = "auto",
     overrides: Overrides = None,
 ) -> None:
-    """Estimate the cost of a sweep by simulating it; writes nothing."""
+    """Estimate the cost of a sweep by simulating it; writes nothing.
+
+    With a budget, it also says what twice the budget would buy, which takes half a minute longer.
+    """
     from autohier.config.frozen import validate
     from autohier.config.search.loading import load_space
-    from autohier.config.sweep import SweepPlan
+    from autohier.config.sweep import SweepPlan, default_trials
     from autohier.sweep.planning.estimate import estimate_sweep
 
     values = {
         "name": "plan",
         "study_name": "plan",
         "space": load_space(space, overrides or ()),
-        "trials": trials,
+        "trials": trials or default_trials(budget_epochs, budget_hours),
+        "budget_epochs": budget_epochs,
+        "budget_hours": budget_hours,
+        "confirm": confirm,
         "sampler": sampler,
         "scheduler": scheduler,
         "data_folder": str(data),

@@ -49,9 +49,6 @@ if TYPE_CHECKING:
     from autohier.sweep.protocol_sweeps import ProtocolResults
 
 
-_DEFAULT_TRIALS = 32
-
-
 def search(
     space: SpaceName,
     trials: Annotated[
@@ -143,7 +140,7 @@ def search(
     overrides: Overrides = None,
 ) -> None:
     """Search a space for the best config."""
-    from autohier.config.sweep import UNLIMITED_TRIALS
+    from autohier.config.sweep import default_trials
     from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 
     SAMPLERS.find(sampler)
@@ -173,8 +170,7 @@ def search(
         "ray_address": ray_address,
     }
     changes = with_duplicates_dropped(overrides, drop=drop_duplicates)
-    if trials is None:
-        trials = UNLIMITED_TRIALS if budget_epochs or budget_hours else _DEFAULT_TRIALS
+    trials = trials or default_trials(budget_epochs, budget_hours)
     request = _Request(space, trials, name, out, data, changes, prepare, options)
     if resume_if_exists and name is None:
         raise InputError("--resume-if-exists continues a sweep by its name", hint="add --name NAME")

@@ -11,8 +11,9 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.recipes.check import check_recipe
 from autohier.core.stages.memory_check import require_memory
-from autohier.errors import error_about
+from autohier.errors import InputError, error_about
 from autohier.machine import machine_share
+from autohier.sweep.planning.budgets import compare_budgets
 from autohier.sweep.planning.epoch_costs import (
     Say,
     SweepClips,
@@ -43,8 +44,14 @@ def estimate_sweep(
     Raises:
         MissingDataError: if the clips are not prepared and their number is not published.
         InputError: if search space and clips do not fit together, the recognizer cannot be
-            built, or the recipe breaks its contract.
+            built, the recipe breaks its contract, or a budget of hours is never used up.
     """
+    if seconds_per_epoch == 0 and plan.budget_hours and not plan.budget_epochs:
+        raise InputError(
+            "epochs must take time to use up --budget-hours",
+            got="--seconds-per-epoch 0",
+            hint="give the seconds of an epoch, or --budget-epochs",
+        )
     check_recipe(plan.space.config(FLAT_PARAMS, seed=plan.seed))
     clips = find_clips(plan.space, Path(plan.data_folder))
     space = plan.space.model_copy(update={"protocol": clips.protocol})
@@ -64,6 +71,8 @@ def estimate_sweep(
         seeded = plan.model_copy(update={"seed": plan.seed + number})
         surrogate = surrogate_of(space, clips.sizes.validation, seeded.seed)
         sweeps.append(simulate(seeded, surrogate, costs, parallel=accelerators))
+    num_clips = clips.sizes.validation
+    more = compare_budgets(plan, num_clips, costs, accelerators, say) if plan.has_budget else None
     return SweepEstimate(
         plan=plan,
         accelerators=accelerators,
@@ -74,6 +83,7 @@ def estimate_sweep(
         regime=nearest_regime(clips.sizes.validation, pass_1_of(space)[0]),
         stage_bytes=num_bytes,
         sweeps=tuple(sweeps),
+        more=more,
     )
 
 

@@ -25,6 +25,7 @@ from autohier.core.stages.kinds.base import StageKind
 from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.planning.surrogate import Surrogate
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
+from autohier.sweep.study.budget import budget_is_used_up
 
 StageId = tuple[Any, ...]
 """Equal for stages that would have the same key in a stage store."""
@@ -69,6 +70,8 @@ class EndedTrial:
     """Epochs that the trial went through, trained or reused."""
     epochs: int
     """Epochs that all trials together had trained when this one ended."""
+    effort: Mapping[str, float] = field(default_factory=dict)
+    """Epochs and seconds that the trial trained itself, as a study counts them for a budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,8 @@ class _Running:
     number: int
     searched: SearchedTrial
     own_epochs: int = 0
+    trained_epochs: int = 0
+    trained_s: float = 0.0
     curve: list[float] = field(default_factory=list)
     chain: list[float] = field(default_factory=list)
 
@@ -198,7 +203,7 @@ class _Simulation:
         self._winner = _Winner(0.0, 0, plan.space.config(FLAT_PARAMS, seed=plan.seed))
 
     def run(self, parallel: int) -> SimulatedSweep:
-        """Run until the searcher samples no more trials."""
+        """Run until the searcher samples no more trials, or the plan's budget is used up."""
         if self._plan.space.shares_pass_1 and self._share_stages:
             self._train_shared_pass_1(parallel)
         for _ in range(parallel):
@@ -219,6 +224,8 @@ class _Simulation:
         self._now = cost.seconds * math.ceil(num_folds / parallel) / num_folds
 
     def _next_trial(self) -> Steps | None:
+        if budget_is_used_up(self._plan, (ended.effort for ended in self._ended)):
+            return None
         started = perf_counter()
         searched = self._searcher.next_trial()
         self._asks_s.append(perf_counter() - started)
@@ -262,6 +269,7 @@ class _Simulation:
                 is_complete=not stopped,
                 own_epochs=trial.own_epochs,
                 epochs=sum(self._epochs_done.values()),
+                effort={"epochs_computed": trial.trained_epochs, "seconds_computed": trial.trained_s},
             )
         )
 
@@ -290,6 +298,8 @@ class _Simulation:
                 if epoch >= self._epochs_done.get(stage, 0):
                     yield cost.epoch_s
                     self._epochs_done[stage] = epoch + 1
+                    trial.trained_epochs += 1
+                    trial.trained_s += cost.epoch_s
                 trial.own_epochs += 1
                 reached = self._after_epoch(request, config, epoch, cost.epochs)
                 if kind.starts_chain:

@@ -10,6 +10,7 @@ from textwrap import fill
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.recipes import DEFAULT_RECIPE
 from autohier.data.splits import SplitSizes
+from autohier.sweep.planning.budgets import BudgetGain
 from autohier.sweep.planning.profiler import CPU_NAME
 from autohier.sweep.planning.regimes import Regime, pass_1_of
 from autohier.sweep.planning.simulator import Costs, EpochCosts, SimulatedSweep
@@ -38,6 +39,8 @@ class SweepEstimate:
     stage_bytes: int
     """Size of a finished stage of the largest variant on disk."""
     sweeps: tuple[SimulatedSweep, ...]
+    more: BudgetGain | None = None
+    """What twice the budget buys; None without a budget."""
 
     @property
     def quantities(self) -> dict[str, list[float]]:
@@ -49,11 +52,13 @@ class SweepEstimate:
         hours = [(sweep.seconds + sweep.winner_s) / _HOUR_S for sweep in sweeps]
         alone = [(sweep.seconds_alone + sweep.winner_s) / _HOUR_S for sweep in sweeps]
         wall = [(sweep.wall_s + sweep.winner_s) / _HOUR_S for sweep in sweeps]
+        trials: dict[str, list[float]] = {"trials": [sweep.num_trials for sweep in sweeps]}
         return {
+            **(trials if self.plan.has_budget else {}),
             "accelerator-hours": hours,
             "  without reuse and stopping": alone,
             "  times as many": [_ratio(*pair) for pair in zip(alone, hours, strict=True)],
-            f"hours on {_plural(num, 'accelerator')}": wall,
+            f"hours on {plural(num, 'accelerator')}": wall,
             "  utilization, %": [100 * _ratio(*pair) / num for pair in zip(hours, wall, strict=True)],
             "GB on disk": [self._disk_bytes(sweep) / _GB for sweep in sweeps],
             "epochs": [sweep.epochs + sweep.winner_epochs for sweep in sweeps],
@@ -66,8 +71,7 @@ class SweepEstimate:
     def text(self) -> str:
         """Return the estimate as text: one line per quantity, then the origin of the numbers."""
         plan = self.plan
-        trials = plural(plan.trials, "trial")
-        title = f"{plan.space.name}: {trials}, scheduler {plan.scheduler}, sampler {plan.sampler}"
+        title = f"{plan.space.name}: {plan.limits_text}, scheduler {plan.scheduler}, sampler {plan.sampler}"
         head = f"{f'estimate from {len(self.sweeps)} simulated sweeps':<38}{'mean':>9}   range"
         rows = [_row(name, values) for name, values in self.quantities.items()]
         notes = [fill(note, width=_WIDTH, subsequent_indent="  ") for note in self._notes()]
@@ -91,9 +95,15 @@ class SweepEstimate:
             f"clips: {clips} ({self.sizes_from})",
             *self._cost_notes(),
             f"included: {_duration(winner_s)} of one accelerator for the refit and its test result",
-            "not included: starting processes, writing checkpoints, failed trials",
+            f"not included: starting processes, writing checkpoints, failed trials{self._without()}",
             accuracies,
+            *([self.more.text()] if self.more else []),
         )
+
+    def _without(self) -> str:
+        if self.plan.confirm == "auto":
+            return "; the confirmation, which trains at most a quarter of the search's epochs"
+        return "" if self.plan.confirm == "none" else f"; the confirmation {self.plan.confirm}"
 
     def _cost_notes(self) -> Iterator[str]:
         if isinstance(self.costs, EpochCosts):
@@ -146,7 +156,3 @@ def _duration(duration_s: float) -> str:
 def _ratio(more: float, less: float) -> float:
     """Return more / less; 1.0 for 0/0, if epochs cost nothing."""
     return more / less if less else 1.0
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

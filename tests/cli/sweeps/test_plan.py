@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from autohier.sweep.planning import budgets
 from support.command_line import Autohier
 from support.sources.tiny_clips import SPACE_FILE
 
@@ -103,3 +104,30 @@ def test_a_variant_with_too_few_stacks_is_named(autohier: Autohier, tiny_data: P
     # A ResNet has four stacks and takes three levels, ST-GCN has three.
     ended = autohier("plan", "ntu60", "--data", tiny_data, "--seconds-per-epoch", 1, *variants)
     assert ended.error.startswith("variant graph: a recognizer of 3 stacks carries 1 to 3 heads, but got 4")
+
+
+def test_a_budget_is_estimated_with_what_twice_as_much_buys(
+    autohier: Autohier, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "_NUM_WORLDS", 2)
+    command = ("plan", SPACE_FILE, "--data", tiny_data, "--sampler", "random", "--seconds-per-epoch", 1)
+    ended = autohier(*command, "--budget-epochs", 20, "--confirm", "none")
+    assert ended.code == 0
+    text = " ".join(ended.out.split())
+    assert text.startswith("tiny: 20 epochs, scheduler successive-halving, sampler random ")
+    assert "twice the budget: " in text
+    assert "on average over 2 simulated sweeps without confirmation" in text
+    assert "failed trials accuracies" in text.lower()
+    # 2 epochs of pass 1, and 1 to 8 of each trial: the budget ends within the last one.
+    assert 3 <= mean_of(ended.out, "trials") <= 18
+    without = autohier(*command, "--trials", 2)
+    assert "twice the budget" not in without.out
+    assert "the confirmation, which trains at most a quarter of the search's epochs" in " ".join(
+        without.out.split()
+    )
+
+
+def test_a_budget_of_hours_needs_epochs_that_take_time(autohier: Autohier, tiny_data: Path) -> None:
+    options = ("--data", tiny_data, "--seconds-per-epoch", 0, "--budget-hours", 1)
+    error = autohier("plan", SPACE_FILE, *options).error
+    assert "epochs must take time to use up --budget-hours, but got --seconds-per-epoch 0" in error

@@ -292,3 +292,16 @@ def test_another_searcher_takes_the_place_of_the_study(tmp_path):
     assert simulated.epochs == 24 + 3
     assert [stopped for _, stopped in searcher.ended] == ["long enough"] * 2
     assert simulated.num_stopped == 2
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_budget_ends_a_simulated_search(tmp_path, parallel):
+    plan = make_plan(tmp_path, trials=30, budget_epochs=100, confirm="none")
+    simulated = simulate(plan, NOISY, COSTS, parallel=parallel)
+    # Pass 1 has 24 epochs. The last trials were running when the others had used the budget up.
+    spent = [24 + sum(each.effort["epochs_computed"] for each in simulated.trials[:n]) for n in range(30)]
+    assert spent[len(simulated.trials)] == simulated.epochs
+    used_up = next(n for n, epochs in enumerate(spent) if epochs >= 100)
+    assert 0 < used_up <= simulated.num_trials <= used_up + parallel - 1 < 30
+    hours = make_plan(tmp_path, trials=30, budget_hours=simulated.seconds / 3600, confirm="none")
+    assert simulate(hours, NOISY, COSTS, parallel=parallel).num_trials >= simulated.num_trials
