@@ -15,9 +15,9 @@ from autohier.launch.filling import Verbatim, fill, quote_for_shell, quote_for_y
 from autohier.launch.launch_file import PATH, PATH_OF_SECRET, LaunchFile, SecretFile
 from autohier.launch.search_command import search_command
 from autohier.text import shell_words
+from autohier.version import __version__
 
 _PORT: Final = 6379
-_AUTOHIER: Final = version("autohier")
 _RAY: Final = version("ray")
 _TOKEN: Final = "~/.autohier-ray-token"  # noqa: S105  a path
 _ADDRESS: Final = f"127.0.0.1:{_PORT}"
@@ -163,7 +163,7 @@ def _setup_commands(ray: RayClusterSettings) -> list[str]:
             f"sudo mount -t nfs4 -o nfsvers=4.1,hard {quote_for_shell(ray.nfs)} {folder})"
         )
     if ray.environment is None:
-        commands.append(f"pip install {shell_list([f'autohier=={_AUTOHIER}', f'ray[default]=={_RAY}'])}")
+        commands.append(f"pip install {shell_list([f'autohier=={__version__}', f'ray[default]=={_RAY}'])}")
     return commands
 
 

@@ -16,7 +16,7 @@ from support.waiting import PATIENCE_S, wait_until
 
 _PORT = 6379
 _REPOSITORY = Path(__file__).parents[3]
-_QUICK = {
+HEALTH_CHECKS = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
@@ -106,7 +106,7 @@ def open_cluster(shared: Path, *machines: str) -> Iterator[VirtualCluster]:
     token.chmod(0o600)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTEST_"))}
     environment = kept | {
-        **_QUICK,
+        **HEALTH_CHECKS,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_enable_metrics_collection": "0",

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.cluster.machines import Network, missing_for_machines, open_network
@@ -32,7 +32,7 @@ SlurmctldHost={controller}({address})
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={munge}/socket
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
@@ -71,9 +71,7 @@ class PrivateSlurm:
 
     network: Network
     folder: Path
-    machines: Sequence[str]
-    munged: subprocess.Popen[bytes]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str]
 
     def run(self, *command: object, folder: Path | None = None, **variables: str) -> str:
         """Run a command on the controller's machine and return its output; fail if it fails."""
@@ -85,6 +83,13 @@ class PrivateSlurm:
         out, err = process.communicate()
         assert process.returncode == 0, f"{command}: {out}{err}"
         return out
+
+    def on(self, machine: str, *command: str) -> str:
+        """Run a command on a machine and return its output."""
+        process = self.network.machines[machine].start(
+            command, environment=self.environment, folder=self.folder
+        )
+        return process.communicate()[0]
 
     def state_of(self, job: str) -> str:
         """Return the state of a job, e.g. "RUNNING"; "" once Slurm has forgotten it."""
@@ -121,32 +126,29 @@ def open_slurm(
     names = [f"n{index + 1}" for index in range(machines)]
     conf = folder / "slurm.conf"
     environment = {**os.environ, "SLURM_CONF": str(conf)}
-    with open_network(folder) as network:
+    with open_network(folder) as network, _open_munge() as munge:
         for name in (_CONTROLLER, *names):
             network.add(name)
-        _write_files(folder, network, names, cpus, memory_mb)
+        _write_files(folder, munge, network, names, cpus, memory_mb)
         for machine in network.machines.values():  # so that each machine finds the others by name
             command = ["mount", "--bind", str(folder / "hosts"), "/etc/hosts"]
             assert machine.start(command, environment=environment, folder=folder).wait() == 0
-        munged = _start_munged(folder)
-        try:
-            slurm = PrivateSlurm(network, folder, names, munged, environment)
-            network.machines[_CONTROLLER].start(
-                ["slurmctld", "-D", "-c", "-f", str(conf)],
-                environment=environment,
-                folder=folder,
-                log=folder / "slurmctld.out",
-            )
-            for name in names:
-                slurm.start_daemon(name)
-            wait_until(lambda: _num_idle(slurm) == machines, "all machines of Slurm are idle", pause_s=0.3)
-            yield slurm
-        finally:
-            munged.send_signal(signal.SIGTERM)
-            munged.wait()
+        slurm = PrivateSlurm(network, folder, environment)
+        network.machines[_CONTROLLER].start(
+            ["slurmctld", "-D", "-c", "-f", str(conf)],
+            environment=environment,
+            folder=folder,
+            log=folder / "slurmctld.out",
+        )
+        for name in names:
+            slurm.start_daemon(name)
+        wait_until(lambda: _num_idle(slurm) == machines, "all machines of Slurm are idle", pause_s=0.3)
+        yield slurm
 
 
-def _write_files(folder: Path, network: Network, names: Sequence[str], cpus: int, memory_mb: int) -> None:
+def _write_files(
+    folder: Path, munge: Path, network: Network, names: Sequence[str], cpus: int, memory_mb: int
+) -> None:
     nodes = "\n".join(
         f"NodeName={name} NodeAddr={network.machines[name].address} CPUs={cpus} RealMemory={memory_mb} "
         f"Gres=gpu:{GPUS} State=UNKNOWN"
@@ -154,7 +156,9 @@ def _write_files(folder: Path, network: Network, names: Sequence[str], cpus: int
     )
     controller = network.machines[_CONTROLLER]
     (folder / "slurm.conf").write_text(
-        _CONF.format(controller=_CONTROLLER, address=controller.address, folder=folder, nodes=nodes)
+        _CONF.format(
+            controller=_CONTROLLER, address=controller.address, folder=folder, munge=munge, nodes=nodes
+        )
     )
     hosts = [f"{machine.address} {machine.name}" for machine in network.machines.values()]
     (folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *hosts, ""]))
@@ -170,23 +174,28 @@ def _write_files(folder: Path, network: Network, names: Sequence[str], cpus: int
     (folder / "state").mkdir()
 
 
-def _start_munged(folder: Path) -> subprocess.Popen[bytes]:
-    key, socket = folder / "munge.key", folder / "munge.socket"
+@contextmanager
+def _open_munge() -> Iterator[Path]:
+    """Run munge, by which Slurm's programs know each other; yield the folder of its socket.
+
+    Munge wants a folder that all users can enter, which the folders of tests are not.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="autohier-munge-", dir="/run"))
+    folder.chmod(0o755)
+    key, socket = folder / "key", folder / "socket"
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(1024))
-    options = {
-        "key-file": key,
-        "socket": socket,
-        "pid-file": folder / "munged.pid",
-        "log-file": folder / "munged.log",
-        "seed-file": folder / "munge.seed",
-    }
-    with (folder / "munged.out").open("wb") as log:
-        process = subprocess.Popen(
-            ["munged", "-F", *(f"--{name}={path}" for name, path in options.items())], stdout=log, stderr=log
-        )
-    wait_until(socket.exists, "munge listens")
-    return process
+    files = {"key-file": key, "socket": socket, "pid-file": folder / "pid", "log-file": folder / "log"}
+    options = [f"--{name}={path}" for name, path in files.items()]
+    process = subprocess.Popen(["munged", "-F", *options, f"--seed-file={folder / 'seed'}"])
+    try:
+        wait_until(lambda: socket.exists() or process.poll() is not None, "munge listens")
+        assert process.poll() is None, "munge did not start"
+        yield folder
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
 
 
 def _num_idle(slurm: PrivateSlurm) -> int:
