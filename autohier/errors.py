@@ -130,6 +130,10 @@ class LostProcessError(TrialError):
     """The process of a trial died: give it more memory, or a machine that stays up."""
 
 
+class LostHeadError(AutohierError):
+    """The head of the cluster does not answer: start the cluster again and resume."""
+
+
 class RepeatedFailureError(AutohierError):
     """Consecutive trials of a sweep fail in the same way: fix the cause and resume."""
 

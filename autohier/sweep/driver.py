@@ -181,6 +181,8 @@ def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
             if not stop.comes_within(_SIGNAL_S):
                 raise
             interrupted = True
+        if stop.error is not None:
+            raise stop.error
         return SweepEnd(study.num_finished(), study.target, failure_limit.exceeded, interrupted)
 
 
@@ -291,7 +293,7 @@ def _run_phases(
         with display.running(study.num_finished()):
             if plan.space.shares_pass_1:
                 _run_pass_1(plan, context, share, display, stop)
-            scheduler = start_scheduler(study) if study.stops_trials else None
+            scheduler = start_scheduler(study, folder.scheduler_file) if study.stops_trials else None
             run_trials(
                 folder, study, replace(context, scheduler=scheduler), share, display, failure_limit, stop
             )

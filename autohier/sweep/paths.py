@@ -16,6 +16,7 @@
         records/                 Parquet: trials, stages, epochs, tests, work; notes of own epochs
         tensorboard/             one run per trial
         ray/                     Ray Tune's own files; never read
+        scheduler.reports        reports of the last driver's trials to the trial scheduler
         machines/                files that driver and machines leave for each other, while a sweep runs
 """
 
@@ -110,6 +111,11 @@ class SweepFolder:
     def machines(self) -> Path:
         """Files that show driver and machines that they share this folder."""
         return self.path / "machines"
+
+    @property
+    def scheduler_file(self) -> Path:
+        """Reports to the trial scheduler, from which its process starts again."""
+        return self.path / "scheduler.reports"
 
     @property
     def resume_command(self) -> str:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
+from autohier.errors import AutohierError
 from autohier.sweep.execution.ray_private import kill_shielded_processes
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -32,6 +33,8 @@ _REPEAT_S = 1.0
 """Signals within this time count as one: ``timeout`` and other wrappers send the same signal twice."""
 _LATE_S = 7.0
 """Time in which a sweep should end by itself; Kubernetes and Slurm kill after thirty seconds."""
+_ERROR = 2
+"""Exit code of commands that an error ends."""
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
@@ -45,6 +48,10 @@ class StopRequest:
     def __init__(self) -> None:
         self._made_at: float | None = None
         self._number: int = signal.SIGINT
+        self.error: AutohierError | None = None
+        """Error that ends the sweep in place of a signal; see `fail`."""
+        self.notify: Callable[[int], None] = lambda _: None
+        """Wakes the thread that ends the process if the sweep does not end in time."""
         self.describe: Callable[[], str] = lambda: (
             "interrupted before the first trial; run the same command again"
         )
@@ -57,8 +64,11 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of a command that this request ended: 128 + the signal's number, as shells have it."""
-        return 128 + self._number
+        """Exit code of a command that this request ended: 128 + the signal's number, as shells have it.
+
+        2 after an error.
+        """
+        return 128 + self._number if self.error is None else _ERROR
 
     def make(self, number: int = signal.SIGINT) -> None:
         """Ask for the end of the sweep; safe in signal handlers and in any thread.
@@ -69,6 +79,13 @@ class StopRequest:
         if self._made_at is None:
             self._number = number
             self._made_at = time.monotonic()
+
+    def fail(self, error: AutohierError) -> None:
+        """Ask for the end of the sweep because of an error that the main thread may be too blocked to see."""
+        if self._made_at is None:
+            self.error = error
+            self.make(signal.SIGTERM)
+            self.notify(signal.SIGTERM)
 
     def comes_within(self, seconds: float) -> bool:
         """Wait for the request; return False if it is not made in time."""
@@ -168,11 +185,13 @@ def _watched(watcher: _Watcher) -> Iterator[None]:
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    watcher.request.notify = lambda number: _write(write_end, number)
     thread = threading.Thread(target=watcher.watch, args=(read_end,), daemon=True)
     thread.start()
     try:
         yield
     finally:
+        watcher.request.notify = lambda _: None
         signal.set_wakeup_fd(before)
         os.close(write_end)
         thread.join()
@@ -201,17 +220,25 @@ class _Watcher:
             if own and late_at is None:
                 late_at = time.monotonic() + (_LATE_S if self.may_exit else threading.TIMEOUT_MAX)
                 self.request.make(own[0])
-                with suppress(OSError, ValueError):  # the output may be closed
-                    self.on_first()
+                if self.request.error is None:
+                    with suppress(OSError, ValueError):  # the output may be closed
+                        self.on_first()
             elif own and self.may_exit and self.request.is_repeated_now():
                 _exit(self.request.exit_code)
 
     def _exit_late(self) -> None:
         try:
-            self.on_late(self.request.describe())
-            sys.stdout.flush()
+            if self.request.error is None:
+                self.on_late(self.request.describe())
+                sys.stdout.flush()
+            else:
+                sys.stderr.write(f"autohier: {self.request.error}\n")  # as a command does
         finally:
             _exit(self.request.exit_code)
+
+
+def _write(descriptor: int, number: int) -> None:
+    os.write(descriptor, bytes([number]))
 
 
 def _is_readable(descriptor: int, timeout_s: float) -> bool:

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -129,14 +130,17 @@ def _hint(fault: OSError) -> str:
     return "free some disk space" if failure_class(fault) == "disk full" else "make its disk work"
 
 
-def start_scheduler(study: SweepStudy) -> ray.actor.ActorHandle:
+def start_scheduler(study: SweepStudy, file: Path | None = None) -> ray.actor.ActorHandle:
     """Start the scheduler's actor with the reports of earlier drivers' trials.
 
-    It runs on the driver's machine. If its process is lost, Ray starts it again with these reports.
+    It runs on the driver's machine. If its process is lost, Ray starts it again with these reports and with
+    those of this driver's trials, which it keeps in a file, if one is given.
     """
+    if file is not None:
+        file.unlink(missing_ok=True)  # the study has the reports to earlier drivers
     actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(SchedulerHost)
     return actor_class.options(scheduling_strategy=on_driver_machine()).remote(
-        study.scheduler, study.rungs, study.rung_reports()
+        study.scheduler, study.rungs, study.rung_reports(), file
     )
 
 

@@ -6,8 +6,11 @@ A package adds a scheduler by an entry point in the group ``autohier.trial_sched
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, cast
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 from autohier.config.sweep_extensions import TRIAL_SCHEDULERS
 from autohier.sweep.scheduling.rungs import RungReport, Rungs
@@ -69,13 +72,36 @@ class SchedulerHost:
         name: registered name of the scheduler.
         rungs: of the sweep.
         reports: recorded by earlier drivers, in the order in which their trials ended.
+        file: keeps the reports to this driver, for a host that is started again; None keeps none.
     """
 
-    def __init__(self, name: str, rungs: Rungs, reports: Iterable[RungReport] = ()) -> None:
+    def __init__(
+        self, name: str, rungs: Rungs, reports: Iterable[RungReport] = (), file: Path | None = None
+    ) -> None:
         self._scheduler = build_scheduler(name, rungs)
-        for report in reports:
+        self._file = file
+        for report in (*reports, *_kept_reports(file)):
             self._scheduler.decide(report)
 
     def decide(self, report: RungReport) -> str | None:
         """Pass a report to the scheduler and return its answer."""
+        if self._file is not None:
+            with self._file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(asdict(report)) + "\n")
         return self._scheduler.decide(report)
+
+
+def _kept_reports(file: Path | None) -> Iterator[RungReport]:
+    """Yield the reports in a file up to a line that a dying process did not finish."""
+    if file is None or not file.is_file():
+        return
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            values = json.loads(line)
+        except ValueError:
+            return
+        yield RungReport(**{name: _to_tuples(value) for name, value in values.items()})
+
+
+def _to_tuples(value: Any) -> Any:  # noqa: ANN401  a value of JSON
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value

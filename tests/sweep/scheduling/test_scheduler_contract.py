@@ -60,6 +60,18 @@ def test_a_restored_scheduler_answers_as_an_uninterrupted_one(name, reports, dri
 
 
 @pytest.mark.parametrize("name", NAMES)
+@given(reports=REPORTS, dies_after=st.integers(0, 40))
+def test_a_host_that_is_started_again_forgets_no_report(tmp_path_factory, name, reports, dies_after):
+    file = tmp_path_factory.mktemp("sweep") / "scheduler.reports"
+    before, later = reports[:dies_after], reports[dies_after:]
+    answers(SchedulerHost(name, RUNGS, file=file), before)
+    with file.open("a") as lines:
+        lines.write('{"step": 0, "va')  # of a process that died while it wrote
+    again = SchedulerHost(name, RUNGS, file=file)
+    assert answers(again, later) == answers(build_scheduler(name, RUNGS), reports)[dies_after:]
+
+
+@pytest.mark.parametrize("name", NAMES)
 @given(reports=REPORTS)
 def test_a_trial_that_continued_at_a_rung_continues_there_again(name, reports):
     scheduler = build_scheduler(name, RUNGS)

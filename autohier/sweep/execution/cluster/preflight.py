@@ -10,6 +10,7 @@ from typing import Any
 
 from autohier.config.sweep import SweepPlan
 from autohier.core.training.devices import find_accelerator
+from autohier.sweep.execution.cluster.head_watch import watched_head
 from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
 from autohier.sweep.execution.session import Share, fits_trial, share_of
 from autohier.sweep.execution.signals import StopRequest
@@ -49,6 +50,7 @@ def preflight(
 
     Raises:
         InputError: if no machine passes.
+        LostHeadError: as `StopRequest.error`, if the head of the cluster is lost.
         SweepInterruptedError: if the sweep should stop.
     """
     if not plan.ray_address:
@@ -64,5 +66,8 @@ def preflight(
         versions,
         needs_gpu=share.gpus > 0,
     )
-    with checked_machines(demands, lambda resources: fits_trial(resources, share), say) as machines:
+    with (
+        watched_head(plan.ray_address, folder.resume_command, stop),
+        checked_machines(demands, lambda resources: fits_trial(resources, share), say) as machines,
+    ):
         yield Admitted(share_of(plan, machines.admitted(stop)), machines.table)

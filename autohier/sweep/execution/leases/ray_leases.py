@@ -2,7 +2,8 @@
 
 All sweeps of a cluster that share a stage store share its table. The table may be lost at any time, with its
 machine or with the driver that started it. Another driver then starts a new one, and holders renew their
-leases there. Nothing else is lost, because the stage store alone decides which stages are finished.
+leases there. Nothing else is lost, because the stage store alone decides which stages are finished. The table
+runs on the machine of the driver that started it, so that it is lost with this driver alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError
 
 from autohier.digest import digest
+from autohier.sweep.execution.cluster.placement import on_driver_machine
 from autohier.sweep.execution.leases.lease_table import Holder, Lease, LeaseTable
 
 _LOG = logging.getLogger(__name__)
@@ -168,7 +170,9 @@ def _keep_open(name: str, ttl_s: float, ended: threading.Event) -> None:
 
 def _open(name: str, quiet_s: float) -> Any:  # noqa: ANN401  actor handle
     actor_class = ray.remote(num_cpus=0)(LeaseTable)
-    return actor_class.options(name=name, namespace=_NAMESPACE, get_if_exists=True).remote(quiet_s)
+    return actor_class.options(
+        name=name, namespace=_NAMESPACE, get_if_exists=True, scheduling_strategy=on_driver_machine()
+    ).remote(quiet_s)
 
 
 def _actor_name(stage_folder: Path) -> str:
