@@ -45,4 +45,4 @@ def shared(tmp_path: Path, tiny_data: Path) -> Path:
 def open_machines(_machines_are_possible: None, shared: Path) -> Iterator[Callable[..., VirtualCluster]]:
     """Return a function that starts a cluster with these machines and a head."""
     with ExitStack() as stack:
-        yield lambda *names, **hidden: stack.enter_context(open_cluster(shared, *names, **hidden))
+        yield lambda *names: stack.enter_context(open_cluster(shared, *names))

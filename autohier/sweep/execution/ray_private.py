@@ -16,6 +16,13 @@ AUTHENTICATION = "RAY_AUTH_MODE"
 _CLUSTER_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
+def draining_machines() -> frozenset[str]:
+    """Return the machines that Ray drains, by its identifiers: they got a notice, and end at its deadline."""
+    from ray._private import state  # noqa: PLC0415  Ray reads its environment when imported
+
+    return frozenset(state.state.get_draining_nodes())
+
+
 def use_prestarted_workers() -> None:
     """Let Ray Tune's actors run in the worker processes that a local Ray has started already.
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.cluster.machines import Machine, Network, open_network
@@ -31,11 +31,18 @@ class VirtualCluster:
 
     network: Network
     environment: Mapping[str, str]
+    _rays: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    """Process of ``ray start`` on every machine."""
 
     @property
     def head(self) -> Machine:
         """The machine on which drivers run."""
         return self.network.machines["head"]
+
+    @property
+    def driver_machine(self) -> Machine:
+        """The machine "driver" if there is one, else the head."""
+        return self.network.machines.get("driver", self.head)
 
     @property
     def address(self) -> str:
@@ -49,15 +56,22 @@ class VirtualCluster:
         return machine
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command of autohier on the head."""
+        """Start a command of autohier on the driver's machine."""
         code = "from autohier.cli.main import main; main()"
-        return self.head.start(
+        return self.driver_machine.start(
             [sys.executable, "-c", code, *arguments], environment=self.environment, folder=self.network.shared
         )
+
+    def send_signal(self, name: str, number: int) -> None:
+        """Send a signal to ``ray start`` on a machine, as its operator does before the machine ends."""
+        pid = str(self._rays[name].pid)
+        started = subprocess.run(["pgrep", "-P", pid], capture_output=True, text=True, check=True).stdout
+        os.kill(int(started.split()[0]), number)
 
     def start_head(self) -> None:
         """Start the head and wait until it answers."""
         head = self.network.add("head")
+        self._log_file("head").unlink(missing_ok=True)
         self._start_ray(head, 0, "--head", f"--port={_PORT}", "--include-dashboard=false")
         wait_until(lambda: self._log("head").count("Ray runtime started"), "the head of Ray")
 
@@ -84,7 +98,7 @@ class VirtualCluster:
             "--disable-usage-stats",
             "--block",
         )
-        machine.start(
+        self._rays[machine.name] = machine.start(
             [str(ray), "start", *options, *fixed],
             environment=self.environment,
             folder=self.network.shared,
@@ -100,7 +114,10 @@ class VirtualCluster:
 
 @contextmanager
 def open_cluster(shared: Path, *machines: str) -> Iterator[VirtualCluster]:
-    """Run a head and machines with one core each; end them when the block ends."""
+    """Run a head and machines with one core each; end them when the block ends.
+
+    A machine named "driver" has no core: drivers run there, and not on the head.
+    """
     token = shared / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
@@ -119,6 +136,6 @@ def open_cluster(shared: Path, *machines: str) -> Iterator[VirtualCluster]:
         cluster = VirtualCluster(network, environment)
         cluster.start_head()
         for name in machines:
-            cluster.join(name)
+            cluster.join(name, cpus=int(name != "driver"))
         cluster.wait_for(1 + len(machines))
         yield cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError, RayTaskError
 
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import TrialCallback
@@ -21,15 +23,22 @@ from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import evaluate_further_refit, evaluate_on_test, run_trial, train_pass_1
 from autohier.errors import AutohierError, LostProcessError
 from autohier.sweep.execution.actors.context import SweepContext
+from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.actors.trial_actor import open_clips
-from autohier.sweep.execution.cluster.admission import pass_gate
+from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
 from autohier.sweep.execution.cluster.placement import admitted_only
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.log_file import logging_to
 
+_LOG = logging.getLogger(__name__)
+
 _POLL_S = 0.3
+_MAX_RESTARTS = 3
+"""Number of times that a call is run again after its process died; it continues after the last checkpoint."""
+_SIGNAL_S = 2.0
+"""Time in which a driver gets a signal that ended Ray's processes a moment before."""
 _SLOW_START_S = 20.0
 """A call that has not started after this time waits for cores, not for its process."""
 
@@ -42,6 +51,7 @@ class StageActor(TrialCallback):
         context.restore_umask()
         self._config = TrialConfig.model_validate(config)
         self._context = context
+        self._drain = DrainCallback(context.admission)
         self._messages: list[StageMessage] = []
         self._suffix = ""
 
@@ -79,6 +89,10 @@ class StageActor(TrialCallback):
         """See `TrialCallback`."""
         label = f"{kind.label(pass_index)}{self._suffix}"
         self._messages.append(EpochEnd(label, metrics.epoch + 1, metrics.accuracy, reused, metrics.seconds))
+        try:
+            self._drain.on_epoch_end(kind, pass_index, metrics, reused=reused)
+        except HandedBack as end:
+            raise end.as_preemption() from end
 
     def _open(self, name: str) -> TrialSetup:
         return open_trial(
@@ -103,7 +117,7 @@ def run_in_stage_actor(
     """Run one method of a StageActor, pass its messages on and return its result.
 
     Raises:
-        AutohierError: if the method raises it, or if its process dies.
+        AutohierError: if the method raises it, or if its process dies repeatedly.
         OSError: if the method meets a full disk, or a file that it may not use.
         SweepInterruptedError: if the sweep should stop.
     """
@@ -169,12 +183,16 @@ def _run_all(
             for index, call in list(running.items()):
                 if not call.has_started(0):
                     continue  # it may wait for the cores of a call that is done
-                is_done = call.is_done()
-                for message in call.new_messages():
-                    on_message(message)
-                if is_done:
-                    results[index] = call.outcome()
-                    running.pop(index).end()
+                try:
+                    is_done = call.is_done()
+                    for message in call.new_messages():
+                        on_message(message)
+                    if is_done:
+                        results[index] = call.outcome()
+                        running.pop(index).end()
+                except RayActorError as error:
+                    call.start_again(error)
+                    on_message(StageWait(call.name, "a process in place of the one that died"))
     finally:
         for call in running.values():
             call.end()
@@ -182,7 +200,7 @@ def _run_all(
 
 
 class _StageCall:
-    """One method call of a StageActor in a process of its own."""
+    """One method call of a StageActor in a process of its own, and in another one if that dies."""
 
     def __init__(
         self,
@@ -193,16 +211,46 @@ class _StageCall:
         share: Share,
         stop: StopRequest,
     ) -> None:
+        self.name = method.replace("_", " ")
+        self._method, self._arguments = method, arguments
+        self._config = config.model_dump(mode="json")
+        self._context = replace(context, num_threads=share.num_threads)
+        self._share, self._stop = share, stop
+        self._num_deaths = 0
+        self._seen: set[tuple[str, int]] = set()
+        """Stage and number of the epochs that were passed on."""
+        self._start()
+
+    def _start(self) -> None:
         # Two threads of calls: one runs the method, the other returns messages.
+        share = self._share
         actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
-        own_context = replace(context, num_threads=share.num_threads)
         placed = actor_class.options(label_selector=admitted_only() or None)
-        self._actor = placed.remote(config.model_dump(mode="json"), own_context)
+        self._actor = placed.remote(self._config, self._context)
         self._ready = self._actor.__ray_ready__.remote()
-        self._method = method
-        self._stop = stop
         self._num_messages = 0
-        self.result = getattr(self._actor, method).remote(*arguments)
+        self.result = getattr(self._actor, self._method).remote(*self._arguments)
+
+    def start_again(self, error: RayActorError) -> None:
+        """Run the method in another process, which continues after the last epoch checkpoint.
+
+        A machine that is preempted, or not admitted, does not count.
+
+        Raises:
+            LostProcessError: if processes died too often.
+            SweepInterruptedError: if the sweep should stop, or a signal ends all processes of the job.
+        """
+        self._num_deaths += not error.preempted
+        if self._num_deaths > _MAX_RESTARTS:
+            raise LostProcessError(
+                f"the worker process that runs {self.name} died repeatedly",
+                hint="give it more memory, or resume if machines were lost",
+            ) from error
+        self._stop.comes_within(_SIGNAL_S)
+        self._stop.check()
+        _LOG.warning("the worker process that runs %s died (%s) and is started again", self.name, error)
+        self.end()
+        self._start()
 
     def starts_within(self, timeout_s: float) -> bool:
         """Wait for the process to start; return False if it has not started in time."""
@@ -220,10 +268,17 @@ class _StageCall:
         return bool(ray.wait([self.result], timeout=0)[0])
 
     def new_messages(self) -> list[StageMessage]:
-        """Return the messages since the last call."""
+        """Return the messages since the last call, without epochs that a process before this one reported."""
         messages: list[StageMessage] = self._get(self._actor.messages.remote(self._num_messages))
         self._num_messages += len(messages)
-        return messages
+        new = [message for message in messages if not self._is_repeated(message)]
+        self._seen |= {(each.stage, each.epoch) for each in new if isinstance(each, EpochEnd)}
+        return new
+
+    def _is_repeated(self, message: StageMessage) -> bool:
+        return (
+            isinstance(message, EpochEnd) and message.reused and (message.stage, message.epoch) in self._seen
+        )
 
     def outcome(self) -> Any:  # noqa: ANN401  the result of the method
         return self._get(self.result)
@@ -241,16 +296,11 @@ class _StageCall:
     def _user_errors(self) -> Iterator[None]:
         try:
             yield
-        except ray.exceptions.RayTaskError as error:
+        except RayTaskError as error:
             cause = error.cause
-            if isinstance(cause, AutohierError | OSError):
+            if isinstance(cause, AutohierError | OSError | RayActorError):
                 raise cause from error
             raise
-        except ray.exceptions.RayActorError as error:
-            raise LostProcessError(
-                f"the worker process that runs {self._method.replace('_', ' ')} died unexpectedly",
-                hint="give it more memory, or resume if the machine was lost",
-            ) from error
 
 
 def _describe(share: Share) -> str:

@@ -14,18 +14,21 @@ from typing import Any
 
 import ray
 
-from autohier.sweep.execution.cluster.admission import pass_gate
+from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
 
 
 def run_in_actor(tune_config: dict[str, Any], *, context: ray.ObjectRef) -> None:
     """Run `trial_actor.run_sweep_trial`; ``context`` refers to a SweepContext, which is loaded only now.
 
     Raises:
-        RayActorError: if this machine may run no trial; see `pass_gate`.
+        RayActorError: if this machine may run no trial, or is drained meanwhile; see `pass_gate`.
     """
     loaded = ray.get(context)
     pass_gate(loaded.admission)
-    actor_module().run_sweep_trial(tune_config, context=loaded)
+    try:
+        actor_module().run_sweep_trial(tune_config, context=loaded)
+    except HandedBack as end:
+        raise end.as_preemption() from end
 
 
 @cache

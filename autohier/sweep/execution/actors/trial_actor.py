@@ -35,6 +35,7 @@ from autohier.records.statistics import wilson_interval
 from autohier.records.trial_recorder import TrialRecorder
 from autohier.sweep.choice.measured import rung_epochs
 from autohier.sweep.execution.actors.context import SweepContext
+from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.callback_extensions import open_callbacks
 from autohier.sweep.execution.messages import (
     EpochEnd,
@@ -93,8 +94,15 @@ def _run_recorded(
         _recorder(tune_config, config, context) as recorder,
         open_callbacks(context.callbacks, trial, context.folder.path, config) as extensions,
     ):
-        # Early stopping is the last one, as it may end the trial.
-        callbacks: Sequence[TrialCallback] = (recorder.history, reporter, *extensions, early_stopping)
+        # Those that may end the trial come last.
+        drain = DrainCallback(context.admission)
+        callbacks: Sequence[TrialCallback] = (
+            recorder.history,
+            reporter,
+            *extensions,
+            early_stopping,
+            drain,
+        )
         try:
             outcome = _run(tune_config, config, context, recorder, callbacks)
         except TrialStoppedError as stop:

@@ -15,6 +15,18 @@ ADMITTED = ""
 """Verdict on a machine that may run trials; any other text is the reason why it may not."""
 
 
+DRAINED = "it is drained: its work continues on another machine after the next epoch"
+"""Verdict on a machine that is about to end."""
+
+
+class HandedBack(BaseException):
+    """Ends the work of a process that continues on another machine."""
+
+    def as_preemption(self) -> RayActorError:
+        """Return the error after which Ray Tune starts a trial again without counting a failure."""
+        return RayActorError(error_msg=f"this machine runs no trial: {self}", preempted=True)
+
+
 class AdmissionTable:
     """Verdicts on machines, by Ray's identifiers. Runs in an actor on the driver's machine."""
 
@@ -50,4 +62,4 @@ def pass_gate(table: Any) -> None:  # noqa: ANN401  actor handle of an Admission
             break
         time.sleep(_POLL_S)
     if verdict != ADMITTED:
-        raise RayActorError(error_msg=f"this machine runs no trial: {verdict}", preempted=True)
+        raise HandedBack(verdict).as_preemption()

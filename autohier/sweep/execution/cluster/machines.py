@@ -24,9 +24,10 @@ from ray.exceptions import RayError
 
 from autohier.errors import InputError, cause_text, one_line
 from autohier.files import write_atomically
-from autohier.sweep.execution.cluster.admission import ADMITTED, AdmissionTable
+from autohier.sweep.execution.cluster.admission import ADMITTED, DRAINED, AdmissionTable
 from autohier.sweep.execution.cluster.machine_check import Demands, Findings, check_machine, has_content
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine, refuse_machines
+from autohier.sweep.execution.ray_private import draining_machines
 from autohier.sweep.execution.signals import StopRequest
 
 _LOG = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class Machines:
     def _look(self) -> None:
         """Ask for the machines once, send checks and judge answers."""
         alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        draining = draining_machines()
         with self._changed:
             for node in set(self._machines) - set(alive):
                 del self._machines[node]
@@ -143,7 +145,10 @@ class Machines:
                 if node not in self._machines and self._fits(facts["Resources"]):
                     self._machines[node] = _Machine(node, facts["NodeManagerHostname"], facts["Resources"])
             for machine in self._machines.values():
-                self._advance(machine)
+                if machine.node in draining:
+                    self._judge(machine, DRAINED)
+                else:
+                    self._advance(machine)
             verdicts = {
                 node: each.verdict for node, each in self._machines.items() if each.verdict is not None
             }
@@ -179,7 +184,9 @@ class Machines:
     def _judge(self, machine: _Machine, verdict: str) -> None:
         before, machine.verdict = machine.verdict, verdict
         machine.findings, machine.judged_at = None, time.monotonic()
-        if verdict and verdict != before:
+        if verdict == DRAINED != before:
+            self._say(f"machine {self._name(machine)}: {verdict}")
+        elif verdict and verdict != before:
             self._say(f"machine {self._name(machine)} gets no trial: {verdict}")
         elif before and not verdict:
             self._say(f"machine {self._name(machine)} passes the check now and gets trials")

@@ -146,3 +146,61 @@ def test_a_fold_uses_the_cores_of_a_finished_one(
         ray.kill(holder)
     assert StageWait("pass 1", "1 free core on one machine") in messages
     assert epochs_of(messages) == [(f"pass 1 of fold {fold}", epoch) for fold in (1, 2) for epoch in (1, 2)]
+
+
+def test_a_stage_continues_in_another_process(
+    tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import signal
+
+    import ray
+
+    from autohier.sweep.execution.actors import stage_actor
+
+    calls: list[Any] = []
+    start = stage_actor._StageCall._start
+
+    def start_and_note(call: Any) -> None:
+        start(call)
+        calls.append(call)
+
+    monkeypatch.setattr(stage_actor._StageCall, "_start", start_and_note)
+    monkeypatch.setattr(stage_actor, "_SIGNAL_S", 0.0)
+    messages: list[StageMessage] = []
+
+    def listen(message: StageMessage) -> None:
+        messages.append(message)
+        if len(calls) == 1 and len(epochs_of(messages)) == 1:
+            os.kill(ray.get(calls[0]._actor.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)
+
+    with open_flat(tmp_path, tiny_data, "pass_1.epochs=12") as (flat, context):
+        share = Share(1, 0, 1, 2)
+        result = stage_actor.run_in_stage_actor("pass_1", flat, context, share, StopRequest(), listen)
+    assert len(calls) == 2
+    assert StageWait("pass 1", "a process in place of the one that died") in messages
+    assert len(result.epochs) == 12
+    # Every epoch is passed on once, although the second process repeats those of the checkpoint.
+    assert epochs_of(messages) == [("pass 1", epoch) for epoch in range(1, 13)]
+
+
+def test_a_stage_whose_processes_die_repeatedly_is_lost(
+    tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    from autohier.errors import LostProcessError
+    from autohier.sweep.execution.actors import stage_actor
+
+    class Dying(stage_actor.StageActor):
+        def pass_1(self, fold: int | None = None) -> Any:
+            os._exit(fold or 1)
+
+    monkeypatch.setattr(stage_actor, "StageActor", Dying)
+    monkeypatch.setattr(stage_actor, "_MAX_RESTARTS", 1)
+    monkeypatch.setattr(stage_actor, "_SIGNAL_S", 0.0)
+    lost = pytest.raises(LostProcessError, match="that runs pass 1 died repeatedly: give it more memory")
+    with open_flat(tmp_path, tiny_data) as (flat, context), lost:
+        stage_actor.run_in_stage_actor(
+            "pass_1", flat, context, Share(1, 0, 1, 2), StopRequest(), lambda _: None
+        )

@@ -171,3 +171,55 @@ def test_a_builder_that_returns_no_callback_fails_the_trial(run_trial, monkeypat
     assert message.reason.startswith(
         "the builder of callback 'wrong' must return a TrialCallback, but got NoneType"
     )
+
+
+def test_a_trial_on_a_drained_machine_is_handed_back_and_continues(tmp_path, tiny_data, ray_address):  # noqa: ARG001
+    import functools
+
+    import ray
+    from ray import tune
+
+    from autohier.core.training.metrics import EpochMetrics
+    from autohier.sweep.execution.actors import trainable, trial_actor
+    from autohier.sweep.execution.actors.context import SweepContext
+    from autohier.sweep.execution.cluster.admission import DRAINED, AdmissionTable
+
+    folder, space = SweepFolder(tmp_path / "sweep"), load_space(str(SPACE_FILE))
+    node = ray.get_runtime_context().get_node_id()
+    table = ray.remote(num_cpus=0)(AdmissionTable).remote()
+    ray.get(table.update.remote({node: ""}))
+    starts = tmp_path / "starts"
+
+    def run_in_actor(tune_config, *, context):
+        def instead(*arguments):
+            with starts.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            callbacks, is_first = arguments[4], len(starts.read_text().split()) == 1
+            ray.get(table.update.remote({node: DRAINED if is_first else ""}))
+            metrics = EpochMetrics(0, 0.1, 1.0, (1.0,), 1.0, (0.5,), 1.0, 4)
+            try:
+                callbacks[-1].on_epoch_end(PASS_1, 0, metrics, reused=False)
+            finally:
+                ray.get(table.update.remote({node: ""}))  # as if it continued elsewhere
+            raise RuntimeError("the trial continued")
+
+        trial_actor._run = instead
+        trainable.run_in_actor(tune_config, context=context)
+
+    study = SweepStudy(make_plan(tmp_path, space=space, trials=1), open_storage(None, folder.journal_file))
+    context = SweepContext(
+        folder, tiny_data / "demo", tmp_path / "stages", "cpu", 1, study.rungs, 0, admission=table
+    )
+    sampled = study.next_trial()
+    config = {
+        "trial": "t0000", "ask": 0, "number": 0, "role": "search", "confirms": "", "source": "",
+        "config": sampled.config.model_dump_json(),
+    }  # fmt: skip
+    trial = tune.with_resources(functools.partial(run_in_actor, context=ray.put(context)), {"cpu": 1})
+    run_config = tune.RunConfig(storage_path=str(tmp_path / "ray"), verbose=0)  # no failure is allowed
+    results = tune.Tuner(trial, param_space=config, run_config=run_config).fit()
+    assert results.num_errors == 0
+    first, second = starts.read_text().split()
+    assert first != second
+    (row,) = read_rows(folder.records, TrialRow)
+    assert row.reason == "RuntimeError: the trial continued"

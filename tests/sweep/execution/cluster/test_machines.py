@@ -102,6 +102,35 @@ def test_a_machine_that_joins_later_is_checked_too(
             ray_cluster.remove_node(added)
 
 
+def test_a_machine_with_a_notice_is_drained(tmp_path: Path, tiny_data: Path, ray_cluster: Cluster) -> None:
+    import time
+
+    import ray
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    from autohier.sweep.execution.cluster.admission import DRAINED
+    from support.waiting import wait_until
+
+    class Idle:
+        """Keeps the machine from ending before its deadline."""
+
+    preemption, lines = 2, list[str]()
+    added = ray_cluster.add_node(num_cpus=1, resources={"added": 1}, object_store_memory=100 << 20)
+    holder = ray.remote(num_cpus=0, resources={"added": 1})(Idle).remote()
+    ray.get(holder.__ray_ready__.remote())
+    try:
+        with watched(tmp_path, tiny_data, lines) as machines:
+            machines.admitted(StopRequest())
+            deadline_ms = int(time.time() * 1000) + 600_000
+            GcsClient(ray_cluster.address).drain_node(added.node_id, preemption, "notice", deadline_ms)
+            wait_until(lambda: ray.get(machines.table.verdict.remote(added.node_id)) == DRAINED, "the drain")
+        assert len(lines) == 1
+        assert lines[0].endswith(DRAINED)
+    finally:
+        ray.kill(holder)
+        ray_cluster.remove_node(added)
+
+
 def test_trials_run_on_admitted_machines_and_others_hand_them_back(
     tmp_path: Path, ray_cluster: Cluster
 ) -> None:
