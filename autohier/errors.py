@@ -9,6 +9,7 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -23,6 +24,9 @@ ENVIRONMENT_FAILURES: Final[frozenset[FailureClass]] = frozenset({"disk full", "
 
 
 _MAX_CHARS: Final = 500
+_MAX_REASON_CHARS: Final = 120
+_SLIPS: Final = (LookupError, TypeError, AttributeError, OverflowError, SyntaxError, RecursionError)
+"""Errors of readers that damage surprises; their texts are about the reader, not about the file."""
 
 
 def one_line(text: str) -> str:
@@ -37,6 +41,25 @@ def cause_text(error: BaseException) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"a byte that is not {error.encoding.upper()}, at position {error.start}"
     return str(error) or type(error).__name__
+
+
+def damage_text(error: BaseException) -> str:
+    """Return what is wrong with a file, from the error of the library that reads it, with a short reason.
+
+    The names of a library's errors say nothing to users. Errors of the system, e.g. of permissions, stay.
+    """
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        return cause_text(error)
+    what = "damaged content"
+    if isinstance(error, EOFError):
+        what = "an early end"
+    elif isinstance(error, MemoryError):
+        what = "more content than fits the memory"
+    reason = one_line(str(getattr(error, "strerror", None) or " ".join(map(str, error.args))))
+    if not reason or isinstance(error, _SLIPS) or " object at 0x" in reason:
+        return what
+    is_long = len(reason) > _MAX_REASON_CHARS
+    return f"{what} ({reason[:_MAX_REASON_CHARS]}{'...' if is_long else ''})"
 
 
 def printable(text: str) -> str:

@@ -1,11 +1,13 @@
 """Errors state rule, value and hint on one line, and survive pickling."""
 
+import errno
 import pickle
+import zlib
 from pathlib import Path
 
 import pytest
 
-from autohier.errors import InputError, cause_text, nearest
+from autohier.errors import InputError, cause_text, damage_text, nearest
 
 
 def test_rule_value_and_hint():
@@ -60,3 +62,26 @@ def test_errors_of_the_system_state_the_cause_and_the_file(tmp_path: Path) -> No
     assert cause_text(decoded.value) == "a byte that is not UTF-8, at position 2"
     assert cause_text(ValueError("3 rows, not 2")) == "3 rows, not 2"
     assert cause_text(EOFError()) == "EOFError"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (EOFError(), "an early end"),
+        (EOFError("within an element"), "an early end (within an element)"),
+        (ValueError("cannot reshape array"), "damaged content (cannot reshape array)"),
+        (zlib.error("Error -3"), "damaged content (Error -3)"),
+        (MemoryError(), "more content than fits the memory"),
+        (KeyError("keypoint"), "damaged content"),
+        (UnicodeError("first\nsecond"), "damaged content (first second)"),
+        (ValueError("x" * 500), f"damaged content ({'x' * 120}...)"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "a.npz"),
+            "No such file or directory: a.npz",
+        ),
+        (OSError("cannot identify image file"), "damaged content (cannot identify image file)"),
+    ],
+    ids=repr,
+)
+def test_damage_is_said_without_the_names_of_errors(error: Exception, text: str) -> None:
+    assert damage_text(error) == text

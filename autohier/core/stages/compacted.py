@@ -23,7 +23,7 @@ from autohier.core.stages.inputs import BaseInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.errors import InputError, StageDamagedError
+from autohier.errors import InputError, StageDamagedError, damage_text
 from autohier.files import check_regular, write_atomically
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
@@ -113,7 +113,7 @@ def read_compacted(path: Path) -> tuple[HierarchicalRecognizer, CompactedNetwork
     except (OSError, SafetensorError, ValidationError) as error:
         raise InputError(
             f"{path} must be a file that autohier compact wrote",
-            got=type(error).__name__,
+            got=damage_text(error),
             hint="write it again",
         ) from error
     network = description.build()

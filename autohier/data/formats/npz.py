@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.errors import ClipError
+from autohier.errors import ClipError, damage_text
 from autohier.files import open_regular
 
 _COMPRESSIONS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -47,7 +47,11 @@ def read_npz_arrays(path: Path, names: Sequence[str], *, max_bytes: int) -> dict
             present = {name: entries[f"{name}.npy"] for name in names if f"{name}.npy" in entries}
             return {name: _read_array(archive, entry, name, max_bytes) for name, entry in present.items()}
     except _FAULTS as error:
-        raise ClipError("an .npz file must be readable", got=f"{type(error).__name__}: {error}") from error
+        raise ClipError(
+            "an .npz file must be readable",
+            got=damage_text(error),
+            hint="copy it again, or write it again with numpy.savez",
+        ) from error
 
 
 def _read_array(

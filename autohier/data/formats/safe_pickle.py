@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
 from autohier.data.formats.pickled_arrays import make_allow_list
-from autohier.errors import InputError, MissingDataError
+from autohier.errors import InputError, MissingDataError, damage_text
 
 MAX_BYTES: Final = 16 * 2**30
 """Size limit of a file, which is held in memory as a whole."""
@@ -58,8 +58,8 @@ def load_plain(path: Path) -> object:
         raise MissingDataError("the source must be readable", got=error) from error
     except _FAULTS as error:
         raise InputError(
-            f"{path.name} must be a complete pickle of plain values",
-            got=f"{type(error).__name__}: {error}".removesuffix(": "),
+            f"{path} must be a complete pickle of plain values",
+            got=damage_text(error),
             hint="download or write it again",
         ) from error
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from autohier.errors import InputError
+from autohier.errors import InputError, damage_text
 from autohier.models.recognizer import Recognizer
 
 _HEAD = "fc."
@@ -88,7 +88,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises any error on files that it did not write
         raise InputError(
             f"{path} must be a .safetensors or .pth file that contains only tensors",
-            got=repr(error),
+            got=damage_text(error),
             hint=_HINT,
         ) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

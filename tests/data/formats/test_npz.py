@@ -78,41 +78,41 @@ def test_headers_of_python_2_cause_no_warning(path: Path) -> None:
 def test_a_truncated_file_is_refused(path: Path, tenths: int) -> None:
     np.savez(path, x=np.zeros(100))
     path.write_bytes(path.read_bytes()[: path.stat().st_size * tenths // 10])
-    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got BadZipFile"):
+    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got damaged .*: copy it again"):
         read(path)
 
 
 def test_a_wrong_checksum_is_refused(path: Path) -> None:
     np.savez(path, x=np.zeros(100, dtype="u1"))
     path.write_bytes(path.read_bytes().replace(bytes(100), bytes(99) + b"\1"))
-    with pytest.raises(ClipError, match="BadZipFile: Bad CRC-32"):
+    with pytest.raises(ClipError, match=r"damaged content \(Bad CRC-32"):
         read(path)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (with_header("(1000000000,)", "<f8"), "ValueError: EOF: reading array data"),
+        (with_header("(1000000000,)", "<f8"), r"damaged content \(EOF: reading array data"),
         (
             with_header("(262145,)", "|u1", bytes(262145)),
             "at most 1,048,576 bytes, but got 1,048,580",
         ),  # as float32
-        (with_header("(4294967296, 4294967296)", "<f4"), "ValueError: cannot reshape"),
-        (with_header("(" + "9" * 4000 + ", 9" * 500 + ")", "<f4"), "OverflowError"),
-        (with_header("(-1, -2)", "<f4", bytes(8)), "ValueError: can only specify one unknown dimension"),
+        (with_header("(4294967296, 4294967296)", "<f4"), r"damaged content \(cannot reshape"),
+        (with_header("(" + "9" * 4000 + ", 9" * 500 + ")", "<f4"), "damaged content: copy"),
+        (with_header("(-1, -2)", "<f4", bytes(8)), r"damaged content \(can only specify one unknown"),
         (with_header("(3,)", "<f4", bytes(11)), "expected 12 bytes got 11"),
-        (with_header("(1,) * 9", "<f4"), "ValueError"),
-        (with_header("1", "<f4"), "ValueError: shape is not valid: 1"),
+        (with_header("(1,) * 9", "<f4"), "damaged content: copy"),
+        (with_header("1", "<f4"), r"damaged content \(shape is not valid: 1"),
         (with_header("(1,)", "|O", pickle.dumps([print])), "Object arrays cannot be loaded"),
         (with_header("(2,)", "|V1000000000"), "EOF: reading array data"),
         (with_header("(2,)", "|V3", bytes(6)), r"x must be an array of numbers, but got \|V3"),
         (with_header("(1,)", "<c8", bytes(8)), "must be an array of numbers, but got complex64"),
         (with_header("(1,)", "|b1", bytes(8)), "must be an array of numbers, but got bool"),
         (with_header("(" * 3000, "<f4"), "an .npz file must be readable, but got"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(2**20), "ValueError: EOF: reading array header"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(2**20), r"damaged content \(EOF: reading array header"),
         (b"\x93NUMPY\x04\x00" + bytes(20), "we only support format version"),
-        (pickle.dumps([1.5]), "ValueError"),
-        (b"", "ValueError: EOF"),
+        (pickle.dumps([1.5]), r"damaged content \(the magic string"),
+        (b"", r"damaged content \(EOF"),
     ],
 )
 def test_a_false_header_costs_no_memory(path: Path, content: bytes, reason: str) -> None:
@@ -133,7 +133,7 @@ def test_a_false_size_of_an_entry_is_refused(path: Path) -> None:
     content = path.read_bytes()
     (size,) = [entry.file_size for entry in zipfile.ZipFile(path).infolist()]
     path.write_bytes(content.replace(struct.pack("<I", size), struct.pack("<I", 1000)))
-    with at_most(8 << 20), pytest.raises(ClipError, match="BadZipFile: Bad CRC-32"):
+    with at_most(8 << 20), pytest.raises(ClipError, match=r"damaged content \(Bad CRC-32"):
         read(path)
 
 

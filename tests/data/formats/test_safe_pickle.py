@@ -87,8 +87,8 @@ KEY_RULE = "a dict key or set member must be text or a number, not"
         (b"\x80\x04\x95" + struct.pack("<Q", 4 << 30) + b"N.", "a frame of 4294967296 bytes in 13"),
         (b"\x80\x04\x8e" + struct.pack("<Q", 4 << 30) + b"N.", "the file ends after 2 of 4294967296 bytes"),
         (b"\x80\x05\x96" + struct.pack("<Q", 4 << 30) + b"N.", "the file ends after 2 of 4294967296 bytes"),
-        (b"\x80\x04Nr" + struct.pack("<I", 2**32 - 2) + b"0.", "IndexError"),
-        (b"\x80\x04N(00.", "IndexError"),
+        (b"\x80\x04Nr" + struct.pack("<I", 2**32 - 2) + b"0.", "damaged content: download"),
+        (b"\x80\x04N(00.", "damaged content: download"),
         (b"\x80\x04Nh\x00.", "Memo value not found"),
     ],
 )

@@ -307,7 +307,7 @@ def test_listed_files_that_are_missing_are_rejected_clips(tmp_path: Path) -> Non
         ("none", str(tmp_path / "none.mp4")),
         ("videos/wave/2", str(tmp_path / "videos" / "wave" / "2.mp4")),
     ]
-    assert "a video must be readable, but got FileNotFoundError" in rows[0]["reason"]
+    assert "a video must be readable, but got No such file or directory: " in rows[0]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ def test_arrays_with_a_false_shape_are_refused(path: Path, shape: tuple[int, ...
         pickle.dumps({"split": SPLIT, "annotations": [annotation("a", 0) | {"keypoint": ArrayOfShape()}]})
     )
     with pytest.raises(
-        InputError, match=r"complete pickle of plain values, but got UnpicklingError: an array of"
+        InputError, match=r"complete pickle of plain values, but got damaged content \(an array of"
     ):
         opened(path)
 
