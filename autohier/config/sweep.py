@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
@@ -58,7 +59,7 @@ class SweepPlan(FrozenModel):
     """Epochs that the search and its confirmation may train; None sets no limit."""
     budget_hours: PositiveFloat | None = None
     """Hours of training, summed over trials, of the search and its confirmation; None sets no limit."""
-    confirm: Annotated[str, Field(pattern=r"^(auto|none|[1-9]\d{0,3}x[1-9]\d{0,3})$")] = "auto"
+    confirm: str = "auto"
     """How the best trials are confirmed with fresh seeds: "4x2" (the best four with two seeds each), auto or
     none."""
     decide: DecisionRule = "pooled"
@@ -118,6 +119,15 @@ class SweepPlan(FrozenModel):
         if name in {"stages", "fusions"}:
             raise ValueError(f"{name!r} is the folder of all {name}; choose another name")
         return check_plain_name(name, marks=SWEEP_NAME_MARKS)
+
+    @field_validator("confirm")
+    @classmethod
+    def _check_confirm(cls, confirm: str) -> str:
+        if re.fullmatch(r"auto|none|[1-9]\d{0,3}x[1-9]\d{0,3}", confirm) is None:
+            raise ValueError(
+                f"must be auto, none, or numbers of trials and of seeds, but got {confirm!r}: write e.g. 4x2"
+            )
+        return confirm
 
     @field_validator("sampler", "scheduler")
     @classmethod

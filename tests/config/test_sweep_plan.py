@@ -35,3 +35,10 @@ def test_limits_of_a_search_are_those_given(tmp_path: Path, limits: dict[str, An
 def test_trials_without_a_limit_are_not_counted_against_one() -> None:
     assert finished_text(7, 64) == "7 of 64 trials"
     assert finished_text(1, UNLIMITED_TRIALS) == "1 trial"
+
+
+@pytest.mark.parametrize("confirm", ["4", "0x2", "4x", "4x2x1", "4X2", "", "auto "])
+def test_a_confirmation_of_another_form_is_refused_with_an_example(confirm: str) -> None:
+    rule = "must be auto, none, or numbers of trials and of seeds, but got '.*': write e.g. 4x2"
+    with pytest.raises(ValidationError, match=rule):
+        make_plan(Path(), confirm=confirm)
