@@ -168,8 +168,8 @@ class KubeRaySettings(FrozenModel):
     password_secret: DnsLabel | None = None
     """Secret whose key ``password`` holds the password of the storage."""
     min_nodes: PositiveInt | None = None
-    """Machines that the sweep starts with; the autoscaler adds up to machines.nodes. None starts all at once,
-    without the autoscaler."""
+    """Machines that the sweep starts with, by which it counts its parallel trials; the autoscaler adds up to
+    machines.nodes. None starts all at once, without the autoscaler."""
     head_cpus: PositiveInt = 2
     """Cores of the head, which runs the driver and no trial."""
     head_memory_gb: PositiveInt = 8
@@ -214,7 +214,7 @@ class RayClusterSettings(FrozenModel):
     spot: bool = True
     """Cloud: take cheaper machines that the cloud may take back."""
     min_nodes: NonNegativeInt | None = None
-    """Cloud: machines that the sweep starts with; the autoscaler adds up to machines.nodes. None is all."""
+    """Cloud: machines that the sweep starts with, by which it counts its parallel trials; None is all."""
     nfs: Text | None = None
     """Shared storage that all machines mount first, e.g. "fs-1.efs.us-east-1.amazonaws.com:/"."""
     mount: Annotated[Text, Field(pattern="^/")] = "/shared"
