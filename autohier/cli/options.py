@@ -126,6 +126,15 @@ SchedulerName = Annotated[
         help="Trial scheduler: successive-halving, promising, asha, none, or one of an installed package.",
     ),
 ]
+MaxMultiplyAdds = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=RESULT,
+        metavar="COUNT",
+        help="Bound on the multiply-adds of one clip, e.g. 2G or 500M: every trial keeps its best pass "
+        "within it, and the winner is chosen among these.",
+    ),
+]
 ChooseOption = Annotated[
     Literal["model", "highest"],
     typer.Option(
@@ -224,6 +233,12 @@ DEFAULT_OUT = Path("sweeps")
 def with_duplicates_dropped(overrides: list[str] | None, *, drop: bool) -> list[str]:
     """Return the overrides, followed by the setting that ``--drop-duplicates`` stands for."""
     return [*(overrides or ()), *(["protocol.drop_duplicates=true"] if drop else [])]
+
+
+def with_bound(overrides: list[str] | None, max_multiply_adds: str | None) -> list[str]:
+    """Return the overrides, followed by the setting that ``--max-multiply-adds`` stands for."""
+    bound = [] if max_multiply_adds is None else [f"search.max_multiply_adds={max_multiply_adds}"]
+    return [*(overrides or ()), *bound]
 
 
 def parse_reader_options(texts: list[str] | None) -> dict[str, object]:

@@ -56,7 +56,7 @@ class TrialOutcome:
 
     @property
     def kept(self) -> StageResult:
-        """The pass with the best value of the objective; the earliest of equals."""
+        """The pass with the best value of the objective, within a bound; the earliest of equals."""
         return self.chain[self.kept_pass]
 
     @property
@@ -161,10 +161,11 @@ def run_trial(trial: TrialSetup, *, keeps_last: bool = False) -> TrialOutcome:
 
 
 def finish(config: TrialConfig, stages: tuple[StageResult, ...]) -> TrialOutcome:
-    """Choose the pass that is kept of pass 1 and a chain."""
-    rule = StopRule(ties=config.pruning.ties)
+    """Choose the pass that is kept of pass 1 and a chain: the best one within the bound on multiply-adds."""
+    rule, bound = StopRule(ties=config.pruning.ties), config.max_multiply_adds
     values = [stage.measure(config.objective) for stage in stages[1:]]
-    return TrialOutcome(config, stages, rule.best_pass(values))
+    allowed = [bound is None or stage.cost.multiply_adds <= bound for stage in stages[1:]]
+    return TrialOutcome(config, stages, rule.best_pass(values, allowed))
 
 
 def train_pass_1(trial: TrialSetup) -> StageResult:

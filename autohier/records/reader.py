@@ -50,11 +50,13 @@ class Records:
 
     confirmed: str | None = None
     """Name of the trial that won the confirmation; None before it is decided."""
+    max_multiply_adds: int | None = None
+    """Bound on the multiply-adds of the winner."""
     run_sd: float | None = None
     """Standard deviation of one config's values in runs that share their pass 1, as the search shows it."""
 
     def ranked(self) -> tuple[TrialRow, ...]:
-        """Return the complete trials of the study, best first.
+        """Return the complete trials of the study that are within the bound on multiply-adds, best first.
 
         The trial that won the confirmation comes first. The others are ordered by their estimate, if there
         are estimates, then by the value of their config with its first seed, which comes before its other
@@ -62,7 +64,7 @@ class Records:
         in it than a single value, so that it loses to the luckiest of many. The value is that of the sweep's
         objective, e.g. the validation accuracy.
         """
-        complete = [row for row in self.trials if row.state == "COMPLETE" and row.number is not None]
+        complete = [row for row in self._complete() if not self._exceeds(row)]
 
         def place(row: TrialRow) -> tuple[bool, float, float, bool, float, int, str]:
             estimate, first = self.estimates.get(row.trial), self._first[params_of(row).effect]
@@ -72,6 +74,16 @@ class Records:
             return (is_beaten, estimated, *by_first, -(row.value or 0.0), row.multiply_adds or 0, row.trial)
 
         return tuple(sorted(complete, key=place))
+
+    def over_bound(self) -> tuple[TrialRow, ...]:
+        """Return the complete trials of the study that exceed the bound on multiply-adds."""
+        return tuple(row for row in self._complete() if self._exceeds(row))
+
+    def _complete(self) -> list[TrialRow]:
+        return [row for row in self.trials if row.state == "COMPLETE" and row.number is not None]
+
+    def _exceeds(self, row: TrialRow) -> bool:
+        return self.max_multiply_adds is not None and (row.multiply_adds or 0) > self.max_multiply_adds
 
     @property
     def num_ended(self) -> int:

@@ -52,7 +52,8 @@ def leaderboard(records: Records, *, limit: int | None = None, is_driven: bool =
         is_driven: whether the sweep has a driver; without one its unfinished trials do not run.
     """
     ranked = records.ranked()
-    others = [row for row in records.trials if row.state != "COMPLETE" and row.number is not None]
+    others = [*records.over_bound()]
+    others += [row for row in records.trials if row.state != "COMPLETE" and row.number is not None]
     table = plain_table(_title(records), _caption(records, ranked, len(others), limit))
     rows: list[tuple[str, ...]] = []
     searched = _searched_names([*ranked, *others])
@@ -90,6 +91,9 @@ def _title(records: Records) -> str:
 def _caption(records: Records, ranked: Sequence[TrialRow], num_others: int, limit: int | None) -> str:
     total = len(ranked) + num_others
     notes = [f"{limit} of {total} trials shown."] if limit is not None and limit < total else []
+    if over := records.over_bound():
+        bound = count_text(records.max_multiply_adds)
+        notes.append(f"{plural(len(over), 'trial exceeds', 'trials exceed')} {bound} multiply-adds.")
     num_similar = sum(_is_noise(records, row, ranked[0]) for row in ranked[1:])
     if num_similar:
         notes.append(f"≈ {plural(num_similar, 'trial is', 'trials are')} within noise of the best.")

@@ -45,6 +45,8 @@ def sweep_report(records: Records, *, limit: int | None = None, is_driven: bool 
 def best_config(records: Records) -> str:
     """Return the hyperparameters of the best trial, in one sentence."""
     ranked = records.ranked()
+    if not ranked and records.over_bound():
+        return f"no complete trial is within {count_text(records.max_multiply_adds)} multiply-adds"
     if not ranked:
         return NO_COMPLETE_TRIAL
     best = ranked[0]

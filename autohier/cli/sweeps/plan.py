@@ -13,10 +13,12 @@ from autohier.cli.options import (
     BudgetHours,
     ConfirmOption,
     DataFolder,
+    MaxMultiplyAdds,
     Overrides,
     Sampler,
     SchedulerName,
     SpaceName,
+    with_bound,
 )
 
 
@@ -47,6 +49,7 @@ def plan(
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
     confirm: ConfirmOption = "auto",
+    max_multiply_adds: MaxMultiplyAdds = None,
     overrides: Overrides = None,
 ) -> None:
     """Estimate the cost of a sweep by simulating it; writes nothing.
@@ -61,7 +64,7 @@ def plan(
     values = {
         "name": "plan",
         "study_name": "plan",
-        "space": load_space(space, overrides or ()),
+        "space": load_space(space, with_bound(overrides, max_multiply_adds)),
         "trials": trials or default_trials(budget_epochs, budget_hours),
         "budget_epochs": budget_epochs,
         "budget_hours": budget_hours,
@@ -79,3 +82,5 @@ def plan(
         say=lambda text: echo(f"{text} ...", err=True),
     )
     echo(expected.text())
+    if planned.space.search.max_multiply_adds is not None:
+        echo("The bound on multiply-adds is not simulated: the estimate is that of a sweep without it.")

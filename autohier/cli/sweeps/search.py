@@ -29,6 +29,7 @@ from autohier.cli.options import (
     DecideOption,
     DropDuplicates,
     GpusPerTrial,
+    MaxMultiplyAdds,
     OutFolder,
     Overrides,
     Parallel,
@@ -36,6 +37,7 @@ from autohier.cli.options import (
     Sampler,
     SchedulerName,
     SpaceName,
+    with_bound,
     with_duplicates_dropped,
 )
 from autohier.errors import InputError
@@ -83,6 +85,7 @@ def search(
     out: OutFolder = DEFAULT_OUT,
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
+    max_multiply_adds: MaxMultiplyAdds = None,
     choose: ChooseOption = "model",
     confirm: ConfirmOption = "auto",
     decide: DecideOption = "pooled",
@@ -169,7 +172,7 @@ def search(
         "storage": storage,
         "ray_address": ray_address,
     }
-    changes = with_duplicates_dropped(overrides, drop=drop_duplicates)
+    changes = with_bound(with_duplicates_dropped(overrides, drop=drop_duplicates), max_multiply_adds)
     trials = trials or default_trials(budget_epochs, budget_hours)
     request = _Request(space, trials, name, out, data, changes, prepare, options)
     if resume_if_exists and name is None:

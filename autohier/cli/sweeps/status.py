@@ -29,6 +29,10 @@ def status(
         int | None,
         typer.Option(metavar="N", min=1, help="Maximum number of leaderboard rows; all by default."),
     ] = None,
+    front: Annotated[
+        bool,
+        typer.Option("--front", help="Print the Pareto front of accuracy and multiply-adds instead."),
+    ] = False,
 ) -> None:
     """Print a sweep's state, leaderboard, best config and test results.
 
@@ -39,10 +43,23 @@ def status(
     from autohier.sweep.paths import find_sweep
 
     folders = [find_sweep(sweep, out) for sweep in sweeps]
+    if front:
+        for folder in folders:
+            _print_front(folder, open_console())
+        return
     if len(folders) == 1:
         _print_sweep(folders[0], open_console(), limit, data)
     else:
         print_mean(folders, open_console())
+
+
+def _print_front(folder: SweepFolder, console: Console) -> None:
+    from autohier.cli.sweeps.run_sweep import read_whole_records
+    from autohier.reports.front import front_report
+
+    plan, _ = folder.read_plan()
+    console.print(f"sweep {plan.name} of {plan.space.name}")
+    console.print(front_report(read_whole_records(folder, plan, console)))
 
 
 def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data: Path | None) -> None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, Posi
 
 from autohier.config.frozen import FrozenModel, check_different
 from autohier.config.plain_names import check_plain_name
+from autohier.config.quantities import Count
 from autohier.config.search.counts import CountRule
 from autohier.config.trial.hyperparameters import Scope
 from autohier.config.trial.overrides import Overrides, flatten_table
@@ -42,6 +43,9 @@ class SearchRanges(FrozenModel):
     objective: Objective = "accuracy"
     """Measurement on the validation clips that the search maximizes, and that the stop rule and the trial
     scheduler compare: accuracy, or mean-class, the mean of the classes' accuracies."""
+    max_multiply_adds: Count | None = None
+    """Bound on the multiply-adds of one clip, e.g. "2G". A trial keeps the best pass within it, and only
+    trials within it can win."""
     levels: Annotated[int, Field(ge=0, le=100)] = 3
     """Number of stacks before the last that get superclasses."""
     counts: CountRule | tuple[Annotated[int, Field(ge=2)], ...] = "auto"

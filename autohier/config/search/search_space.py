@@ -234,8 +234,13 @@ class SearchSpace(FrozenModel):
             for name in TrialConfig.model_fields
             if name in SearchSpace.model_fields
         }
-        objective = self.search.objective
-        return TrialConfig(**fixed, params=self.complete(params), seed=seed, objective=objective)
+        return TrialConfig(
+            **fixed,
+            params=self.complete(params),
+            seed=seed,
+            objective=self.search.objective,
+            max_multiply_adds=self.search.max_multiply_adds,
+        )
 
     def complete(self, params: Hyperparameters) -> Hyperparameters:
         """Return hyperparameters with a variant and with a value for every searched setting.

@@ -57,3 +57,5 @@ class TrialConfig(FrozenModel):
     """Seed of the trial."""
     objective: Objective = "accuracy"
     """Measurement that the stop rule and the choice of the kept pass compare; see `SearchRanges`."""
+    max_multiply_adds: int | None = None
+    """Bound on the multiply-adds of the kept pass; see `SearchRanges`."""

@@ -60,17 +60,19 @@ class StopRule:
             best, previous = max(best, accuracy), accuracy
         return False
 
-    def best_pass(self, accuracies: Sequence[float]) -> int:
+    def best_pass(self, accuracies: Sequence[float], allowed: Sequence[bool] = ()) -> int:
         """Return the index of the most accurate pass, the earliest of equals; 0 is the unpruned model.
 
         Args:
             accuracies: accuracy of the unpruned model and of every pass, in order.
+            allowed: passes to choose from; if none is allowed, all are.
 
         Raises:
             InputError: if there is no accuracy, or one is NaN.
         """
         _check(accuracies)
-        return max(range(len(accuracies)), key=accuracies.__getitem__)
+        passes = [index for index, is_allowed in enumerate(allowed) if is_allowed]
+        return max(passes or range(len(accuracies)), key=accuracies.__getitem__)
 
 
 def _check(accuracies: Sequence[float]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import numpy as np
@@ -149,14 +149,14 @@ def first_initial(records: Records) -> TrialRow | None:
 
 def _nominees(records: Records, number: int) -> list[TrialRow]:
     """Return the best trials of the search that train different networks, and the first initial config."""
-    search = Records(trials=records.trials, estimates=records.estimates)
+    search = replace(records, confirmed=None)
     by_effect: dict[tuple[object, ...], TrialRow] = {}
     for row in search.ranked():
         by_effect.setdefault(kept_params(row).effect, row)
     best = list(by_effect.values())[:number]
     first = first_initial(records)
-    # Another trial may stand for the network that it kept.
-    own = by_effect[kept_params(first).effect] if first else None
+    # Another trial may stand for the network that it kept; one over the bound has no place.
+    own = by_effect.get(kept_params(first).effect) if first else None
     return best if own is None or own in best else [*best, own]
 
 

@@ -32,14 +32,16 @@ def read_chosen(folder: SweepFolder, plan: SweepPlan) -> Records:
 
 
 def with_choice(records: Records, plan: SweepPlan) -> Records:
-    """Add the estimates of a sweep's trials, if its rule asks for them, and the confirmed winner."""
+    """Add a sweep's bound, the estimates of its trials if its rule has them, and the confirmed winner."""
+    records = replace(records, max_multiply_adds=plan.space.search.max_multiply_adds)
     if plan.choose == "highest" and not any(confirmations(records)):
         return replace(records, estimates={}, confirmed=None)
     choice = _choice(records)
     chosen = _with_estimates(records, choice) if plan.choose == "model" else replace(records, estimates={})
     if not any(confirmations(records)):
         return replace(chosen, confirmed=None)
-    return replace(chosen, confirmed=_confirmed(chosen, plan, choice), run_sd=choice.run_sd)
+    nominated = _choice(records, _within(records)) if records.over_bound() else choice
+    return replace(chosen, confirmed=_confirmed(chosen, plan, nominated), run_sd=choice.run_sd)
 
 
 def wanted_runs(records: Records, plan: SweepPlan) -> list[Run]:
@@ -51,7 +53,7 @@ def wanted_runs(records: Records, plan: SweepPlan) -> list[Run]:
     """
     if plan.confirm == "none":
         return []
-    return [*nominee_runs(records, plan, _choice(records)), *control_runs(records)]
+    return [*nominee_runs(records, plan, _choice(records, _within(records))), *control_runs(records)]
 
 
 def estimate_all(records: Records) -> Choice:
@@ -60,10 +62,16 @@ def estimate_all(records: Records) -> Choice:
     return choose(measured_in(records), num_clips)
 
 
-def _choice(records: Records) -> Choice:
-    """Return the estimates of the complete trials' kept passes."""
+def _within(records: Records) -> list[TrialRow]:
+    """Return the complete trials within the bound on multiply-adds."""
+    over = records.over_bound()
+    return [row for row in _complete(records) if row not in over]
+
+
+def _choice(records: Records, rows: Sequence[TrialRow] | None = None) -> Choice:
+    """Return the estimates of the kept passes of trials; of all complete ones by default."""
     num_clips = max((row.num_validation_clips or 0 for row in records.trials), default=0)
-    kept = frozenset(_network(row) for row in _complete(records))
+    kept = frozenset(_network(row) for row in (_complete(records) if rows is None else rows))
     return choose(measured_in(records), num_clips, among=kept) if num_clips and kept else Choice(())
 
 

@@ -78,6 +78,8 @@ class TrialFacts:
     """Validation accuracy of the kept pass."""
     interval: str = ""
     """95% interval of that accuracy, as text."""
+    chain_multiply_adds: tuple[int, ...] = ()
+    """Multiply-adds after pass 2 and after every pruning pass."""
     right_clips: str = ""
     """Of a confirmation; see `autohier.records.schema.TrialRow`."""
 
@@ -107,6 +109,8 @@ class TrialStopped:
     epochs_computed: int = 0
     """Number of epochs that it trained, in finished and unfinished stages."""
     seconds_computed: float = 0.0
+    chain_multiply_adds: tuple[int, ...] = ()
+    """Multiply-adds after the passes of the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +149,20 @@ def from_dict(content: Mapping[str, Any]) -> Message:
     if "chain" in values:
         values["chain"] = tuple(values["chain"])
         values["rungs"] = tuple((step, value) for step, value in values["rungs"])
-    if "stages" in values:
-        values["stages"] = tuple(values["stages"])
+    for name in {"stages", "chain_multiply_adds"} & values.keys():
+        values[name] = tuple(values[name])
     if "facts" in values:
-        values["facts"] = TrialFacts(**{**values["facts"], "stages": tuple(values["facts"]["stages"])})
+        facts: dict[str, Any] = values["facts"]
+        values["facts"] = TrialFacts(**{name: _immutable(fact) for name, fact in facts.items()})
     try:
         message: Message = message_type(**values)
     except TypeError as error:
         raise ValueError(f"a {message_type.__name__} must have its fields, but got {content}") from error
     return message
+
+
+def _immutable(value: Any) -> Any:  # noqa: ANN401  of any field
+    return tuple(value) if isinstance(value, list) else value
 
 
 def to_report(messages: Iterable[Message]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from autohier.sweep.execution.messages import (
 )
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.scheduling.failure_limit import FailureLimit
+from autohier.sweep.study.attributes import COSTS
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 
@@ -137,6 +138,7 @@ class StudySearcher(Searcher):
                     "epochs_reused": end.epochs_reused,
                     "epochs_computed": end.epochs_computed,
                     "seconds_computed": end.seconds_computed,
+                    **({COSTS: list(end.chain_multiply_adds)} if end.chain_multiply_adds else {}),
                 }
                 self._study.record_pruned(sampled, Measurements(list(chain), dict(rungs)), reason, facts)
             case TrialComplete(chain, rungs, facts):
@@ -166,4 +168,4 @@ class StudySearcher(Searcher):
 
 def _known(facts: TrialFacts) -> dict[str, Any]:
     """Return the facts that a trial has."""
-    return {name: value for name, value in asdict(facts).items() if value not in ("", None)}
+    return {name: value for name, value in asdict(facts).items() if value not in ("", None, ())}

@@ -19,6 +19,8 @@ NAME, CONFIG = "trial", "config"
 INDEX, SEED, SOURCE, CHAIN, FAILURE = "trial_index", "seed", "source", "chain", "failure"
 """User attributes of a try: its trial index, its seed, the source of its config, the accuracies of its
 passes, and the class of its failure, which is set only if the trial itself failed."""
+COSTS = "chain_multiply_adds"
+"""Fact of an ended try: the multiply-adds of its passes."""
 CODE = "code"
 """User attribute of a trial whose config the sampler can sample: what `search_space.encode` makes of it."""
 REASON = "reason"
@@ -32,6 +34,8 @@ _OWN: Final = frozenset(
     {NAME, CONFIG, INDEX, SEED, SOURCE, CHAIN, FAILURE, CODE, REASON, ROLE, CONFIRMS, WARM_FROM}
 )
 
+BOUND = "max_multiply_adds"
+"""Constraint of a complete try: the share by which it exceeds the bound on multiply-adds, if there is one."""
 RETRIED = "retried"
 """User attribute of the study: Optuna numbers of failed trials that are to be run again."""
 MARK = "mark"

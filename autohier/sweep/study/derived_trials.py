@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.study.attributes import CHAIN
+from autohier.sweep.study.attributes import CHAIN, COSTS
 from autohier.sweep.study.search_space import prefix_names
 
 _NUM_PREFIXES = 6
 
 
-def shorter_chains(trial: FrozenTrial) -> Iterator[tuple[int, float]]:
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Worth of a chain."""
+
+    value: float
+    """Best value of its passes within the bound; of all passes if none is."""
+    excess: float | None
+    """Share of the bound by which its cheapest pass exceeds it, at most 0 if a pass is within it; None
+    without a bound, or if the costs are unknown."""
+
+
+def worth_of(chain: Sequence[float], costs: Sequence[int], bound: int | None) -> Worth:
+    """Return the worth of a chain.
+
+    Args:
+        chain: values of its passes.
+        costs: multiply-adds of its passes; may be unknown.
+        bound: on the multiply-adds.
+    """
+    if bound is None or len(costs) < len(chain):
+        return Worth(max(chain), None)
+    within = [value for value, cost in zip(chain, costs, strict=False) if cost <= bound]
+    return Worth(max(within or chain), min(costs[: len(chain)]) / bound - 1)
+
+
+def shorter_chains(trial: FrozenTrial, bound: int | None = None) -> Iterator[tuple[int, Worth]]:
     """Yield the value that a trial's config would have with each lower number of pruning passes.
 
     A config with k passes trains the first k passes of the same chain, and nothing else. Its value is the
@@ -24,16 +50,18 @@ def shorter_chains(trial: FrozenTrial) -> Iterator[tuple[int, float]]:
 
     Args:
         trial: complete or pruned, of the study.
+        bound: on the multiply-adds of a network.
 
     Yields:
-        Number of passes and value: for all lower numbers if the trial is complete, even if the stop rule
+        Number of passes and worth: for all lower numbers if the trial is complete, even if the stop rule
         ended its chain; up to the last trained pass if it was pruned.
     """
     chain, num_passes = trial.user_attrs[CHAIN], trial.params["passes"]
+    costs = trial.user_attrs.get(COSTS, ())
     if trial.state is TrialState.PRUNED:
         num_passes = min(num_passes, len(chain))
     for passes in range(num_passes):
-        yield passes, max(chain[: passes + 1])
+        yield passes, worth_of(chain[: passes + 1], costs, bound)
 
 
 class Prefixes:

@@ -47,8 +47,10 @@ from autohier.errors import ENVIRONMENT_FAILURES, FailureClass
 from autohier.sweep.scheduling.base import build_scheduler
 from autohier.sweep.scheduling.rungs import RungReport, open_rungs
 from autohier.sweep.study.attributes import (
+    BOUND,
     CHAIN,
     CODE,
+    COSTS,
     FAILURE,
     REASON,
     RETRIED,
@@ -60,6 +62,7 @@ from autohier.sweep.study.attributes import (
     facts_of,
 )
 from autohier.sweep.study.budget import budget_is_used_up
+from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.ended_trials import StudyTrials, study_trials, trial_name
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
 from autohier.sweep.study.sampling import ConfigSampler
@@ -175,7 +178,7 @@ class SweepStudy:
     def record_complete(
         self, sampled: SampledTrial, measured: Measurements, facts: Mapping[str, Any]
     ) -> None:
-        """Record a complete trial. Its value is the best accuracy of its chain.
+        """Record a complete trial. Its value is the best accuracy of its chain, within the bound if any is.
 
         Args:
             sampled: the trial.
@@ -341,7 +344,13 @@ class SweepStudy:
                 trial.report(value, self.rungs.budgets[step])
             for name, attribute in {CHAIN: list(measured.chain), **attributes}.items():
                 trial.set_user_attr(name, attribute)
-            best = max(measured.chain) if state is TrialState.COMPLETE else None
+            best = None
+            if state is TrialState.COMPLETE:
+                costs, bound = attributes.get(COSTS, ()), self._plan.space.search.max_multiply_adds
+                worth = worth_of(measured.chain, costs, bound)
+                best = worth.value
+                if worth.excess is not None:
+                    trial.set_constraint(BOUND, worth.excess)
             self._trial_index.enter(self._study.tell(trial, best, state))
 
     def _add(self, trial: FrozenTrial) -> int:

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.scheduling.rungs import Rungs, StageParams
-from autohier.sweep.study.attributes import CHAIN, CODE, INDEX, is_lost
-from autohier.sweep.study.derived_trials import Prefixes, shorter_chains
+from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, INDEX, is_lost
+from autohier.sweep.study.derived_trials import Prefixes, Worth, shorter_chains
 from autohier.sweep.study.parameters import params_of
 from autohier.sweep.study.sampling import Observations
 from autohier.sweep.study.search_space import distributions
@@ -43,6 +43,7 @@ class TrialIndex:
     ) -> None:
         self._space, self._rungs, self._retried = space, rungs, retried
         self._distributions = distributions(space)
+        self._bound = space.search.max_multiply_adds
         self.tries: dict[int, FrozenTrial] = {}
         """The latest try of every trial, by trial index."""
         self.lost: dict[int, FrozenTrial] = {}
@@ -112,27 +113,37 @@ class TrialIndex:
             if code is not None:
                 self.prefixes.add(params, code, trial.value)
             if index is not None:
-                values = self._values.setdefault(params.effect, [])
-                values.append(trial.value)
-                self._means[params.effect] = mean(values)
-                self._known |= _equal_longer(params, len(trial.user_attrs[CHAIN]), self._space)
+                self._enter_result(params, trial, trial.value)
         if trial.state is TrialState.PRUNED:
             step = self._rungs.step_at(max(trial.intermediate_values))
             self._stopped.add((step, self._rungs.stage_params(params, step)))
         elif trial.state is TrialState.FAIL and not is_lost(trial, self._retried):
             self._known.add(params.effect)
         if trial.state in MEASURED:
-            for passes, value in shorter_chains(trial):
+            for passes, worth in shorter_chains(trial, self._bound):
                 shorter = params.model_copy(update={"passes": passes})
-                self._enter_shorter(shorter, code, value, is_known=index is not None)
+                self._enter_shorter(shorter, code, worth, is_known=index is not None)
+
+    def _enter_result(self, params: Hyperparameters, trial: FrozenTrial, value: float) -> None:
+        if all(excess <= 0 for excess in trial.constraints.values()):
+            values = self._values.setdefault(params.effect, [])
+            values.append(value)
+            self._means[params.effect] = mean(values)
+        self._known |= _equal_longer(params, len(trial.user_attrs[CHAIN]), self._space)
 
     def _enter_shorter(
-        self, params: Hyperparameters, code: Mapping[str, Any] | None, value: float, *, is_known: bool
+        self, params: Hyperparameters, code: Mapping[str, Any] | None, worth: Worth, *, is_known: bool
     ) -> None:
         if code is not None:
             code = {**code, "passes": params.passes}
-            self.observed.add(create_trial(value=value, params=code, distributions=self._distributions))
-            self.prefixes.add(params, code, value)
+            observation = create_trial(
+                value=worth.value,
+                params=code,
+                distributions=self._distributions,
+                constraints=None if worth.excess is None else {BOUND: worth.excess},
+            )
+            self.observed.add(observation)
+            self.prefixes.add(params, code, worth.value)
         if is_known:
             self._known.add(params.effect)
 

@@ -14,7 +14,8 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.errors import InputError
 from autohier.faults import shown_value
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.study.attributes import CHAIN, CODE, WARM_FROM, check_study_format
+from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, COSTS, WARM_FROM, check_study_format
+from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
 from autohier.sweep.study.search_space import encode
 from autohier.sweep.study.storage import open_storage
@@ -68,13 +69,17 @@ def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = N
         longest = _longest(trial, plan.space, space)
         if longest is not None:
             params, chain = longest
+            costs = list(trial.user_attrs.get(COSTS, ()))[: len(chain)]
+            worth = worth_of(chain, costs, space.search.max_multiply_adds)
             result = create_trial(
-                value=max(chain),
+                value=worth.value,
+                constraints=None if worth.excess is None else {BOUND: worth.excess},
                 params=parameters(space, params),
                 distributions=parameter_distributions(space, params),
                 user_attrs={
                     WARM_FROM: f"{origin} {trial.number}",
                     CHAIN: chain,
+                    COSTS: costs,
                     CODE: encode(space, params),
                 },
             )

@@ -50,6 +50,12 @@ def test_the_earliest_of_equals_is_kept() -> None:
     assert StopRule().best_pass([0.5, 0.7, 0.6, 0.7]) == 1
 
 
+def test_the_best_allowed_pass_is_kept_and_the_best_of_all_if_none_is_allowed() -> None:
+    accuracies = [0.9, 0.7, 0.8, 0.8]
+    assert StopRule().best_pass(accuracies, [False, True, True, True]) == 2
+    assert StopRule().best_pass(accuracies, [False] * 4) == 0
+
+
 def test_the_unpruned_model_does_not_end_a_chain() -> None:
     assert not StopRule(patience=1).should_stop([0.5])
 

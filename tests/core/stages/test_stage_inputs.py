@@ -126,6 +126,7 @@ TESTED_APART = {
     "params.variant",
     "params.settings",
     "objective",
+    "max_multiply_adds",  # no stage reads it: it decides which pass is kept
 }
 
 

@@ -14,7 +14,7 @@ from autohier.config.search.loading import load_space
 from autohier.core.pruning import Cost
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.trial import TrialOutcome
+from autohier.core.trial import finish
 from autohier.errors import FailureClass
 from autohier.records.schema import EvaluationRow, TrialRow
 from autohier.records.trial_rows import complete_row, started_row, unfinished_row
@@ -47,7 +47,7 @@ class RecordedSweep:
         """Record a trial whose pass 2 and pruning passes get these numbers of 120 clips right."""
         sampled = self._sample()
         stages = self._publish(chain)
-        outcome = TrialOutcome(sampled.config, stages, chain.index(max(chain)))
+        outcome = finish(sampled.config, stages)
         self._writer.write_ended(complete_row(self._start(sampled), outcome, datetime.now(UTC)), stages)
         facts = TrialFacts(
             kept_pass=outcome.kept_pass,
@@ -56,6 +56,7 @@ class RecordedSweep:
             stages=tuple(stage.key for stage in stages),
             epochs_reused=outcome.epochs(reused=True),
             epochs_computed=outcome.epochs(reused=False),
+            chain_multiply_adds=tuple(stage.cost.multiply_adds for stage in outcome.chain),
         )
         self.study.record_complete(sampled, _measured(chain), asdict(facts))
         return sampled

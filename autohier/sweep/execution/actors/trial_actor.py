@@ -116,6 +116,7 @@ def _run_recorded(
                 _keys(recorder.history.stages),
                 epochs_computed=recorder.row.epochs_computed or 0,
                 seconds_computed=recorder.row.seconds_computed or 0.0,
+                chain_multiply_adds=_costs(recorder.history.stages),
             )
         recorder.set_rungs(rung_epochs(context.rungs, early_stopping.reached))
         outcome = recorder.complete(outcome)
@@ -254,8 +255,14 @@ def _facts(outcome: TrialOutcome, right: str) -> TrialFacts:
         seconds_computed=outcome.seconds(reused=False),
         accuracy=outcome.accuracy,
         interval=_interval_text(outcome.accuracy, int(outcome.kept.confusion_KK.sum())),
+        chain_multiply_adds=_costs(outcome.stages),
         right_clips=right,
     )
+
+
+def _costs(stages: Sequence[StageResult]) -> tuple[int, ...]:
+    """Return the multiply-adds after pass 2 and after each pruning pass."""
+    return tuple(stage.cost.multiply_adds for stage in stages if not stage.kind.is_flat)
 
 
 def _interval_text(accuracy: float, num_clips: int) -> str:

@@ -1,0 +1,46 @@
+"""The Pareto front of accuracy and multiply-adds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from autohier.records.rows import stage_rows
+from autohier.reports.front import Network, pareto_front
+from autohier.sweep.choice.choose import Candidate
+from support.command_line import Autohier
+from support.fakes.fake_outcomes import PARAMS, fake_outcome
+from support.sweep_runs.recorded_sweeps import open_recorded_sweep
+
+
+def network(estimate: float, multiply_adds: int, name: str) -> Network:
+    candidate = Candidate(PARAMS, 0, (name,), estimate, 1, estimate, 0.01, 0.0, 0.5)
+    (row,) = stage_rows("t0000", fake_outcome().chain[:1])
+    return Network(candidate, replace(row, multiply_adds=multiply_adds))
+
+
+def test_the_front_holds_what_no_other_network_beats() -> None:
+    networks = [
+        network(0.7, 100, "a"),
+        network(0.8, 200, "b"),
+        network(0.75, 200, "worse at the same cost"),
+        network(0.8, 300, "dearer at the same accuracy"),
+        network(0.6, 150, "worse and dearer"),
+        network(0.9, 400, "c"),
+    ]
+    assert [each.candidate.trials for each in pareto_front(networks)] == [("a",), ("b",), ("c",)]
+    assert pareto_front(reversed(networks)) == pareto_front(networks)
+    assert pareto_front([]) == []
+
+
+def test_status_prints_the_front_with_every_pass(autohier: Autohier, tmp_path: Path) -> None:
+    outcome = fake_outcome(72, (60, 60))
+    sweep = open_recorded_sweep(tmp_path, f"search.max_multiply_adds={outcome.chain[1].cost.multiply_adds}")
+    sweep.complete(100, 60)
+    shown = autohier("status", "sweep", "--front", "--out", tmp_path)
+    assert (shown.code, shown.err) == (0, "")
+    text = " ".join(shown.out.split())
+    assert "2 of 2 networks" in text
+    # The cheapest comes first; only the unpruned one exceeds the bound.
+    assert text.index("prune 1") < text.index("pass 2")
+    assert text.count(" * ") - text.count("* exceeds") == 1
