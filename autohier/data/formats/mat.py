@@ -27,7 +27,6 @@ from autohier.errors import ClipError, damage_text
 from autohier.files import open_regular
 
 _RULE: Final = "a .mat file must be readable"
-_HINT: Final = "copy or download it again, or save it again with 'save -v7'"
 _MATRIX, _COMPRESSED = 14, 15
 _INTEGER_TYPES: Final = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 12: "i8", 13: "u8"}
 _NUMBER_TYPES: Final = _INTEGER_TYPES | {7: "f4", 9: "f8"}
@@ -97,7 +96,7 @@ def _open_variable(path: Path, variable: str) -> Iterator[tuple[_Bytes, str, tup
                     yield content, order, shape
                     return
     except (OSError, EOFError, zlib.error) as error:
-        raise ClipError(_RULE, got=damage_text(error), hint=_HINT) from error
+        raise ClipError(_RULE, got=damage_text(error)) from error
     raise ClipError(f"a .mat file must contain the variable {variable}")
 
 

@@ -47,11 +47,7 @@ def read_npz_arrays(path: Path, names: Sequence[str], *, max_bytes: int) -> dict
             present = {name: entries[f"{name}.npy"] for name in names if f"{name}.npy" in entries}
             return {name: _read_array(archive, entry, name, max_bytes) for name, entry in present.items()}
     except _FAULTS as error:
-        raise ClipError(
-            "an .npz file must be readable",
-            got=damage_text(error),
-            hint="copy it again, or write it again with numpy.savez",
-        ) from error
+        raise ClipError("an .npz file must be readable", got=damage_text(error)) from error
 
 
 def _read_array(

@@ -38,14 +38,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PX)}
             yield container, stream
     except (av.FFmpegError, OSError) as error:
-        raise unreadable_video(error) from error
-
-
-def unreadable_video(error: Exception) -> ClipError:
-    """Return the error for a video, or for a place that should hold one, that cannot be read."""
-    is_there = not isinstance(error, FileNotFoundError | PermissionError)
-    hint = "play it to see what it shows; encode it again, or leave it out" if is_there else ""
-    return ClipError("a video must be readable", got=damage_text(error), hint=hint)
+        raise ClipError("a video must be readable", got=damage_text(error)) from error
 
 
 def _open(path: Path) -> InputContainer:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from autohier.data.video.avi import cut_avi_timeline, read_avi_timeline
-from autohier.data.video.container import open_video, unreadable_video
+from autohier.data.video.container import open_video
 from autohier.data.video.frames import is_avi
 from autohier.data.video.span import Span
 from autohier.data.video.timed import read_timed_timeline
 from autohier.data.video.timeline import Timeline
-from autohier.errors import ClipError
+from autohier.errors import ClipError, damage_text
 
 _NUM_KEPT: Final = 8
 
@@ -33,7 +33,7 @@ def read_timeline(path: Path, span: Span | None = None) -> Timeline:
     try:
         state = path.stat()
     except OSError as error:
-        raise unreadable_video(error) from error
+        raise ClipError("a video must be readable", got=damage_text(error)) from error
     return _read(path, span, (state.st_ino, state.st_size, state.st_mtime_ns))
 
 

@@ -113,7 +113,7 @@ def test_every_flipped_bit_of_compressed_numbers_is_refused(path: Path) -> None:
         (0x50005, 176, "got 5 bytes in a tag"),
         (2**31 - 1, 156, "got 2147483647 bytes in the header of a matrix"),
         (2, 156, "got a matrix without flags or shape"),
-        (2**31 - 1, 132, r"got an early end \(the file ends within an element\): copy or download it again"),
+        (2**31 - 1, 132, r"got an early end \(the file ends within an element\)$"),
     ],
 )
 def test_contradicting_lengths_are_refused(path: Path, number: int, at: int, reason: str) -> None:

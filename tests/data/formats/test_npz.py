@@ -78,7 +78,7 @@ def test_headers_of_python_2_cause_no_warning(path: Path) -> None:
 def test_a_truncated_file_is_refused(path: Path, tenths: int) -> None:
     np.savez(path, x=np.zeros(100))
     path.write_bytes(path.read_bytes()[: path.stat().st_size * tenths // 10])
-    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got damaged .*: copy it again"):
+    with pytest.raises(ClipError, match=r"an \.npz file must be readable, but got damaged content \(.*\)$"):
         read(path)
 
 
@@ -98,10 +98,10 @@ def test_a_wrong_checksum_is_refused(path: Path) -> None:
             "at most 1,048,576 bytes, but got 1,048,580",
         ),  # as float32
         (with_header("(4294967296, 4294967296)", "<f4"), r"damaged content \(cannot reshape"),
-        (with_header("(" + "9" * 4000 + ", 9" * 500 + ")", "<f4"), "damaged content: copy"),
+        (with_header("(" + "9" * 4000 + ", 9" * 500 + ")", "<f4"), "damaged content$"),
         (with_header("(-1, -2)", "<f4", bytes(8)), r"damaged content \(can only specify one unknown"),
         (with_header("(3,)", "<f4", bytes(11)), "expected 12 bytes got 11"),
-        (with_header("(1,) * 9", "<f4"), "damaged content: copy"),
+        (with_header("(1,) * 9", "<f4"), "damaged content$"),
         (with_header("1", "<f4"), r"damaged content \(shape is not valid: 1"),
         (with_header("(1,)", "|O", pickle.dumps([print])), "Object arrays cannot be loaded"),
         (with_header("(2,)", "|V1000000000"), "EOF: reading array data"),
