@@ -178,11 +178,10 @@ def _read_toml(name: str) -> dict[str, object]:
             )
         return parse_toml(path.read_bytes(), name)
     if name not in shipped_spaces():
-        raise InputError(
-            f"unknown search space {name!r}",
-            hint=f"{nearest(name, shipped_spaces())}; for a prepared dataset, "
-            "'autohier init DATASET --out FILE.toml' writes one",
-        )
+        hint = nearest(name, shipped_spaces())
+        if not hint.startswith("did you mean"):
+            hint += "; for a prepared dataset, 'autohier init DATASET --out FILE.toml' writes one"
+        raise InputError(f"unknown search space {name!r}", hint=hint)
     return parse_toml(shipped_text(name).encode(), name)
 
 
