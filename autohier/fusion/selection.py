@@ -22,7 +22,7 @@ from autohier.text import shell_words
 
 EACH_VARIANT = "each"
 """Takes the place of a trial's name in SWEEP:each."""
-_TRIAL_NAME = re.compile(r"t\d+")
+_TRIAL_NAME = re.compile(r"[ct]\d+")
 
 
 def find_member(name: str, out: Path, given: GivenFolders = STORED) -> Member:

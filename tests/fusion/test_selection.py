@@ -76,6 +76,7 @@ def test_each_selects_the_best_trial_of_every_variant_best_first(out: Path) -> N
     ("name", "error"),
     [
         ("varied:t0003", r"t0003, which is stopped: 'autohier status .*varied' lists its trials"),
+        ("varied:c0009", r"c0009: 'autohier status .*varied' lists its trials"),
         ("varied:motion", r"motion: did you mean 'joint'\?"),
         ("varied:bome", r"bome: did you mean 'bone'\?"),
         ("varied:t0009", r"t0009: 'autohier status"),
