@@ -81,7 +81,6 @@ def _directives(settings: LaunchSettings, out: Path) -> Iterator[str]:
             yield f"--{name}={value}"
     yield f"--signal=B:USR1@{slurm.notice_s}"
     yield "--requeue"
-    yield "--no-kill"
     yield from slurm.sbatch_options
 
 

@@ -48,7 +48,7 @@ def submit(slurm: PrivateSlurm, shared: Path) -> tuple[str, Path]:
             },
             "machines": {"nodes": len(MACHINES), "cpus": 2, "gpus": GPUS, "memory_gb": 3},
             "environment": {**HEALTH_CHECKS, "PYTHONPATH": str(ROOT)},
-            "slurm": {"time": "00:30:00", "notice_s": 60},
+            "slurm": {"time": "00:30:00", "notice_s": 60, "sbatch_options": ["--no-kill"]},
         }
     )
     path = write(slurm_job(settings), shared, overwrite=False)
