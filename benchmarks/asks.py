@@ -34,8 +34,8 @@ from optuna.trial import create_trial
 from autohier.config.search.loading import load_space
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.study.search_space import decode, distributions
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.sampling.search_space import decode, distributions
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 
 ARMS = ("autohier", "plain")

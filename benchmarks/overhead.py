@@ -136,7 +136,7 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     from autohier.sweep.execution.actors.context import SweepContext
     from autohier.sweep.execution.display import Display
     from autohier.sweep.scheduling.failure_limit import FailureLimit
-    from autohier.sweep.study.storage import open_storage
+    from autohier.sweep.study.storages.storage import open_storage
     from autohier.sweep.study.study import SweepStudy
 
     folder = SweepFolder(path)
@@ -186,7 +186,7 @@ def time_plain(plan: SweepPlan, path: Path) -> float:
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch
 
-    from autohier.sweep.study.search_space import distributions
+    from autohier.sweep.study.sampling.search_space import distributions
 
     def no_work(tune_config: dict[str, Any]) -> None:
         import torch  # noqa: F401  as any trial would

@@ -34,7 +34,7 @@ from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.data.store.paths import store_folder
 from autohier.sweep.execution.session import be_quiet, ray_session
-from autohier.sweep.study.search_space import decode, distributions, encode
+from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 
 ARMS = ("plain", "asha", "asha +", "autohier")
 _PARALLEL = 2

@@ -34,7 +34,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.kinds.base import StageKind
 from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
-from autohier.sweep.study.search_space import decode, distributions, encode
+from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 
 _FIRST_RUNG = 4
 """The first rung lies a quarter through pass 2, as autohier's."""

@@ -1,7 +1,7 @@
 """Registries of the samplers and the trial schedulers that a sweep can use.
 
 They are defined here, below the sweep, so that a plan is checked before any data are read. Builders are
-named, not imported: their contracts are stated in `autohier.sweep.study.samplers` and
+named, not imported: their contracts are stated in `autohier.sweep.study.sampling.samplers` and
 `autohier.sweep.scheduling.base`.
 """
 
@@ -13,9 +13,9 @@ SAMPLERS = Registry(
     "autohier.samplers",
     "sampler",
     {
-        "tpe": Extension("autohier.sweep.study.samplers:build_tpe"),
-        "gp": Extension("autohier.sweep.study.samplers:build_gp"),
-        "random": Extension("autohier.sweep.study.samplers:build_random"),
+        "tpe": Extension("autohier.sweep.study.sampling.samplers:build_tpe"),
+        "gp": Extension("autohier.sweep.study.sampling.samplers:build_gp"),
+        "random": Extension("autohier.sweep.study.sampling.samplers:build_random"),
     },
 )
 

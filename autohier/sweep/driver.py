@@ -54,9 +54,9 @@ from autohier.sweep.plan_extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
 from autohier.sweep.recovery.stage_check import lost_stages_text
 from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
-from autohier.sweep.study.ownership import claim_study
-from autohier.sweep.study.patient_storage import Patience, StorageLostError
-from autohier.sweep.study.storage import open_storage, storage_failures
+from autohier.sweep.study.storages.ownership import claim_study
+from autohier.sweep.study.storages.patient_storage import Patience, StorageLostError
+from autohier.sweep.study.storages.storage import open_storage, storage_failures
 from autohier.sweep.study.study import SweepStudy
 from autohier.sweep.study.warm_start import results_of
 from autohier.text import plural

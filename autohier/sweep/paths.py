@@ -104,7 +104,7 @@ class SweepFolder:
 
     @property
     def mark_file(self) -> Path:
-        """Mark of the last driver of a study in a database; see sweep.study.ownership."""
+        """Mark of the last driver of a study in a database; see sweep.study.storages.ownership."""
         return self.path / "study.mark"
 
     @property

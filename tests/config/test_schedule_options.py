@@ -13,7 +13,7 @@ from autohier.config.trial.schedules import SCHEDULES
 from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.errors import InputError
-from autohier.sweep.study.search_space import decode, distributions, encode
+from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 from support.fakes.fake_packages import installed_example
 from support.fakes.fake_stages import INPUTS
 

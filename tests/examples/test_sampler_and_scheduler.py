@@ -9,7 +9,7 @@ from support.fakes.fake_packages import EXAMPLES, run_with_examples
 PACKAGES = ("autohier-sampler", "autohier-scheduler")
 NAMES = ("halton", "median")
 SUITES = (
-    "tests/sweep/study/test_sampler_contract.py",
+    "tests/sweep/study/sampling/test_sampler_contract.py",
     "tests/sweep/scheduling/test_scheduler_contract.py",
 )
 

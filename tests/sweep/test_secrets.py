@@ -15,7 +15,7 @@ from autohier.sweep import api
 from autohier.sweep.api import resume_sweep, start_sweep
 from autohier.sweep.driver import SweepEnd
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan, make_provenance
 

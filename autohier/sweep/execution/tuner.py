@@ -36,7 +36,7 @@ from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.base import SchedulerHost
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
-from autohier.sweep.study.patient_storage import StorageLostError
+from autohier.sweep.study.storages.patient_storage import StorageLostError
 from autohier.sweep.study.study import SampledTrial, SweepStudy
 
 _POLL_S, _VISIBLE_S = 0.2, 10.0

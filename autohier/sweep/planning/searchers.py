@@ -11,7 +11,7 @@ from autohier.core.recipes.chain import by_stop_rule
 from autohier.core.stages.kinds.base import StageKind
 from autohier.sweep.scheduling.base import TrialScheduler, build_scheduler
 from autohier.sweep.scheduling.early_stopping import EarlyStopping
-from autohier.sweep.study.storage import in_memory_storage
+from autohier.sweep.study.storages.storage import in_memory_storage
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 
 

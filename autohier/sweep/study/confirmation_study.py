@@ -35,7 +35,7 @@ from autohier.sweep.study.ended_trials import (
     trial_name,
 )
 from autohier.sweep.study.parameters import parameter_distributions, parameters
-from autohier.sweep.study.storage import open_study, written_at_once
+from autohier.sweep.study.storages.storage import open_study, written_at_once
 from autohier.sweep.study.study import Measurements, SampledTrial
 
 _RUNS = "runs"

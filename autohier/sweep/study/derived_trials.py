@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.study.attributes import CHAIN, COSTS
-from autohier.sweep.study.search_space import prefix_names
+from autohier.sweep.study.sampling.search_space import prefix_names
 
 _NUM_PREFIXES = 6
 

@@ -34,7 +34,7 @@ from autohier.sweep.study.attributes import (
     is_lost,
 )
 from autohier.sweep.study.parameters import params_of
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 
 _STATES: Mapping[TrialState, Literal["COMPLETE", "PRUNED", "FAIL"]] = {
     TrialState.COMPLETE: "COMPLETE",

@@ -3,7 +3,7 @@
 They are what `optuna.load_study` and optuna-dashboard show: ``superclasses_1..L``, ``weight_ratio``,
 ``scope``, ``ratio`` and ``passes``, as ``train --set`` names them; ``variant`` if there are variants; and
 searched training settings by their dotted names. Samplers work on codes of them (see
-`autohier.sweep.study.search_space`).
+`autohier.sweep.study.sampling.search_space`).
 """
 
 from __future__ import annotations

@@ -65,9 +65,9 @@ from autohier.sweep.study.budget import budget_is_used_up
 from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.ended_trials import StudyTrials, study_trials, trial_name
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
-from autohier.sweep.study.sampling import ConfigSampler
-from autohier.sweep.study.search_space import decode, distributions, encode
-from autohier.sweep.study.storage import open_study, written_at_once
+from autohier.sweep.study.sampling.hyperparameters import ConfigSampler
+from autohier.sweep.study.sampling.search_space import decode, distributions, encode
+from autohier.sweep.study.storages.storage import open_study, written_at_once
 from autohier.sweep.study.trial_index import MEASURED, TrialIndex
 
 _TESTS = "tests"
@@ -123,7 +123,7 @@ class SweepStudy:
 
     Args:
         plan: of the sweep.
-        storage: of the study; see `autohier.sweep.study.storage`.
+        storage: of the study; see `autohier.sweep.study.storages.storage`.
     """
 
     def __init__(self, plan: SweepPlan, storage: BaseStorage) -> None:

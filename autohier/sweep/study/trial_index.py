@@ -20,8 +20,8 @@ from autohier.sweep.scheduling.rungs import Rungs, StageParams
 from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, INDEX, is_lost
 from autohier.sweep.study.derived_trials import Prefixes, Worth, shorter_chains
 from autohier.sweep.study.parameters import params_of
-from autohier.sweep.study.sampling import Observations
-from autohier.sweep.study.search_space import distributions
+from autohier.sweep.study.sampling.hyperparameters import Observations
+from autohier.sweep.study.sampling.search_space import distributions
 
 MEASURED = (TrialState.COMPLETE, TrialState.PRUNED)
 

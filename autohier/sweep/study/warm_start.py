@@ -17,8 +17,8 @@ from autohier.sweep.paths import SweepFolder
 from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, COSTS, WARM_FROM, check_study_format
 from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
-from autohier.sweep.study.search_space import encode
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.sampling.search_space import encode
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.trial_index import MEASURED
 
 _TRAINED = sorted(

@@ -22,7 +22,7 @@ from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.messages import TrialFacts
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.recovery.record_repair import test_values
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 from support.fakes.fake_outcomes import NUM_CLIPS, fake_inputs, fake_outcome
 from support.sweep_runs.plans import make_plan, make_provenance

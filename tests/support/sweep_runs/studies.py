@@ -9,7 +9,7 @@ from typing import Any
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 from support.sweep_runs.plans import make_plan
 

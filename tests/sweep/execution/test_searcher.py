@@ -12,7 +12,7 @@ from autohier.sweep.execution.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.study.attributes import facts_of
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import SweepStudy
 from support.sweep_runs.plans import make_plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autohier.sweep.study.storage import in_memory_storage
+from autohier.sweep.study.storages.storage import in_memory_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 from support.sweep_runs.plans import make_plan
 

@@ -11,7 +11,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.choice.confirmation import CONTROL, FLAT, NOMINEE, Run
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from autohier.sweep.study.ended_trials import read_study_trials
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 from support.sweep_runs.plans import make_plan
 

@@ -11,8 +11,8 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.study.importances import importances
-from autohier.sweep.study.sampling import ConfigSampler
-from autohier.sweep.study.search_space import decode
+from autohier.sweep.study.sampling.hyperparameters import ConfigSampler
+from autohier.sweep.study.sampling.search_space import decode
 
 SPACE = load_space("demo", ["initial=[]"])
 

@@ -19,8 +19,8 @@ from autohier.errors import InputError
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.study.ended_trials import read_study_trials
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
-from autohier.sweep.study.search_space import decode
-from autohier.sweep.study.storage import in_memory_storage, open_storage
+from autohier.sweep.study.sampling.search_space import decode
+from autohier.sweep.study.storages.storage import in_memory_storage, open_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 from autohier.sweep.study.warm_start import results_of
 from support.sweep_runs.plans import make_plan, make_provenance

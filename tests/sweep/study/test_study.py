@@ -122,7 +122,7 @@ def test_the_sampler_sees_complete_and_pruned_trials(tmp_path, monkeypatch):
         else:
             study.record_failure(sampled, "the loss must be finite", "not a number")
     # The eleven trials so far are the start-up: all sampled at random. Now the sampler is used.
-    monkeypatch.setattr("autohier.sweep.study.sampling.build_sampler", lambda *_: Spy(seed=0))
+    monkeypatch.setattr("autohier.sweep.study.sampling.hyperparameters.build_sampler", lambda *_: Spy(seed=0))
     study.next_trial()
     assert seen == [[("PRUNED", number / 100) for number in (1, 3, 5, 7, 9)]]
 

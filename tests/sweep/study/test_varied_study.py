@@ -3,7 +3,7 @@
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.scheduling.rungs import Rungs
 from autohier.sweep.scheduling.successive_halving import SuccessiveHalving
-from autohier.sweep.study.search_space import decode
+from autohier.sweep.study.sampling.search_space import decode
 from support.sweep_runs.studies import complete, open_study
 from support.sweep_runs.varied_spaces import varied_demo
 

@@ -8,7 +8,7 @@ from autohier.config.search.loading import load_space
 from autohier.errors import InputError
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.study.parameters import params_of
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import Measurements, SweepStudy
 from autohier.sweep.study.warm_start import results_of
 from support.sweep_runs.plans import make_plan, make_provenance

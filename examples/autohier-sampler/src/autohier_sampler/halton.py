@@ -1,7 +1,7 @@
 """A quasi-random sampler: spreads configs more evenly than uniform sampling does.
 
-autohier builds a new sampler for every trial (see `autohier.sweep.study.samplers`), so the position in the
-sequence follows from the trials that the sampler sees, not from a counter of its own.
+autohier builds a new sampler for every trial (see `autohier.sweep.study.sampling.samplers`), so the position
+in the sequence follows from the trials that the sampler sees, not from a counter of its own.
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ from autohier.sweep.execution.messages import TrialFailed, from_report
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.paths import SweepFolder
+from autohier.sweep.scheduling.early_stopping import EarlyStopping
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.scheduling.rungs import open_rungs
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import SweepStudy
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan
@@ -130,6 +131,7 @@ def test_a_failure_that_cannot_be_recorded_is_reported(run_trial, monkeypatch, m
 def test_installed_callbacks_are_called_before_early_stopping_and_closed(run_trial, tmp_path, monkeypatch):
     from autohier.extensions import Extension
     from autohier.sweep.execution import callback_extensions
+    from autohier.sweep.execution.actors.drain import DrainCallback
 
     calls = []
 
@@ -144,8 +146,11 @@ def test_installed_callbacks_are_called_before_early_stopping_and_closed(run_tri
             calls.append("closed")
 
     def instead(callbacks):
-        assert isinstance(callbacks[-2], Recorder)
-        callbacks[-2].on_stage_wait(PASS_1, 0, "t0001")
+        # Early stopping and the drain, which may end the trial, come last.
+        own, *last = callbacks[-3:]
+        assert [type(each) for each in last] == [EarlyStopping, DrainCallback]
+        assert isinstance(own, Recorder)
+        own.on_stage_wait(PASS_1, 0, "t0001")
         raise ValueError("of the test")
 
     monkeypatch.setattr(Extension, "load", lambda _: Recorder)

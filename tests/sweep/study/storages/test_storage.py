@@ -16,8 +16,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from autohier.errors import InputError
-from autohier.sweep.study.journal import JournalFile
-from autohier.sweep.study.storage import open_storage, written_at_once
+from autohier.sweep.study.storages.journal import JournalFile
+from autohier.sweep.study.storages.storage import open_storage, written_at_once
 
 
 @pytest.fixture
@@ -77,7 +77,8 @@ def test_a_change_costs_one_line_to_read(tmp_path, monkeypatch, at_once):
             storage.create_new_trial(study)
     decoded, loads = [], json.loads
     monkeypatch.setattr(
-        "autohier.sweep.study.journal.json.loads", lambda line: (decoded.append(line), loads(line))[1]
+        "autohier.sweep.study.storages.journal.json.loads",
+        lambda line: (decoded.append(line), loads(line))[1],
     )
     storage.create_new_trial(study)
     assert len(decoded) == 1

@@ -21,8 +21,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autohier.config.search.search_space import SearchSpace
-from autohier.sweep.study.samplers import build_sampler
-from autohier.sweep.study.search_space import distributions
+from autohier.sweep.study.sampling.samplers import build_sampler
+from autohier.sweep.study.sampling.search_space import distributions
 
 _NUM_BEST, _NUM_LATEST = 50, 150
 """Observations kept for a sampler in a long sweep; TPE models its good configs from at most 25."""

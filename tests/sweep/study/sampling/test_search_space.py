@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from autohier.config.search.loading import load_space, shipped_spaces
-from autohier.sweep.study.search_space import decode, distributions, encode, prefix_names
+from autohier.sweep.study.sampling.search_space import decode, distributions, encode, prefix_names
 from support.sweep_runs.varied_spaces import varied_demo
 
 SPACES = {name: load_space(name) for name in shipped_spaces()} | {"varied": varied_demo()}

@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 
 from autohier.errors import InputError
 from autohier.sweep.study.ended_trials import read_study_trials
-from autohier.sweep.study.storage import open_storage
+from autohier.sweep.study.storages.storage import open_storage
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.studies import complete, open_study
 

@@ -7,8 +7,8 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState, create_trial
 
 from autohier.config.search.loading import load_space
-from autohier.sweep.study.sampling import ConfigSampler, Observations
-from autohier.sweep.study.search_space import distributions, encode
+from autohier.sweep.study.sampling.hyperparameters import ConfigSampler, Observations
+from autohier.sweep.study.sampling.search_space import distributions, encode
 from support.sweep_runs.varied_spaces import varied_demo
 
 SPACE = load_space("demo")

@@ -18,8 +18,8 @@ from autohier.config.trial.trial_config import Objective
 from autohier.errors import InputError
 from autohier.files import naming_file
 from autohier.sweep.study.attributes import FORMAT, STUDY_FORMAT, check_study_format
-from autohier.sweep.study.journal import JournalFile, repair_last_line
-from autohier.sweep.study.patient_storage import Patience, PatientStorage, StorageLostError
+from autohier.sweep.study.storages.journal import JournalFile, repair_last_line
+from autohier.sweep.study.storages.patient_storage import Patience, PatientStorage, StorageLostError
 
 _SQLITE = "sqlite:"
 _LOG = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import pytest
 from optuna.storages import BaseStorage
 
 from autohier.errors import InputError
-from autohier.sweep.study.ownership import claim_study
-from autohier.sweep.study.storage import in_memory_storage, open_study
+from autohier.sweep.study.storages.ownership import claim_study
+from autohier.sweep.study.storages.storage import in_memory_storage, open_study
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The contract of samplers (see `autohier.sweep.study.samplers`), on every registered one."""
+"""The contract of samplers (see `autohier.sweep.study.sampling.samplers`), on every registered one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from optuna.trial import TrialState, create_trial
 from autohier.config.search.loading import load_space
 from autohier.config.sweep_extensions import SAMPLERS
 from autohier.errors import InputError
-from autohier.sweep.study.samplers import build_sampler
-from autohier.sweep.study.sampling import ConfigSampler
-from autohier.sweep.study.search_space import decode, distributions
+from autohier.sweep.study.sampling.hyperparameters import ConfigSampler
+from autohier.sweep.study.sampling.samplers import build_sampler
+from autohier.sweep.study.sampling.search_space import decode, distributions
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.varied_spaces import varied_demo
 
@@ -120,7 +120,9 @@ class IndependentOnly(RandomSampler):
 
 
 def test_parameters_that_a_sampler_leaves_out_are_sampled_independently(monkeypatch):
-    monkeypatch.setattr("autohier.sweep.study.sampling.build_sampler", lambda *_: IndependentOnly())
+    monkeypatch.setattr(
+        "autohier.sweep.study.sampling.hyperparameters.build_sampler", lambda *_: IndependentOnly()
+    )
     encoded = ConfigSampler(SPACES["demo"], [], []).sample("any", 1, {})
     assert encoded == {
         "fanout_1": 0.0,

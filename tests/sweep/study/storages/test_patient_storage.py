@@ -14,8 +14,8 @@ from optuna.storages import get_storage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from autohier.sweep.study import patient_storage
-from autohier.sweep.study.patient_storage import Patience, PatientStorage, StorageLostError
+from autohier.sweep.study.storages import patient_storage
+from autohier.sweep.study.storages.patient_storage import Patience, PatientStorage, StorageLostError
 from autohier.sweep.study.study import Measurements, SweepStudy
 from support.cluster.postgresql import Server, missing_for_postgresql, open_server
 from support.sweep_runs.plans import make_plan
