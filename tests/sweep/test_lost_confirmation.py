@@ -37,7 +37,7 @@ def plan_of(sweep: RecordedSweep) -> SweepPlan:
 
 def fail_all(sweep: RecordedSweep, plan: SweepPlan, failure: FailureClass) -> None:
     """Record that every run of the nominees failed."""
-    study = ConfirmationStudy(plan, sweep.study.storages.storage)
+    study = ConfirmationStudy(plan, sweep.study.storage)
     study.add(wanted_runs(read_chosen(sweep.folder, plan), plan))
     while (run := study.next_trial()) is not None:
         recorder = TrialRecorder(

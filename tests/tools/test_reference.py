@@ -45,7 +45,7 @@ def test_every_option_of_a_command_is_listed(cli, name):
 
 
 def test_option_shows_its_type_bound_and_default(cli):
-    assert "| `--trials` | `N` ≥ 1 | `32` |" in cli["autohier plan"]
+    assert "| `--accelerators` | `N` ≥ 1 | `1` |" in cli["autohier plan"]
     assert "| `--data` | `DIR` | `data` |" in cli["autohier search"]
     assert "| `--set` | `KEY=VALUE` |" in cli["autohier search"]
 

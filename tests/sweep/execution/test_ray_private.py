@@ -17,6 +17,7 @@ from autohier.sweep.execution.ray_private import (
     use_prestarted_workers,
 )
 from autohier.sweep.execution.session import be_quiet
+from support.waiting import wait_until
 
 
 def test_tune_gives_its_actors_no_environment_of_their_own(monkeypatch):
@@ -58,9 +59,15 @@ def started_by_ray() -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
 
 
 def blocked_signals(pid: int) -> set[int]:
-    status = Path(f"/proc/{pid}/status").read_text()
-    bits = int(status.partition("SigBlk:")[2].split()[0], 16)
-    return {number for number in range(1, 32) if bits >> (number - 1) & 1}
+    """Return what a process blocks; until its program is loaded, it blocks every signal."""
+
+    def read() -> set[int]:
+        status = Path(f"/proc/{pid}/status").read_text()
+        bits = int(status.partition("SigBlk:")[2].split()[0], 16)
+        return {number for number in range(1, 32) if bits >> (number - 1) & 1}
+
+    wait_until(lambda: signal.SIGUSR1 not in read(), "a loaded program")
+    return read()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's list of processes")
