@@ -17,8 +17,8 @@ from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.schema import EvaluationRow, TrialRow
 from autohier.records.statistics import mean_interval
-from autohier.reports.leaderboard import VALIDATION
 from autohier.reports.text import interval_text, plain_table
+from autohier.reports.trials.leaderboard import VALIDATION
 from autohier.text import shell_words
 
 

@@ -11,11 +11,11 @@ from rich.text import Text
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
 from autohier.records.statistics import within_noise
-from autohier.reports.confirmation import confirmation_text
 from autohier.reports.evaluations import evaluations_text
-from autohier.reports.leaderboard import leaderboard
 from autohier.reports.levels import best_levels
 from autohier.reports.text import count_text, percent
+from autohier.reports.trials.confirmation import confirmation_text
+from autohier.reports.trials.leaderboard import leaderboard
 from autohier.reports.unfinished import unfinished_text
 from autohier.text import plural
 

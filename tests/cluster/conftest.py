@@ -18,7 +18,11 @@ ALL_TESTS = "AUTOHIER_CLUSTER_TESTS"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder; skip those marked as slow unless the environment asks for them."""
+    """Mark the tests of this folder; skip those marked as slow unless the environment asks for them.
+
+    Together they take half an hour, as Ray and Slurm notice the death of a machine after a minute or more; so
+    they would double the time of every run.
+    """
     for item in items:
         if Path(__file__).parent not in item.path.parents:
             continue

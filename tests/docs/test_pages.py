@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autohier.reports import leaderboard
+from autohier.reports.trials import leaderboard
 from support.doc_blocks import ROOT, pages
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in [*pages(), ROOT / "CHANGELOG.md"]}

@@ -16,7 +16,7 @@ def importances(
 ) -> None:
     """Print how much each hyperparameter matters for the accuracy, of at least 20 trials."""
     from autohier.cli.sweeps.run_sweep import open_console, read_whole_records
-    from autohier.reports.importances import importances_report
+    from autohier.reports.trials.importances import importances_report
     from autohier.sweep.paths import find_sweep
 
     folder, console = find_sweep(sweep, out), open_console()

@@ -55,7 +55,7 @@ def status(
 
 def _print_front(folder: SweepFolder, console: Console) -> None:
     from autohier.cli.sweeps.run_sweep import read_whole_records
-    from autohier.reports.front import front_report
+    from autohier.reports.trials.front import front_report
 
     plan, _ = folder.read_plan()
     console.print(f"sweep {plan.name} of {plan.space.name}")
@@ -66,7 +66,6 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.cli.sweeps.run_sweep import extend_line, read_whole_records, view_line
     from autohier.config.trial.hyperparameters import FLAT_PARAMS
     from autohier.core.recipes.chain import pass_1_epochs
-    from autohier.reports.agreement import agreement_text
     from autohier.reports.sweep_report import sweep_report
     from autohier.reports.sweep_status import (
         is_finished,
@@ -75,6 +74,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         shared_content_text,
         work_lines,
     )
+    from autohier.reports.trials.agreement import agreement_text
     from autohier.sweep.locking.sweep_lock import driver_of
     from autohier.sweep.paths import override_places
     from autohier.sweep.phases.confirmation import missing_runs

@@ -13,7 +13,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.digest import derive_seed
 from autohier.records.reader import Records, read_records
 from autohier.records.schema import State, TrialRow, WorkRow
-from autohier.reports.confirmation import confirmation_text
+from autohier.reports.trials.confirmation import confirmation_text
 from autohier.sweep.choice import confirmation
 from autohier.sweep.choice.choose import Candidate, Choice
 from autohier.sweep.choice.confirmation import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autohier.records.rows import stage_rows
-from autohier.reports.front import Network, pareto_front
+from autohier.reports.trials.front import Network, pareto_front
 from autohier.sweep.choice.choose import Candidate
 from support.command_line import Autohier
 from support.fakes.fake_outcomes import PARAMS, fake_outcome

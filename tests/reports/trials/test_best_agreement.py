@@ -8,7 +8,7 @@ from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.rows import stage_rows
 from autohier.records.trial_rows import complete_row
-from autohier.reports.agreement import agreement_text, best_agreement
+from autohier.reports.trials.agreement import agreement_text, best_agreement
 from support.fakes.fake_outcomes import MINUTE, START, fake_outcome, fake_row
 
 

@@ -17,7 +17,6 @@ from autohier.records.rows import epoch_rows, evaluation_row, stage_rows
 from autohier.records.schema import TrialRow
 from autohier.records.trial_rows import complete_row, unfinished_row
 from autohier.reports.evaluations import evaluations_text
-from autohier.reports.leaderboard import leaderboard
 from autohier.reports.levels import best_levels
 from autohier.reports.sweep_report import (
     NO_COMPLETE_TRIAL,
@@ -25,6 +24,7 @@ from autohier.reports.sweep_report import (
     best_config,
     sweep_report,
 )
+from autohier.reports.trials.leaderboard import leaderboard
 from autohier.reports.unfinished import unfinished_text
 from support.fakes.fake_outcomes import MINUTE, PARAMS, START, fake_confusion, fake_outcome, fake_row
 

@@ -1,0 +1,1 @@
+"""Tables on the trials of a sweep: leaderboard, front, importances, confirmation, agreement of the best."""
