@@ -22,6 +22,7 @@ if str(_TOOLS) not in sys.path:
 
 from reference_cli import write_cli  # noqa: E402  found through the line above
 from reference_config import write_config, write_launch  # noqa: E402
+from reference_output import write_output  # noqa: E402
 from reference_records import write_records  # noqa: E402
 
 GENERATORS: dict[str, Callable[[], str]] = {
@@ -29,6 +30,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "search-space": write_config,
     "launch": write_launch,
     "records": write_records,
+    "output": write_output,
 }
 _MARKER = re.compile(r"^<!-- (generate|include|code): (\S+) -->$", re.MULTILINE)
 _LANGUAGES = {".py": "python", ".toml": "toml"}

@@ -25,7 +25,9 @@ from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
 from autohier.cli.results.predict import predict
 from autohier.cli.retired_options import check_retired_options
+from autohier.cli.sweeps.compare import compare
 from autohier.cli.sweeps.confirm import confirm
+from autohier.cli.sweeps.listing import list_sweeps
 from autohier.cli.sweeps.plan import plan
 from autohier.cli.sweeps.resume import resume
 from autohier.cli.sweeps.search import search
@@ -39,8 +41,8 @@ from autohier.text import EscapingFormatter, accept_any_text, shown
 from autohier.version import __version__
 
 _ORDER = (
-    *("prepare", "check", "init", "plan", "search", "launch", "status", "resume", "confirm"),
-    *("importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
+    *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
+    *("compare", "importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
     *("train", "store", "spaces", "export-pyskl"),
 )
 """Commands in the order of their use."""
@@ -64,11 +66,17 @@ app = typer.Typer(
 )
 _CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
 """Commands that continue where they were interrupted, if they are run again."""
-_CHANGE_NOTHING = (status, importances, init, predict, compact, spaces, check, plan, show, export_pyskl)
+_CHANGE_NOTHING = (
+    *(list_sweeps, status, compare, importances, init, predict, compact, spaces, check, plan, show),
+    export_pyskl,
+)
 for command in (*_CONTINUE, *_CHANGE_NOTHING):
     text = CONTINUES if command in _CONTINUE else KEEPS_NOTHING
     # Ids of clips, for show, may begin with a dash, like options.
-    app.command(context_settings={"ignore_unknown_options": command is show})(interruptible(command, text))
+    settings = {"ignore_unknown_options": command is show}
+    app.command("list" if command is list_sweeps else None, context_settings=settings)(
+        interruptible(command, text)
+    )
 app.add_typer(launch_app, name="launch")
 app.add_typer(store_app, name="store")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Group
 from rich.text import Text
@@ -22,6 +25,30 @@ _USERS_SHOWN = 3
 
 Users = Mapping[str, Mapping[str, Sequence[str]]]
 """Trials by the name of their sweep, by stage key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntry:
+    """An entry of the stage store."""
+
+    stage: Annotated[str, "label of the stage: pass 1, pass 2, prune 3, ..."]
+    key: Annotated[str, "stage key (SHA-256)"]
+    place: Annotated[str, "finished, partial (unfinished) or quarantine (damaged)"]
+    kind: Annotated[str, "pass-1, pass-2 or prune"]
+    superclasses: Annotated[str, "superclass counts of its hierarchy, e.g. 2/6/20; empty in pass 1"]
+    accuracy: Annotated[float | None, "validation accuracy after the stage; null in a refit"]
+    refit: Annotated[bool, "true if it trained on the validation clips too"]
+    bytes: Annotated[int, "size on disk in bytes"]
+    seconds: Annotated[float | None, "seconds that computing it took"]
+    epochs: Annotated[int | None, "number of epochs"]
+    last_used_at: Annotated[datetime, "last time that a trial used it, or trained it"]
+    used_by: Annotated[tuple[str, ...], "trials that ended with it, as SWEEP:TRIAL"]
+
+
+def stage_entries(stored: Sequence[StoredStage], users: Users) -> tuple[StageEntry, ...]:
+    """Return all entries of a store, most recently used first; see `stage_report`."""
+    latest = sorted(stored, key=lambda stage: stage.last_used, reverse=True)
+    return tuple(_entry(stage, users.get(stage.key, {})) for stage in latest)
 
 
 def stage_report(stored: Sequence[StoredStage], users: Users, *, limit: int | None = None) -> Group:
@@ -80,6 +107,24 @@ def collection_text(
         else f"{size}, more than {size_text(keep_bytes)}: all remaining stages are protected"
     )
     return "\n".join(lines)
+
+
+def _entry(stage: StoredStage, trials: Mapping[str, Sequence[str]]) -> StageEntry:
+    summary = stage.summary
+    return StageEntry(
+        stage=_name(stage),
+        key=stage.key,
+        place=stage.place,
+        kind=stage.kind,
+        superclasses=summary.superclasses if summary else "",
+        accuracy=summary.accuracy if summary and not summary.refit else None,
+        refit=summary is not None and summary.refit,
+        bytes=stage.num_bytes,
+        seconds=summary.seconds if summary else None,
+        epochs=summary.epochs if summary else None,
+        last_used_at=stage.last_used,
+        used_by=tuple(f"{sweep}:{trial}" for sweep, names in trials.items() for trial in names),
+    )
 
 
 def _cells(stage: StoredStage, trials: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@
         study.mark               of the last driver, if the study is in a database; see study.ownership
         driver.lock              locked by the running driver
         driver.lock.N            the same on a file system without locks; see file_lock
-        driver.txt               process and host of the last driver
+        driver.txt               process and host of the driver; stays if it is killed
         driver.log               warnings and failures, with tracebacks
         records/                 Parquet: trials, stages, epochs, tests, work; notes of own epochs
         tensorboard/             one run per trial

@@ -115,8 +115,8 @@ def test_help_exits_with_0(autohier: Autohier) -> None:
 def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> None:
     listed = re.findall(r"^\W*([a-z-]+)  +[A-Z]", autohier("--help").out, re.MULTILINE)
     assert listed == [
-        *("prepare", "check", "init", "plan", "search", "launch", "status", "resume", "confirm"),
-        *("importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
+        *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
+        *("compare", "importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
         *("train", "store", "spaces", "export-pyskl"),
     ]
 

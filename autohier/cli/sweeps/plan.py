@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from autohier.cli.echo import echo
+from autohier.cli.formats import CsvOutput, JsonOutput, is_for_programs, print_rows
 from autohier.cli.options import (
     DEFAULT_DATA,
     BudgetEpochs,
@@ -51,6 +52,8 @@ def plan(
     confirm: ConfirmOption = "auto",
     max_multiply_adds: MaxMultiplyAdds = None,
     overrides: Overrides = None,
+    as_json: JsonOutput = False,
+    as_csv: CsvOutput = False,
 ) -> None:
     """Estimate the cost of a sweep by simulating it; writes nothing.
 
@@ -60,7 +63,9 @@ def plan(
     from autohier.config.search.loading import load_space
     from autohier.config.sweep import SweepPlan, default_trials
     from autohier.sweep.planning.estimate import estimate_sweep
+    from autohier.sweep.planning.summary import PlannedQuantity
 
+    is_machine_readable = is_for_programs(as_json=as_json, as_csv=as_csv)
     values = {
         "name": "plan",
         "study_name": "plan",
@@ -81,6 +86,12 @@ def plan(
         seconds_per_epoch=seconds_per_epoch,
         say=lambda text: echo(f"{text} ...", err=True),
     )
-    echo(expected.text())
+    if is_machine_readable:
+        rows = expected.rows()
+        about = {"space": planned.space.name, "accelerators": accelerators, "sizes": expected.sizes}
+        print_rows({**about, "quantities": rows}, PlannedQuantity, rows, as_json=as_json)
+    else:
+        echo(expected.text())
     if planned.space.search.max_multiply_adds is not None:
-        echo("The bound on multiply-adds is not simulated: the estimate is that of a sweep without it.")
+        note = "The bound on multiply-adds is not simulated: the estimate is that of a sweep without it."
+        echo(note, err=is_machine_readable)

@@ -111,8 +111,14 @@ def read_whole_records(folder: SweepFolder, plan: SweepPlan, console: Console) -
     return checked.records
 
 
-def open_console() -> Console:
-    """Return standard output, wide unless it is a terminal, so that tables in logs are not cut."""
+def open_console(*, for_programs: bool = False) -> Console:
+    """Return standard output, wide unless it is a terminal, so that tables in logs are not cut.
+
+    Args:
+        for_programs: return standard error, as standard output is for JSON or CSV.
+    """
+    if for_programs:
+        return EscapingConsole(highlight=False, markup=False, stderr=True)
     console = EscapingConsole(highlight=False, markup=False)
     if console.is_terminal:
         return console

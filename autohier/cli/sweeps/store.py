@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from autohier.cli.echo import echo
+from autohier.cli.formats import CsvOutput, JsonOutput, is_for_programs, print_rows
 from autohier.cli.options import DEFAULT_OUT, OutFolder
 from autohier.errors import InputError
 
@@ -24,6 +25,8 @@ def store(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Maximum number of stages listed; all by default.")
     ] = None,
+    as_json: JsonOutput = False,
+    as_csv: CsvOutput = False,
 ) -> None:
     """List the finished stages that sweeps share; collect removes the least recently used."""
     context.obj = out
@@ -31,12 +34,18 @@ def store(
         return
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.core.stages.store.listing import list_store
-    from autohier.reports.stages import stage_report
+    from autohier.reports.stages import StageEntry, stage_entries, stage_report
     from autohier.sweep.paths import stage_folder
     from autohier.sweep.stage_collection import read_sweeps, users_of_stages
 
+    is_machine_readable = is_for_programs(as_json=as_json, as_csv=as_csv)
     stored = list_store(stage_folder(out))
-    open_console().print(stage_report(stored, users_of_stages(read_sweeps(out, strict=False)), limit=limit))
+    users = users_of_stages(read_sweeps(out, strict=False))
+    if is_machine_readable:
+        entries = stage_entries(stored, users)[:limit]
+        print_rows({"stages": entries}, StageEntry, entries, as_json=as_json)
+    else:
+        open_console().print(stage_report(stored, users, limit=limit))
 
 
 @store_app.command()

@@ -60,8 +60,8 @@ def hold_sweep(lock_file: Path, on_lost: Callable[[], None] = lambda: None) -> I
         # A driver on a machine that mounts the same folder without locks holds a lock file.
         if holder := file_holder(lock_file):
             raise _busy(holder)
-        _write_holder(lock_file)
-        yield
+        with _named_holder(lock_file):
+            yield
     finally:
         lock.release()
 
@@ -84,11 +84,29 @@ def driver_of(lock_file: Path) -> str | None:
     return _read_holder(lock_file) if is_held else file_holder(lock_file)
 
 
+def dead_driver(lock_file: Path) -> str | None:
+    """Return the driver that ended without releasing the lock, e.g. as it was killed; None if there is none.
+
+    Call it only if `driver_of` finds no driver.
+    """
+    return _read_holder(lock_file) if holder_file(lock_file).is_file() else None
+
+
+@contextmanager
+def _named_holder(lock_file: Path) -> Iterator[None]:
+    """Name this process as the holder while the block runs; the name of a killed holder stays."""
+    _write_holder(lock_file)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            holder_file(lock_file).unlink()
+
+
 @contextmanager
 def _holding_file(lock_file: Path, on_lost: Callable[[], None]) -> Iterator[None]:
     try:
-        with hold_file(lock_file, on_lost):
-            _write_holder(lock_file)
+        with hold_file(lock_file, on_lost), _named_holder(lock_file):
             yield
     except HeldError as error:
         raise _busy(f"{error}, or one that died less than {GRACE_S:.0f} s ago") from error

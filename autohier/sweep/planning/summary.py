@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from textwrap import fill
+from typing import Annotated
 
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.recipes import DEFAULT_RECIPE
@@ -20,6 +21,21 @@ _CHECKPOINT_WEIGHTS = 3
 """An epoch checkpoint holds the weights and at most two moments of each, those of Adam."""
 _HOUR_S, _GB = 3600, 1e9
 _WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedQuantity:
+    """One quantity of an estimate, over the simulated sweeps."""
+
+    quantity: Annotated[
+        str,
+        "trials, accelerator_hours, accelerator_hours_alone (without reuse and stopping), wall_hours, "
+        "utilization, disk_bytes, epochs, epochs_alone or trials_stopped",
+    ]
+    unit: Annotated[str, "unit of the numbers, e.g. h; 1 for shares and counts"]
+    mean: Annotated[float, "mean over the simulated sweeps"]
+    low: Annotated[float, "lowest of them"]
+    high: Annotated[float, "highest of them"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,26 @@ class SweepEstimate:
             ],
             "trials stopped early": [sweep.num_stopped for sweep in sweeps],
         }
+
+    def rows(self) -> tuple[PlannedQuantity, ...]:
+        """Return the quantities under plain names, with their units."""
+        texts = self.quantities
+        names = {
+            "trials": ("trials", "1", 1.0),
+            "accelerator-hours": ("accelerator_hours", "h", 1.0),
+            "  without reuse and stopping": ("accelerator_hours_alone", "h", 1.0),
+            f"hours on {plural(self.accelerators, 'accelerator')}": ("wall_hours", "h", 1.0),
+            "  utilization, %": ("utilization", "1", 0.01),
+            "GB on disk": ("disk_bytes", "bytes", _GB),
+            "epochs": ("epochs", "1", 1.0),
+            "  epochs without reuse and stopping": ("epochs_alone", "1", 1.0),
+            "trials stopped early": ("trials_stopped", "1", 1.0),
+        }
+        found = [(*names[text], values) for text, values in texts.items() if text in names]
+        return tuple(
+            PlannedQuantity(name, unit, mean(values) * size, min(values) * size, max(values) * size)
+            for name, unit, size, values in found
+        )
 
     def text(self) -> str:
         """Return the estimate as text: one line per quantity, then the origin of the numbers."""

@@ -39,6 +39,13 @@ def test_given_costs_replace_measured_ones(autohier: Autohier, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_quantities_as_csv(autohier: Autohier, tmp_path: Path) -> None:
+    options = ("--trials", 1, "--seconds-per-epoch", 60, "--data", tmp_path, "--csv")
+    header, first, *_ = autohier("plan", "ntu60", *options).out.splitlines()
+    assert header == "quantity,unit,mean,low,high"
+    assert first.startswith("accelerator_hours,h,")
+
+
 def test_prepared_clips_are_measured(autohier: Autohier, tiny_data: Path) -> None:
     ended = autohier("plan", SPACE_FILE, "--trials", 3, "--data", tiny_data, "--sampler", "random")
     assert ended.code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_it_lists_the_cost_and_the_users_of_every_stage(autohier: Autohier, out:
     ]
     total = sum(stage.num_bytes for stage in list_store(out / "stages"))
     assert lines[3] == f"total: 8 stages, {total / 1e6:.2f} MB"
+
+
+def test_entries_as_json_and_csv(autohier: Autohier, out: Path) -> None:
+    stages = json.loads(autohier("store", "--out", out, "--json").out)["stages"]
+    assert len(stages) == 8
+    (prune,) = [stage for stage in stages if stage["stage"] == "prune 1"]
+    assert (prune["place"], prune["accuracy"], prune["seconds"], prune["epochs"]) == ("finished", 0.8, 3.0, 1)
+    assert prune["used_by"] == ["again:t0000", "mhad:t0000"]
+    (refit,) = [stage for stage in stages if stage["refit"]]
+    assert refit["accuracy"] is None
+    rows = autohier("store", "--out", out, "--csv", "--limit", 2).out.splitlines()
+    assert rows[0].startswith("stage,key,place,")
+    assert len(rows) == 3
 
 
 def test_an_empty_store_is_listed(autohier: Autohier, tmp_path: Path) -> None:

@@ -103,3 +103,11 @@ def test_every_variant_has_its_own_costs(tmp_path):
     assert "an epoch of variant deep: pass 1 40 s, pass 2 20 s, pruning 30 s (also measured)" in text
     assert "GB on disk: all stages counted with the size of the largest variant" in text
     assert "searched training settings: all counted with the cost of their defaults" in text
+
+
+def test_rows_have_plain_names_and_units(tmp_path):
+    rows = {row.quantity: (row.unit, row.mean, row.low, row.high) for row in make_estimate(tmp_path).rows()}
+    assert rows["accelerator_hours"] == ("h", 110, 100, 120)
+    assert rows["utilization"] == ("1", 0.55, 0.5, 0.6)
+    assert rows["disk_bytes"] == ("bytes", 16e9, 16e9, 16e9)
+    assert len(rows) == len(make_estimate(tmp_path).quantities) - 1  # all but the ratio of two others
