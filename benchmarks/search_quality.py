@@ -1,7 +1,7 @@
 """Quality of a search: what the config that it delivers is truly worth, and what it cost.
 
 Searches are simulated in worlds whose true accuracies are known (`autohier.sweep.planning.world`), since the
-accuracy that a search reports of its best trial is mostly luck. Every arm of `search_quality_arms.py` gets
+accuracy that a search reports of its best trial is mostly luck. Every arm of `search_quality_arms.py` 
 the same worlds, search space, number of trials and stage cache; `plain`, what users have today, goes without
 the cache. Each sweep is read out with both rules of choice and with confirmation
 (`search_quality_choice.py`).

@@ -36,7 +36,8 @@ def plan(
     budget_epochs: BudgetEpochs = None,
     budget_hours: BudgetHours = None,
     accelerators: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of accelerators; a trial holds one.")
+        int,
+        typer.Option(metavar="N", min=1, help="Number of accelerators; without --scaling a trial holds one."),
     ] = 1,
     seconds_per_epoch: Annotated[
         float | None,
@@ -44,6 +45,13 @@ def plan(
             metavar="X",
             min=0,
             help="Seconds per epoch with validation, in any stage; by default measured on this machine.",
+        ),
+    ] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W:E",
+            help="Let a stage train on up to W accelerators; E is its speed-up on W, divided by W.",
         ),
     ] = None,
     data: DataFolder = DEFAULT_DATA,
@@ -64,6 +72,7 @@ def plan(
     from autohier.config.sweep import SweepPlan, default_trials
     from autohier.sweep.planning.estimate import estimate_sweep
     from autohier.sweep.planning.summary import PlannedQuantity
+    from autohier.sweep.scheduling.scaling import parse_scaling
 
     is_machine_readable = is_for_programs(as_json=as_json, as_csv=as_csv)
     values = {
@@ -84,6 +93,7 @@ def plan(
         planned,
         accelerators=accelerators,
         seconds_per_epoch=seconds_per_epoch,
+        scaling=parse_scaling(scaling) if scaling else None,
         say=lambda text: echo(f"{text} ...", err=True),
     )
     if is_machine_readable:

@@ -20,6 +20,7 @@ from autohier.sweep.planning.simulator import Costs, EndedTrial, simulate
 from autohier.sweep.planning.surrogate import NoisyWorld, surrogate_of
 from autohier.sweep.scheduling.base import build_scheduler
 from autohier.sweep.scheduling.rungs import open_rungs
+from autohier.sweep.scheduling.scaling import Scaling
 from autohier.sweep.study.budget import budget_is_used_up
 from autohier.text import plural
 
@@ -53,7 +54,12 @@ class BudgetGain:
 
 
 def compare_budgets(
-    plan: SweepPlan, num_validation_clips: int, costs: Costs, accelerators: int, say: Say
+    plan: SweepPlan,
+    num_validation_clips: int,
+    costs: Costs,
+    accelerators: int,
+    say: Say,
+    scaling: Scaling | None = None,
 ) -> BudgetGain:
     """Simulate sweeps with twice the budget of a plan, and compare what they deliver with their beginnings.
 
@@ -63,6 +69,7 @@ def compare_budgets(
         costs: seconds of epochs.
         accelerators: number of accelerators; each runs one trial at a time.
         say: called before the simulations.
+        scaling: of data-parallel stages; None has a trial hold one accelerator.
     """
     say(f"simulating {plural(_NUM_WORLDS, 'sweep')} with twice the budget")
     larger = _enlarged(plan)
@@ -70,7 +77,7 @@ def compare_budgets(
     for number in range(_NUM_WORLDS):
         seeded = larger.model_copy(update={"seed": plan.seed + number})
         surrogate = surrogate_of(plan.space, num_validation_clips, seeded.seed)
-        trials = simulate(seeded, surrogate, costs, parallel=accelerators).trials
+        trials = simulate(seeded, surrogate, costs, parallel=accelerators, scaling=scaling).trials
         begun = trials[: _num_within(plan, trials, accelerators)]
         numbers.append(len(begun))
         more.append(len(trials) - len(begun))

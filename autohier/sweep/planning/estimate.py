@@ -25,13 +25,19 @@ from autohier.sweep.planning.regimes import nearest_regime, pass_1_of
 from autohier.sweep.planning.simulator import Costs, EpochCosts, simulate
 from autohier.sweep.planning.summary import SweepEstimate
 from autohier.sweep.planning.surrogate import surrogate_of
+from autohier.sweep.scheduling.scaling import Scaling
 
 _BYTES_PER_WEIGHT = 4
 _NUM_SWEEPS = 5
 
 
 def estimate_sweep(
-    plan: SweepPlan, *, accelerators: int, seconds_per_epoch: float | None, say: Say
+    plan: SweepPlan,
+    *,
+    accelerators: int,
+    seconds_per_epoch: float | None,
+    say: Say,
+    scaling: Scaling | None = None,
 ) -> SweepEstimate:
     """Simulate sweeps of one plan with different seeds.
 
@@ -39,6 +45,7 @@ def estimate_sweep(
         plan: of the sweep.
         accelerators: number of accelerators; each runs one trial at a time.
         seconds_per_epoch: cost of an epoch of any stage; None measures it on this machine.
+        scaling: of data-parallel stages; None has a trial hold one accelerator.
         say: called with a line about each step; all steps may take a minute.
 
     Raises:
@@ -70,9 +77,9 @@ def estimate_sweep(
         say(f"simulating sweep {number + 1} of {_NUM_SWEEPS}")
         seeded = plan.model_copy(update={"seed": plan.seed + number})
         surrogate = surrogate_of(space, clips.sizes.validation, seeded.seed)
-        sweeps.append(simulate(seeded, surrogate, costs, parallel=accelerators))
+        sweeps.append(simulate(seeded, surrogate, costs, parallel=accelerators, scaling=scaling))
     num_clips = clips.sizes.validation
-    more = compare_budgets(plan, num_clips, costs, accelerators, say) if plan.has_budget else None
+    more = compare_budgets(plan, num_clips, costs, accelerators, say, scaling) if plan.has_budget else None
     return SweepEstimate(
         plan=plan,
         accelerators=accelerators,
@@ -83,6 +90,7 @@ def estimate_sweep(
         regime=nearest_regime(clips.sizes.validation, pass_1_of(space)[0]),
         stage_bytes=num_bytes,
         sweeps=tuple(sweeps),
+        scaling=scaling,
         more=more,
     )
 

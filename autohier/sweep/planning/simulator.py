@@ -1,17 +1,16 @@
 """Simulated sweeps: a sweep's own study, scheduler and recipe, against a surrogate and a counted clock.
 
-Each accelerator runs one trial at a time. A trial waits for a stage that another trial is training, and
-continues a stage that a stopped trial left unfinished.
+Each accelerator runs one trial at a time. With a scaling, stages hold accelerators and trials do not: a stage
+trains on several if they are idle, and a waiting trial holds none; `AcceleratorPool` decides. A trial waits
+for a stage that another trial is training, and continues a stage that a stopped trial left unfinished.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import count
 from time import perf_counter
 from typing import Any
 
@@ -22,15 +21,17 @@ from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import Recipe, StageRequest, run_recipe
 from autohier.core.recipes.chain import by_stop_rule, open_recipe, stage_kinds
 from autohier.core.stages.kinds.base import StageKind
+from autohier.sweep.planning.clock import Clock, Steps
 from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.planning.surrogate import Surrogate
+from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
+from autohier.sweep.scheduling.scaling import Scaling
 from autohier.sweep.study.budget import budget_is_used_up
 
 StageId = tuple[Any, ...]
 """Equal for stages that would have the same key in a stage store."""
-Steps = Generator[float | StageId, None, None]
-"""A trial: yields the seconds that it computes next, or the stage that it waits for."""
+_ACCELERATORS, _REFIT = "accelerators", "refit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class SimulatedSweep:
     winner_epochs: int
     winner_s: float
     """Seconds of one accelerator to refit the winner and to evaluate it on the test split."""
+    winner_wall_s: float
+    """Time that this takes after the last trial."""
     asks_s: tuple[float, ...] = field(compare=False)
     """Real seconds that the searcher took to sample each trial."""
     trials: tuple[EndedTrial, ...] = ()
@@ -113,6 +116,7 @@ def simulate(
     parallel: int,
     searcher: Searcher | None = None,
     share_stages: bool = True,
+    scaling: Scaling | None = None,
 ) -> SimulatedSweep:
     """Run a sweep against a surrogate for training.
 
@@ -123,8 +127,10 @@ def simulate(
         parallel: number of accelerators, each with one trial at a time.
         searcher: samples the trials; None takes the sweep's own study and scheduler.
         share_stages: False trains every stage of every trial, as without a stage store.
+        scaling: lets a stage train on several accelerators; None has each trial hold one accelerator.
     """
-    simulation = _Simulation(plan, surrogate, costs, searcher or StudySearcher(plan), share_stages)
+    searcher = searcher or StudySearcher(plan)
+    simulation = _Simulation(plan, surrogate, costs, searcher, share_stages, scaling)
     return simulation.run(parallel)
 
 
@@ -183,69 +189,132 @@ class _Running:
 
 class _Simulation:
     def __init__(
-        self, plan: SweepPlan, surrogate: Surrogate, costs: Costs, searcher: Searcher, share_stages: bool
+        self,
+        plan: SweepPlan,
+        surrogate: Surrogate,
+        costs: Costs,
+        searcher: Searcher,
+        share_stages: bool,
+        scaling: Scaling | None,
     ) -> None:
         self._plan, self._surrogate, self._costs = plan, surrogate, costs
-        self._searcher, self._share_stages = searcher, share_stages
-        self._stage_costs: dict[StageId, _StageCost] = {}
-        """Costs of every stage that has started."""
-        self._epochs_done: dict[StageId, int] = {}
+        self._searcher, self._share_stages, self._scaling = searcher, share_stages, scaling
+        self._clock = Clock()
+        self._pool: AcceleratorPool | None = None
+        self._epochs_done: Counter[StageId] = Counter()
         self._finished: set[StageId] = set()
         self._leased: set[StageId] = set()
-        self._waiting: dict[StageId, list[Steps]] = {}
-        self._agenda: list[tuple[float, int, Steps]] = []
-        self._order = count()
-        self._now = 0.0
+        self._busy_s = {False: 0.0, True: 0.0}
+        """Seconds of accelerators for the search (False) and for the refit (True)."""
         self._asks_s: list[float] = []
         self._num_trials = 0
         self._ended: list[EndedTrial] = []
         self._epochs_alone, self._seconds_alone = 0, 0.0
+        self._search_s, self._refit_s = 0.0, 0.0
         self._winner = _Winner(0.0, 0, plan.space.config(FLAT_PARAMS, seed=plan.seed))
 
     def run(self, parallel: int) -> SimulatedSweep:
         """Run until the searcher samples no more trials, or the plan's budget is used up."""
-        if self._plan.space.shares_pass_1 and self._share_stages:
-            self._train_shared_pass_1(parallel)
-        for _ in range(parallel):
-            self._advance(self._next_trial())
-        while self._agenda:
-            self._now, _, trial = heapq.heappop(self._agenda)
-            self._advance(trial)
+        if self._scaling:
+            accelerators = [Accelerator("", index) for index in range(parallel)]
+            self._pool = AcceleratorPool(accelerators, max_width=self._scaling.max_width)
+        self._clock.run(self._sweep(parallel))
         return self._summary()
 
-    def _train_shared_pass_1(self, parallel: int) -> None:
+    def _sweep(self, parallel: int) -> Steps:
+        if self._plan.space.shares_pass_1 and self._share_stages:
+            if self._pool and self._refit_kinds():
+                self._clock.start(self._train_refit_pass_1())
+            yield from self._train_shared_pass_1(parallel)
+        yield from self._clock.start_all(self._trials() for _ in range(parallel))
+        self._search_s = self._clock.now
+        yield from self._refit()
+        self._refit_s = self._clock.now - self._search_s
+
+    def _train_shared_pass_1(self, parallel: int) -> Steps:
         config = self._winner.config
         kind = stage_kinds(config, 0)[0]
-        stage, cost = _stage_id(StageRequest(kind), config), self._cost(kind, config)
-        self._stage_costs[stage], self._epochs_done[stage] = cost, cost.epochs
-        self._finished.add(stage)
+        stage, cost = _stage_id(StageRequest(kind), config), self._cost(kind, config, 1)
+        folds = list(range(self._plan.space.num_folds))
+
+        def train_folds() -> Steps:
+            while folds:
+                yield from self._train((*stage, folds.pop()), cost)
+
         # Folds run in parallel.
-        num_folds = self._plan.space.num_folds
-        self._now = cost.seconds * math.ceil(num_folds / parallel) / num_folds
+        yield from self._clock.start_all(train_folds() for _ in range(len(folds) if self._pool else parallel))
+        self._epochs_done[stage] = cost.epochs * self._plan.space.num_folds
+        self._finished.add(stage)
 
-    def _next_trial(self) -> Steps | None:
-        if budget_is_used_up(self._plan, (ended.effort for ended in self._ended)):
-            return None
-        started = perf_counter()
-        searched = self._searcher.next_trial()
-        self._asks_s.append(perf_counter() - started)
-        return None if searched is None else self._trial(_Running(len(self._asks_s), searched))
+    def _train(self, stage: StageId, cost: _StageCost, *, ahead: bool = False) -> Steps:
+        """Train a whole stage that belongs to no trial."""
+        with self._accelerators(stage, ahead=ahead):
+            for _ in range(cost.epochs):
+                yield from self._compute(stage, cost.epoch_s)
+            yield from self._compute(stage, cost.closing_s)
 
-    def _advance(self, trial: Steps | None) -> None:
-        """Run an accelerator's trial, then new ones, until one computes or waits."""
-        while trial is not None:
-            step = next(trial, None)
-            if step is None:
-                trial = self._next_trial()
-                continue
-            if isinstance(step, tuple):
-                self._waiting.setdefault(step, []).append(trial)
-            else:
-                self._schedule(trial, step)
+    def _refit(self) -> Steps:
+        """Refit the winner and evaluate it on the test split."""
+        for number, kind in enumerate(self._refit_kinds()):
+            stage, cost = (_REFIT, number), self._cost(kind, self._winner.config, 1)
+            if stage in self._leased and self._pool:
+                self._let_train(self._pool.need(stage))
+            while stage in self._leased:
+                yield stage
+            if stage not in self._finished:
+                yield from self._train(stage, cost)
+        reading = (_REFIT, "test")
+        with self._accelerators(reading):
+            for _ in range(self._test_evaluations()):
+                yield from self._compute(reading, self._reading_s())
+
+    def _train_refit_pass_1(self) -> Steps:
+        """Train pass 1 of the refit, the same for every winner, with what is idle during the search."""
+        config, stage = self._winner.config, (_REFIT, 0)
+        self._leased.add(stage)
+        yield from self._train(stage, self._cost(stage_kinds(config, 0)[0], config, 1), ahead=True)
+        self._finished.add(stage)
+        self._leased.discard(stage)
+        self._clock.wake(stage)
+
+    def _trials(self) -> Steps:
+        """Run one trial after another."""
+        while not budget_is_used_up(self._plan, (ended.effort for ended in self._ended)):
+            started = perf_counter()
+            searched = self._searcher.next_trial()
+            self._asks_s.append(perf_counter() - started)
+            if searched is None:
+                return
+            yield from self._trial(_Running(len(self._asks_s), searched))
+
+    @contextmanager
+    def _accelerators(self, stage: StageId, *, ahead: bool = False) -> Iterator[None]:
+        """Claim accelerators for a stage; without a pool, a trial has its own."""
+        if self._pool is None:
+            yield
             return
+        self._let_train(self._pool.claim(stage, ahead=ahead))
+        try:
+            yield
+        finally:
+            self._let_train(self._pool.release(stage))
 
-    def _schedule(self, trial: Steps, seconds: float) -> None:
-        heapq.heappush(self._agenda, (self._now + seconds, next(self._order), trial))
+    def _compute(self, stage: StageId, seconds: float) -> Steps:
+        """Compute on the accelerators of a stage, then choose their number anew."""
+        if self._pool is None or self._scaling is None:
+            yield seconds
+            self._busy_s[stage[0] == _REFIT] += seconds
+            return
+        while not (width := len(self._pool.held(stage))):
+            yield (_ACCELERATORS, stage)
+        duration = seconds * self._scaling.duration(width)
+        yield duration
+        self._busy_s[stage[0] == _REFIT] += width * duration
+        self._let_train(self._pool.rechoose(stage))
+
+    def _let_train(self, stages: Iterable[Hashable]) -> None:
+        for stage in stages:
+            self._clock.wake((_ACCELERATORS, stage))
 
     def _trial(self, trial: _Running) -> Steps:
         config = trial.searched.config
@@ -287,34 +356,40 @@ class _Simulation:
         stage, cost = _stage_id(request, config), self._cost(kind, config)
         if not self._share_stages:
             stage = (trial.number, *stage)
-        self._stage_costs[stage] = cost
         while stage in self._leased:
             yield stage
         accuracy = self._result(request, config).accuracy
         cached = stage in self._finished
         self._leased.add(stage)
         try:
-            for epoch in range(cost.epochs):
-                if epoch >= self._epochs_done.get(stage, 0):
-                    yield cost.epoch_s
-                    self._epochs_done[stage] = epoch + 1
-                    trial.trained_epochs += 1
-                    trial.trained_s += cost.epoch_s
-                trial.own_epochs += 1
-                reached = self._after_epoch(request, config, epoch, cost.epochs)
-                if kind.starts_chain:
-                    trial.curve.append(reached)
-                trial.searched.after_epoch(kind, epoch, reached, reused=cached)
-            if stage not in self._finished:
-                yield cost.closing_s
-                self._finished.add(stage)
+            with nullcontext() if cached else self._accelerators(stage):
+                yield from self._epochs(request, trial, stage, cost)
+                if not cached:
+                    yield from self._compute(stage, cost.closing_s)
+                    self._finished.add(stage)
         finally:
             self._leased.discard(stage)
-            for waiting in self._waiting.pop(stage, []):
-                self._schedule(waiting, 0.0)
+            self._clock.wake(stage)
         if not kind.is_flat:
             trial.chain.append(accuracy)
             trial.searched.after_pass(request.pass_index, accuracy)
+
+    def _epochs(
+        self, request: StageRequest[_SimulatedStage], trial: _Running, stage: StageId, cost: _StageCost
+    ) -> Steps:
+        kind, config = request.kind, trial.searched.config
+        cached = stage in self._finished
+        for epoch in range(cost.epochs):
+            if epoch >= self._epochs_done[stage]:
+                yield from self._compute(stage, cost.epoch_s)
+                self._epochs_done[stage] = epoch + 1
+                trial.trained_epochs += 1
+                trial.trained_s += cost.epoch_s
+            trial.own_epochs += 1
+            reached = self._after_epoch(request, config, epoch, cost.epochs)
+            if kind.starts_chain:
+                trial.curve.append(reached)
+            trial.searched.after_epoch(kind, epoch, reached, reused=cached)
 
     def _result(self, request: StageRequest[_SimulatedStage], config: TrialConfig) -> _SimulatedStage:
         accuracy = self._surrogate.value(config.params, config.seed, _pass_of(request))
@@ -334,29 +409,26 @@ class _Simulation:
         self._epochs_alone += sum(cost.epochs for cost in costs)
         self._seconds_alone += _seconds(kinds, costs)
 
-    def _cost(self, kind: StageKind, config: TrialConfig) -> _StageCost:
-        return _StageCost.of(kind, config, self._costs, self._plan.space.num_folds)
+    def _cost(self, kind: StageKind, config: TrialConfig, num_folds: int | None = None) -> _StageCost:
+        return _StageCost.of(kind, config, self._costs, num_folds or self._plan.space.num_folds)
 
     def _summary(self) -> SimulatedSweep:
         refit = self._refit_kinds()
-        refit_costs = [_StageCost.of(kind, self._winner.config, self._costs, 1) for kind in refit]
-        training_s = sum(
-            self._stage_costs[stage].epoch_s * number for stage, number in self._epochs_done.items()
-        )
         return SimulatedSweep(
             epochs=sum(self._epochs_done.values()),
             epochs_alone=self._epochs_alone,
-            seconds=training_s + sum(self._stage_costs[stage].closing_s for stage in self._finished),
+            seconds=self._busy_s[False],
             seconds_alone=self._seconds_alone,
-            wall_s=self._now,
-            num_stages=len(self._finished),
+            wall_s=self._search_s,
+            num_stages=len(self._finished) - sum(stage[0] == _REFIT for stage in self._finished),
             num_unfinished=len(self._epochs_done.keys() - self._finished),
             num_trials=self._num_trials,
             num_stopped=sum(not trial.is_complete for trial in self._ended),
             best=self._winner.accuracy,
             winner_stages=len(refit),
-            winner_epochs=sum(cost.epochs for cost in refit_costs),
-            winner_s=_seconds(refit, refit_costs) + self._test_evaluations() * self._reading_s(),
+            winner_epochs=sum(self._cost(kind, self._winner.config, 1).epochs for kind in refit),
+            winner_s=self._busy_s[True],
+            winner_wall_s=self._refit_s,
             asks_s=tuple(self._asks_s),
             trials=tuple(self._ended),
         )

@@ -15,6 +15,7 @@ from autohier.sweep.planning.budgets import BudgetGain
 from autohier.sweep.planning.profiler import CPU_NAME
 from autohier.sweep.planning.regimes import Regime, pass_1_of
 from autohier.sweep.planning.simulator import Costs, EpochCosts, SimulatedSweep
+from autohier.sweep.scheduling.scaling import Scaling
 from autohier.text import plural
 
 _CHECKPOINT_WEIGHTS = 3
@@ -55,6 +56,8 @@ class SweepEstimate:
     stage_bytes: int
     """Size of a finished stage of the largest variant on disk."""
     sweeps: tuple[SimulatedSweep, ...]
+    scaling: Scaling | None = None
+    """Of data-parallel stages; None if a trial holds one accelerator."""
     more: BudgetGain | None = None
     """What twice the budget buys; None without a budget."""
 
@@ -67,7 +70,7 @@ class SweepEstimate:
         sweeps, num = self.sweeps, self.accelerators
         hours = [(sweep.seconds + sweep.winner_s) / _HOUR_S for sweep in sweeps]
         alone = [(sweep.seconds_alone + sweep.winner_s) / _HOUR_S for sweep in sweeps]
-        wall = [(sweep.wall_s + sweep.winner_s) / _HOUR_S for sweep in sweeps]
+        wall = [(sweep.wall_s + sweep.winner_wall_s) / _HOUR_S for sweep in sweeps]
         trials: dict[str, list[float]] = {"trials": [sweep.num_trials for sweep in sweeps]}
         return {
             **(trials if self.plan.has_budget else {}),
@@ -130,11 +133,21 @@ class SweepEstimate:
         return (
             f"clips: {clips} ({self.sizes_from})",
             *self._cost_notes(),
+            *self._scaling_notes(),
             f"included: {_duration(winner_s)} of one accelerator for the refit and its test result",
             f"not included: starting processes, writing checkpoints, failed trials{self._without()}",
             accuracies,
             *([self.more.text()] if self.more else []),
         )
+
+    def _scaling_notes(self) -> Iterator[str]:
+        if self.scaling:
+            width = self.scaling.max_width
+            speed_up = _number(1 / self.scaling.duration(width))
+            yield (
+                f"stages train on up to {plural(width, 'accelerator')}, {speed_up} times as fast as on one "
+                "(given); trials hold none while they wait, and pass 1 of the refit trains during the search"
+            )
 
     def _without(self) -> str:
         if self.plan.confirm == "auto":

@@ -8,6 +8,7 @@ from autohier.data.splits import SplitSizes
 from autohier.sweep.planning.regimes import B
 from autohier.sweep.planning.simulator import EpochCosts, SimulatedSweep
 from autohier.sweep.planning.summary import SweepEstimate
+from autohier.sweep.scheduling.scaling import Scaling
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.varied_spaces import varied_demo
 
@@ -29,6 +30,7 @@ SWEEP = SimulatedSweep(
     winner_stages=3,
     winner_epochs=50,
     winner_s=10 * HOUR_S,
+    winner_wall_s=10 * HOUR_S,
     asks_s=(),
 )
 
@@ -45,6 +47,12 @@ def make_estimate(folder):
         stage_bytes=200_000_000,
         sweeps=(SWEEP, replace(SWEEP, epochs=1200, num_stopped=33, seconds=110 * HOUR_S)),
     )
+
+
+def test_the_scaling_is_told(tmp_path):
+    text = " ".join(replace(make_estimate(tmp_path), scaling=Scaling(8, 0.8)).text().split())
+    assert "stages train on up to 8 accelerators, 6.4 times as fast as on one (given)" in text
+    assert "stages train on" not in make_estimate(tmp_path).text()
 
 
 def test_quantities_by_hand(tmp_path):
