@@ -1,9 +1,9 @@
 """Quality of a search: what the config that it delivers is truly worth, and what it cost.
 
-Searches are simulated in worlds whose true accuracies are known (`autohier.sweep.planning.world`), since the
-accuracy that a search reports of its best trial is mostly luck. Every arm of `search_quality_arms.py` 
-the same worlds, search space, number of trials and stage cache; `plain`, what users have today, goes without
-the cache. Each sweep is read out with both rules of choice and with confirmation
+Searches are simulated in worlds whose true accuracies are known (`autohier.sweep.planning.simulation`), as
+the accuracy that a search reports of its best trial is mostly luck. Every arm of `search_quality_arms.py`
+gets the same worlds, search space, number of trials and stage cache; `plain`, what users have today, goes
+without the cache. Each sweep is read out with both rules of choice and with confirmation
 (`search_quality_choice.py`).
 
     regimes   null: all configs are equal; B: the demo, 72 validation clips; N: NTU60's recipe, 2,000
@@ -46,10 +46,11 @@ from search_quality_choice import (
 
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
-from autohier.sweep.planning.regimes import REGIMES
-from autohier.sweep.planning.simulator import EndedTrial, EpochCosts, simulate
-from autohier.sweep.planning.surrogate import NoisyWorld
-from autohier.sweep.planning.world import World
+from autohier.sweep.planning.simulation.regimes import REGIMES
+from autohier.sweep.planning.simulation.results import EndedTrial, EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld
+from autohier.sweep.planning.simulation.world import World
 
 RESULTS = Path(__file__).with_suffix(".json")
 _SPACES = {"null": "demo", "B": "demo", "N": "ntu60"}

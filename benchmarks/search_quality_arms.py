@@ -32,7 +32,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.kinds.base import StageKind
-from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
+from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 

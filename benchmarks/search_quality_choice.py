@@ -25,8 +25,8 @@ from autohier.core.pruning import StopRule
 from autohier.digest import derive_seed
 from autohier.sweep.choice.choose import choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
-from autohier.sweep.planning.simulator import EndedTrial
-from autohier.sweep.planning.surrogate import NoisyWorld
+from autohier.sweep.planning.simulation.results import EndedTrial
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld
 
 Rule = Literal["highest", "model", "any pass"]
 Decision = Literal["fresh", "pooled"]

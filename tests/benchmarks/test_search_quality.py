@@ -15,10 +15,10 @@ import pytest
 
 from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.planning.regimes import NULL
-from autohier.sweep.planning.simulator import EndedTrial
-from autohier.sweep.planning.surrogate import NoisyWorld
-from autohier.sweep.planning.world import World
+from autohier.sweep.planning.simulation.regimes import NULL
+from autohier.sweep.planning.simulation.results import EndedTrial
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld
+from autohier.sweep.planning.simulation.world import World
 from support.benchmark_modules import FOLDER, load_benchmark
 
 DEMO = load_space("demo")

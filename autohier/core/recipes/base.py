@@ -2,7 +2,7 @@
 
 A recipe is a generator. It yields a `StageRequest` and receives the result of that stage; it returns all
 results. It holds no training code, so that the same recipe drives a real trial
-(`autohier.core.trial.StoreRunner`), a simulated sweep (`autohier.sweep.planning.simulator`) and tests.
+(`autohier.core.trial.StoreRunner`), a simulated sweep (`autohier.sweep.planning.simulation`) and tests.
 
 A package adds a recipe through an entry point of the group ``autohier.recipes`` that names an
 `autohier.extensions.Extension` whose builder is a `RecipeFunction`. `autohier.core.recipes.check` states what

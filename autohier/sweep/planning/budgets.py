@@ -16,8 +16,9 @@ from autohier.core.pruning import StopRule
 from autohier.sweep.choice.choose import choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
 from autohier.sweep.planning.epoch_costs import Say
-from autohier.sweep.planning.simulator import Costs, EndedTrial, simulate
-from autohier.sweep.planning.surrogate import NoisyWorld, surrogate_of
+from autohier.sweep.planning.simulation.results import Costs, EndedTrial
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld, surrogate_of
 from autohier.sweep.scheduling.base import build_scheduler
 from autohier.sweep.scheduling.rungs import open_rungs
 from autohier.sweep.scheduling.scaling import Scaling

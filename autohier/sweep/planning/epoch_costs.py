@@ -31,7 +31,7 @@ from autohier.sweep.planning.profiler import (
     open_prepared,
     open_synthetic,
 )
-from autohier.sweep.planning.simulator import EpochCosts
+from autohier.sweep.planning.simulation.results import EpochCosts
 
 Say = Callable[[str], None]
 """Called with a line about each step."""

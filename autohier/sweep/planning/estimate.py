@@ -21,10 +21,11 @@ from autohier.sweep.planning.epoch_costs import (
     measure_epoch_costs,
     stage_bytes,
 )
-from autohier.sweep.planning.regimes import nearest_regime, pass_1_of
-from autohier.sweep.planning.simulator import Costs, EpochCosts, simulate
+from autohier.sweep.planning.simulation.regimes import nearest_regime, pass_1_of
+from autohier.sweep.planning.simulation.results import Costs, EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import surrogate_of
 from autohier.sweep.planning.summary import SweepEstimate
-from autohier.sweep.planning.surrogate import surrogate_of
 from autohier.sweep.scheduling.scaling import Scaling
 
 _BYTES_PER_WEIGHT = 4

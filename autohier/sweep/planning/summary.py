@@ -13,8 +13,8 @@ from autohier.config.trial.recipes import DEFAULT_RECIPE
 from autohier.data.splits import SplitSizes
 from autohier.sweep.planning.budgets import BudgetGain
 from autohier.sweep.planning.profiler import CPU_NAME
-from autohier.sweep.planning.regimes import Regime, pass_1_of
-from autohier.sweep.planning.simulator import Costs, EpochCosts, SimulatedSweep
+from autohier.sweep.planning.simulation.regimes import Regime, pass_1_of
+from autohier.sweep.planning.simulation.results import Costs, EpochCosts, SimulatedSweep
 from autohier.sweep.scheduling.scaling import Scaling
 from autohier.text import plural
 

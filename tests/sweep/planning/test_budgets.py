@@ -9,9 +9,10 @@ import pytest
 
 from autohier.sweep.planning import budgets
 from autohier.sweep.planning.budgets import BudgetGain, compare_budgets
-from autohier.sweep.planning.regimes import B
-from autohier.sweep.planning.simulator import EpochCosts, simulate
-from autohier.sweep.planning.surrogate import surrogate_of
+from autohier.sweep.planning.simulation.regimes import B
+from autohier.sweep.planning.simulation.results import EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import surrogate_of
 from support.sweep_runs.plans import make_plan
 
 COSTS = EpochCosts(1.0, 1.0, 1.0)

@@ -15,7 +15,7 @@ from autohier.sweep.planning.epoch_costs import (
     stage_bytes,
 )
 from autohier.sweep.planning.profiler import ClipTime
-from autohier.sweep.planning.simulator import EpochCosts
+from autohier.sweep.planning.simulation.results import EpochCosts
 from support.sources.tiny_clips import SPACE_FILE
 
 NOT_PREPARED = SweepClips(SplitSizes(1, 1, 1), "synthetic", ProtocolSettings(validation="clean"))

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from autohier.data.splits import SplitSizes
-from autohier.sweep.planning.regimes import B
-from autohier.sweep.planning.simulator import EpochCosts, SimulatedSweep
+from autohier.sweep.planning.simulation.regimes import B
+from autohier.sweep.planning.simulation.results import EpochCosts, SimulatedSweep
 from autohier.sweep.planning.summary import SweepEstimate
 from autohier.sweep.scheduling.scaling import Scaling
 from support.sweep_runs.plans import make_plan

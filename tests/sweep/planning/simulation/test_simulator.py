@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.sweep.planning.regimes import B
-from autohier.sweep.planning.simulator import EpochCosts, simulate
-from autohier.sweep.planning.surrogate import NoisyWorld
-from autohier.sweep.planning.world import World
+from autohier.sweep.planning.simulation.regimes import B
+from autohier.sweep.planning.simulation.results import EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld
+from autohier.sweep.planning.simulation.world import World
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from support.fakes.long_recipe import register_long
 from support.sweep_runs.plans import make_plan

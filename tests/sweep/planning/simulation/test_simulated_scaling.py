@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from autohier.sweep.planning.simulator import EpochCosts, simulate
+from autohier.sweep.planning.simulation.results import EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
 from autohier.sweep.scheduling.scaling import Scaling
 from support.sweep_runs.plans import make_plan
-from sweep.planning.test_simulator import NOISELESS, NOISY, plan_of
+from sweep.planning.simulation.test_simulator import NOISELESS, NOISY, plan_of
 
 # The demo: 24 epochs of pass 1, 8 of pass 2, 3 after a pruning pass.
 COSTS = EpochCosts(pass_1_s=16, pass_2_s=8, pruning_s=4)

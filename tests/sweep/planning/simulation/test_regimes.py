@@ -5,7 +5,7 @@ from math import sqrt
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.sweep.planning.regimes import NULL, REGIMES, B, N, nearest_regime, pass_1_of
+from autohier.sweep.planning.simulation.regimes import NULL, REGIMES, B, N, nearest_regime, pass_1_of
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.pruning import StopRule
-from autohier.sweep.planning.regimes import NULL, B, N
-from autohier.sweep.planning.simulator import EpochCosts, simulate
-from autohier.sweep.planning.surrogate import NoisyWorld, surrogate_of
-from autohier.sweep.planning.world import World
+from autohier.sweep.planning.simulation.regimes import NULL, B, N
+from autohier.sweep.planning.simulation.results import EpochCosts
+from autohier.sweep.planning.simulation.simulator import simulate
+from autohier.sweep.planning.simulation.surrogate import NoisyWorld, surrogate_of
+from autohier.sweep.planning.simulation.world import World
 from support.sweep_runs.plans import make_plan
 
 DEMO = load_space("demo")

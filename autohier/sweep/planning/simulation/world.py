@@ -28,7 +28,7 @@ from autohier.config.search.counts import decode_counts
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters, Scope
 from autohier.digest import derive_seed
-from autohier.sweep.planning.regimes import Regime, logit
+from autohier.sweep.planning.simulation.regimes import Regime, logit
 
 _WEIGHTS = (-2.5, -2.0, -1.585, -1.0, 0.0, 1.0, 1.585, 2.0)
 """Logarithms of the weight ratios in Table 1; the first lies at the end of the search space, extrapolated."""

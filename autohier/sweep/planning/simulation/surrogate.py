@@ -19,8 +19,8 @@ from typing import Protocol
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.planning.regimes import nearest_regime, pass_1_of
-from autohier.sweep.planning.world import World, hashed_normal
+from autohier.sweep.planning.simulation.regimes import nearest_regime, pass_1_of
+from autohier.sweep.planning.simulation.world import World, hashed_normal
 
 _SHARED_DEVIATION = 0.5
 """Deviation of a seed's shift, against that of a stage's noise."""

@@ -7,8 +7,8 @@ import pytest
 
 from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
-from autohier.sweep.planning.regimes import NULL, B, N
-from autohier.sweep.planning.world import World, hashed_normal
+from autohier.sweep.planning.simulation.regimes import NULL, B, N
+from autohier.sweep.planning.simulation.world import World, hashed_normal
 
 DEMO = load_space("demo")
 HAND = {

@@ -8,7 +8,7 @@ for a stage that another trial is training, and continues a stage that a stopped
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -21,9 +21,10 @@ from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import Recipe, StageRequest, run_recipe
 from autohier.core.recipes.chain import by_stop_rule, open_recipe, stage_kinds
 from autohier.core.stages.kinds.base import StageKind
-from autohier.sweep.planning.clock import Clock, Steps
-from autohier.sweep.planning.searchers import SearchedTrial, Searcher, StudySearcher
-from autohier.sweep.planning.surrogate import Surrogate
+from autohier.sweep.planning.simulation.clock import Clock, Steps
+from autohier.sweep.planning.simulation.results import Costs, EndedTrial, EpochCosts, SimulatedSweep
+from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher, StudySearcher
+from autohier.sweep.planning.simulation.surrogate import Surrogate
 from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from autohier.sweep.scheduling.scaling import Scaling
@@ -32,80 +33,6 @@ from autohier.sweep.study.budget import budget_is_used_up
 StageId = tuple[Any, ...]
 """Equal for stages that would have the same key in a stage store."""
 _ACCELERATORS, _REFIT = "accelerators", "refit"
-
-
-@dataclass(frozen=True, slots=True)
-class EpochCosts:
-    """Seconds of one accelerator for one epoch of each stage kind, and for evaluations after training."""
-
-    pass_1_s: float
-    pass_2_s: float
-    pruning_s: float
-    closing_s: float = 0.0
-    """To evaluate a stage after its last epoch, on all frame sets."""
-    reading_s: float = 0.0
-    """To evaluate one network on the test split."""
-
-    def epoch_s(self, kind: StageKind) -> float:
-        """Return the seconds of one epoch, validation included."""
-        if kind.is_flat:
-            return self.pass_1_s
-        return self.pruning_s if kind.is_pruning else self.pass_2_s
-
-
-Costs = EpochCosts | Mapping[str, EpochCosts]
-"""Costs of every variant by its name, or the same for all."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedTrial:
-    """A trial of a simulated sweep, complete or stopped."""
-
-    config: TrialConfig
-    curve: tuple[float, ...]
-    """Value after each epoch of pass 2 that the trial went through, trained or reused."""
-    chain: tuple[float, ...]
-    """Value of pass 2 and of each pruning pass."""
-    is_complete: bool
-    own_epochs: int
-    """Epochs that the trial went through, trained or reused."""
-    epochs: int
-    """Epochs that all trials together had trained when this one ended."""
-    effort: Mapping[str, float] = field(default_factory=dict)
-    """Epochs and seconds that the trial trained itself, as a study counts them for a budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedSweep:
-    """Epochs, seconds and results of a simulated sweep."""
-
-    epochs: int
-    epochs_alone: int
-    """Epochs if the same trials shared no stages and none was stopped."""
-    seconds: float
-    """Sum over accelerators of the time that they compute."""
-    seconds_alone: float
-    wall_s: float
-    """Time until the last trial ends."""
-    num_stages: int
-    """Number of finished stages."""
-    num_unfinished: int
-    """Stages that stopped trials left unfinished, each with an epoch checkpoint."""
-    num_trials: int
-    num_stopped: int
-    best: float
-    """Highest validation accuracy of a completed trial."""
-    winner_stages: int
-    """Stages of the winner's refit, after the last trial; 0 without clean validation."""
-    winner_epochs: int
-    winner_s: float
-    """Seconds of one accelerator to refit the winner and to evaluate it on the test split."""
-    winner_wall_s: float
-    """Time that this takes after the last trial."""
-    asks_s: tuple[float, ...] = field(compare=False)
-    """Real seconds that the searcher took to sample each trial."""
-    trials: tuple[EndedTrial, ...] = ()
-    """In the order in which they ended."""
 
 
 def simulate(
