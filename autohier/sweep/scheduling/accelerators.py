@@ -1,4 +1,4 @@
-"""Sharing accelerators among the stages that train: who gets how many, chosen anew at every epoch checkpoint.
+"""Sharing accelerators among the stages that train: who gets how many, chosen again at every epoch checkpoint.
 
 The rules are those of the real sweep and of simulated ones:
 
@@ -41,7 +41,7 @@ class AcceleratorPool:
     """The accelerators of a sweep and the stages that hold them.
 
     Every change costs time in the number of stages and accelerators. All methods that may give accelerators
-    to waiting stages return those stages; each trains at once with what `held` tells.
+    to waiting stages return those stages; each trains at once with what `held` returns.
 
     Args:
         accelerators: of the cluster.
@@ -100,7 +100,7 @@ class AcceleratorPool:
         return self._serve()
 
     def rechoose(self, stage: Hashable) -> tuple[Hashable, ...]:
-        """Choose the width of a training stage anew, at its epoch checkpoint.
+        """Choose the width of a training stage again, at its epoch checkpoint.
 
         Afterwards it may hold more, fewer or other accelerators, or none, if it must wait.
         """
@@ -157,8 +157,8 @@ class AcceleratorPool:
                 break
             claim = self._claims[stage]
             behind = len(waiting) - position - 1
-            spare = max(len(self._free) - behind * self._min_width, self._min_width)
-            self._give(claim, min(spare, self._share(round_up=True)))
+            surplus = max(len(self._free) - behind * self._min_width, self._min_width)
+            self._give(claim, min(surplus, self._share(round_up=True)))
             served.append(stage)
         return tuple(served)
 

@@ -1,4 +1,4 @@
-"""How much faster a stage trains on several accelerators, and on how many that still pays."""
+"""Scaling: the speed of a stage on several accelerators, and the number up to which more of them pay."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def make_estimate(folder):
     )
 
 
-def test_the_scaling_is_told(tmp_path):
+def test_the_scaling_is_named(tmp_path):
     text = " ".join(replace(make_estimate(tmp_path), scaling=Scaling(8, 0.8)).text().split())
     assert "stages train on up to 8 accelerators, 6.4 times as fast as on one (given)" in text
     assert "stages train on" not in make_estimate(tmp_path).text()

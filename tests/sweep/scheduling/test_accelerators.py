@@ -140,7 +140,7 @@ class Driven:
         self.pool, self.stages, self.known = pool_of(size, **options), [], set(machines(m=size))
 
     def happen(self, event, choice, name):
-        """Let an event happen; return the stages that are told to train, and the one that it is about."""
+        """Let an event happen; return the stages that may train, and the one that it is about."""
         stage = self.stages[choice % len(self.stages)] if self.stages else None
         if event in ("claim", "ahead"):
             self.stages.append(name)
@@ -178,12 +178,12 @@ def test_after_any_events(events, size, max_width, min_width):
         assert len(held) == len(set(held))
         assert len(driven.known & set(held)) + pool.num_idle == pool.capacity == len(driven.known)
         assert all(len(pool.held(stage)) <= max(max_width, min_width) for stage in driven.stages)
-        # Exactly those are told that had none and have some now.
+        # Exactly those are returned that had none and have some now.
         began = {stage for stage in driven.stages if pool.held(stage) and not before.get(stage)}
         assert set(served) - {subject} == began - {subject}
         if event == "rechoose" and subject is not None:
             assert len(pool.held(subject)) not in range(1, min_width)
-        # Nobody waits for what is idle.
+        # No stage waits for what is idle.
         assert event == "remove" or not pool.waiting or pool.num_idle < min_width
 
 

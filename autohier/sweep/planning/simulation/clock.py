@@ -8,7 +8,7 @@ from itertools import count
 
 Event = tuple[Hashable, ...]
 Steps = Generator[float | Event, None, None]
-"""A process: yields the seconds that it takes until it goes on, or the event that it waits for."""
+"""A process: yields the seconds that it takes until it continues, or the event that it waits for."""
 
 
 class Clock:
@@ -48,7 +48,7 @@ class Clock:
             yield ended
 
     def wake(self, event: Event) -> None:
-        """Let the processes go on that wait for an event."""
+        """Let the processes continue that wait for an event."""
         for process in self._waiting.pop(event, []):
             self._schedule(process, 0.0)
 

@@ -227,7 +227,7 @@ class _Simulation:
             self._let_train(self._pool.release(stage))
 
     def _compute(self, stage: StageId, seconds: float) -> Steps:
-        """Compute on the accelerators of a stage, then choose their number anew."""
+        """Compute on the accelerators of a stage, then choose their number again."""
         if self._pool is None or self._scaling is None:
             yield seconds
             self._busy_s[stage[0] == _REFIT] += seconds
