@@ -1,4 +1,4 @@
-"""Sharing accelerators among the stages that train: who gets how many, chosen again at every epoch checkpoint.
+"""Sharing accelerators among the stages that train: who gets how many, chosen again after every epoch.
 
 The rules are those of the real sweep and of simulated ones:
 
