@@ -6,13 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from autohier.reports.output import columns_of
+from autohier.reports.protocols import ProtocolResult
 from autohier.reports.stages import StageEntry
 from autohier.reports.sweeps.comparison import ConfigDifference, LeadingConfig, SweepDifference
+from autohier.reports.sweeps.running import RunningTrial, RunningWork, TimeLeft
+from autohier.reports.sweeps.standings import ReportedResult, TrialStanding
 from autohier.reports.sweeps.summary import SweepSummary
+from autohier.reports.trials.front import FrontNetwork
 from autohier.sweep.planning.summary import PlannedQuantity
 
 ROWS: dict[str, tuple[tuple[str, type[Any]], ...]] = {
     "list": (("sweeps", SweepSummary),),
+    "status": (
+        ("trials", TrialStanding),
+        ("sweep", SweepSummary),
+        ("running", RunningTrial),
+        ("work", RunningWork),
+        ("time_left", TimeLeft),
+        ("result", ReportedResult),
+    ),
+    "status --front": (("front", FrontNetwork),),
+    "status A B": (("protocols", ProtocolResult),),
     "compare": (
         ("sweeps", LeadingConfig),
         ("differences", SweepDifference),

@@ -17,6 +17,7 @@ from autohier.records.own_epochs import OwnEpochs, own_epochs_file
 from autohier.records.schema import TrialRow
 from autohier.records.tensorboard.callback import TensorBoardCallback
 from autohier.records.tensorboard.hparams import metrics_of, write_trial_finished, write_trial_started
+from autohier.records.trial_progress import ProgressWriter
 from autohier.records.trial_rows import complete_row, started_row, unfinished_row
 from autohier.records.writer import RecordWriter
 
@@ -24,9 +25,9 @@ from autohier.records.writer import RecordWriter
 class TrialRecorder:
     """Writes the records of one trial, in the process that runs it.
 
-    Create it when the trial starts, pass ``history`` to the trial as a callback, and call exactly one of
-    ``complete``, ``stop`` and ``fail`` at the end. A later recorder of the same trial replaces these records,
-    e.g. after the trial's process died.
+    Create it when the trial starts, pass ``history`` and ``progress`` to the trial as callbacks, and call
+    exactly one of ``complete``, ``stop`` and ``fail`` at the end. A later recorder of the same trial replaces
+    these records, e.g. after the trial's process died.
 
     Args:
         records: the sweep's records folder.
@@ -60,6 +61,7 @@ class TrialRecorder:
     ) -> None:
         self._own_epochs = OwnEpochs(own_epochs_file(records, trial))
         self.history = TrialHistory(self._own_epochs)
+        self.progress = ProgressWriter(records, trial, config)
         self._config = config
         self._run_folder = tensorboard / trial
         self._writer = RecordWriter(records)
@@ -127,4 +129,5 @@ class TrialRecorder:
     def _end(self, row: TrialRow) -> None:
         self._row = row
         self._writer.write_ended(row, self.history.stages, self.history.unfinished)
+        self.progress.end()
         write_trial_finished(self._run_folder, row.state, metrics_of(row))

@@ -8,6 +8,7 @@
     records/tests/t0007.parquet     one row per test result of the sweep's winner
     records/tests/t0007-TIME.parquet    one row: a test result of ``autohier evaluate``
     records/work/pass-1.parquet     one row: work outside the trials
+    records/running/t0007.json      progress of the running trial; see trial_progress
     records/own-epochs/t0007.txt    epochs that the trial trained, in any of its processes; see own_epochs
 
 A trial that runs again replaces its parts, so that every row exists once, and

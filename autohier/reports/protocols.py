@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
+from typing import Annotated
 
 from rich.table import Table
 
@@ -38,6 +39,56 @@ class WinnerTestResult:
     winner: TrialRow
     kept: EvaluationRow
     refit: EvaluationRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolResult:
+    """Test result of a sweep's winner under one protocol; the last row is the mean over the protocols."""
+
+    sweep: Annotated[str, "name of the sweep; empty for the mean"]
+    protocol: Annotated[str, "the dataset's split; empty for the mean"]
+    trial: Annotated[str, "name of the winner; empty for the mean"]
+    stage: Annotated[str, "its kept stage; empty for the mean"]
+    num_clips: Annotated[int, "number of test clips"]
+    accuracy: Annotated[float, "test accuracy of the kept stage"]
+    low: Annotated[float, "lower end of its 95% interval"]
+    high: Annotated[float, "upper end of its 95% interval"]
+    refit_accuracy: Annotated[float | None, "test accuracy after the refit on all training clips"]
+    refit_low: Annotated[float | None, "lower end of its 95% interval"]
+    refit_high: Annotated[float | None, "upper end of its 95% interval"]
+
+
+def protocol_results(test_results: Sequence[WinnerTestResult]) -> tuple[ProtocolResult, ...]:
+    """Return the winners' test results, and their mean."""
+    rows = [
+        _result([one.kept], [one.refit] if one.refit else [], one.sweep, one.winner) for one in test_results
+    ]
+    refits = [one.refit for one in test_results if one.refit]
+    whole = refits if len(refits) == len(test_results) else []
+    return (*rows, _result([one.kept for one in test_results], whole))
+
+
+def _result(
+    kept: Sequence[EvaluationRow],
+    refits: Sequence[EvaluationRow],
+    sweep: str = "",
+    winner: TrialRow | None = None,
+) -> ProtocolResult:
+    measured = [[(row.accuracy, row.num_clips) for row in rows] for rows in (kept, refits)]
+    intervals = [mean_interval(each) if each else (None, None) for each in measured]
+    return ProtocolResult(
+        sweep=sweep,
+        protocol=winner.protocol if winner else "",
+        trial=winner.trial if winner else "",
+        stage=kept[0].stage if sweep else "",
+        num_clips=sum(row.num_clips for row in kept),
+        accuracy=mean(accuracy for accuracy, _ in measured[0]),
+        low=intervals[0][0] or 0.0,
+        high=intervals[0][1] or 0.0,
+        refit_accuracy=mean(accuracy for accuracy, _ in measured[1]) if refits else None,
+        refit_low=intervals[1][0],
+        refit_high=intervals[1][1],
+    )
 
 
 def read_winner_test_results(sweeps: Sequence[tuple[str, Records]]) -> tuple[WinnerTestResult, ...]:

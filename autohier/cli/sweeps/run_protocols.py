@@ -18,6 +18,7 @@ from autohier.cli.sweeps.run_sweep import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autohier.reports.protocols import WinnerTestResult
     from autohier.sweep.api import SweepResult
     from autohier.sweep.paths import SweepFolder
     from autohier.sweep.protocol_sweeps import ProtocolResults
@@ -72,14 +73,21 @@ def _reached(ended: ProtocolResults) -> str:
     return text + "".join(f" and {finished_text(one.num_finished, one.target)} of {one.name}" for one in cut)
 
 
-def print_mean(folders: Sequence[SweepFolder], console: Console) -> None:
-    """Print the test accuracies of sweeps under different protocols, and their mean."""
-    from autohier.reports.protocols import protocol_table, read_winner_test_results
+def read_winners(folders: Sequence[SweepFolder], console: Console) -> tuple[WinnerTestResult, ...]:
+    """Return the test results of the winners of sweeps under different protocols."""
+    from autohier.reports.protocols import read_winner_test_results
 
     plans = [folder.read_plan()[0] for folder in folders]
     records = [read_whole_records(folder, plan, console) for folder, plan in zip(folders, plans, strict=True)]
-    names = [plan.name for plan in plans]
-    console.print(protocol_table(read_winner_test_results(list(zip(names, records, strict=True)))))
+    return read_winner_test_results([(plan.name, each) for plan, each in zip(plans, records, strict=True)])
+
+
+def print_mean(folders: Sequence[SweepFolder], console: Console) -> None:
+    """Print the test accuracies of sweeps under different protocols, and their mean."""
+    from autohier.reports.protocols import protocol_table
+
+    console.print(protocol_table(read_winners(folders, console)))
+    plans = [folder.read_plan()[0] for folder in folders]
     first, *others = (plan.space.model_dump(exclude={"name", "description", "protocol"}) for plan in plans)
     differing = [key for key in first if any(other[key] != first[key] for other in others)]
     if differing:

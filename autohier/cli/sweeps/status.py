@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autohier.cli.formats import CsvOutput, JsonOutput, is_for_programs, print_rows
 from autohier.cli.options import DEFAULT_OUT, GivenData, OutFolder
+from autohier.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,16 +36,22 @@ def status(
         bool,
         typer.Option("--front", help="Print the Pareto front of accuracy and multiply-adds instead."),
     ] = False,
+    as_json: JsonOutput = False,
+    as_csv: CsvOutput = False,
 ) -> None:
     """Print a sweep's state, leaderboard, best config and test results.
 
-    For several sweeps, each under another protocol of one dataset, print test accuracies and their mean.
+    Of a running sweep, also what each trial does now and the time left. For several sweeps, each under
+    another protocol of one dataset, print test accuracies and their mean.
     """
     from autohier.cli.sweeps.run_protocols import print_mean
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.sweep.paths import find_sweep
 
     folders = [find_sweep(sweep, out) for sweep in sweeps]
+    if is_for_programs(as_json=as_json, as_csv=as_csv):
+        _print_for_programs(folders, limit, front=front, as_json=as_json)
+        return
     if front:
         for folder in folders:
             _print_front(folder, open_console())
@@ -51,6 +60,39 @@ def status(
         _print_sweep(folders[0], open_console(), limit, data)
     else:
         print_mean(folders, open_console())
+
+
+def _print_for_programs(
+    folders: Sequence[SweepFolder], limit: int | None, *, front: bool, as_json: bool
+) -> None:
+    from autohier.cli.sweeps.run_protocols import read_winners
+    from autohier.cli.sweeps.run_sweep import open_console, read_whole_records
+    from autohier.reports.protocols import ProtocolResult, protocol_results
+    from autohier.reports.sweeps.standings import TrialStanding
+    from autohier.reports.sweeps.status import status_parts
+    from autohier.reports.trials.front import FrontNetwork, front_networks
+
+    console = open_console(for_programs=True)
+    if len(folders) > 1 and not front:
+        results = protocol_results(read_winners(folders, console))
+        print_rows({"protocols": results}, ProtocolResult, results, as_json=as_json)
+        return
+    (folder,) = _only(folders)
+    plan, provenance = folder.read_plan()
+    records = read_whole_records(folder, plan, console)
+    if front:
+        networks = front_networks(records)
+        print_rows({"front": networks}, FrontNetwork, networks, as_json=as_json)
+        return
+    parts = status_parts(folder, plan, provenance, records)
+    trials = parts["trials"][:limit]
+    print_rows({**parts, "trials": trials}, TrialStanding, trials, as_json=as_json)
+
+
+def _only(folders: Sequence[SweepFolder]) -> Sequence[SweepFolder]:
+    if len(folders) > 1:
+        raise InputError("--front with --json or --csv prints one sweep", got=f"{len(folders)} sweeps")
+    return folders
 
 
 def _print_front(folder: SweepFolder, console: Console) -> None:
@@ -74,8 +116,9 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         shared_content_text,
         work_lines,
     )
+    from autohier.reports.sweeps.status import now_lines
     from autohier.reports.trials.agreement import agreement_text
-    from autohier.sweep.locking.sweep_lock import driver_of
+    from autohier.sweep.locking.sweep_lock import dead_driver, driver_of
     from autohier.sweep.paths import override_places
     from autohier.sweep.phases.confirmation import missing_runs
     from autohier.sweep.phases.refits import missing_refits
@@ -88,12 +131,16 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     driver = driver_of(folder.lock_file)
     console.print(
         f"sweep {plan.name} of {plan.space.name}, started {time_text(provenance.created_at)}, "
-        + (f"driven by {driver}" if driver else "not running")
+        + (f"driven by {driver}" if driver else "not running"),
+        soft_wrap=True,
     )
     console.print(progress_text(records, target=plan.trials, is_driven=driver is not None))
     epochs = plan.space.num_folds * pass_1_epochs(plan.space.config(FLAT_PARAMS, seed=plan.seed))
     for line in work_lines(records, pass_1_epochs=epochs):
         console.print(line)
+    if driver is not None:
+        for part in now_lines(folder, plan, records):
+            console.print(part, soft_wrap=isinstance(part, str))
     console.print(sweep_report(records, limit=limit, is_driven=driver is not None))
     if shared := shared_content_text(plan.num_shared_test_clips):
         console.print(shared, soft_wrap=True)
@@ -102,6 +149,8 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         console.print(agreement_text(records, levels))
     is_left = missing_runs(records, plan) or missing_refits(records, plan)
     finished = is_finished(records, target=plan.trials) and not is_left
+    if driver is None and not finished and (dead := dead_driver(folder.lock_file)):
+        console.print(f"its driver, {dead}, died; what it finished is kept", soft_wrap=True)
     if records.trials:
         console.print(view_line(folder), soft_wrap=True)
     if driver is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from rich.console import Group
 from rich.text import Text
@@ -39,6 +40,42 @@ class Network:
     stage: StageRow
 
 
+@dataclass(frozen=True, slots=True)
+class FrontNetwork:
+    """A network on the Pareto front of estimated validation accuracy and multiply-adds."""
+
+    trial: Annotated[str, "name of the trial that measured it first"]
+    stage: Annotated[str, "label of the pass: pass 2, prune 1, ..."]
+    multiply_adds: Annotated[int, "multiply-adds for one clip"]
+    parameters: Annotated[int, "parameters, without pruned filters"]
+    estimate: Annotated[float, "estimated accuracy on other clips and seeds"]
+    low: Annotated[float, "lower end of its 95% interval"]
+    high: Annotated[float, "upper end of its 95% interval"]
+    accuracy: Annotated[float, "measured validation accuracy; the mean over seeds"]
+    is_over_bound: Annotated[bool, "true if it exceeds the bound on multiply-adds"]
+    config: Annotated[str, "its hyperparameters"]
+
+
+def front_networks(records: Records) -> tuple[FrontNetwork, ...]:
+    """Return the Pareto front of a sweep, the cheapest network first."""
+    bound = records.max_multiply_adds
+    return tuple(
+        FrontNetwork(
+            trial=each.stage.trial,
+            stage=each.stage.label,
+            multiply_adds=each.stage.multiply_adds,
+            parameters=each.stage.parameters,
+            estimate=each.candidate.estimate,
+            low=each.candidate.interval[0],
+            high=each.candidate.interval[1],
+            accuracy=each.candidate.observed,
+            is_over_bound=bound is not None and each.stage.multiply_adds > bound,
+            config=_config_text(each.candidate),
+        )
+        for each in pareto_front(measured_networks(records))
+    )
+
+
 def pareto_front(networks: Iterable[Network]) -> list[Network]:
     """Return the networks to which no other is equal or better in both accuracy and multiply-adds.
 
@@ -54,25 +91,23 @@ def pareto_front(networks: Iterable[Network]) -> list[Network]:
 
 def front_report(records: Records) -> Group:
     """Return the front as a table; accuracies are estimates, which take the luck out of the measured ones."""
-    networks = list(_networks(records))
-    front, bound = pareto_front(networks), records.max_multiply_adds
+    num_networks = sum(1 for _ in measured_networks(records))
+    front, bound = front_networks(records), records.max_multiply_adds
     table = plain_table("Pareto front of validation accuracy and multiply-adds")
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
     for each in front:
-        candidate, stage = each.candidate, each.stage
-        is_over = bound is not None and stage.multiply_adds > bound
         table.add_row(
-            f"{count_text(stage.multiply_adds)}{' *' if is_over else ''}",
-            count_text(stage.parameters),
-            percent(candidate.estimate),
-            interval_text(*candidate.interval),
-            percent(candidate.observed),
-            stage.trial,
-            stage.label,
-            candidate.params.model_copy(update={"passes": candidate.pass_index}).settings_text,
+            f"{count_text(each.multiply_adds)}{' *' if each.is_over_bound else ''}",
+            count_text(each.parameters),
+            percent(each.estimate),
+            interval_text(each.low, each.high),
+            percent(each.accuracy),
+            each.trial,
+            each.stage,
+            each.config,
         )
-    note = f"{len(front)} of {plural(len(networks), 'network')}: every pass of every trial counts."
+    note = f"{len(front)} of {plural(num_networks, 'network')}: every pass of every trial counts."
     over = f" * exceeds the bound of {count_text(bound)}." if bound is not None else ""
     return Group(table, Text(), Text(note + over))
 
@@ -81,7 +116,12 @@ def _estimate(network: Network) -> float:
     return round(network.candidate.estimate, _DIGITS)
 
 
-def _networks(records: Records) -> Iterator[Network]:
+def _config_text(candidate: Candidate) -> str:
+    return candidate.params.model_copy(update={"passes": candidate.pass_index}).settings_text
+
+
+def measured_networks(records: Records) -> Iterator[Network]:
+    """Yield every network that a sweep measured: each pass of each complete or stopped trial, once."""
     stages: dict[tuple[object, ...], StageRow] = {}
     for row in records.trials:
         if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:

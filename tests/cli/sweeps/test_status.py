@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autohier.config.search.loading import load_space
+from autohier.core.stages.kinds.hac import PASS_2
 from autohier.core.training.metrics import Evaluation
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.store.reader import ClipStore
 from autohier.records.reader import read_records
 from autohier.records.rows import evaluation_row
+from autohier.records.trial_progress import ProgressWriter
 from autohier.records.trial_rows import complete_row
 from autohier.records.work_recorder import WorkRecorder
 from autohier.records.writer import RecordWriter
-from autohier.sweep.locking.sweep_lock import hold_sweep
+from autohier.sweep.locking.sweep_lock import hold_sweep, holder_file
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
-from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
+from support.fakes.fake_outcomes import (
+    MINUTE,
+    START,
+    fake_config,
+    fake_confusion,
+    fake_outcome,
+    fake_row,
+)
 from support.sweep_runs.plans import make_plan, make_provenance
 
 
@@ -125,6 +137,61 @@ def test_trials_of_a_dead_driver_are_interrupted(autohier: Autohier, tmp_path: P
     with hold_sweep(folder.lock_file):
         output = autohier("status", "dead", "--out", tmp_path).out
     assert "1 running;" in output
+
+
+def test_a_running_sweep_shows_its_trials_and_a_dead_driver_its_name(
+    autohier: Autohier, tmp_path: Path
+) -> None:
+    _write_sweep(tmp_path, "live")
+    folder = SweepFolder(tmp_path / "live")
+    RecordWriter(folder.records).write_trial(fake_row("t0001"))
+    writer = ProgressWriter(folder.records, "t0001", fake_config())
+    writer.on_stage_start(PASS_2, 0, reused=False)
+    num_epochs = fake_config().pass_2.epochs
+    with hold_sweep(folder.lock_file):
+        output = autohier("status", "live", "--out", tmp_path).out
+        content = json.loads(autohier("status", "live", "--out", tmp_path, "--json").out)
+    assert "Running now" in output
+    (row,) = [line for line in output.splitlines() if f"0 of {num_epochs}" in line]
+    assert row.startswith("t0001  pass 2")
+    (running,) = content["running"]
+    assert (running["trial"], running["stage"], running["num_epochs"]) == ("t0001", "pass 2", num_epochs)
+    assert content["sweep"]["state"] == "running"
+    holder_file(folder.lock_file).write_text("process 17 on node3")
+    output = autohier("status", "live", "--out", tmp_path).out
+    assert "its driver, process 17 on node3, died; what it finished is kept" in output
+    assert "Running now" not in output
+
+
+def test_status_as_json_and_csv(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "one")
+    RecordWriter(SweepFolder(tmp_path / "one").records).write_trial(fake_row("t0001"))
+    content = json.loads(autohier("status", "one", "--out", tmp_path, "--json").out)
+    first, second = content["trials"]
+    # 96 of 120 clips; half of the test clips are right.
+    assert (first["rank"], first["state"], first["accuracy"], first["kept_pass"]) == (1, "complete", 0.8, 1)
+    assert (second["rank"], second["state"], second["accuracy"]) == (None, "interrupted", None)
+    result = content["result"]
+    assert (result["accuracy"], result["stage"], result["num_refits"]) == (0.5, "prune 1", 0)
+    assert (content["running"], content["time_left"]) == ([], None)
+    rows = list(csv.DictReader(io.StringIO(autohier("status", "one", "--out", tmp_path, "--csv").out)))
+    assert [row["trial"] for row in rows] == ["t0000", "t0001"]
+    front = json.loads(autohier("status", "one", "--out", tmp_path, "--front", "--json").out)["front"]
+    assert [(each["stage"], each["accuracy"]) for each in front] == [("prune 1", 0.8)]
+
+
+def test_protocols_as_csv(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "one")
+    _write_sweep(tmp_path, "two", protocol="cross-view")
+    text = autohier("status", "one", "two", "--out", tmp_path, "--csv").out
+    *views, mean = csv.DictReader(io.StringIO(text))
+    assert [(row["sweep"], row["protocol"], row["accuracy"]) for row in views] == [
+        ("one", "cross-subject", "0.5"),
+        ("two", "cross-view", "0.5"),
+    ]
+    assert (mean["sweep"], mean["accuracy"], mean["refit_accuracy"]) == ("", "0.5", "")
+    options = ("--out", tmp_path, "--front", "--json")
+    assert "prints one sweep" in autohier("status", "one", "two", *options).error
 
 
 def test_several_sweeps_are_averaged_over_their_protocols(autohier: Autohier, tmp_path: Path) -> None:

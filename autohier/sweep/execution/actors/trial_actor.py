@@ -98,6 +98,7 @@ def _run_recorded(
         drain = DrainCallback(context.admission)
         callbacks: Sequence[TrialCallback] = (
             recorder.history,
+            recorder.progress,
             reporter,
             *extensions,
             early_stopping,
