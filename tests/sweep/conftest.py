@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
+    from support.sweep_runs.forked_commands import CommandServer
     from support.sweep_runs.sweeps import Sweeps
 
 
@@ -39,9 +40,25 @@ def ray_address(ray_cluster: Cluster) -> str:
     return address
 
 
-@pytest.fixture
-def sweeps(tmp_path: Path, tiny_data: Path, ray_address: str) -> Sweeps:
-    """Sweeps in the folder of this test."""
+@pytest.fixture(scope="session")
+def commands() -> Iterator[CommandServer]:
+    """Starts commands in processes of their own."""
+    from support.sweep_runs.forked_commands import CommandServer
+
+    server = CommandServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def sweeps_in(tiny_data: Path, ray_address: str, commands: CommandServer) -> Callable[[Path], Sweeps]:
+    """Returns sweeps in a folder."""
     from support.sweep_runs.sweeps import Sweeps
 
-    return Sweeps(tmp_path, tiny_data, ray_address)
+    return lambda folder: Sweeps(folder, tiny_data, ray_address, commands)
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path, sweeps_in: Callable[[Path], Sweeps]) -> Sweeps:
+    """Sweeps in the folder of this test."""
+    return sweeps_in(tmp_path)

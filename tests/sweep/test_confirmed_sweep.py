@@ -14,11 +14,9 @@ from support.sweep_runs.sweeps import Sweeps, finish
 
 
 @pytest.fixture(scope="module")
-def confirmed(
-    tmp_path_factory: pytest.TempPathFactory, tiny_data, ray_address
-) -> tuple[Sweeps, SweepFolder, str, str]:
+def confirmed(tmp_path_factory: pytest.TempPathFactory, sweeps_in) -> tuple[Sweeps, SweepFolder, str, str]:
     """A sweep that was interrupted in its confirmation and resumed: both outputs."""
-    sweeps = Sweeps(tmp_path_factory.mktemp("confirmed"), tiny_data, ray_address)
+    sweeps = sweeps_in(tmp_path_factory.mktemp("confirmed"))
     options = ("--trials", "4", "--parallel", "1", "--scheduler", "none", "--confirm", "2x1")
     driver = sweeps.search("sure", *options, "--set", "search.max_passes=2")
     cut, _ = sweeps.stop_when(driver, signal.SIGTERM, lambda: "c0000" in sweeps.states("sure"))

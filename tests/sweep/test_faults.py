@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load
 
+from support.sweep_runs.forked_commands import Command
 from support.sweep_runs.sweeps import Sweeps, finish, wait_while_running
 from support.waiting import PATIENCE_S, wait_until
 
@@ -46,7 +46,7 @@ class Disturbed:
     """A sweep in the middle of a stage."""
 
     sweeps: Sweeps
-    driver: subprocess.Popen[str]
+    driver: Command
     kind: str
     """Kind of the stage: pass-1, pass-2 or prune."""
 
@@ -168,8 +168,8 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path, ray_address: str) -> Path:
-    sweeps = Sweeps(tmp_path_factory.mktemp("undisturbed"), tiny_data, ray_address)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, sweeps_in: Callable[[Path], Sweeps]) -> Path:
+    sweeps = sweeps_in(tmp_path_factory.mktemp("undisturbed"))
     finish(sweeps.search("faulty", *OPTIONS))
     return sweeps.folder / "sweeps" / "faulty"
 

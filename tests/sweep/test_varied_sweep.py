@@ -10,7 +10,7 @@ from autohier.errors import InputError
 from autohier.sweep.driver import check_plan
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan
-from support.sweep_runs.sweeps import Sweeps, finish
+from support.sweep_runs.sweeps import finish
 
 VARIED = """
 [search.variants.plain]
@@ -36,7 +36,7 @@ SAMPLED = (("plain", "l2"), ("narrow", "l2"), ("plain", "layer-mean"))
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory, tiny_data, ray_address):
+def swept(tmp_path_factory, sweeps_in):
     """A sweep of two variants, one of them pruned in two ways: sweeps, folder and output."""
     folder = tmp_path_factory.mktemp("varied")
     space = folder / "varied.toml"
@@ -45,7 +45,7 @@ def swept(tmp_path_factory, tiny_data, ray_address):
         [INITIAL.format(*values) for values in SAMPLED],
     )
     space.write_text("".join((own, VARIED, *initial)))
-    sweeps = Sweeps(folder, tiny_data, ray_address)
+    sweeps = sweeps_in(folder)
     out = finish(
         sweeps.search("varied", "--trials", "3", "--parallel", "2", "--scheduler", "none", space=space)
     )

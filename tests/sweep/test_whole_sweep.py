@@ -10,7 +10,7 @@ import pytest
 
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from support.sources.tiny_clips import SPACE_FILE
-from support.sweep_runs.sweeps import Sweeps, finish
+from support.sweep_runs.sweeps import finish
 from support.sweep_runs.tensorboard_pages import open_tensorboard
 from support.waiting import PATIENCE_S
 
@@ -26,12 +26,12 @@ passes = 1
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory, tiny_data, ray_address):
+def swept(tmp_path_factory, sweeps_in):
     """A sweep of five trials, the second of which diverges: sweeps, folder and output."""
     folder = tmp_path_factory.mktemp("swept")
     space = folder / "tiny.toml"
     space.write_text(SPACE_FILE.read_text() + EXPLODES)
-    sweeps = Sweeps(folder, tiny_data, ray_address)
+    sweeps = sweeps_in(folder)
     options = (
         "--trials",
         "5",

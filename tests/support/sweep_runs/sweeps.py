@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from autohier.records.reader import read_records
 from support.sources.tiny_clips import SPACE_FILE
+from support.sweep_runs.forked_commands import Command, CommandServer
 from support.waiting import PATIENCE_S, wait_until
 
 
@@ -22,35 +21,31 @@ class Sweeps:
     folder: Path
     data: Path
     ray_address: str
+    commands: CommandServer
 
-    def search(self, name: str, *options: str, space: Path = SPACE_FILE) -> subprocess.Popen[str]:
+    def search(self, name: str, *options: str, space: Path = SPACE_FILE) -> Command:
         """Start a sweep, without a confirmation unless the options ask for one."""
         fixed = ("--data", str(self.data), "--ray-address", self.ray_address, "--name", name)
         quick = () if "--confirm" in options else ("--confirm", "none")
         return self.start("search", str(space), *fixed, *quick, *options)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Command:
         """Start any command."""
-        command = (sys.executable, "-c", "from autohier.cli.main import main; main()", *arguments)
-        return subprocess.Popen(
-            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        return self.commands.start(self.folder, *arguments)
 
     def states(self, name: str) -> dict[str, str]:
         """Return the state of every recorded trial."""
         records = read_records(self.folder / "sweeps" / name / "records")
         return {row.trial: row.state for row in records.trials}
 
-    def stop_when(
-        self, driver: subprocess.Popen[str], stop: signal.Signals, holds: Callable[[], bool]
-    ) -> tuple[str, str]:
+    def stop_when(self, driver: Command, stop: signal.Signals, holds: Callable[[], bool]) -> tuple[str, str]:
         """Send a signal to a driver as soon as a condition holds; return its output and errors."""
         wait_while_running(driver, holds)
         os.kill(driver.pid, stop)
         return driver.communicate(timeout=PATIENCE_S)
 
 
-def wait_while_running(driver: subprocess.Popen[str], holds: Callable[[], bool]) -> None:
+def wait_while_running(driver: Command, holds: Callable[[], bool]) -> None:
     """Wait until a condition holds; fail with the driver's output if the driver ends before."""
 
     def check() -> bool:
@@ -60,7 +55,7 @@ def wait_while_running(driver: subprocess.Popen[str], holds: Callable[[], bool])
     wait_until(check, "the moment to disturb a sweep")
 
 
-def finish(driver: subprocess.Popen[str]) -> str:
+def finish(driver: Command) -> str:
     """Wait for a command that must succeed; return its standard output."""
     out, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, out + err
