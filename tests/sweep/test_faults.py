@@ -1,8 +1,8 @@
-"""Tests of faults: after each of them a resumed sweep ends with the records of an undisturbed one.
+"""Tests of faults: after all of them a resumed sweep ends with the records of an undisturbed one.
 
-One sweep runs undisturbed, one trial at a time. Under each fault the same sweep is disturbed in the middle of
-a stage, and resumed if its driver ended. Then its records must be equal to the last bit, no trial may be lost
-or counted twice, and no epoch in an epoch checkpoint may be trained again.
+One sweep runs undisturbed, one trial at a time. The same sweep is then disturbed by one fault after another,
+each in the middle of a stage, and resumed whenever its driver ended. In the end its records must be equal to
+the last bit, no trial may be lost or counted twice, and no epoch in an epoch checkpoint may be trained again.
 """
 
 from __future__ import annotations
@@ -43,12 +43,19 @@ EFFORT = ["epochs_computed", "epochs_reused"]
 
 @dataclass(frozen=True)
 class Disturbed:
-    """A sweep in the middle of a stage."""
+    """A sweep under one driver, to be disturbed in a stage.
+
+    Attributes:
+        sweeps: which it is one of.
+        driver: its driver.
+        kind: of the stage: pass-1, pass-2 or prune.
+        before: number of epochs in the epoch checkpoints that were there before.
+    """
 
     sweeps: Sweeps
     driver: Command
     kind: str
-    """Kind of the stage: pass-1, pass-2 or prune."""
+    before: Mapping[str, int]
 
     @property
     def folder(self) -> Path:
@@ -59,7 +66,9 @@ class Disturbed:
         return self.sweeps.folder / "sweeps" / "stages"
 
     def is_in_a_stage(self) -> bool:
-        return any(count_epochs(path) >= 2 for path in self.stages.glob(f"partial/{self.kind}-*"))
+        """Return True once a stage of the kind has kept two epochs, one of them since the last fault."""
+        counts = count_kept_epochs(self.sweeps, self.kind)
+        return any(number >= max(2, self.before.get(name, 0) + 1) for name, number in counts.items())
 
     def count_unrecorded_epochs(self) -> int:
         """Return the number of stored epochs of pass 2 and pruning that no finished trial has recorded."""
@@ -77,6 +86,17 @@ class Disturbed:
         title = b"ray::StageActor" if self.kind == "pass-1" else b"ray::ImplicitFunc"
         parents = parents_of_all()
         return [pid for pid in parents if descends(pid, os.getpid(), parents) and title in command_line(pid)]
+
+
+def begin(sweeps: Sweeps, driver: Command, kind: str) -> Disturbed:
+    """Return a sweep under a driver, to be disturbed in the next stage of a kind."""
+    return Disturbed(sweeps, driver, kind, count_kept_epochs(sweeps, kind))
+
+
+def count_kept_epochs(sweeps: Sweeps, kind: str) -> dict[str, int]:
+    """Return the number of epochs in every epoch checkpoint of a kind."""
+    paths = (sweeps.folder / "sweeps" / "stages").glob(f"partial/{kind}-*")
+    return {path.name: count_epochs(path) for path in paths}
 
 
 def count_epochs(path: Path) -> int:
@@ -125,11 +145,6 @@ def stop_driver(number: signal.Signals) -> Callable[[Disturbed], None]:
     return act
 
 
-def kill_worker(sweep: Disturbed) -> None:
-    (worker,) = sweep.workers()
-    os.kill(worker, signal.SIGKILL)
-
-
 def cut_journal(sweep: Disturbed) -> None:
     stop_driver(signal.SIGKILL)(sweep)
     journal = sweep.folder / "study.journal"
@@ -153,18 +168,18 @@ def fill_the_disk(sweep: Disturbed) -> None:
     assert "disk full" in out + err
 
 
-FAULTS = {
+KILLED_WORKERS = ("pass-1", "pass-2", "prune")
+ENDED_DRIVERS = {
+    # The first trial has one pruning pass, the second one two.
+    "killed in pass 1": (stop_driver(signal.SIGKILL), "pass-1"),
     "Ctrl-C": (stop_driver(signal.SIGINT), "pass-2"),
-    "SIGTERM": (stop_driver(signal.SIGTERM), "prune"),
-    "driver killed in pass 1": (stop_driver(signal.SIGKILL), "pass-1"),
-    "worker killed in pass 1": (kill_worker, "pass-1"),
-    "worker killed in pass 2": (kill_worker, "pass-2"),
-    "worker killed in pruning": (kill_worker, "prune"),
-    "driver killed in pass 2 and journal cut in its last line": (cut_journal, "pass-2"),
     "stages flipped by a bit": (flip_a_bit, "prune"),
+    "killed in pass 2 and journal cut in its last line": (cut_journal, "pass-2"),
     "disk full in pass 2": (fill_the_disk, "pass-2"),
+    "SIGTERM": (stop_driver(signal.SIGTERM), "prune"),
     "disk full in pruning": (fill_the_disk, "prune"),
 }
+"""Faults after which a sweep is resumed."""
 
 
 @pytest.fixture(scope="module")
@@ -174,26 +189,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, sweeps_in: Callable[[P
     return sweeps.folder / "sweeps" / "faulty"
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_records_are_those_of_an_undisturbed_sweep(sweeps: Sweeps, undisturbed: Path, fault: str) -> None:
-    act, kind = FAULTS[fault]
-    sweep = Disturbed(sweeps, sweeps.search("faulty", *OPTIONS), kind)
-    wait_while_running(sweep.driver, sweep.is_in_a_stage)
+def test_trials_go_on_after_their_processes_are_killed(sweeps: Sweeps, undisturbed: Path) -> None:
+    driver = sweeps.search("faulty", *OPTIONS)
+    for kind in KILLED_WORKERS:
+        sweep = begin(sweeps, driver, kind)
+        wait_while_running(driver, sweep.is_in_a_stage)
+        (worker,) = sweep.workers()
+        os.kill(worker, signal.SIGKILL)
+    finish(driver)
+    check_same_work(undisturbed, sweep.folder)
 
-    act(sweep)
-    if sweep.driver.poll() is None:
-        sweep.driver.communicate(timeout=PATIENCE_S)
-    if sweep.driver.returncode:
-        finish(sweeps.start("resume", "faulty"))
 
-    check_equal(undisturbed, sweep.folder)
-    trials, expected = (
-        pd.read_parquet(folder / "records" / "trials") for folder in (sweep.folder, undisturbed)
-    )
-    assert set(trials.state) <= ENDED
-    # The disturbed trial did not train the epochs in its epoch checkpoint again, and counts them as its own.
-    assert trials.epochs_computed.tolist() == expected.epochs_computed.tolist()
-    assert trials.epochs_reused.tolist() == expected.epochs_reused.tolist()
+def test_a_sweep_goes_on_after_every_end_of_its_driver(sweeps: Sweeps, undisturbed: Path) -> None:
+    driver = sweeps.search("faulty", *OPTIONS)
+    for act, kind in ENDED_DRIVERS.values():
+        sweep = begin(sweeps, driver, kind)
+        wait_while_running(driver, sweep.is_in_a_stage)
+        act(sweep)
+        driver = sweeps.start("resume", "faulty")
+    finish(driver)
+    check_same_work(undisturbed, sweep.folder)
 
 
 def test_a_lost_machine_costs_no_trial(sweeps: Sweeps, undisturbed: Path, ray_cluster: Cluster) -> None:
@@ -205,7 +220,7 @@ def test_a_lost_machine_costs_no_trial(sweeps: Sweeps, undisturbed: Path, ray_cl
     holder = ray.remote(num_cpus=2)(Idle).remote()
     ray.get(holder.__ray_ready__.remote())
     machine = ray_cluster.add_node(num_cpus=2, object_store_memory=100 << 20)
-    sweep = Disturbed(sweeps, sweeps.search("faulty", *OPTIONS), "pass-2")
+    sweep = begin(sweeps, sweeps.search("faulty", *OPTIONS), "pass-2")
     wait_while_running(sweep.driver, sweep.is_in_a_stage)
 
     ray_cluster.remove_node(machine, allow_graceful=False)
@@ -213,11 +228,18 @@ def test_a_lost_machine_costs_no_trial(sweeps: Sweeps, undisturbed: Path, ray_cl
     ray.kill(holder)
 
     finish(sweep.driver)
-    check_equal(undisturbed, sweep.folder)
-    trials = pd.read_parquet(sweep.folder / "records" / "trials")
-    expected = pd.read_parquet(undisturbed / "records" / "trials")
     assert unrecorded >= 2
+    check_same_work(undisturbed, sweep.folder)
+
+
+def check_same_work(undisturbed: Path, folder: Path) -> None:
+    """Check that two sweeps have equal records, and that no trial has trained an epoch more than once."""
+    check_equal(undisturbed, folder)
+    trials, expected = (pd.read_parquet(each / "records" / "trials") for each in (folder, undisturbed))
+    assert set(trials.state) <= ENDED
+    # Disturbed trials did not train the epochs in their epoch checkpoints again, and count them as their own.
     assert trials.epochs_computed.tolist() == expected.epochs_computed.tolist()
+    assert trials.epochs_reused.tolist() == expected.epochs_reused.tolist()
 
 
 def check_equal(undisturbed: Path, folder: Path) -> None:
