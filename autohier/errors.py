@@ -10,7 +10,7 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final, Literal
@@ -127,6 +127,47 @@ def error_about(subject: str) -> Iterator[None]:
     except InputError as error:
         rule = f"{subject}: {error.rule}" if subject else error.rule
         raise InputError(rule, got=error.got, hint=error.hint) from error
+
+
+class InputFaults:
+    """Faults of several inputs, collected so that a user sees all of them at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[InputError] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep an InputError that the block raises, and continue after it."""
+        try:
+            yield
+        except ManyInputsError as error:
+            self._errors.extend(error.errors)
+        except InputError as error:
+            self._errors.append(error)
+
+    def check(self) -> None:
+        """Check that no fault was found.
+
+        Raises:
+            InputError: the only fault, or one error with the texts of all of them.
+        """
+        errors = tuple({str(error): error for error in self._errors}.values())
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ManyInputsError(errors)
+
+
+class ManyInputsError(InputError):
+    """Several settings, options or files given by the user break rules."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        super().__init__(f"{len(errors)} faults: {'; '.join(map(str, errors))}")
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        """Return all faults; each is one line of bounded length already."""
+        return self.rule
 
 
 class MissingDataError(AutohierError):

@@ -262,6 +262,7 @@ def _given_folders(folder: SweepFolder, out: str | Path | None, data: str | Path
 
 
 def _run(folder: SweepFolder, plan: SweepPlan, console: Console | None) -> SweepResult:
+    Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     console = console or open_console()
     console.print(f"sweep {plan.name}: {plan.limits_text} of {plan.space.name}, in {folder.path}")
     end = drive(folder, plan, console)

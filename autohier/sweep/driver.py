@@ -119,7 +119,6 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     space = plan.space.model_copy(update={"protocol": resolved.protocol})
     require_samplable_level(plan.space, clips.manifest.levels)
     check_same_clips(clips, plan.clips_fingerprint)
-    Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     num_shared = num_shared_test_clips(clips.clips, trial.data_loader.split)
     return plan.model_copy(
         update={

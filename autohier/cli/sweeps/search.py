@@ -40,7 +40,8 @@ from autohier.cli.options import (
     with_bound,
     with_duplicates_dropped,
 )
-from autohier.errors import InputError
+from autohier.cli.sweeps.dry_run import print_dry_run
+from autohier.errors import InputError, InputFaults
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -141,13 +142,25 @@ def search(
         ),
     ] = False,
     overrides: Overrides = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            rich_help_panel=FOLDERS,
+            help="Print the resolved space as TOML and what would run, without starting it.",
+        ),
+    ] = False,
 ) -> None:
     """Search a space for the best config."""
+    from autohier.config.search.loading import load_space
     from autohier.config.sweep import default_trials
     from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 
-    SAMPLERS.find(sampler)
-    TRIAL_SCHEDULERS.find(scheduler)
+    faults = InputFaults()
+    with faults.collect():
+        SAMPLERS.find(sampler)
+    with faults.collect():
+        TRIAL_SCHEDULERS.find(scheduler)
 
     def prepare(loaded: SearchSpace) -> None:
         if loaded.dataset == "demo":
@@ -174,6 +187,17 @@ def search(
     }
     changes = with_bound(with_duplicates_dropped(overrides, drop=drop_duplicates), max_multiply_adds)
     trials = trials or default_trials(budget_epochs, budget_hours)
+    with faults.collect():
+        loaded = load_space(space, changes)
+    faults.check()
+    if dry_run:
+        if protocols is not None or resume_if_exists:
+            raise InputError(
+                "--dry-run shows one new sweep, without --protocols and --resume-if-exists",
+                hint="show a single protocol with --set protocol.name=NAME",
+            )
+        print_dry_run(loaded, name=name, trials=trials, out=out, data=data, options=options)
+        return
     request = _Request(space, trials, name, out, data, changes, prepare, options)
     if resume_if_exists and name is None:
         raise InputError("--resume-if-exists continues a sweep by its name", hint="add --name NAME")

@@ -13,7 +13,11 @@ from autohier.config.search.retired import check_retired_names
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.overrides import GROUPS, remove_setting, resets_setting
-from autohier.errors import InputError, nearest
+from autohier.errors import InputError, InputFaults, nearest
+from autohier.text import shell_words
+
+_IN_STORE_NAMES = ("skeleton", "depth")
+"""Modalities that the name of a prepared store may end with, e.g. ntu60-skeleton."""
 
 
 def shipped_spaces() -> list[str]:
@@ -25,8 +29,8 @@ def shipped_spaces() -> list[str]:
 
 
 def shipped_text(name: str) -> str:
-    """Return the TOML text of a shipped search space."""
-    return files("autohier").joinpath("search_spaces", f"{name}.toml").read_text("utf-8")
+    """Return the TOML text of a shipped search space; ``-`` in its name counts as ``_``."""
+    return files("autohier").joinpath("search_spaces", f"{_file_name(name)}.toml").read_text("utf-8")
 
 
 def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
@@ -41,14 +45,23 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
 
     Raises:
         InputError: if the name is unknown, the file is not TOML, or a setting is unknown, renamed or invalid.
+            Names every fault of the overrides and of the file.
     """
-    values = _read_toml(name)
+    values, faults = _read_toml(name), InputFaults()
+    sound: list[str] = []
     for override in overrides:
-        _fix_for_all_trials(values, override)
-    for override in overrides:
-        apply_override(values, override)
-    check_retired_names(values, origin=name)
-    return validate(SearchSpace, values, origin=name)
+        with faults.collect():
+            _fix_for_all_trials(values, override)
+            sound.append(override)
+    for override in sound:
+        with faults.collect():
+            apply_override(values, override)
+    _split_store_name(values)
+    with faults.collect():
+        check_retired_names(values, origin=name)
+        space = validate(SearchSpace, values, origin=name)
+    faults.check()
+    return space
 
 
 def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -177,12 +190,31 @@ def _read_toml(name: str) -> dict[str, object]:
                 hint=f"correct the path, or name a shipped space: {', '.join(shipped_spaces())}",
             )
         return parse_toml(path.read_bytes(), name)
-    if name not in shipped_spaces():
+    if _file_name(name) not in shipped_spaces():
         hint = nearest(name, shipped_spaces())
-        if not hint.startswith("did you mean"):
-            hint += "; for a prepared dataset, 'autohier init DATASET --out FILE.toml' writes one"
+        command = shell_words("autohier", "init", name, "--out", f"{name}.toml")
+        if name.endswith(_IN_STORE_NAMES):
+            hint = f"for a prepared dataset, '{command}' writes one; {hint}"
+        elif not hint.startswith("did you mean"):
+            hint += f"; for a prepared dataset, '{command}' writes one"
         raise InputError(f"unknown search space {name!r}", hint=hint)
     return parse_toml(shipped_text(name).encode(), name)
+
+
+def _file_name(name: str) -> str:
+    """Return the name of a shipped space for a name as datasets and their stores are written."""
+    return name.lower().replace("-", "_")
+
+
+def _split_store_name(values: dict[str, object]) -> None:
+    """Replace the name of a prepared store by its dataset and modality: ntu60-skeleton is ntu60, skeleton."""
+    dataset, clips = values.get("dataset"), values.get("clips", {})
+    if not isinstance(dataset, str) or not isinstance(clips, dict):
+        return  # reported when the space is validated
+    name, _, modality = dataset.strip().lower().replace("_", "-").rpartition("-")
+    if name and modality in _IN_STORE_NAMES and clips.get("modality") in (None, modality):
+        values["dataset"] = name
+        values["clips"] = {**clips, "modality": modality}
 
 
 def _fix_for_all_trials(values: dict[str, object], text: str) -> None:

@@ -56,6 +56,8 @@ def find_store_folder(data: Path, dataset: str, modality: str | None) -> Path:
     """
     if modality is not None and modality not in _MODALITIES:
         raise InputError(f"the modality must be one of {', '.join(_MODALITIES)}", got=repr(modality))
+    if modality in _MODALITIES[1:]:
+        dataset = plain_name(dataset).removesuffix(f"-{modality}")  # the name of the store itself
     folder = store_folder(data, dataset, modality)
     if modality is not None or (folder / MANIFEST).is_file():
         return folder

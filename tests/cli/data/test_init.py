@@ -37,4 +37,4 @@ def test_a_shipped_space_is_printed_as_it_is(autohier: Autohier, tmp_path: Path)
 
 
 def test_the_name_of_a_dataset_in_place_of_a_space_says_how_to_get_one(autohier: Autohier) -> None:
-    assert "'autohier init DATASET --out FILE.toml' writes one" in autohier("search", "mine").error
+    assert "'autohier init mine --out mine.toml' writes one" in autohier("search", "mine").error
