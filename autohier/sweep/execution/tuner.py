@@ -27,7 +27,8 @@ from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.trainable import run_in_actor
 from autohier.sweep.execution.callbacks import DisplayCallback, LeaseCallback
-from autohier.sweep.execution.cluster.placement import AdmittedPlacement, on_driver_machine
+from autohier.sweep.execution.cluster.placement import on_driver_machine
+from autohier.sweep.execution.cluster.trial_placement import AdmittedPlacement
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.searcher import UNRECORDED, StudySearcher
 from autohier.sweep.execution.session import Share

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from autohier.config.trial.trial_config import TrialConfig
+from autohier.data.store.reader import ClipStore
 from autohier.sweep.execution.leases.lease_table import Holder
 from autohier.sweep.execution.leases.ray_leases import RayLeases
 from autohier.sweep.paths import SweepFolder
@@ -51,6 +53,10 @@ class SweepContext:
         reason: str | None = ray.get(self.scheduler.decide.remote(report))
         return reason
 
+    def open_clips(self) -> ClipStore:
+        """Open the prepared clips, once per process, since actors are reused between trials."""
+        return _open_clips(self.clip_folder)
+
     def restore_umask(self) -> None:
         """Let this process create files with the permissions that the user's own processes give them."""
         if self.umask is not None:
@@ -59,3 +65,8 @@ class SweepContext:
     def leases(self, name: str) -> RayLeases:
         """Return the leases of a trial or a shared stage, by its name, which all of its processes share."""
         return RayLeases(self.stage_folder, Holder(str(self.folder.path), name))
+
+
+@lru_cache(maxsize=2)
+def _open_clips(folder: Path) -> ClipStore:
+    return ClipStore.open(folder)

@@ -24,7 +24,6 @@ from autohier.core.trial import evaluate_further_refit, evaluate_on_test, run_tr
 from autohier.errors import AutohierError, LostProcessError
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.drain import DrainCallback
-from autohier.sweep.execution.actors.trial_actor import open_clips
 from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
 from autohier.sweep.execution.cluster.placement import admitted_only
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
@@ -97,7 +96,7 @@ class StageActor(TrialCallback):
     def _open(self, name: str) -> TrialSetup:
         return open_trial(
             self._config,
-            clips=open_clips(self._context.clip_folder),
+            clips=self._context.open_clips(),
             stages=StageStore(self._context.stage_folder),
             callback=self,
             device=self._context.device,

@@ -12,8 +12,6 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -29,7 +27,6 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
-from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
 from autohier.records.statistics import wilson_interval
 from autohier.records.trial_recorder import TrialRecorder
@@ -160,7 +157,7 @@ def _run(
     recorder: TrialRecorder,
     callbacks: Sequence[TrialCallback],
 ) -> TrialOutcome:
-    clips = open_clips(context.clip_folder)
+    clips = context.open_clips()
     with recorder.curves(clips.manifest.class_names) as curves, logging_to(context.folder.log_file):
         trial = open_trial(
             config,
@@ -237,12 +234,6 @@ class TuneReporter(TrialCallback):
     def _report(self, *messages: Message) -> None:
         pending, self._pending = self._pending, []
         tune.report(to_report([*pending, *messages]))
-
-
-@lru_cache(maxsize=2)
-def open_clips(folder: Path) -> ClipStore:
-    """Open the prepared clips, once per process, since actors are reused between trials."""
-    return ClipStore.open(folder)
 
 
 def _facts(outcome: TrialOutcome, right: str) -> TrialFacts:

@@ -1,18 +1,14 @@
 """Placement of actors: on the driver's machine, or on any machine that is not refused.
 
-Ray Tune asks for a placement group whenever it starts a trial. `AdmittedPlacement` leaves out the machines
-that are refused at that moment. They are a global of the driver's process, like its Ray session, since Ray
-Tune pickles its requests.
+The refused machines are a global of the driver's process, like its Ray session, since Ray Tune pickles its
+requests for machines; see `trial_placement`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import ray
-from ray.tune import PlacementGroupFactory
-from ray.util.placement_group import PlacementGroup, placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 _NODE_LABEL = "ray.io/node-id"
@@ -39,12 +35,3 @@ def on_driver_machine() -> NodeAffinitySchedulingStrategy:
 def on_machine(node: str) -> NodeAffinitySchedulingStrategy:
     """Return the strategy of an actor or a task that runs on one machine and nowhere else."""
     return NodeAffinitySchedulingStrategy(node, soft=False)
-
-
-class AdmittedPlacement(PlacementGroupFactory):
-    """A trial's share of one machine that is not refused at the moment when the trial starts."""
-
-    def to_placement_group(self) -> PlacementGroup:
-        """Ask Ray for the share; Ray Tune calls this for every trial that starts."""
-        selector: dict[str, Any] = {"bundle_label_selector": [admitted_only()]} if admitted_only() else {}
-        return placement_group(self.bundles, strategy=self.strategy, **selector)

@@ -141,7 +141,8 @@ def test_trials_run_on_admitted_machines_and_others_hand_them_back(
     from ray import tune
 
     from autohier.sweep.execution.cluster.admission import AdmissionTable, pass_gate
-    from autohier.sweep.execution.cluster.placement import AdmittedPlacement, refuse_machines
+    from autohier.sweep.execution.cluster.placement import refuse_machines
+    from autohier.sweep.execution.cluster.trial_placement import AdmittedPlacement
 
     def trial(config: dict[str, int], table: Any) -> None:
         node = ray.get_runtime_context().get_node_id()
