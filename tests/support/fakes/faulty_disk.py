@@ -13,7 +13,7 @@ import builtins
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,18 +178,22 @@ def _path_of(descriptor: int) -> str | None:
 
 
 def install_from_environment() -> None:
-    """Let a disk fail at one change of all processes that have this environment.
+    """Let a disk fail at some changes of all processes that have this environment.
 
-    FAULTY_FOLDER, FAULTY_FIRST and FAULTY_NUMBER are the attributes of a `FaultyDisk`.
+    FAULTY_FOLDER is the folder, and FAULTY_CHANGES says which change fails with which error: "31:28 74:5".
     """
     folder = os.environ.get("FAULTY_FOLDER")
     if folder:
-        first, number = int(os.environ["FAULTY_FIRST"]), int(os.environ["FAULTY_NUMBER"])
-        install(_SharedDisk(Path(folder), first, number))
+        pairs = (pair.split(":") for pair in os.environ["FAULTY_CHANGES"].split())
+        install(_SharedDisk(Path(folder), errors={int(position): int(number) for position, number in pairs}))
 
 
+@dataclass
 class _SharedDisk(FaultyDisk):
     """A disk of several processes: they append a line for each change to a file next to the folder."""
+
+    errors: Mapping[int, int] = field(default_factory=dict)
+    """Number of the error by the number of the change."""
 
     def count(self, change: str, path: Any) -> bool:
         if not self.holds(path):
@@ -201,7 +205,10 @@ class _SharedDisk(FaultyDisk):
             position = os.lseek(descriptor, 0, os.SEEK_CUR) // _LINE_BYTES
         finally:
             os.close(descriptor)
-        if position != self.first or (self.number == FULL and change not in _NEEDS_SPACE):
+        if position not in self.errors:
+            return False
+        self.number = self.errors[position]
+        if self.number == FULL and change not in _NEEDS_SPACE:
             return False
         self.failed.append(f"{change} {path}")
         return True
