@@ -24,6 +24,7 @@ from autohier.core.training.schedules import (
     recorded_rates,
     warm_up,
 )
+from autohier.data.inputs.share import WHOLE, Share
 from support.fakes.fake_data_loader import FakeDataLoader
 
 EPOCHS = 4
@@ -60,9 +61,16 @@ class Points(FakeDataLoader):
         super().__init__([-2.0, -1.0, 1.0, 2.0, 3.0, -3.0], [0, 0, 1, 1, 1, 0], batch_size=2)
 
     def evaluation_set(
-        self, part: str, set_index: int, num_sets: int, *, mirrored: bool = False
+        self,
+        part: str,
+        set_index: int,
+        num_sets: int,
+        *,
+        mirrored: bool = False,
+        share: Share = WHOLE,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for points, labels in super().evaluation_set(part, set_index, num_sets, mirrored=mirrored):
+        batches = super().evaluation_set(part, set_index, num_sets, mirrored=mirrored, share=share)
+        for points, labels in batches:
             yield points, 1 - labels
 
 

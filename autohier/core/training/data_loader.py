@@ -1,6 +1,6 @@
 """Data loader: batches of one split on the device, as the recognizer reads them.
 
-Legend: B clips.
+Legend: B clips of a batch, R clips of it that this process reads.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
-from autohier.data.inputs.loader import ClipLoader
+from autohier.data.inputs.loader import Batch, ClipLoader
+from autohier.data.inputs.share import WHOLE, Share
 from autohier.data.splits import Split
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.digest import derive_seed
 
 Part = Literal["train", "validation", "test"]
@@ -66,21 +68,36 @@ class DataLoader:
         """Number of optimizer steps of an epoch."""
         return self._batches("train").num_training_batches
 
-    def training_epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def training_epoch(self, seed: int, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield shuffled, augmented training batches; the seed alone decides order, frames and augmentation.
 
+        Args:
+            seed: of the epoch.
+            share: which clips of every batch are read, if several processes share the batches.
+
         Yields:
-            float32 [B, *clip_shape] and int64 [B], on the device.
+            float32 [R, *clip_shape] of the clips that are read, and int64 [B] of the whole batch, on the
+            device. R is B if one process reads everything.
         """
         generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
-        for batch in self._batches("train").training_epoch(derive_seed(seed, "batches")):
-            yield self.clip_input.transform_train(batch.clips, generator), batch.labels_B
+        for batch in self._batches("train").training_epoch(derive_seed(seed, "batches"), share):
+            random = ClipRandom(generator, len(batch.labels_B), _positions(batch))
+            yield self.clip_input.transform_train(batch.clips, random), batch.labels_B
 
     def evaluation_set(
-        self, part: Part, set_index: int, num_sets: int, *, mirrored: bool = False
+        self,
+        part: Part,
+        set_index: int,
+        num_sets: int,
+        *,
+        mirrored: bool = False,
+        share: Share = WHOLE,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches of one part in order, with the frames of one of ``num_sets`` sets."""
-        for batch in self._batches(part).evaluation_set(set_index, num_sets):
+        """Yield batches of one part in order, with the frames of one of ``num_sets`` sets.
+
+        If several processes share the part, each has a slice of it; see `ClipLoader.evaluation_set`.
+        """
+        for batch in self._batches(part).evaluation_set(set_index, num_sets, share):
             yield self.clip_input.transform_eval(batch.clips, mirrored=mirrored), batch.labels_B
 
     def _batches(self, part: Part) -> ClipLoader:
@@ -92,3 +109,9 @@ class DataLoader:
             num_threads=self.num_threads,
             repeats=self.repeats,
         )
+
+
+def _positions(batch: Batch) -> Tensor | None:
+    if len(batch.clips) == len(batch.labels_B):
+        return None
+    return torch.from_numpy(batch.positions_R)

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
+
+from autohier.data.transforms.clip_random import ClipRandom
 
 
 class ClipInput(Protocol):
@@ -41,12 +43,12 @@ class ClipInput(Protocol):
         Must be safe to call from threads.
         """
 
-    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+    def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Turn a batch of `read_train` into network inputs ``[B, *clip_shape]``, with random augmentation.
 
         Args:
             clips: stacked clips on the device.
-            generator: CPU generator, so that every device samples the same values.
+            random: samples the numbers of every clip.
         """
 
     def transform_eval(self, clips: Tensor, *, mirrored: bool = False) -> Tensor:

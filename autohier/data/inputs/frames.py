@@ -11,9 +11,10 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from autohier.data.transforms.augmentation import center_crop, normalize, random_crop_flip
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.sampling import segment_positions, set_offset
 
 
@@ -77,10 +78,10 @@ class FrameInput:
             return self._decode(row, set_offset(set_index, num_sets))
         return self._decode(row, np.random.default_rng((row, set_index)).random())
 
-    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+    def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Return random crops, half of them mirrored if ``flip``: float32 [B, C, T, H, W]."""
         cropped_BTHWC = random_crop_flip(
-            clips, crop_px=self.crop_px, flip=self.flip, generator=generator, min_scale=self.min_scale
+            clips, crop_px=self.crop_px, flip=self.flip, random=random, min_scale=self.min_scale
         )
         return normalize(cropped_BTHWC)
 

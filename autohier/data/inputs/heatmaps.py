@@ -11,11 +11,12 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from autohier.data.inputs.skeleton_frames import SkeletonFrames
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps, limbs_of
 from autohier.data.transforms.keypoints import (
     center_boxes,
@@ -51,7 +52,7 @@ class HeatmapInput(SkeletonFrames):
         """[V, T, H, W]."""
         return (num_maps(self.layout, self.maps), self.num_frames, self.size_px, self.size_px)
 
-    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+    def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Render random parts of the people's box, half mirrored if ``flip``: float32 [B, V, T, H, W]."""
         keypoints, scores = _keypoints(clips)
         keypoints, scores = random_crop_mirror(
@@ -62,7 +63,7 @@ class HeatmapInput(SkeletonFrames):
             width=self.size_px,
             height=self.size_px,
             flip=self.flip,
-            generator=generator,
+            random=random,
             min_area=self.min_area,
         )
         return self._render(keypoints, scores)

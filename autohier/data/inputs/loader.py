@@ -1,6 +1,6 @@
 """Batches of clips, read ahead by threads if that is faster; order and samples depend only on a seed.
 
-Legend: B clips.
+Legend: B clips of a batch, R clips of it that this process reads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
+from autohier.data.inputs.share import WHOLE, Share
 
 _BATCHES_AHEAD = 2
 
@@ -26,9 +27,24 @@ class Batch:
     """Batch of clips on the device, before the transform of the clip input."""
 
     clips: Tensor
-    """[B, ...] of what the clip input reads."""
+    """[R, ...] of what the clip input reads; R = B unless several processes share the batch."""
     labels_B: Tensor
-    """int64"""
+    """int64, of all clips of the batch."""
+    positions_R: NDArray[np.int64]
+    """Positions in the batch of the clips that were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Indices:
+    """Indices of a batch's clips within an epoch or set, and the positions of those that are read."""
+
+    whole_B: NDArray[np.int64]
+    positions_R: NDArray[np.int64]
+
+    @property
+    def own(self) -> list[int]:
+        own: list[int] = self.whole_B[self.positions_R].tolist()
+        return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +64,10 @@ class ClipLoader:
         """Batches of an epoch, none larger than ``batch_size``."""
         return -(-self.repeats * len(self.rows) // self.batch_size)
 
-    def training_epoch(self, seed: int) -> Iterator[Batch]:
+    def training_epoch(self, seed: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield every row ``repeats`` times; order and sampled frames depend only on the seed.
+
+        Only the clips of the share are read. Batches have the same clips for every share.
 
         Batch sizes differ by at most one: a short last batch would give batch norm poor statistics and its
         clips more weight than the others.
@@ -63,37 +81,43 @@ class ClipLoader:
             row = self.rows[number % len(self.rows)]
             return self.clip_input.read_train(int(row), np.random.default_rng(seeds[number]))
 
-        yield from self._read(np.array_split(order, self.num_training_batches), read)
+        yield from self._read(np.array_split(order, self.num_training_batches), read, share)
 
-    def evaluation_set(self, set_index: int, num_sets: int) -> Iterator[Batch]:
-        """Yield every row once, in order, with the frames of one of ``num_sets`` evaluation sets."""
-        order = np.arange(len(self.rows))
+    def evaluation_set(self, set_index: int, num_sets: int, share: Share = WHOLE) -> Iterator[Batch]:
+        """Yield every row once, in order, with the frames of one of ``num_sets`` evaluation sets.
+
+        With several processes, each has a slice of the rows, in smaller batches. A process without rows gets
+        the first one, so that it learns the shape of a clip.
+        """
+        own = share.slice_of(len(self.rows)) or range(1)
+        order, size = np.arange(own.start, own.stop), -(-self.batch_size // share.width)
 
         def read(index: int) -> NDArray[Any]:
             return self.clip_input.read_eval(int(self.rows[index]), set_index, num_sets)
 
-        yield from self._read(np.split(order, range(self.batch_size, len(order), self.batch_size)), read)
+        yield from self._read(np.split(order, range(size, len(order), size)), read, WHOLE)
 
     def _read(
-        self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
+        self, whole: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]], share: Share
     ) -> Iterator[Batch]:
+        batches = [_Indices(indices, share.positions(len(indices))) for indices in whole]
         if self.device.type == "cpu" and not self.clip_input.frees_interpreter:
             # A reading thread would hold Python's global lock, which the training thread then waits for.
             for indices in batches:
-                yield self._to_device(indices, [read(index) for index in indices.tolist()])
+                yield self._to_device(indices, [read(index) for index in indices.own])
         else:
             yield from self._read_ahead(batches, read)
 
     def _read_ahead(
-        self, batches: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]]
+        self, batches: Sequence[_Indices], read: Callable[[int], NDArray[Any]]
     ) -> Iterator[Batch]:
         with ThreadPoolExecutor(self.num_threads, thread_name_prefix="decode") as threads:
-            pending: deque[tuple[NDArray[np.int64], list[Future[NDArray[Any]]]]] = deque()
+            pending: deque[tuple[_Indices, list[Future[NDArray[Any]]]]] = deque()
             todo = iter(batches)
             try:
                 while True:
                     while len(pending) <= _BATCHES_AHEAD and (indices := next(todo, None)) is not None:
-                        pending.append((indices, [threads.submit(read, index) for index in indices.tolist()]))
+                        pending.append((indices, [threads.submit(read, index) for index in indices.own]))
                     if not pending:
                         return
                     indices, futures = pending.popleft()
@@ -101,9 +125,13 @@ class ClipLoader:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _to_device(self, indices: NDArray[np.int64], read: list[NDArray[Any]]) -> Batch:
+    def _to_device(self, indices: _Indices, read: list[NDArray[Any]]) -> Batch:
         clips = torch.from_numpy(np.stack(read))
-        labels_B = torch.from_numpy(self.clip_input.labels[self.rows[indices % len(self.rows)]])
+        labels_B = torch.from_numpy(self.clip_input.labels[self.rows[indices.whole_B % len(self.rows)]])
         if self.device.type == "cuda":
             clips, labels_B = clips.pin_memory(), labels_B.pin_memory()
-        return Batch(clips.to(self.device, non_blocking=True), labels_B.to(self.device, non_blocking=True))
+        return Batch(
+            clips.to(self.device, non_blocking=True),
+            labels_B.to(self.device, non_blocking=True),
+            indices.positions_R,
+        )

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from autohier.data.inputs.skeleton_frames import SkeletonFrames
 from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import Stream, mirrored_joints, read_stream
 
 
@@ -42,12 +43,12 @@ class SkeletonInput(SkeletonFrames):
         """[M, T, V, C]."""
         return (self.num_persons, self.num_frames, self.layout.num_joints, 3)
 
-    def transform_train(self, clips: Tensor, generator: Generator) -> Tensor:
+    def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Rotate, scale and mirror clips at random and drop joints: float32 [B, M, T, V, C]."""
-        num_clips, num_joints = len(clips), self.layout.num_joints
-        matrices_BCC = self._sample_matrices(num_clips, generator).to(clips)
-        mirrored = torch.rand(num_clips, generator=generator) < 0.5
-        kept_BV = torch.rand(num_clips, num_joints, generator=generator) >= self.joint_drop
+        num_joints = self.layout.num_joints
+        matrices_BCC = self._sample_matrices(random).to(clips)
+        mirrored = random.uniform() < 0.5
+        kept_BV = random.uniform(num_joints) >= self.joint_drop
         if self.flip:
             other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
             # Negating the column of x mirrors left and right.
@@ -74,9 +75,9 @@ class SkeletonInput(SkeletonFrames):
             clip_MTVC[: len(stream_MTVC)] = stream_MTVC
         return clip_MTVC
 
-    def _sample_matrices(self, num_clips: int, generator: Generator) -> Tensor:
+    def _sample_matrices(self, random: ClipRandom) -> Tensor:
         """Sample a rotation and scaling per clip, [B, C, C]; for a planar layout within the image plane."""
-        uniform_2B3 = 2 * torch.rand(2, num_clips, 3, generator=generator) - 1
+        uniform_2B3 = 2 * random.uniform_sets(2, 3) - 1
         angles_B3 = uniform_2B3[0] * math.radians(self.rotation_degrees)
         scales_B3 = 1 + uniform_2B3[1] * self.scaling
         if self.layout.planar:

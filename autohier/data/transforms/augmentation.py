@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from autohier.data.transforms.clip_random import ClipRandom
+
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Depth clips have a background of exact zeros: with a mean of zero it stays equal to padding.
 _DEPTH_MEAN, _DEPTH_STD = (0.0,), (0.25,)
 
 
 def random_crop_flip(
-    clips_BTHWC: Tensor, *, crop_px: int, flip: bool, generator: torch.Generator, min_scale: float = 1.0
+    clips_BTHWC: Tensor, *, crop_px: int, flip: bool, random: ClipRandom, min_scale: float = 1.0
 ) -> Tensor:
     """Crop a random rectangle of every clip, the same in all its frames, and mirror half of the clips.
 
@@ -23,7 +25,7 @@ def random_crop_flip(
         clips_BTHWC: uint8.
         crop_px: side of the result.
         flip: True mirrors; use False if left and right distinguish classes.
-        generator: CPU generator, so that every device samples the same crops.
+        random: samples the crops.
         min_scale: 1 crops squares of ``crop_px`` (HAC). Below 1, height and width are sampled independently
             from ``min_scale * crop_px`` to the whole frame and resized to ``crop_px``. This varies the size
             and proportions of people, for datasets of few subjects.
@@ -32,11 +34,11 @@ def random_crop_flip(
         uint8 [B, T, h, w, C], contiguous.
     """
     num_clips, num_frames, height, width, channels = clips_BTHWC.shape
-    heights = _sample_sides(num_clips, crop_px, height, min_scale, generator)
-    widths = _sample_sides(num_clips, crop_px, width, min_scale, generator)
-    tops = ((height - heights + 1) * torch.rand(num_clips, generator=generator)).long()
-    lefts = ((width - widths + 1) * torch.rand(num_clips, generator=generator)).long()
-    mirrored = (torch.rand(num_clips, generator=generator) < 0.5).tolist()
+    heights = _sample_sides(crop_px, height, min_scale, random)
+    widths = _sample_sides(crop_px, width, min_scale, random)
+    tops = ((height - heights + 1) * random.uniform()).long()
+    lefts = ((width - widths + 1) * random.uniform()).long()
+    mirrored = (random.uniform() < 0.5).tolist()
     boxes = torch.stack([tops, tops + heights, lefts, lefts + widths], dim=1).tolist()
     cropped_BThwC = clips_BTHWC.new_empty((num_clips, num_frames, crop_px, crop_px, channels))
     for index, (top, bottom, left, right) in enumerate(boxes):
@@ -45,13 +47,11 @@ def random_crop_flip(
     return cropped_BThwC
 
 
-def _sample_sides(
-    num_clips: int, crop_px: int, longest_px: int, min_scale: float, generator: torch.Generator
-) -> Tensor:
+def _sample_sides(crop_px: int, longest_px: int, min_scale: float, random: ClipRandom) -> Tensor:
     shortest_px = max(1, round(min_scale * crop_px))
     if min_scale >= 1:
         longest_px = shortest_px
-    return torch.randint(shortest_px, longest_px + 1, (num_clips,), generator=generator)
+    return random.integers(shortest_px, longest_px + 1)
 
 
 def _resize(clip_ThwC: Tensor, size_px: int) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import present_joints
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import mirrored_joints
 
 _ATTEMPTS = 10
@@ -83,7 +84,7 @@ def center_boxes(boxes_B4: Tensor, *, min_area: float) -> Tensor:
 def random_boxes(
     boxes_B4: Tensor,
     *,
-    generator: torch.Generator,
+    random: ClipRandom,
     min_area: float = 0.56,
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
@@ -95,7 +96,7 @@ def random_boxes(
 
     Args:
         boxes_B4: boxes on any device.
-        generator: CPU generator, so that every device samples the same rectangles.
+        random: samples the rectangles.
         min_area: smallest share of the box's area; the largest is 1.
         aspect: smallest and largest width over height, relative to the box.
 
@@ -103,14 +104,14 @@ def random_boxes(
         float32 [B, 4].
     """
     num_clips = len(boxes_B4)
-    draws_2BA = torch.rand(2, num_clips, _ATTEMPTS, generator=generator)
+    draws_2BA = random.uniform_sets(2, _ATTEMPTS)
     share_BA = min_area + (1 - min_area) * draws_2BA[0]
     ratio_BA = aspect[0] * (aspect[1] / aspect[0]) ** draws_2BA[1]
     sides_BA2 = torch.stack([share_BA * ratio_BA, share_BA / ratio_BA], dim=-1).sqrt()
     sides_BA2 = torch.cat([sides_BA2, torch.ones(num_clips, 1, 2)], dim=1)
     first_fit_B = (sides_BA2 <= 1).all(dim=-1).int().argmax(dim=1)
     sides_B2 = sides_BA2[torch.arange(num_clips), first_fit_B]
-    corner_B2 = torch.rand(num_clips, 2, generator=generator) * (1 - sides_B2)
+    corner_B2 = random.uniform(2) * (1 - sides_B2)
     shares_B4 = torch.cat([corner_B2, corner_B2 + sides_B2], dim=1).to(boxes_B4.device)
     sides_B2 = boxes_B4[:, 2:] - boxes_B4[:, :2]
     return boxes_B4[:, :2].repeat(1, 2) + shares_B4 * sides_B2.repeat(1, 2)
@@ -160,7 +161,7 @@ def random_crop_mirror(
     width: int,
     height: int,
     flip: bool,
-    generator: torch.Generator,
+    random: ClipRandom,
     min_area: float = 0.56,
 ) -> tuple[Tensor, Tensor]:
     """Map keypoints into a random part of their clip's box, and mirror half of the clips.
@@ -173,14 +174,14 @@ def random_crop_mirror(
         width: width of the heatmaps, 56 in the paper.
         height: height of the heatmaps.
         flip: True mirrors; use False if left and right distinguish classes. The crops do not depend on it.
-        generator: CPU generator, so that every device samples the same values.
+        random: samples the rectangles and the mirrored clips.
         min_area: smallest share of the box's area.
 
     Returns:
         Keypoints in pixels of the heatmaps, NaN for an absent joint, and scores.
     """
-    parts_B4 = random_boxes(boxes_B4, generator=generator, min_area=min_area)
-    mirrored_B = (torch.rand(len(boxes_B4), generator=generator) < 0.5).to(boxes_B4.device)
+    parts_B4 = random_boxes(boxes_B4, random=random, min_area=min_area)
+    mirrored_B = (random.uniform() < 0.5).to(boxes_B4.device)
     mapped_BMTV2 = map_into_boxes(keypoints_BMTV2, parts_B4, width=width, height=height)
     if not flip:
         return mapped_BMTV2, scores_BMTV

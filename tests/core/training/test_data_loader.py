@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autohier.core.training.data_loader import DataLoader, Part
 from autohier.data.inputs.frames import FrameInput
+from autohier.data.inputs.share import Share
 from autohier.data.splits import Split
 from autohier.data.store.reader import ClipStore
 from autohier.digest import derive_seed
@@ -207,3 +208,38 @@ def test_stored_clips_are_normalised_by_channel_and_read_once(tiny_clips: ClipSt
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     by_hand = ((frames_THWC - mean) / deviation).transpose(3, 0, 1, 2)
     np.testing.assert_allclose(clips_BCTHW[0].numpy(), by_hand, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("width", [2, 4])
+def test_ranks_read_the_augmented_clips_of_one_process(width: int, parts: int) -> None:
+    # Batches of 3, 2 and 2 clips: some ranks have none, and read the first.
+    data_loader = make_data_loader(flip=True)
+    shares = [Share(rank, width, parts) for rank in range(width)]
+    read = [list(data_loader.training_epoch(0, share)) for share in shares]
+    for index, (clips_BCTHW, labels_B) in enumerate(data_loader.training_epoch(0)):
+        for share, batches in zip(shares, read, strict=True):
+            own_RCTHW, all_labels_B = batches[index]
+            assert torch.equal(own_RCTHW, clips_BCTHW[share.positions(len(labels_B))])
+            assert torch.equal(all_labels_B, labels_B)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_ranks_evaluate_consecutive_slices_of_a_part(width: int) -> None:
+    data_loader, sizes = make_data_loader(batch_size=4), []
+    rows, labels = [], []
+    for rank in range(width):
+        share = Share(rank, width)
+        for clips, labels_B in data_loader.evaluation_set("train", 0, 1, share=share):
+            sizes.append(len(clips))
+            rows += rows_of(clips)
+            labels += labels_B.tolist()
+    assert rows == list(range(7))
+    assert labels == [row % 3 for row in rows]
+    assert max(sizes) == -(-4 // width)
+
+
+def test_a_rank_without_clips_to_evaluate_reads_the_first() -> None:
+    ((clips, labels_B),) = make_data_loader().evaluation_set("validation", 0, 1, share=Share(2, 3))
+    assert rows_of(clips) == [7]
+    assert len(labels_B) == 1

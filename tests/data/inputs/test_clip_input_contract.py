@@ -23,6 +23,7 @@ from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, Skeleton
 from autohier.data.store.reader import ClipStore
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import Stream
 from support.sources.tiny_pyskl import annotation, write_pyskl
 
@@ -108,7 +109,7 @@ def case(request, clips):
 
 
 def augmented(case, batch, seed=0):
-    return case.clip_input.transform_train(batch, torch.Generator().manual_seed(seed))
+    return case.clip_input.transform_train(batch, ClipRandom.seeded(seed, len(batch)))
 
 
 def test_labels_are_those_of_the_store(case):
@@ -163,9 +164,18 @@ def test_augmentation_depends_only_on_the_generator(case):
     assert not torch.equal(augmented(case, batch, seed=1), first)
 
 
+def test_augmentation_of_a_clip_does_not_depend_on_the_clips_that_are_read(case):
+    batch = torch.cat([case.train_batch(seed) for seed in range(4)])
+    whole = augmented(case, batch)
+    for positions in ([0, 1], [3], [1, 3]):
+        own = torch.tensor(positions)
+        random = ClipRandom(torch.Generator().manual_seed(0), len(batch), own)
+        assert torch.equal(case.clip_input.transform_train(batch[own], random), whole[own])
+
+
 def test_augmentation_advances_the_generator(case):
-    batch, generator = case.train_batch(0).expand(2, -1, -1, -1, -1), torch.Generator().manual_seed(0)
-    first, second = (case.clip_input.transform_train(batch, generator) for _ in range(2))
+    batch, random = case.train_batch(0).expand(2, -1, -1, -1, -1), ClipRandom.seeded(0, 2)
+    first, second = (case.clip_input.transform_train(batch, random) for _ in range(2))
     assert not torch.equal(first, second)
     # The clips of a batch are augmented independently.
     assert not torch.equal(first[0], first[1])
@@ -180,7 +190,7 @@ def test_a_clip_mirrored_in_evaluation_is_one_that_training_mirrors_alone(case):
     batch = torch.from_numpy(np.stack([clip_input.read_eval(1, 0, 2)] * 12))
     before = batch.clone()
     plain, mirrored = (clip_input.transform_eval(batch[:1], mirrored=each)[0] for each in (False, True))
-    trained = clip_input.transform_train(batch, torch.Generator().manual_seed(0))
+    trained = clip_input.transform_train(batch, ClipRandom.seeded(0, len(batch)))
     same, opposite = (
         [torch.allclose(clip, each, atol=1e-4) for clip in trained] for each in (plain, mirrored)
     )
@@ -270,10 +280,10 @@ def test_edge_cases_give_finite_inputs(name):
     clip_input, rows = make(EdgeCaseClips(layout), layout), range(len(EDGE_CASES))
     train = np.stack([clip_input.read_train(row, np.random.default_rng(row)) for row in rows])
     evaluation = np.stack([clip_input.read_eval(row, 1, 3) for row in rows])
-    generator = torch.Generator().manual_seed(0)
+    random = ClipRandom.seeded(0, len(rows))
     for read in (
         *(clip_input.transform_eval(torch.from_numpy(clips)) for clips in (train, evaluation)),
-        *(clip_input.transform_train(torch.from_numpy(clips), generator) for clips in (train, evaluation)),
+        *(clip_input.transform_train(torch.from_numpy(clips), random) for clips in (train, evaluation)),
     ):
         assert read.shape == (len(EDGE_CASES), *clip_input.clip_shape)
         for kind, clip in zip(EDGE_CASES, read, strict=True):

@@ -9,6 +9,7 @@ import torch
 
 from autohier.data.inputs.skeletons import SkeletonInput
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, LAYOUTS
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import mirrored_joints
 
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -24,7 +25,7 @@ def clips_of(layout=KINECT_V2_25, *, num_clips=6):
 
 
 def augmented(clips, layout=KINECT_V2_25, *, seed=0, **augmentation):
-    return clip_input(layout, **augmentation).transform_train(clips, torch.Generator().manual_seed(seed))
+    return clip_input(layout, **augmentation).transform_train(clips, ClipRandom.seeded(seed, len(clips)))
 
 
 def matrices_of(num_clips=400, layout=KINECT_V2_25, **augmentation):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from autohier.data.skeleton import COCO_17, LAYOUTS
+from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.keypoints import (
     center_boxes,
     compact_boxes,
@@ -102,7 +103,7 @@ def test_corners_of_a_box_become_corners_of_the_map():
 def shares_of(num_boxes=4000, seed=0, **options):
     """Return random boxes in the unit square: left, top, right, bottom."""
     units = torch.tensor([0.0, 0.0, 1.0, 1.0]).repeat(num_boxes, 1)
-    return random_boxes(units, generator=torch.Generator().manual_seed(seed), **options)
+    return random_boxes(units, random=ClipRandom.seeded(seed, num_boxes), **options)
 
 
 def test_random_boxes_lie_within_the_box_and_the_bounds_of_area_and_aspect():
@@ -151,7 +152,7 @@ def test_without_a_fitting_sample_the_whole_box_is_used():
 
 def test_random_boxes_are_relative_to_their_box():
     boxes = torch.tensor([[-20.0, 10.0, 80.0, 60.0], [5.0, 5.0, 6.0, 7.0]])
-    parts = random_boxes(boxes, generator=torch.Generator().manual_seed(3))
+    parts = random_boxes(boxes, random=ClipRandom.seeded(3, 2))
     for box, part, share in zip(boxes, parts, shares_of(2, seed=3), strict=True):
         left, top, right, bottom = box.tolist()
         expected = [
@@ -211,7 +212,6 @@ def augmented(*, flip, seed=0, num_clips=300, **options):
     scores = torch.zeros(num_clips, 1, 1, 17)
     scores[..., 5], scores[..., 6] = 0.5, 0.75
     boxes = torch.tensor([[100.0, 100.0, 200.0, 200.0]]).repeat(num_clips, 1)
-    generator = torch.Generator().manual_seed(seed)
     return random_crop_mirror(
         keypoints,
         scores,
@@ -220,7 +220,7 @@ def augmented(*, flip, seed=0, num_clips=300, **options):
         width=56,
         height=48,
         flip=flip,
-        generator=generator,
+        random=ClipRandom.seeded(seed, num_clips),
         **options,
     )
 
@@ -229,7 +229,7 @@ def test_training_crops_and_mirrors_half_of_the_clips():
     straight, mirrored = augmented(flip=False), augmented(flip=True)
     parts = random_boxes(
         torch.tensor([[100.0, 100.0, 200.0, 200.0]]).repeat(300, 1),
-        generator=torch.Generator().manual_seed(0),
+        random=ClipRandom.seeded(0, 300),
     )
     num_mirrored = 0
     for clip, (left, top, right, bottom) in enumerate(parts.tolist()):

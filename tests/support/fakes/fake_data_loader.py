@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from autohier.data.inputs.share import WHOLE
+
 
 class FakeDataLoader:
     """Points on a line with their classes; ``sets`` shifts the points of each evaluation set."""
@@ -27,13 +29,14 @@ class FakeDataLoader:
     def num_training_batches(self):
         return -(-len(self.labels) // self.batch_size)
 
-    def training_epoch(self, seed):
+    def training_epoch(self, seed, share=WHOLE):
         self.seeds.append(seed)
         order = torch.randperm(len(self.labels), generator=torch.Generator().manual_seed(seed))
         for indices in order.split(self.batch_size):
-            yield self.points[indices], self.labels[indices]
+            yield self.points[indices[share.positions(len(indices))]], self.labels[indices]
 
-    def evaluation_set(self, part, set_index, num_sets, *, mirrored=False):  # noqa: ARG002
-        for indices in torch.arange(len(self.labels)).split(self.batch_size):
+    def evaluation_set(self, part, set_index, num_sets, *, mirrored=False, share=WHOLE):  # noqa: ARG002
+        own = share.slice_of(len(self.labels)) or range(1)
+        for indices in torch.tensor(own).split(-(-self.batch_size // share.width)):
             points = self.points[indices] + self.shifts[set_index]
             yield -points if mirrored else points, self.labels[indices]
