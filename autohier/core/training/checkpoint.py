@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 
 from autohier.core.failures import is_out_of_memory
 from autohier.core.training.metrics import EpochMetrics
+from autohier.core.training.replicas import SOLO, Replicas, share_bytes
 from autohier.core.training.schedules import Schedule
 from autohier.errors import StageDamagedError
 from autohier.files import delete, open_regular, write_atomically
@@ -71,15 +72,17 @@ class EpochCheckpoint:
         except OSError as error:
             _LOG.warning("cannot write the checkpoint of epoch %d to %s: %s", len(history), self.path, error)
 
-    def restore(self, network: nn.Module, optimizer: Optimizer, schedule: Schedule) -> list[EpochMetrics]:
+    def restore(
+        self, network: nn.Module, optimizer: Optimizer, schedule: Schedule, replicas: Replicas = SOLO
+    ) -> list[EpochMetrics]:
         """Restore network, optimizer and schedule, and return the finished epochs; none without a checkpoint.
 
         A file that is damaged, of another stage, in another format or not readable is logged and not used:
-        training restarts.
+        training restarts. Of several ranks, rank 0 alone reads the file, and all restore its content.
         """
         before = optimizer.state_dict(), schedule.state()
         try:
-            tensors = _read(self.path)
+            tensors = _tensors(_shared_content(self.path, replicas))
             training = json.loads(tensors.pop(_TRAINING).numpy().tobytes())
             self._check(training, tensors, network)
             epochs = [EpochMetrics.from_row(row) for row in training["epochs"]]
@@ -144,9 +147,23 @@ def _moments(tensors: dict[str, Tensor], optimizer: Optimizer) -> dict[int, dict
     return moments
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    with open_regular(path) as file:
-        raw = file.read()
+def _shared_content(path: Path, replicas: Replicas) -> bytes:
+    """Return the content that rank 0 reads; raises its error, on the other ranks that of an absent file."""
+    if replicas.rank:
+        content = share_bytes(b"", replicas)
+        if not content:
+            raise FileNotFoundError(path)
+        return content
+    try:
+        with open_regular(path) as file:
+            content = file.read()
+    except OSError:
+        share_bytes(b"", replicas)
+        raise
+    return share_bytes(content, replicas)
+
+
+def _tensors(raw: bytes) -> dict[str, Tensor]:
     digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         raise StageDamagedError("it must match its digest")

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from autohier.core.training.data_loader import DataLoader, Part
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import NUM_TOP, Evaluation
+from autohier.core.training.replicas import SOLO, Replicas
+from autohier.data.inputs.share import Share
 
 
 def evaluate(
@@ -28,6 +30,7 @@ def evaluate(
     flip: bool = False,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
+    replicas: Replicas = SOLO,
 ) -> Evaluation:
     """Evaluate a network on one part of the split, with a forward pass over it for every view.
 
@@ -40,6 +43,7 @@ def evaluate(
         flip: True evaluates each frame set mirrored, too, and averages over both.
         autocast: returns the context manager of the precision to compute in.
         micro_batches: number of parts that each batch is computed in.
+        replicas: processes that evaluate the part together; each gets the scores of all clips.
     """
     stacks, labels_N = predict(
         network,
@@ -49,6 +53,7 @@ def evaluate(
         flip=flip,
         autocast=autocast,
         micro_batches=micro_batches,
+        replicas=replicas,
     )
     return _score(stacks, labels_N, loss)
 
@@ -63,6 +68,7 @@ def predict(
     flip: bool = False,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
+    replicas: Replicas = SOLO,
 ) -> tuple[list[Tensor], Tensor]:
     """Return the probabilities of one part's clips, with a forward pass over it for every view.
 
@@ -74,12 +80,14 @@ def predict(
         flip: True evaluates each frame set mirrored, too, and averages over both.
         autocast: returns the context manager of the precision to compute in.
         micro_batches: number of parts that each batch is computed in.
+        replicas: processes that evaluate the part together; each gets the scores of all clips.
 
     Returns:
         One float32 ``probabilities_NS`` per headed stack, the last in the original classes, and int64
         ``labels_N``; on the device, in the order of the split.
     """
     network.eval()
+    share = Share(replicas.rank, replicas.width)
     sums: list[Tensor] = []
     views = [
         (index, mirrored) for index in range(num_sets) for mirrored in ((False, True) if flip else (False,))
@@ -87,7 +95,8 @@ def predict(
     for set_index, mirrored in views:
         stacks: list[list[Tensor]] = []
         labels = []
-        for batch in data_loader.evaluation_set(part, set_index, num_sets, mirrored=mirrored):
+        batches = data_loader.evaluation_set(part, set_index, num_sets, mirrored=mirrored, share=share)
+        for batch in batches:
             for clips_BCTHW, labels_B in split_batch(*batch, micro_batches):
                 with autocast():
                     scores = network(clips_BCTHW)
@@ -95,7 +104,10 @@ def predict(
                 labels.append(labels_B)
         set_NS = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
         sums = [total + new for total, new in zip(sums, set_NS, strict=True)] if sums else set_NS
-    return [total / len(views) for total in sums], torch.cat(labels)
+    # A rank without clips has computed one of the others.
+    own = slice(len(share.slice_of(data_loader.num_clips(part))))
+    labels_N = replicas.gather(torch.cat(labels)[own])
+    return [replicas.gather((total / len(views))[own]) for total in sums], labels_N
 
 
 def split_batch(clips_BCTHW: Tensor, labels_B: Tensor, number: int) -> list[tuple[Tensor, Tensor]]:

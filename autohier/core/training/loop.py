@@ -1,15 +1,17 @@
 """The training loop: one function for pass 1, pass 2 and the retraining after each pruning pass.
 
-Legend: B clips, C channels, T frames, H W pixels, L headed stacks.
+Legend: B clips of a batch, R clips of it that this process reads, C channels, T frames, H W pixels, L headed
+stacks.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Required, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +19,16 @@ from torch import Tensor, nn
 from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import seeded_random
-from autohier.core.training.evaluation import evaluate, split_batch
+from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.optimizers import OptimizerBuilder
+from autohier.core.training.replicas import SOLO, Replicas, share_tensors
+from autohier.core.training.replicas.current_part import CurrentPart
+from autohier.core.training.replicas.gradients import sum_gradients
+from autohier.core.training.replicas.whole_batch import whole_batch_layers
 from autohier.core.training.schedules import ScheduleBuilder
+from autohier.data.inputs.share import Share
 from autohier.digest import derive_seed
 from autohier.errors import DivergedError
 
@@ -33,7 +40,52 @@ class EpochCallback(Protocol):
         """Receive one epoch; reused if it was restored from a checkpoint."""
 
 
+class TrainingOptions(TypedDict, total=False):
+    """Keyword arguments of `train_epochs`."""
+
+    epochs: Required[int]
+    optimizer: Required[OptimizerBuilder]
+    schedule: Required[ScheduleBuilder]
+    seed: Required[int]
+    after_step: Callable[[], None]
+    autocast: Callable[[], AbstractContextManager[object]]
+    micro_batches: int
+    clip_norm: float | None
+    checkpoint: EpochCheckpoint | None
+    replicas: Replicas
+
+
 def train(
+    network: nn.Module,
+    data_loader: DataLoader,
+    loss: HierarchicalLoss,
+    *,
+    on_epoch: EpochCallback | None = None,
+    **options: Unpack[TrainingOptions],
+) -> tuple[EpochMetrics, ...]:
+    """Train a network in place.
+
+    Args:
+        network: see `train_epochs`.
+        data_loader: see `train_epochs`.
+        loss: see `train_epochs`.
+        on_epoch: called after every epoch's validation, and right away for epochs in the checkpoint; of
+            several ranks, on rank 0 only.
+        **options: see `train_epochs`.
+
+    Raises:
+        DivergedError: if a training or validation loss is not finite.
+    """
+    checkpoint, history = options.get("checkpoint"), []
+    reports = on_epoch is not None and options.get("replicas", SOLO).rank == 0
+    for metrics in train_epochs(network, data_loader, loss, **options):
+        history.append(metrics)
+        if on_epoch and reports:
+            on_epoch(metrics, reused=checkpoint is not None and metrics.epoch < checkpoint.num_restored)
+    return tuple(history)
+
+
+def train_epochs(
     network: nn.Module,
     data_loader: DataLoader,
     loss: HierarchicalLoss,
@@ -43,17 +95,23 @@ def train(
     schedule: ScheduleBuilder,
     seed: int,
     after_step: Callable[[], None] = lambda: None,
-    on_epoch: EpochCallback | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
     clip_norm: float | None = None,
     checkpoint: EpochCheckpoint | None = None,
-) -> tuple[EpochMetrics, ...]:
-    """Train a network in place.
+    replicas: Replicas = SOLO,
+) -> Iterator[EpochMetrics]:
+    """Train a network in place, an epoch and its validation per step of the iterator.
 
     HAC section 4 uses Adam and "plateau" from 1e-4, dividing the rate by ten after two epochs without a lower
     validation loss. The optimizer is always a new one: momentum from before a pruning pass would revive
     pruned filters.
+
+    Several processes may train the network together, each with its own copy of the network and an equal data
+    loader. The result does not depend on their number, except for rounding: batch norm, dropout,
+    augmentation, loss and gradient are those of the whole batch. Training that is interrupted at one number
+    of processes may continue at another. All ranks yield the same losses and accuracies, and raise
+    DivergedError alike. Between two steps of the iterator, no process waits for another.
 
     Args:
         network: maps clips to one ``scores_BS`` per headed stack.
@@ -64,36 +122,46 @@ def train(
         schedule: builds the learning-rate schedule.
         seed: all random numbers of epoch e follow from (seed, e), those of layers such as dropout too.
         after_step: called after every optimizer step; pruning re-applies its masks here.
-        on_epoch: called after every epoch's validation, and right away for epochs in the checkpoint.
         autocast: returns the context manager of the precision to compute in.
         micro_batches: number of parts that each batch is computed in, one after the other, so that memory
             holds the activations of one part. The optimizer steps once per whole batch. Without batch norm
-            the results differ by rounding only; batch norm uses the statistics of each part.
+            the results differ by rounding only; batch norm uses the statistics of each part. Each part is
+            shared by all replicas, so that its statistics do not depend on their number.
         clip_norm: largest l2 norm of the whole gradient of a step; a longer one is shortened to it.
-        checkpoint: written after every epoch; training continues after the last epoch in it.
+        checkpoint: written after every epoch, by rank 0; training continues after the last epoch in it.
+        replicas: the processes that train the network.
+
+    Yields:
+        Restored epochs first (`EpochCheckpoint.num_restored`), then trained ones. A trained epoch is in the
+        checkpoint when it is yielded.
 
     Raises:
         DivergedError: if a training or validation loss is not finite.
     """
     built = optimizer(network.parameters())
     rate_schedule = schedule(built, epochs=epochs, num_batches=data_loader.num_training_batches)
-    report = on_epoch or _ignore
-    history = checkpoint.restore(network, built, rate_schedule) if checkpoint else []
-    for metrics in history:
-        report(metrics, reused=True)
+    history = checkpoint.restore(network, built, rate_schedule, replicas) if checkpoint else []
+    if not history:
+        # Equal already if all machines are alike; later steps keep equal networks equal.
+        share_tensors(network.state_dict().values(), replicas)
+    step = _Step(network, built, loss, autocast, clip_norm, replicas, micro_batches)
+    yield from tuple(history)
     for epoch in range(len(history), epochs):
         started = time.perf_counter()
         rate = float(built.param_groups[0]["lr"])
         mean_L = torch.zeros_like(loss.weights_L)
         network.train()
-        with seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")):
-            for clips_BCTHW, labels_B in data_loader.training_epoch(derive_seed(seed, epoch)):
-                parts = split_batch(clips_BCTHW, labels_B, micro_batches)
-                losses_L = _step(network, built, loss, parts, autocast, clip_norm)
+        with (
+            seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")),
+            whole_batch_layers(network, replicas) as part,
+        ):
+            for clips_RCTHW, labels_B in data_loader.training_epoch(derive_seed(seed, epoch), step.share):
+                losses_L = step(clips_RCTHW, labels_B, part)
                 after_step()
                 rate_schedule.after_step()
                 # Summed on the device: reading the loss at every step would make an accelerator wait.
                 mean_L += losses_L * (len(labels_B) / data_loader.clips_per_epoch)
+        replicas.sum_(mean_L)
         validation = evaluate(
             network,
             data_loader,
@@ -102,6 +170,7 @@ def train(
             num_sets=1,
             autocast=autocast,
             micro_batches=micro_batches,
+            replicas=replicas,
         )
         metrics = EpochMetrics(
             epoch=epoch,
@@ -118,37 +187,49 @@ def train(
         _check_finite(metrics)
         rate_schedule.after_epoch(validation.loss)
         history.append(metrics)
-        if checkpoint:
+        if checkpoint and replicas.rank == 0:
             checkpoint.save(network, built, rate_schedule, history)
-        report(metrics, reused=False)
-    return tuple(history)
+        yield metrics
 
 
-def _ignore(metrics: EpochMetrics, *, reused: bool) -> None:
-    """No-op epoch callback."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Optimizer step with a batch, of which this process computes its share."""
 
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss: HierarchicalLoss
+    autocast: Callable[[], AbstractContextManager[object]]
+    clip_norm: float | None
+    replicas: Replicas
+    micro_batches: int
 
-def _step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: HierarchicalLoss,
-    parts: Sequence[tuple[Tensor, Tensor]],
-    autocast: Callable[[], AbstractContextManager[object]],
-    clip_norm: float | None,
-) -> Tensor:
-    num_clips = sum(len(labels_B) for _, labels_B in parts)
-    mean_L = torch.zeros_like(loss.weights_L)
-    optimizer.zero_grad(set_to_none=True)
-    for clips_BCTHW, labels_B in parts:
-        with autocast():
-            scores = network(clips_BCTHW)
-        losses_L = loss.of_stacks(scores, labels_B) * (len(labels_B) / num_clips)
-        loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
-        mean_L += losses_L.detach()
-    if clip_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-    optimizer.step()
-    return mean_L
+    @property
+    def share(self) -> Share:
+        return Share(self.replicas.rank, self.replicas.width, self.micro_batches)
+
+    def __call__(self, clips_RCTHW: Tensor, labels_B: Tensor, part: CurrentPart) -> Tensor:
+        """Step, and return what this process adds to the mean losses of the batch: float32 [L]."""
+        mean_L = torch.zeros_like(self.loss.weights_L)
+        self.optimizer.zero_grad(set_to_none=True)
+        first = 0
+        for share in self.share.parts_of(len(labels_B)):
+            part.share = share
+            # Without a clip of its own, a rank computes one of the others with weight zero.
+            start, place = (first, share.start) if share.num_own else (0, 0)
+            number = max(1, share.num_own)
+            with self.autocast():
+                scores = self.network(clips_RCTHW[start : start + number])
+            losses_L = self.loss.of_stacks(scores, labels_B[place : place + number])
+            losses_L = losses_L * (share.num_own / len(labels_B))
+            self.loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
+            mean_L += losses_L.detach()
+            first += share.num_own
+        sum_gradients(self.network.parameters(), self.replicas)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
+        self.optimizer.step()
+        return mean_L
 
 
 def _check_finite(metrics: EpochMetrics) -> None:

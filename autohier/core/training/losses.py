@@ -68,11 +68,13 @@ class HierarchicalLoss:
 
     def total(self, losses_L: Tensor) -> Tensor:
         """Return the weighted sum of the stacks' losses, which training minimizes: float32 scalar."""
-        return self.weights_L @ losses_L
+        return self.weights_L.to(losses_L.dtype) @ losses_L
 
     def _cross_entropy(self, scores_BS: Tensor, targets_B: Tensor, reduction: str) -> Tensor:
         smoothing = self._label_smoothing
-        return F.cross_entropy(scores_BS.float(), targets_B, reduction=reduction, label_smoothing=smoothing)
+        # At least float32: autocast computes scores in less.
+        wide_BS = scores_BS.to(torch.promote_types(scores_BS.dtype, torch.float32))
+        return F.cross_entropy(wide_BS, targets_B, reduction=reduction, label_smoothing=smoothing)
 
 
 def _balanced_weights(
