@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ class TestRecipe:
     ) -> None:
         given: list[dict[str, Any]] = []
 
-        def train(*arguments: Any, **recipe: Any) -> tuple[EpochMetrics, ...]:
+        def train_epochs(*arguments: Any, **recipe: Any) -> Iterator[EpochMetrics]:
             given.append(recipe)
-            return loop.train(*arguments, **recipe)
+            return loop.train_epochs(*arguments, **recipe)
 
-        monkeypatch.setattr("autohier.core.stages.runner.train", train)
+        monkeypatch.setattr("autohier.core.stages.training.train_epochs", train_epochs)
         config = tiny_config(
             *("optimisation.weight_decay=1e-3", "optimisation.lr_patience=3", "optimisation.lr_factor=0.3"),
             *("pass_2.learning_rate=2e-3", "pruning.learning_rate=1e-3"),

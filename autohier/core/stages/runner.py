@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from torch import nn
-
 from autohier.core.failures import is_out_of_memory
-from autohier.core.pruning.cost import measure_cost
-from autohier.core.stages.builders import optimizer_builder, schedule_builder
-from autohier.core.stages.context import StageContext, TrainingJob
-from autohier.core.stages.inputs import StageInputs, in_micro_batches, num_micro_batches, stage_key
+from autohier.core.stages.context import StageContext
+from autohier.core.stages.inputs import in_micro_batches, num_micro_batches
 from autohier.core.stages.kinds.base import PlannedStage, StageKind
 from autohier.core.stages.result import StageResult
-from autohier.core.training.checkpoint import EpochCheckpoint
-from autohier.core.training.data_loader import DataLoader
-from autohier.core.training.evaluation import evaluate
-from autohier.core.training.loop import train
-from autohier.core.training.losses import HierarchicalLoss
-from autohier.core.training.metrics import EpochMetrics
+from autohier.core.stages.training import StageRun, publish, train_stage
 from autohier.errors import OutOfMemoryError
 
 _LOG = logging.getLogger(__name__)
 _HALVES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One stage with the inputs that it is run with."""
-
-    kind: StageKind
-    pass_index: int
-    inputs: StageInputs
-    prepare: Callable[[StageContext], TrainingJob]
-    context: StageContext
-
-    @property
-    def key(self) -> str:
-        return stage_key(self.kind, self.inputs)
-
-    @property
-    def label(self) -> str:
-        return self.kind.label(self.pass_index)
 
 
 def run_stage(kind: StageKind, stage: PlannedStage, context: StageContext, *, pass_index: int) -> StageResult:
@@ -70,7 +40,7 @@ def run_stage(kind: StageKind, stage: PlannedStage, context: StageContext, *, pa
         StageDamagedError: if the parent's weights are missing or damaged; no callback was called then.
     """
     batch_size = stage.inputs.optimisation.batch_size
-    whole = _Run(kind, pass_index, stage.inputs, stage.prepare, context)
+    whole = StageRun(kind, pass_index, stage.inputs, stage.prepare, context)
     halves = replace(whole, inputs=in_micro_batches(stage.inputs, _HALVES))
     runs = [whole, halves] if batch_size > 1 else [whole]
     # A stored one first. It is tried and not taken for granted, as it may turn out to be damaged.
@@ -92,7 +62,7 @@ def run_stage(kind: StageKind, stage: PlannedStage, context: StageContext, *, pa
     )
 
 
-def _reuse_or_train(run: _Run) -> StageResult:
+def _reuse_or_train(run: StageRun) -> StageResult:
     kind, key, callback = run.kind, run.key, run.context.callback
     cached = run.context.store.find(kind, key)
     if cached is None:
@@ -102,12 +72,12 @@ def _reuse_or_train(run: _Run) -> StageResult:
             # The last holder of the lease may have published the stage.
             cached = run.context.store.find(kind, key)
             if cached is None:
-                return _train_and_publish(run)
+                return _train_alone(run)
     _replay(run, cached)
     return cached
 
 
-def _replay(run: _Run, cached: StageResult) -> None:
+def _replay(run: StageRun, cached: StageResult) -> None:
     """Report a stored stage to the callback with its recorded epochs."""
     callback = run.context.callback
     callback.on_stage_start(run.kind, run.pass_index, reused=True)
@@ -119,77 +89,10 @@ def _replay(run: _Run, cached: StageResult) -> None:
     callback.on_stage_end(cached)
 
 
-def _train_and_publish(run: _Run) -> StageResult:
-    context, inputs = run.context, run.inputs
-    checkpoint = context.store.partial(run.kind, run.key)
-    # Before on_stage_start: a stage whose parent is missing has not started.
-    job = run.prepare(context)
-    data_loader = context.data_loader(inputs.base, inputs.optimisation)
-    context.callback.on_stage_start(run.kind, run.pass_index, reused=False)
-    base, balanced = inputs.base, job.optimisation.class_weights == "balanced"
-    job.network.dropout.p = job.optimisation.dropout
-    network = context.device.prepare(job.network)
-    loss = HierarchicalLoss(
-        job.hierarchy,
-        job.weights,
-        context.device.torch_device,
-        label_smoothing=job.optimisation.label_smoothing,
-        class_sizes_K=data_loader.class_sizes("train", base.network.num_classes) if balanced else None,
-    )
-    epochs = _train(run, job, network, data_loader, loss, checkpoint)
-    started = time.perf_counter()
-    evaluation = evaluate(
-        network,
-        data_loader,
-        "validation",
-        loss,
-        num_sets=data_loader.test_sets,
-        flip=data_loader.test_flip,
-        autocast=context.device.autocast,
-        micro_batches=num_micro_batches(inputs),
-    )
-    result = StageResult(
-        kind=run.kind,
-        key=run.key,
-        parent_key=inputs.parent_key,
-        pass_index=run.pass_index,
-        hierarchy=job.hierarchy,
-        epochs=epochs,
-        stack_accuracies=evaluation.stack_accuracies,
-        confusion_KK=evaluation.confusion_KK,
-        cost=measure_cost(job.network, data_loader.clip_shape),
-        seconds=sum(metrics.seconds for metrics in epochs) + time.perf_counter() - started,
-        reused=False,
-        num_restored=checkpoint.num_restored,
-        stack_top5_accuracies=evaluation.stack_top5_accuracies,
-        stack_mean_class_accuracies=evaluation.stack_mean_class_accuracies,
-    )
-    context.store.publish(result, inputs, {**job.network.state_dict(), **job.extra_tensors})
-    checkpoint.remove()
-    context.callback.on_stage_end(result)
-    return result
-
-
-def _train(
-    run: _Run,
-    job: TrainingJob,
-    network: nn.Module,
-    data_loader: DataLoader,
-    loss: HierarchicalLoss,
-    checkpoint: EpochCheckpoint,
-) -> tuple[EpochMetrics, ...]:
-    return train(
-        network,
-        data_loader,
-        loss,
-        epochs=job.epochs,
-        optimizer=optimizer_builder(job.optimisation),
-        schedule=schedule_builder(job.optimisation, job.rates),
-        seed=job.seed,
-        after_step=job.after_step,
-        on_epoch=partial(run.context.callback.on_epoch_end, run.kind, run.pass_index),
-        autocast=run.context.device.autocast,
-        micro_batches=num_micro_batches(run.inputs),
-        clip_norm=job.optimisation.clip_norm,
-        checkpoint=checkpoint,
-    )
+def _train_alone(run: StageRun) -> StageResult:
+    epochs = train_stage(run)
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as end:
+            return publish(run, end.value)
