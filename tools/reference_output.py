@@ -12,6 +12,7 @@ from autohier.reports.sweeps.comparison import ConfigDifference, LeadingConfig, 
 from autohier.reports.sweeps.running import RunningTrial, RunningWork, TimeLeft
 from autohier.reports.sweeps.standings import ReportedResult, TrialStanding
 from autohier.reports.sweeps.summary import SweepSummary
+from autohier.reports.trials.ablation import AblationRow
 from autohier.reports.trials.front import FrontNetwork
 from autohier.sweep.planning.summary import PlannedQuantity
 
@@ -32,6 +33,7 @@ ROWS: dict[str, tuple[tuple[str, type[Any]], ...]] = {
         ("differences", SweepDifference),
         ("settings", ConfigDifference),
     ),
+    "ablation": (("ablation", AblationRow),),
     "store": (("stages", StageEntry),),
     "plan": (("quantities", PlannedQuantity),),
 }

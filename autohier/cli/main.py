@@ -18,12 +18,14 @@ from autohier.cli.data.show import show
 from autohier.cli.echo import echo
 from autohier.cli.interruptible import CONTINUES, KEEPS_NOTHING, interruptible
 from autohier.cli.launch.app import launch_app
+from autohier.cli.results.ablation import ablation
 from autohier.cli.results.compact import compact
 from autohier.cli.results.evaluate import evaluate
 from autohier.cli.results.export import export
 from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
 from autohier.cli.results.predict import predict
+from autohier.cli.results.report import report
 from autohier.cli.retired_options import check_retired_options
 from autohier.cli.sweeps.compare import compare
 from autohier.cli.sweeps.confirm import confirm
@@ -42,7 +44,18 @@ from autohier.version import __version__
 
 _ORDER = (
     *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
-    *("compare", "importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
+    *(
+        "report",
+        "compare",
+        "importances",
+        "ablation",
+        "evaluate",
+        "fuse",
+        "export",
+        "predict",
+        "compact",
+        "show",
+    ),
     *("train", "store", "spaces", "export-pyskl"),
 )
 """Commands in the order of their use."""
@@ -67,7 +80,21 @@ app = typer.Typer(
 _CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
 """Commands that continue where they were interrupted, if they are run again."""
 _CHANGE_NOTHING = (
-    *(list_sweeps, status, compare, importances, init, predict, compact, spaces, check, plan, show),
+    *(
+        list_sweeps,
+        status,
+        report,
+        compare,
+        importances,
+        ablation,
+        init,
+        predict,
+        compact,
+        spaces,
+        check,
+        plan,
+        show,
+    ),
     export_pyskl,
 )
 for command in (*_CONTINUE, *_CHANGE_NOTHING):

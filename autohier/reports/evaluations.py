@@ -66,13 +66,29 @@ def evaluations_text(records: Records) -> str:
         if levels := levels_text(group.first, winner.superclasses if winner else ""):
             lines.append(f"  by level: {levels}")
     lines = lines or ["test accuracy of the best trial: not evaluated yet"]
-    num_reads = len({row.evaluated_at for row in records.tests if row.refit_seed is None})
-    if num_reads > 1:
-        lines.append(f"test split read {num_reads} times; only its first reading was untouched by choices")
+    lines += _readings(records)
     for title, part in (("ablation", steps), ("other trials", rest)):
         if part:
             lines += [f"{title}, not to be chosen from:", *(f"  {_result_text(group)}" for group in part)]
     return "\n".join(lines)
+
+
+def result_text(records: Records) -> str:
+    """Return the test result to report, without those of other networks."""
+    winner = next(iter(records.ranked()), None)
+    headline = records.reported_result(winner) if winner else None
+    if winner is None or headline is None:
+        return "test accuracy of the best trial: not evaluated yet"
+    further = records.further_refits(winner)
+    groups = group_results([row for row in records.tests if row not in further])
+    lines = [line for group in groups if headline in group.rows for line in _headline(group, further)]
+    return "\n".join([*lines, *_readings(records)])
+
+
+def _readings(records: Records) -> list[str]:
+    num_reads = len({row.evaluated_at for row in records.tests if row.refit_seed is None})
+    text = f"test split read {num_reads} times; only its first reading was untouched by choices"
+    return [text] if num_reads > 1 else []
 
 
 def earlier_lines(result: EvaluationRow, earlier: Sequence[EvaluationRow]) -> list[str]:

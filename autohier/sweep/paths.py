@@ -12,6 +12,7 @@
         driver.lock              locked by the running driver
         driver.lock.N            the same on a file system without locks; see file_lock
         driver.txt               process and host of the driver; stays if it is killed
+        report.html              the page of the sweep
         driver.log               warnings and failures, with tracebacks
         records/                 Parquet: trials, stages, epochs, tests, work; notes of own epochs
         tensorboard/             one run per trial

@@ -116,7 +116,18 @@ def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> No
     listed = re.findall(r"^\W*([a-z-]+)  +[A-Z]", autohier("--help").out, re.MULTILINE)
     assert listed == [
         *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
-        *("compare", "importances", "evaluate", "fuse", "export", "predict", "compact", "show"),
+        *(
+            "report",
+            "compare",
+            "importances",
+            "ablation",
+            "evaluate",
+            "fuse",
+            "export",
+            "predict",
+            "compact",
+            "show",
+        ),
         *("train", "store", "spaces", "export-pyskl"),
     ]
 

@@ -62,6 +62,7 @@ def stopping_on_signal(console: Console, late_text: Callable[[str], str]) -> Ite
 
 def print_result(result: SweepResult, console: Console) -> None:
     """Print the report of a complete sweep, or what an interrupted one reached and how it continues."""
+    from autohier.cli.results.sweep_pages import write_page_at_end
     from autohier.reports.sweep_report import sweep_report
     from autohier.reports.sweep_status import retry_text, shared_content_text
     from autohier.sweep.choice.records import read_chosen
@@ -83,6 +84,8 @@ def print_result(result: SweepResult, console: Console) -> None:
         console.print(f"no trial is complete; see {folder.records} and {folder.log_file} for the reasons")
         return
     console.print(view_line(folder), soft_wrap=True)
+    if page := write_page_at_end(folder, records):
+        console.print(page, soft_wrap=True)
     console.print(extend_line(folder, plan), soft_wrap=True)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from rich.console import Group
 from rich.text import Text
 
@@ -17,7 +20,17 @@ MIN_TRIALS = 20
 """Fewest trials from which importances are more than noise."""
 
 
-def importances_report(records: Records, plan: SweepPlan) -> Group:
+@dataclass(frozen=True, slots=True)
+class Importances:
+    """Importances of a sweep's hyperparameters."""
+
+    shares: Mapping[str, float]
+    """By the name of the hyperparameter, the highest first."""
+    note: str
+    """What they were found from."""
+
+
+def find_importances(records: Records, plan: SweepPlan) -> Importances:
     """Return the importances of a sweep's hyperparameters, the highest first.
 
     Args:
@@ -38,13 +51,19 @@ def importances_report(records: Records, plan: SweepPlan) -> Group:
     estimated = [
         (each.params.model_copy(update={"passes": each.pass_index}), each.estimate) for each in candidates
     ]
-    table = plain_table()
-    table.add_column("hyperparameter")
-    table.add_column("importance", justify="right")
-    for name, share in importances(plan.space, estimated).items():
-        table.add_row(name, percent(share))
     note = (
         f"Importance of each hyperparameter for being among the best {BEST_SHARE:.0%}, by the estimated "
         f"accuracies of {plural(len(estimated), 'network')} of {plural(num_trials, 'trial')} (PED-ANOVA)."
     )
-    return Group(table, Text(), Text(note))
+    return Importances(importances(plan.space, estimated), note)
+
+
+def importances_report(records: Records, plan: SweepPlan) -> Group:
+    """Return the importances as a table; see `find_importances`."""
+    found = find_importances(records, plan)
+    table = plain_table()
+    table.add_column("hyperparameter")
+    table.add_column("importance", justify="right")
+    for name, share in found.shares.items():
+        table.add_row(name, percent(share))
+    return Group(table, Text(), Text(found.note))

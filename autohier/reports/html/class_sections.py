@@ -1,0 +1,133 @@
+"""Sections of the page on the best trial's classes: superclasses, confusions, accuracies and hard clips."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autohier.config.sweep import SweepPlan
+from autohier.data.store.reader import ClipStore
+from autohier.errors import AutohierError
+from autohier.records.reader import Records
+from autohier.records.statistics import wilson_interval
+from autohier.records.tensorboard.confusion_matrix import confusion_picture
+from autohier.records.tensorboard.drawing import superclass_order
+from autohier.reports.clips.contact_sheet import draw_contact_sheet
+from autohier.reports.clips.view import view_clip
+from autohier.reports.html import elements as html
+from autohier.reports.html.findings import (
+    HardClip,
+    WinnerClasses,
+    hard_clips,
+    kept_stage,
+    superclass_groups,
+    winner_classes,
+)
+from autohier.reports.text import interval_text, percent
+from autohier.sweep.paths import clip_folder
+
+_PNG = "image/png"
+_NO_TRIAL = "No trial is complete yet."
+_NO_STAGE = "The stage that the best trial kept is not in the stage store."
+_BAR_REM = 8.0
+_FRAMES = 4
+
+
+def superclass_section(records: Records, plan: SweepPlan) -> html.Html:
+    """Return the superclasses of the best trial with their classes."""
+    classes = winner_classes(records, plan)
+    if classes is None:
+        return _empty("superclasses", "Superclasses of the best trial", _NO_TRIAL)
+    rows = [(level, number, ", ".join(names)) for level, number, names in superclass_groups(classes)]
+    if not rows:
+        return _empty("superclasses", "Superclasses of the best trial", "The best trial has no superclasses.")
+    table = html.table(("level", "superclass", "classes"), rows, ("level", "superclass"))
+    note = "Level 1 is the first headed stack. A class that is confused with another shares its superclass."
+    return html.section(
+        "superclasses", "Superclasses of the best trial", table, html.paragraph(note, style="note")
+    )
+
+
+def confusion_section(records: Records, plan: SweepPlan) -> html.Html:
+    """Return the confusion matrix of the kept pass, with classes in the order of their superclasses."""
+    classes = winner_classes(records, plan)
+    if classes is None or classes.confusion_KK is None:
+        return _empty("confusion", "Confusion matrix", _NO_TRIAL if classes is None else _NO_STAGE)
+    picture = confusion_picture(classes.confusion_KK, classes.assignments, classes.names)
+    caption = (
+        "Validation clips by true and predicted class; classes are ordered by superclass, and those of the "
+        "first level are framed."
+    )
+    return html.section("confusion", "Confusion matrix", html.figure("confusion", picture.png, _PNG, caption))
+
+
+def class_section(records: Records, plan: SweepPlan) -> html.Html:
+    """Return the accuracy of every class, with the top-5 and the mean class accuracy."""
+    classes, stage = winner_classes(records, plan), kept_stage(records)
+    if classes is None or stage is None or classes.confusion_KK is None:
+        return _empty("classes", "Class accuracies", _NO_TRIAL if classes is None else _NO_STAGE)
+    top5 = f", top-5 {percent(stage.stack_top5_accuracies[-1])}" if stage.stack_top5_accuracies else ""
+    shares = classes.confusion_KK.diagonal() / np.maximum(classes.confusion_KK.sum(axis=1), 1)
+    sizes = classes.confusion_KK.sum(axis=1)
+    mean_class = float(shares[sizes > 0].mean()) if (sizes > 0).any() else 0.0
+    summary = (
+        f"{stage.label} of {stage.trial}, on {int(sizes.sum()):,} validation clips: "
+        f"accuracy {percent(stage.accuracy)}{top5}, mean class accuracy {percent(mean_class)}"
+    )
+    headings = ("class", "superclasses", "clips", "accuracy", "95% interval", "", "most confused with")
+    rows = [_class_cells(classes, k) for k in superclass_order(classes.assignments)]
+    table = html.table(headings, rows, headings[2:5])
+    return html.section("classes", "Class accuracies", html.paragraph(summary), table)
+
+
+def _class_cells(classes: WinnerClasses, k: int) -> tuple[object, ...]:
+    confusion_KK = classes.confusion_KK
+    row_K = np.zeros(len(classes.names), dtype=np.int64) if confusion_KK is None else confusion_KK[k]
+    size, right = int(row_K.sum()), int(row_K[k])
+    others_K = np.where(np.arange(len(row_K)) == k, 0, row_K)
+    worst = int(others_K.argmax())
+    confused = f"{classes.names[worst]} ({percent(others_K[worst] / size)})" if others_K[worst] else ""
+    share = right / size if size else 0.0
+    bar = html.Html(f'<span class="bar" style="width: {_BAR_REM * share:.2f}rem"></span>')
+    parents = "/".join(str(level[k] + 1) for level in classes.assignments[:-1])
+    measured = (percent(share), interval_text(*wilson_interval(share, size))) if size else ("", "")
+    return (classes.names[k], parents, f"{size:,}", *measured, bar, confused)
+
+
+def hard_clip_section(records: Records, plan: SweepPlan, number: int) -> html.Html:
+    """Return the validation clips that most runs of the confirmation get wrong, with pictures.
+
+    Args:
+        records: of the sweep.
+        plan: of the sweep.
+        number: maximum number of clips.
+    """
+    title = "Hardest clips"
+    if not number:
+        return _empty("clips", title, "Not drawn; 'autohier report' draws them.")
+    try:
+        store = ClipStore.open(clip_folder(plan))
+        if store.fingerprint != plan.clips_fingerprint:
+            return _empty("clips", title, "The prepared clips are not those of the sweep.")
+        found = hard_clips(records, plan, store, number)
+        figures = [
+            html.figure(
+                f"clip-{place}", draw_contact_sheet(view_clip(store, each.row, _FRAMES)), _PNG, _caption(each)
+            )
+            for place, each in enumerate(found, start=1)
+        ]
+    except (AutohierError, OSError) as error:
+        return _empty("clips", title, f"No pictures: {error}.")
+    if not figures:
+        return _empty(
+            "clips", title, "None: the records say which clips are right only for runs of a confirmation."
+        )
+    note = "Validation clips that most runs of the confirmation get wrong. The page holds their pictures."
+    return html.section("clips", title, html.paragraph(note, style="note"), *figures)
+
+
+def _caption(clip: HardClip) -> str:
+    return f"{clip.clip_id}: {clip.class_name}; wrong in {clip.num_wrong} of {clip.num_runs} runs"
+
+
+def _empty(name: str, title: str, reason: str) -> html.Html:
+    return html.section(name, title, html.paragraph(reason, style="note"))
