@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from autohier.data.store.reader import ClipStore
     from support.command_line import Autohier
 
+
+# As the command line sets them: threads that wait must not spin while other tests compute.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A busy machine must not fail a property test: no example has a deadline, and inputs may be slow to generate.
 settings.register_profile("autohier", deadline=None, suppress_health_check=[HealthCheck.too_slow])

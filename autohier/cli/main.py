@@ -135,8 +135,9 @@ def main() -> None:
     """
     # OpenMP reads this when torch is imported, here and in the processes of a local Ray. Threads that spin
     # while they wait occupy cores that other threads need: on a busy machine, two threads then take ten
-    # times as long as one.
+    # times as long as one. Those of numpy and scipy always spin, and our matrices are too small for several.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     accept_any_text(sys.stdout)
     # Warnings of commands that keep no log.
     if logging.lastResort is not None:

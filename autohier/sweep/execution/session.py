@@ -38,6 +38,7 @@ _ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     # For the trials: threads of torch that spin while they wait occupy the cores of other trials.
     "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_NUM_THREADS": "1",
 }
 _POLL_S = 0.01
 _OBJECT_STORE_BYTES = 128 << 20
