@@ -66,9 +66,10 @@ def test_different_changes_may_fail(sound: tuple[Path, list[str]], tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_change_may_fail(sound: tuple[Path, list[str]], tmp_path: Path, part: int) -> None:
+def test_every_other_change_may_fail(sound: tuple[Path, list[str]], tmp_path: Path, part: int) -> None:
     undisturbed, changes = sound
-    fail_each(range(1 + part, len(changes) + 1, PARTS), undisturbed, tmp_path)
+    others = sorted({*range(1, len(changes) + 1)} - {*different(changes)})
+    fail_each(others[part::PARTS], undisturbed, tmp_path)
 
 
 def fail_each(numbers: Sequence[int], sound: Path, folder: Path) -> None:
