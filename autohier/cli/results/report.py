@@ -24,6 +24,14 @@ def report(
     clips: Annotated[
         int, typer.Option(metavar="N", min=0, help="Maximum number of hard clips that the page shows.")
     ] = NUM_HARD_CLIPS,
+    predict: Annotated[
+        bool,
+        typer.Option(
+            "--predict",
+            help="Find hard clips with the best trial's network if the sweep has no confirmation; takes one "
+            "evaluation of the validation clips.",
+        ),
+    ] = False,
     sweeps: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
     ] = DEFAULT_OUT,
@@ -37,4 +45,5 @@ def report(
     from autohier.cli.results.sweep_pages import write_page
     from autohier.sweep.paths import find_sweep
 
-    echo(str(write_page(find_sweep(sweep, sweeps), file=out, data=data, num_hard_clips=clips)))
+    folder = find_sweep(sweep, sweeps)
+    echo(str(write_page(folder, file=out, data=data, num_hard_clips=clips, predict=predict)))

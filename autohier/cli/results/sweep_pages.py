@@ -36,7 +36,12 @@ def write_page_at_end(folder: SweepFolder, records: Records) -> str:
 
 
 def write_page(
-    folder: SweepFolder, *, file: Path | None = None, data: Path | None = None, num_hard_clips: int = 0
+    folder: SweepFolder,
+    *,
+    file: Path | None = None,
+    data: Path | None = None,
+    num_hard_clips: int = 0,
+    predict: bool = False,
 ) -> Path:
     """Write the page of a sweep; return its path.
 
@@ -45,6 +50,7 @@ def write_page(
         file: path of the page; None writes it into the sweep's folder.
         data: folder of the prepared datasets; None takes the sweep's.
         num_hard_clips: maximum number of hard clips that it shows.
+        predict: see `sweep_page`.
 
     Raises:
         InputError: if the sweep cannot be read, or the file is a folder.
@@ -65,6 +71,6 @@ def write_page(
     plan = override_places(plan, GivenFolders(data))
     checked = read_checked(folder, plan)
     source = PageSource(folder, plan, provenance, checked.records, checked.text())
-    content = sweep_page(source, num_hard_clips=num_hard_clips)
+    content = sweep_page(source, num_hard_clips=num_hard_clips, predict=predict)
     write_atomically(path, content.encode("utf-8", errors="replace"))
     return path

@@ -118,7 +118,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     )
     from autohier.reports.sweeps.status import now_lines
     from autohier.reports.trials.agreement import agreement_text
-    from autohier.sweep.locking.sweep_lock import dead_driver, driver_of
+    from autohier.sweep.locking.sweep_lock import driver_of
     from autohier.sweep.paths import override_places
     from autohier.sweep.phases.confirmation import missing_runs
     from autohier.sweep.phases.refits import missing_refits
@@ -129,9 +129,11 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     plan = override_places(plan, GivenFolders(data))
     records = read_whole_records(folder, plan, console)
     driver = driver_of(folder.lock_file)
+    is_left = missing_runs(records, plan) or missing_refits(records, plan)
+    finished = is_finished(records, target=plan.trials) and not is_left
     console.print(
         f"sweep {plan.name} of {plan.space.name}, started {time_text(provenance.created_at)}, "
-        + (f"driven by {driver}" if driver else "not running"),
+        + _driver_text(folder, driver, is_finished=finished),
         soft_wrap=True,
     )
     console.print(progress_text(records, target=plan.trials, is_driven=driver is not None))
@@ -147,10 +149,6 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     levels = _dataset_superclasses(plan)
     if levels:
         console.print(agreement_text(records, levels))
-    is_left = missing_runs(records, plan) or missing_refits(records, plan)
-    finished = is_finished(records, target=plan.trials) and not is_left
-    if driver is None and not finished and (dead := dead_driver(folder.lock_file)):
-        console.print(f"its driver, {dead}, died; what it finished is kept", soft_wrap=True)
     if records.trials:
         console.print(view_line(folder), soft_wrap=True)
     if driver is None:
@@ -160,6 +158,15 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
             extend_line(folder, plan) if finished else f"continue: {folder.resume_command}",
             soft_wrap=True,
         )
+
+
+def _driver_text(folder: SweepFolder, driver: str | None, *, is_finished: bool) -> str:
+    from autohier.sweep.locking.sweep_lock import dead_driver
+
+    if driver:
+        return f"driven by {driver}"
+    dead = None if is_finished else dead_driver(folder.lock_file)
+    return f"not running: its driver, {dead}, died; what it finished is kept" if dead else "not running"
 
 
 def _dataset_superclasses(plan: SweepPlan) -> dict[int, tuple[int, ...]]:

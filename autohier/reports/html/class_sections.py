@@ -15,19 +15,22 @@ from autohier.reports.clips.contact_sheet import draw_contact_sheet
 from autohier.reports.clips.view import view_clip
 from autohier.reports.html import elements as html
 from autohier.reports.html.findings import (
-    HardClip,
     WinnerClasses,
-    hard_clips,
     kept_stage,
     superclass_groups,
     winner_classes,
 )
+from autohier.reports.html.hard_clips import HardClip, confirmed_hard_clips, predicted_hard_clips
 from autohier.reports.text import interval_text, percent
 from autohier.sweep.paths import clip_folder
 
 _PNG = "image/png"
 _NO_TRIAL = "No trial is complete yet."
 _NO_STAGE = "The stage that the best trial kept is not in the stage store."
+_NO_RUNS = (
+    "None known: the records say which clips are right only for runs of a confirmation. 'autohier report "
+    "--predict' evaluates the best trial's network."
+)
 _BAR_REM = 8.0
 _FRAMES = 4
 
@@ -93,13 +96,14 @@ def _class_cells(classes: WinnerClasses, k: int) -> tuple[object, ...]:
     return (classes.names[k], parents, f"{size:,}", *measured, bar, confused)
 
 
-def hard_clip_section(records: Records, plan: SweepPlan, number: int) -> html.Html:
-    """Return the validation clips that most runs of the confirmation get wrong, with pictures.
+def hard_clip_section(records: Records, plan: SweepPlan, number: int, *, predict: bool) -> html.Html:
+    """Return the validation clips that are predicted wrong, with pictures.
 
     Args:
         records: of the sweep.
         plan: of the sweep.
         number: maximum number of clips.
+        predict: whether to predict the clips with the best trial's network if the sweep has no confirmation.
     """
     title = "Hardest clips"
     if not number:
@@ -108,25 +112,23 @@ def hard_clip_section(records: Records, plan: SweepPlan, number: int) -> html.Ht
         store = ClipStore.open(clip_folder(plan))
         if store.fingerprint != plan.clips_fingerprint:
             return _empty("clips", title, "The prepared clips are not those of the sweep.")
-        found = hard_clips(records, plan, store, number)
-        figures = [
-            html.figure(
-                f"clip-{place}", draw_contact_sheet(view_clip(store, each.row, _FRAMES)), _PNG, _caption(each)
-            )
-            for place, each in enumerate(found, start=1)
-        ]
+        found = confirmed_hard_clips(records, plan, store, number)
+        kept = kept_stage(records)
+        if predict and not found and kept is not None:
+            found = predicted_hard_clips(records, plan, store, kept, number)
+        figures = [_clip_figure(store, each, place) for place, each in enumerate(found, start=1)]
     except (AutohierError, OSError) as error:
         return _empty("clips", title, f"No pictures: {error}.")
     if not figures:
-        return _empty(
-            "clips", title, "None: the records say which clips are right only for runs of a confirmation."
-        )
-    note = "Validation clips that most runs of the confirmation get wrong. The page holds their pictures."
+        return _empty("clips", title, _NO_RUNS)
+    note = "Validation clips that are predicted wrong. The page holds their pictures."
     return html.section("clips", title, html.paragraph(note, style="note"), *figures)
 
 
-def _caption(clip: HardClip) -> str:
-    return f"{clip.clip_id}: {clip.class_name}; wrong in {clip.num_wrong} of {clip.num_runs} runs"
+def _clip_figure(store: ClipStore, clip: HardClip, place: int) -> html.Html:
+    picture = draw_contact_sheet(view_clip(store, clip.row, _FRAMES))
+    caption = f"{clip.clip_id}: {clip.class_name}; {clip.note}"
+    return html.figure(f"clip-{place}", picture, _PNG, caption)
 
 
 def _empty(name: str, title: str, reason: str) -> html.Html:

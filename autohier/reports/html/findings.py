@@ -1,4 +1,4 @@
-"""Facts of a sweep that its page shows: history, shared stages, classes and hard clips."""
+"""Facts of a sweep that its page shows: history, shared stages and classes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from autohier.config.sweep import SweepPlan
-from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.cross_validation import FoldedResult
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import open_trial
 from autohier.data.store.manifest import Manifest, load_record
 from autohier.data.store.paths import MANIFEST
-from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
-from autohier.records.reader import Records, params_of
-from autohier.records.schema import StageRow, TrialRow
+from autohier.records.reader import Records
+from autohier.records.schema import StageRow
 from autohier.reports.html.charts import HistoryPoint
-from autohier.reports.trials.front import measured_networks, pareto_front
-from autohier.sweep.choice.confirmation import confirmations
 from autohier.sweep.paths import clip_folder
 
 _HOUR_S = 3600
@@ -57,18 +52,6 @@ class WinnerClasses:
     """Superclass of each class, for each headed stack."""
     confusion_KK: npt.NDArray[np.int64] | None
     """Clips by true class (rows) and predicted class; None if the stage is not in the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class HardClip:
-    """A validation clip that most runs of a confirmation get wrong."""
-
-    clip_id: str
-    class_name: str
-    row: int
-    """Its row in the clip store."""
-    num_wrong: int
-    num_runs: int
 
 
 def history_points(records: Records, started: datetime) -> tuple[HistoryPoint, ...]:
@@ -142,47 +125,3 @@ def superclass_groups(classes: WinnerClasses) -> Iterator[tuple[int, int, tuple[
         for superclass in sorted(set(assignment)):
             members = (name for name, own in zip(classes.names, assignment, strict=True) if own == superclass)
             yield level, superclass + 1, tuple(members)
-
-
-def hard_clips(records: Records, plan: SweepPlan, clips: ClipStore, number: int) -> tuple[HardClip, ...]:
-    """Return the validation clips that most runs of the confirmation get wrong, the hardest first.
-
-    Empty if there are no such runs, or their clips are not those of the store. Under ``paper`` validation,
-    runs with other seeds have other clips.
-    """
-    best = next(iter(records.ranked()), None)
-    runs = [row for row in confirmations(records) if row.state == "COMPLETE" and row.right_clips]
-    if best is None or not runs or plan.space.protocol.validation == "paper":
-        return ()
-    rows = _validation_rows(best, plan, clips)
-    if any(len(row.right_clips) != len(rows) for row in runs):
-        return ()
-    num_wrong = [sum(row.right_clips[place] == "0" for row in runs) for place in range(len(rows))]
-    order = sorted(range(len(rows)), key=lambda place: (-num_wrong[place], place))
-    names, labels, ids = clips.manifest.class_names, clips.clips.label, clips.clips.clip_id
-    return tuple(
-        HardClip(ids[rows[place]], names[labels[rows[place]]], rows[place], num_wrong[place], len(runs))
-        for place in order[:number]
-        if num_wrong[place]
-    )
-
-
-def _validation_rows(best: TrialRow, plan: SweepPlan, clips: ClipStore) -> list[int]:
-    """Return the validation clips of all folds, ordered by clip id as in the records."""
-    config = plan.space.config(params_of(best), seed=best.seed)
-    trial = open_trial(
-        config,
-        clips=clips,
-        stages=StageStore(Path(plan.stage_folder)),
-        callback=CallbackList(),
-        device="cpu",
-        num_threads=1,
-    )
-    parts = [fold.data_loader.split.validation for fold in trial.folds(CallbackList()) or [trial]]
-    return sorted((int(row) for part in parts for row in part), key=lambda row: clips.clips.clip_id[row])
-
-
-def front_trials(records: Records) -> tuple[set[str], ...]:
-    """Return the keys of all measured networks' stages and those of the networks on the front."""
-    networks = list(measured_networks(records))
-    return {each.stage.key for each in networks}, {each.stage.key for each in pareto_front(networks)}

@@ -67,12 +67,13 @@ class PageSource:
     """What is wrong with the records; empty if nothing is."""
 
 
-def sweep_page(source: PageSource, *, num_hard_clips: int = 6) -> str:
+def sweep_page(source: PageSource, *, num_hard_clips: int, predict: bool = False) -> str:
     """Return the page of a sweep, running or not, as self-contained HTML.
 
     Args:
         source: of the sweep.
         num_hard_clips: maximum number of clips that are drawn; 0 draws none.
+        predict: whether to find them with the best trial's network if the sweep has no confirmation.
     """
     plan, records = source.plan, source.records
     validation = plan.space.protocol.validation
@@ -97,7 +98,7 @@ def sweep_page(source: PageSource, *, num_hard_clips: int = 6) -> str:
             superclass_section(records, plan),
             confusion_section(records, plan),
             class_section(records, plan),
-            hard_clip_section(records, plan, num_hard_clips),
+            hard_clip_section(records, plan, num_hard_clips, predict=predict),
             _ablation(records),
             _provenance(source),
         ],

@@ -18,6 +18,7 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.metrics import Evaluation
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.store.reader import ClipStore
+from autohier.errors import MissingDataError
 from autohier.records.reader import Records, read_records
 from autohier.records.rows import evaluation_row
 from autohier.records.trial_progress import ProgressWriter
@@ -25,7 +26,9 @@ from autohier.records.trial_rows import complete_row, started_row, unfinished_ro
 from autohier.records.writer import RecordWriter
 from autohier.reports.html.charts import Axis, draw_importances, draw_parallel
 from autohier.reports.html.elements import Html, table, text
-from autohier.reports.html.findings import hard_clips, stage_uses
+from autohier.reports.html.findings import kept_stage, stage_uses
+from autohier.reports.html.hard_clips import confirmed_hard_clips, predicted_hard_clips
+from autohier.reports.html.sweep_page import PageSource, sweep_page
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
@@ -41,6 +44,7 @@ from support.fakes.fake_outcomes import (
     fake_row,
 )
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial
+from support.sweep_runs.finished_sweeps import finish_sweep
 from support.sweep_runs.plans import make_plan, make_provenance
 
 SECTIONS = [
@@ -212,7 +216,7 @@ def test_hard_clips_are_those_that_most_runs_get_wrong(
     validation = open_tiny_trial(config, tiny_clips, tmp_path).data_loader.split.validation
     ids = sorted(tiny_clips.clips.clip_id[row] for row in validation)
     num_clips = len(ids)
-    assert hard_clips(records, plan, tiny_clips, 3) == ()
+    assert confirmed_hard_clips(records, plan, tiny_clips, 3) == ()
     wrong = {"c0000": {0, 2}, "c0001": {2}, "c0002": {2, 1}}
     runs = [
         replace(
@@ -224,11 +228,31 @@ def test_hard_clips_are_those_that_most_runs_get_wrong(
         )
         for name, places in wrong.items()
     ]
-    found = hard_clips(replace(records, trials=(best, *runs)), plan, tiny_clips, 2)
-    assert [(clip.num_wrong, clip.num_runs) for clip in found] == [(3, 3), (1, 3)]
+    found = confirmed_hard_clips(replace(records, trials=(best, *runs)), plan, tiny_clips, 2)
+    assert [clip.note for clip in found] == ["wrong in 3 of 3 runs", "wrong in 1 of 3 runs"]
     assert [clip.clip_id for clip in found] == [ids[2], ids[0]]
     shorter = [replace(run, right_clips=run.right_clips[1:]) for run in runs]
-    assert hard_clips(replace(records, trials=(best, *shorter)), plan, tiny_clips, 2) == ()
+    assert confirmed_hard_clips(replace(records, trials=(best, *shorter)), plan, tiny_clips, 2) == ()
+
+
+def test_hard_clips_of_the_best_trial_are_its_clearest_errors(
+    tiny_clips: ClipStore, tiny_data: Path, tmp_path: Path
+) -> None:
+    folder, (outcome,) = finish_sweep(tmp_path, "done", tiny_data)
+    plan, _ = folder.read_plan()
+    records = read_records(folder.records)
+    kept = kept_stage(records)
+    assert kept is not None
+    found = predicted_hard_clips(records, plan, tiny_clips, kept, 1000)
+    num_clips = int(outcome.kept.confusion_KK.sum())
+    assert len(found) == num_clips - int(outcome.kept.confusion_KK.trace())
+    shares = [float(re.findall(r"([\d.]+)%", clip.note)[1]) for clip in found]
+    assert shares == sorted(shares)
+    page = sweep_page(PageSource(folder, plan, make_provenance(), records), num_hard_clips=2, predict=True)
+    assert Page(page).figures[-2:] == ["clip-1", "clip-2"]
+    (tmp_path / "stages" / "pass-2" / kept.key).rename(tmp_path / "elsewhere")
+    with pytest.raises(MissingDataError, match="network of t0000 must be in the stage store"):
+        predicted_hard_clips(records, plan, tiny_clips, kept, 2)
 
 
 def test_shared_stages_count_once(tmp_path: Path) -> None:
