@@ -33,9 +33,8 @@ def ranks() -> Iterator[RankPool]:
 def test_ranks_train_the_stages_of_one_process(
     ranks: RankPool, tiny_clips: ClipStore, tmp_path: Path
 ) -> None:
-    recorder, stores = RecordingCallback(), {name: tmp_path / name for name in ("alone", "threads", "ranks")}
+    recorder, stores = RecordingCallback(), {name: tmp_path / name for name in ("alone", "ranks")}
     alone = run_trial(open_tiny_trial(CONFIG, tiny_clips, stores["alone"], recorder)).stages
-    run_trial(open_tiny_trial(CONFIG, tiny_clips, stores["threads"], num_threads=2))
     trained = ranks.run(2, train_chain, CONFIG, tiny_clips, stores["ranks"])
 
     (results, events), (others, no_events) = trained
@@ -44,13 +43,13 @@ def test_ranks_train_the_stages_of_one_process(
     assert [event[:3] for event in events] == [event[:3] for event in recorder.events]
     # The number of ranks is in no key.
     assert [result.key for result in results] == [stage.key for stage in alone]
-    for stage in alone:
-        weights = {
-            name: StageStore(folder).load_weights(stage.kind, stage.key) for name, folder in stores.items()
-        }
-        rounding = max(_distance(weights["threads"], weights["alone"]), 1e-5)
-        # Measured: at most 1.5 times as far from one thread as two threads are.
-        assert _distance(weights["ranks"], weights["alone"]) < 10 * rounding
+    for stage, result in zip(alone, results, strict=True):
+        for ours, theirs in zip(result.epochs, stage.epochs, strict=True):
+            assert ours.loss == pytest.approx(theirs.loss, rel=1e-3)
+        assert (result.confusion_KK == stage.confusion_KK).all()
+        one, other = (StageStore(folder).load_weights(stage.kind, stage.key) for folder in stores.values())
+        # Measured: 0.0015 at most, which is as far as training with two threads is from training with one.
+        assert _distance(one, other) < 0.01
     # Finished stages leave no checkpoint.
     assert not any((stores["ranks"] / "partial").iterdir())
 
@@ -60,15 +59,13 @@ def _distance(weights: Mapping[str, torch.Tensor], others: Mapping[str, torch.Te
     return max(float((weights[name].double() - others[name].double()).abs().max()) for name in weights)
 
 
-@pytest.mark.parametrize("widths", [(2, 1), (1, 2)])
 def test_the_number_of_ranks_may_change_after_an_epoch(
-    ranks: RankPool, tiny_clips: ClipStore, tmp_path: Path, widths: tuple[int, int]
+    ranks: RankPool, tiny_clips: ClipStore, tmp_path: Path
 ) -> None:
-    first, second = widths
-    for epochs in ranks.run(first, train_first_epochs, CONFIG, tiny_clips, tmp_path, 1):
+    for epochs in ranks.run(1, train_first_epochs, CONFIG, tiny_clips, tmp_path, 1):
         assert epochs == [0]
     # Restored on every rank, then trained.
-    for epochs in ranks.run(second, train_first_epochs, CONFIG, tiny_clips, tmp_path, 2):
+    for epochs in ranks.run(2, train_first_epochs, CONFIG, tiny_clips, tmp_path, 2):
         assert epochs == [0, 1]
     result = train_pass_1(open_tiny_trial(CONFIG, tiny_clips, tmp_path))
     assert result.num_restored == 2

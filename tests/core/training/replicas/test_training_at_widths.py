@@ -29,12 +29,15 @@ CASES_OF_TRAINING = {
     "two parts": Case(num_clips=11, batch_size=6, options={"micro_batches": 2}, dropout=0.4),
     "parts with fewer clips than ranks": Case(num_clips=12, batch_size=6, options={"micro_batches": 3}),
 }
+WITHOUT_CLIPS = [name for name in CASES_OF_TRAINING if "than ranks" in name]
+"""Cases in which some of four ranks have no clips."""
 FAMILIES = ("inflated-resnet18", "st-gcn", "tcn", "pose-slowonly-shallow")
 """One recognizer of each family."""
 
 
-@pytest.mark.parametrize("width", [2, 4])
-@pytest.mark.parametrize("name", CASES_OF_TRAINING)
+@pytest.mark.parametrize(
+    ("name", "width"), [(name, 2) for name in CASES_OF_TRAINING] + [(name, 4) for name in WITHOUT_CLIPS]
+)
 def test_the_number_of_ranks_changes_rounding_only(ranks: RankPool, name: str, width: int) -> None:
     case = CASES_OF_TRAINING[name]
     alone = train_case(SOLO, case)
@@ -64,7 +67,7 @@ def test_every_recognizer_trains_alike_on_two_ranks(ranks: RankPool, name: str) 
     assert max(each.distance(alone) for each in ranks.run(2, train_case, case)) < ROUNDING
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ["inflated-resnet18", "st-gcn"])
 def test_rounding_in_float32_is_that_of_one_process(ranks: RankPool, name: str) -> None:
     case = _of_recognizer(name, torch.float32)
     alone = train_case(SOLO, case)
@@ -91,7 +94,7 @@ def test_rank_0_alone_reports(ranks: RankPool) -> None:
     assert [each.reported for each in trained] == [[(0, False), (1, False)], [], []]
 
 
-@pytest.mark.parametrize("widths", [(1, 2), (2, 1), (4, 2, 1, 4)])
+@pytest.mark.parametrize("widths", [(1, 2), (4, 2, 1)])
 def test_interrupted_training_continues_at_another_width(
     ranks: RankPool, tmp_path: Path, widths: tuple[int, ...]
 ) -> None:
