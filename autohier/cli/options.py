@@ -210,6 +210,15 @@ GpusPerTrial = Annotated[
         help="GPUs of a trial, e.g. 0.5; automatic: 1 if there are GPUs.",
     ),
 ]
+ScalingOption = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=MACHINES,
+        metavar="W:E",
+        help="Lend accelerators stage by stage, to one stage up to W, which train it W x E times as fast; "
+        "automatic: a trial holds its own.",
+    ),
+]
 RayAddress = Annotated[
     str | None,
     typer.Option(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator
 
 from autohier.config.frozen import FrozenModel
 from autohier.config.plain_names import check_plain_name
+from autohier.config.scaling import check_scaling
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 from autohier.errors import InputError
@@ -89,6 +90,9 @@ class SweepPlan(FrozenModel):
     """CPU cores per trial; None takes one or, if trials hold GPUs, a trial's share of the machine's cores."""
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     """GPUs per trial; None takes one if there is any."""
+    scaling: Annotated[str, AfterValidator(check_scaling)] | None = None
+    """Width and efficiency of data-parallel stages, "8:0.8", on accelerators that are lent stage by stage.
+    None has every trial hold its accelerators for as long as it runs."""
     failures_in_a_row: PositiveInt = 5
     """Failure limit: consecutive failures of one class that stop the sweep, as their cause is not the
     config."""

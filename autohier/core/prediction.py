@@ -11,6 +11,7 @@ import numpy as np
 from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.cross_validation import FoldedResult
+from autohier.core.stages.executor import on_device
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.data_loader import Part
@@ -85,6 +86,10 @@ def predict_test(trial: TrialSetup, kept: StageResult, *, refitted: bool) -> Pre
 
 
 def _predict(trial: TrialSetup, stage: StageResult, part: Part) -> Predictions:
+    return on_device(_predict_here, trial, stage, part)
+
+
+def _predict_here(trial: TrialSetup, stage: StageResult, part: Part) -> Predictions:
     data_loader = trial.data_loader
     stacks, labels_N = predict(
         trial.load_network(stage),

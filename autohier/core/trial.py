@@ -19,6 +19,7 @@ from autohier.core.recipes.base import StageRequest, run_recipe
 from autohier.core.recipes.chain import after_passes, by_stop_rule, open_recipe, stage_kinds
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
+from autohier.core.stages.executor import on_device
 from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.base import PlannedStage
 from autohier.core.stages.result import StageResult
@@ -286,6 +287,10 @@ def evaluate_stage_on_test(trial: TrialSetup, result: StageResult) -> Evaluation
     Raises:
         StageDamagedError: if its weights are missing or damaged.
     """
+    return on_device(_evaluate_on_test, trial, result)
+
+
+def _evaluate_on_test(trial: TrialSetup, result: StageResult) -> Evaluation:
     context, data_loader = trial.context, trial.data_loader
     return evaluate(
         trial.load_network(result),

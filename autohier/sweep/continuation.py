@@ -122,6 +122,7 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
         parallel=plan.parallel,
         cpus_per_trial=plan.cpus_per_trial,
         gpus_per_trial=plan.gpus_per_trial,
+        scaling=plan.scaling,
         failures_in_a_row=options.get("failures_in_a_row"),
         ray_address=plan.ray_address,
         console=console,

@@ -19,18 +19,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from autohier.config.scaling import parse_scaling
 from autohier.config.sweep import SweepPlan, finished_text
-from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
-from autohier.core.stages.callbacks import CallbackList
-from autohier.core.stages.cross_validation import FoldedResult
 from autohier.core.stages.given_superclasses import require_samplable_level
 from autohier.core.stages.space_warnings import space_warnings
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial, resolve_protocol
+from autohier.core.stages.trial_setup import TrialSetup, resolve_protocol
 from autohier.core.training.devices import ACCELERATOR
-from autohier.core.trial import find_pass_1
 from autohier.data.splits import num_shared_test_clips
-from autohier.data.store.reader import ClipStore
 from autohier.errors import LostProcessError, error_about
 from autohier.machine import machine_share
 from autohier.records.reader import Records
@@ -49,6 +45,7 @@ from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.paths import SweepFolder, check_same_clips, clip_folder
 from autohier.sweep.phases.confirmation import confirm, missing_runs, reconcile_confirmation
+from autohier.sweep.phases.pass_1 import open_flat, record_epoch, refit_ahead, run_pass_1
 from autohier.sweep.phases.refits import missing_refits, run_refits
 from autohier.sweep.plan_extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
@@ -104,7 +101,7 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     trials: dict[str, TrialSetup] = {}
     for network, flat in plan.space.flat_params_by_network().items():
         with error_about(network):
-            trials[network] = trial = _open_flat(plan, flat)
+            trials[network] = trial = open_flat(plan, flat)
     clips = trial.context.clips
     resolved = resolve_protocol(plan.space.protocol, clips)
     if resolved.reason:
@@ -244,6 +241,7 @@ def _run_on_ray(
     stop: StopRequest,
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
+    from autohier.sweep.execution.accelerators.broker import start_broker  # noqa: PLC0415
     from autohier.sweep.execution.cluster.machine_check import installed_versions  # noqa: PLC0415
     from autohier.sweep.execution.cluster.preflight import preflight  # noqa: PLC0415
 
@@ -251,6 +249,9 @@ def _run_on_ray(
     with preflight(folder, plan, share, versions, display.print_line, stop) as admitted:
         write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
         context = _make_context(folder, plan, study, admitted)
+        if plan.scaling is not None:
+            broker = start_broker(context, admitted.share, parse_scaling(plan.scaling))
+            context = replace(context, broker=broker)
         _run_phases(folder, plan, study, context, admitted.share, display, failure_limit, stop)
 
 
@@ -289,9 +290,9 @@ def _run_phases(
 
     is_searching = study.num_finished() < study.target
     if is_searching:
-        with display.running(study.num_finished()):
+        with refit_ahead(plan, context, share, stop), display.running(study.num_finished()):
             if plan.space.shares_pass_1:
-                _run_pass_1(plan, context, share, display, stop)
+                run_pass_1(plan, context, share, display, stop)
             scheduler = start_scheduler(study, folder.scheduler_file) if study.stops_trials else None
             run_trials(
                 folder, study, replace(context, scheduler=scheduler), share, display, failure_limit, stop
@@ -319,32 +320,6 @@ def _note_target(folder: SweepFolder, plan: SweepPlan, study: SweepStudy, displa
         folder.write_plan(plan.model_copy(update={"trials": study.target}), origin)
 
 
-def _run_pass_1(
-    plan: SweepPlan, context: SweepContext, share: Share, display: Display, stop: StopRequest
-) -> None:
-    """Put pass 1 of all trials into the stage store."""
-    from autohier.sweep.execution.actors.stage_actor import run_in_stage_actor, train_folds  # noqa: PLC0415
-
-    display.show_start(_SHARED, None)
-    work = WorkRecorder(context.folder.records, _SHARED, accelerators=share.gpus)
-
-    def show(message: StageMessage) -> None:
-        display.show(_SHARED, message)
-        _record(work, message)
-
-    flat = _open_flat(plan, FLAT_PARAMS)
-    # An actor takes seconds to start. With GPUs it may find a stage that this process, without one, cannot.
-    pass_1 = None if share.gpus else find_pass_1(flat)
-    if pass_1 is not None:
-        work.reuse(len(pass_1.epochs), pass_1.seconds)
-    elif flat.fold_bases:
-        pass_1 = FoldedResult.of(train_folds(flat.config, context, share, stop, len(flat.fold_bases), show))
-    else:
-        pass_1 = run_in_stage_actor("pass_1", flat.config, context, share.alone(), stop, show)
-    work.end()
-    display.show_shared_stage(_SHARED, pass_1.accuracy, reused=pass_1.reused)
-
-
 def _test_winner(
     winner: TrialRow,
     plan: SweepPlan,
@@ -367,7 +342,7 @@ def _test_winner(
         is_refit = isinstance(message, EpochEnd) and message.in_refit
         display.show(refit if is_refit else winner.trial, message)
         if is_refit:  # other epochs repeat the trial, whose records have them
-            _record(work, message)
+            record_epoch(work, message)
 
     with display.running(study.num_finished()):
         config = study.config(winner.number)
@@ -380,18 +355,3 @@ def _test_winner(
     # The study first: lost records are restored from it, without a second look at the test split.
     study.record_tests(winner.trial, test_values(rows))
     RecordWriter(context.folder.records).write_test_results(winner.trial, rows)
-
-
-def _record(work: WorkRecorder, message: StageMessage) -> None:
-    if isinstance(message, EpochEnd):
-        work.add_epoch(message.stage, message.accuracy, message.seconds, reused=message.reused)
-
-
-def _open_flat(plan: SweepPlan, flat: Hyperparameters) -> TrialSetup:
-    return open_trial(
-        plan.space.config(flat, seed=plan.seed),
-        clips=ClipStore.open(clip_folder(plan)),
-        stages=StageStore(Path(plan.stage_folder)),
-        callback=CallbackList(),
-        device="cpu",
-    )

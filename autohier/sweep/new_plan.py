@@ -35,6 +35,7 @@ class SweepOptions(TypedDict, total=False):
     parallel: int | None
     cpus_per_trial: float | None
     gpus_per_trial: float | None
+    scaling: str | None
     failures_in_a_row: int
     seed: int
     storage: str | None

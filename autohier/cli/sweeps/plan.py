@@ -17,6 +17,7 @@ from autohier.cli.options import (
     MaxMultiplyAdds,
     Overrides,
     Sampler,
+    ScalingOption,
     SchedulerName,
     SpaceName,
     with_bound,
@@ -47,13 +48,7 @@ def plan(
             help="Seconds per epoch with validation, in any stage; by default measured on this machine.",
         ),
     ] = None,
-    scaling: Annotated[
-        str | None,
-        typer.Option(
-            metavar="W:E",
-            help="Let a stage train on up to W accelerators; E is its speed-up on W, divided by W.",
-        ),
-    ] = None,
+    scaling: ScalingOption = None,
     data: DataFolder = DEFAULT_DATA,
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
@@ -68,11 +63,11 @@ def plan(
     With a budget, it also says what twice the budget would buy, which takes half a minute longer.
     """
     from autohier.config.frozen import validate
+    from autohier.config.scaling import parse_scaling
     from autohier.config.search.loading import load_space
     from autohier.config.sweep import SweepPlan, default_trials
     from autohier.sweep.planning.estimate import estimate_sweep
     from autohier.sweep.planning.summary import PlannedQuantity
-    from autohier.sweep.scheduling.scaling import parse_scaling
 
     is_machine_readable = is_for_programs(as_json=as_json, as_csv=as_csv)
     values = {

@@ -18,6 +18,7 @@ from autohier.cli.options import (
     GpusPerTrial,
     Parallel,
     RayAddress,
+    ScalingOption,
     SweepName,
 )
 
@@ -43,6 +44,7 @@ def resume(
     parallel: Parallel = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    scaling: ScalingOption = None,
     failures_in_a_row: Annotated[int | None, FAILURES_IN_A_ROW] = None,
     ray_address: RayAddress = None,
     refits: Annotated[int | None, REFITS] = None,
@@ -66,6 +68,7 @@ def resume(
             parallel=parallel,
             cpus_per_trial=cpus_per_trial,
             gpus_per_trial=gpus_per_trial,
+            scaling=scaling,
             failures_in_a_row=failures_in_a_row,
             ray_address=ray_address,
             refits=refits,

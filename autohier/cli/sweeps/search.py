@@ -35,6 +35,7 @@ from autohier.cli.options import (
     Parallel,
     RayAddress,
     Sampler,
+    ScalingOption,
     SchedulerName,
     SpaceName,
     with_bound,
@@ -110,6 +111,7 @@ def search(
     parallel: Parallel = None,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
+    scaling: ScalingOption = None,
     failures_in_a_row: Annotated[int, FAILURES_IN_A_ROW] = 5,
     seed: Annotated[
         int,
@@ -180,6 +182,7 @@ def search(
         "parallel": parallel,
         "cpus_per_trial": cpus_per_trial,
         "gpus_per_trial": gpus_per_trial,
+        "scaling": scaling,
         "failures_in_a_row": failures_in_a_row,
         "seed": seed,
         "storage": storage,

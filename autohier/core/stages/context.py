@@ -12,6 +12,7 @@ from autohier.config.trial.training import OptimisationSettings
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
@@ -41,6 +42,8 @@ class StageContext:
     """The 2D weights that NetworkInputs.weights_sha256 names."""
     leases: Leases = NO_LEASES
     """Decides which process trains a stage that several processes need."""
+    executor: Executor | None = None
+    """Computes in other processes; None computes in this one."""
 
     def data_loader(self, base: BaseInputs, optimisation: OptimisationSettings) -> DataLoader:
         """Return the data loader of a stage, with the split and the frame sampling of its inputs."""

@@ -72,7 +72,7 @@ def _reuse_or_train(run: StageRun) -> StageResult:
             # The last holder of the lease may have published the stage.
             cached = run.context.store.find(kind, key)
             if cached is None:
-                return _train_alone(run)
+                return _train(run)
     _replay(run, cached)
     return cached
 
@@ -89,7 +89,9 @@ def _replay(run: StageRun, cached: StageResult) -> None:
     callback.on_stage_end(cached)
 
 
-def _train_alone(run: StageRun) -> StageResult:
+def _train(run: StageRun) -> StageResult:
+    if run.context.executor is not None:
+        return run.context.executor.train(run)
     epochs = train_stage(run)
     while True:
         try:

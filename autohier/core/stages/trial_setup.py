@@ -13,6 +13,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.builders import clip_shape, network_options, require_people
 from autohier.core.stages.callbacks import RefitCallback, TrialCallback
 from autohier.core.stages.context import StageContext
+from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
 from autohier.core.stages.memory_check import require_memory
 from autohier.core.stages.result import StageResult
@@ -146,6 +147,7 @@ def open_trial(
     device: str = "auto",
     num_threads: int = 1,
     leases: Leases = NO_LEASES,
+    executor: Executor | None = None,
 ) -> TrialSetup:
     """Set up a trial.
 
@@ -157,6 +159,7 @@ def open_trial(
         device: "auto", "cpu", "cuda", ...
         num_threads: CPU threads of the trial.
         leases: decides which process trains a stage, if several processes share the store.
+        executor: computes in other processes, on its own device; None computes in this one.
 
     Raises:
         InputError: if the config does not fit the clips.
@@ -166,12 +169,16 @@ def open_trial(
     if weights_path is not None and not weights_path.is_file():
         raise InputError("recognizer.weights must name a file", got=weights_path, hint="correct the path")
     numerics = config.numerics
-    opened = open_device(
-        device,
-        precision=numerics.precision,
-        deterministic=numerics.deterministic,
-        compile_network=numerics.compile,
-        num_threads=num_threads,
+    opened = (
+        executor.open_device()
+        if executor
+        else open_device(
+            device,
+            precision=numerics.precision,
+            deterministic=numerics.deterministic,
+            compile_network=numerics.compile,
+            num_threads=num_threads,
+        )
     )
     rule = clips.manifest.protocol(config.protocol.name)
     resolved = resolve_protocol(config.protocol, clips).protocol
@@ -191,7 +198,7 @@ def open_trial(
         numerics=opened.numerics_class,
         seed=config.seed,
     )
-    context = StageContext(stages, clips, opened, callback, num_threads, weights_path, leases)
+    context = StageContext(stages, clips, opened, callback, num_threads, weights_path, leases, executor)
     context.data_loader(base, config.optimisation)  # raises now if the split is impossible
     folds = tuple(base.model_copy(update={"protocol": protocol}) for protocol in protocols)
     return TrialSetup(config, base, context, folds if resolved.validation == "folds" else ())

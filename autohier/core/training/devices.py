@@ -96,7 +96,7 @@ def open_device(
     Raises:
         InputError: if there is no such device.
     """
-    device = _find(name)
+    device = find_device(name)
     on_cpu = device.type == "cpu"
     torch.set_num_threads(num_threads)
     if deterministic:
@@ -104,8 +104,18 @@ def open_device(
     _be_deterministic(deterministic, warn_only=not on_cpu, compiled=compile_network and not on_cpu)
     torch.backends.cudnn.benchmark = not deterministic
     torch.set_float32_matmul_precision("highest" if deterministic else "high")
+    return describe_device(
+        device, precision=precision, deterministic=deterministic, compile_network=compile_network
+    )
+
+
+def describe_device(
+    torch_device: torch.device, *, precision: str, deterministic: bool, compile_network: bool
+) -> Device:
+    """Return a device with its numerics, which this process need not have; see `open_device`."""
+    on_cpu = torch_device.type == "cpu"
     return Device(
-        torch_device=device,
+        torch_device=torch_device,
         bf16=precision == "bf16" and not on_cpu,
         deterministic=deterministic,
         compile_network=compile_network and not on_cpu,
@@ -120,7 +130,12 @@ def _be_deterministic(deterministic: bool, *, warn_only: bool, compiled: bool) -
         torch.set_deterministic_debug_mode(("warn" if warn_only else "error") if deterministic else "default")
 
 
-def _find(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return the device that `open_device` chooses for a name.
+
+    Raises:
+        InputError: if there is no such device.
+    """
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     if name == ACCELERATOR:

@@ -58,15 +58,15 @@ class DisplayCallback(Callback):
 
 
 class LeaseCallback(Callback):
-    """Ends the leases of a trial whose process died, so that no trial waits for them to expire."""
+    """Ends leases and loans of a trial whose process died, so that no trial waits for them to expire."""
 
     def __init__(self, context: SweepContext) -> None:
         self._context = context
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """End the leases of a trial that Ray starts again."""
-        self._context.leases(trial.config["trial"]).give_up()
+        self._context.give_up(trial.config["trial"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """End the leases of a trial whose process died too often."""
-        self._context.leases(trial.config["trial"]).give_up()
+        self._context.give_up(trial.config["trial"])

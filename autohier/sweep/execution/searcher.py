@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -43,6 +44,7 @@ class StudySearcher(Searcher):
         stop: after it is made, no process dies because of its trial.
         has_record: returns True if the driver can read the record of a trial that reported its end, with the
             state that follows.
+        room: returns the number of trials that may run at the same time now.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StudySearcher(Searcher):
         on_loss: Callable[[SampledTrial, str, FailureClass], None],
         stop: StopRequest,
         has_record: Callable[[SampledTrial, str], bool] = lambda *_: True,
+        room: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
         super().__init__(metric="accuracy", mode="max")
         self._study = study
@@ -59,6 +62,7 @@ class StudySearcher(Searcher):
         self._on_loss = on_loss
         self._has_record = has_record
         self._stop = stop
+        self._room = room
         self._running: dict[str, SampledTrial] = {}
         self._repeated: set[int] = set()
         """Indices of the trials that this driver has run twice, as a disk or a process failed."""
@@ -69,6 +73,8 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return the configuration of the next trial, ``FINISHED`` if there is none, or None to wait."""
         sampled = None
+        if self._running and len(self._running) >= self._room() and not self._is_halted:
+            return None
         if not self._is_halted:
             try:
                 sampled = self._study.next_trial()

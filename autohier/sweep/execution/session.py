@@ -7,10 +7,10 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,12 @@ class Share:
     parallel: int
     node_cpus: float
     """Cores of the largest machine that fits a trial, for a stage that runs alone."""
+    count: Callable[[], int] | None = field(default=None, compare=False)
+    """Returns the number of trials in parallel on the machines that there are now; None if they stay."""
+
+    def parallel_now(self) -> int:
+        """Return the number of trials in parallel, which follows machines that join or leave."""
+        return self.parallel if self.count is None else self.count()
 
     @property
     def num_threads(self) -> int:
@@ -205,8 +211,16 @@ def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
             hint="lower --cpus-per-trial or --gpus-per-trial",
         )
     node_cpus = max(node.get("CPU", 0) for node in nodes if _trials_on(node, cpus, gpus))
-    parallel = plan.parallel or sum(_trials_in_memory(node, cpus, gpus) for node in nodes)
+    parallel = plan.parallel or sum(trials_in_memory(node, cpus, gpus) for node in nodes)
     return Share(cpus, gpus, min(parallel, num_fitting), node_cpus)
+
+
+def count_trials(plan: SweepPlan, share: Share, nodes: Sequence[Mapping[str, float]]) -> int:
+    """Return the number of trials in parallel on machines, 0 if none fits one; see `share_of`."""
+    fitting = [node for node in nodes if fits_trial(node, share)]
+    in_memory = sum(trials_in_memory(node, share.cpus, share.gpus) for node in fitting)
+    number = sum(_trials_on(node, share.cpus, share.gpus) for node in fitting)
+    return min(plan.parallel or in_memory, number)
 
 
 def _size_text(cpus: float, gpus: float) -> str:
@@ -227,7 +241,8 @@ def fits_trial(node: Mapping[str, float], share: Share) -> bool:
     return _trials_on(node, share.cpus, share.gpus) > 0
 
 
-def _trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+def trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    """Return how many shares a machine with these resources has, each with a gigabyte of memory."""
     in_memory = max(1.0, node.get("memory", math.inf) / _TRIAL_BYTES)
     return int(min(_trials_on(node, cpus, gpus), in_memory))
 

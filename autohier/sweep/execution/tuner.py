@@ -2,7 +2,8 @@
 
 A trial reaches a GPU in three steps. `StudySearcher.suggest` samples its config. Ray Tune waits for a machine
 with the share of cores and GPUs that `run_trials` asks for each trial, and starts an actor there or reuses an
-idle one. The actor runs `trial_actor.run_sweep_trial`, and Ray shows it only the GPUs of its share.
+idle one. The actor runs `trial_actor.run_sweep_trial`, and Ray shows it only the GPUs of its share. With
+`SweepPlan.scaling`, actors have no share: the broker of `accelerators` lends GPUs to each of their stages.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from autohier.sweep.study.study import SampledTrial, SweepStudy
 
 _POLL_S, _VISIBLE_S = 0.2, 10.0
 """Time in which a shared file system shows the driver the record of a trial, and between two looks."""
+_PROCESS_BYTES = 1 << 28
 _MAX_RESTARTS = 3
 """Number of times that a trial is started again after its process died; it reuses its finished stages."""
 
@@ -88,17 +90,19 @@ def run_trials(
         functools.partial(_record_loss, folder, display),
         stop,
         functools.partial(_has_record, folder),
+        share.parallel_now,
     )
+    # A trial whose stages are computed by workers holds no more than its process needs.
+    held = {"CPU": share.cpus, "GPU": share.gpus} if context.broker is None else {"memory": _PROCESS_BYTES}
     trainable = tune.with_resources(
         functools.partial(run_in_actor, context=ray.put(context)),
-        AdmittedPlacement([{"CPU": share.cpus, "GPU": share.gpus}]),
+        AdmittedPlacement([held]),
     )
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             num_samples=-1,
-            max_concurrent_trials=share.parallel,
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,

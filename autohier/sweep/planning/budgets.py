@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from autohier.config.scaling import Scaling
 from autohier.config.sweep import UNLIMITED_TRIALS, SweepPlan
 from autohier.core.pruning import StopRule
 from autohier.sweep.choice.choose import choose
@@ -21,7 +22,6 @@ from autohier.sweep.planning.simulation.simulator import simulate
 from autohier.sweep.planning.simulation.surrogate import NoisyWorld, surrogate_of
 from autohier.sweep.scheduling.base import build_scheduler
 from autohier.sweep.scheduling.rungs import open_rungs
-from autohier.sweep.scheduling.scaling import Scaling
 from autohier.sweep.study.budget import budget_is_used_up
 from autohier.text import plural
 

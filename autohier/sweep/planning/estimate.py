@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from autohier.config.scaling import Scaling
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
@@ -26,7 +27,6 @@ from autohier.sweep.planning.simulation.results import Costs, EpochCosts
 from autohier.sweep.planning.simulation.simulator import simulate
 from autohier.sweep.planning.simulation.surrogate import surrogate_of
 from autohier.sweep.planning.summary import SweepEstimate
-from autohier.sweep.scheduling.scaling import Scaling
 
 _BYTES_PER_WEIGHT = 4
 _NUM_SWEEPS = 5

@@ -8,6 +8,7 @@ from statistics import mean
 from textwrap import fill
 from typing import Annotated
 
+from autohier.config.scaling import Scaling
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.recipes import DEFAULT_RECIPE
 from autohier.data.splits import SplitSizes
@@ -15,7 +16,6 @@ from autohier.sweep.planning.budgets import BudgetGain
 from autohier.sweep.planning.profiler import CPU_NAME
 from autohier.sweep.planning.simulation.regimes import Regime, pass_1_of
 from autohier.sweep.planning.simulation.results import Costs, EpochCosts, SimulatedSweep
-from autohier.sweep.scheduling.scaling import Scaling
 from autohier.text import plural
 
 _CHECKPOINT_WEIGHTS = 3

@@ -30,6 +30,7 @@ class _Claim:
 
     ahead: bool
     order: int
+    limit: int
     held: list[Accelerator]
 
     @property
@@ -79,14 +80,18 @@ class AcceleratorPool:
         """Return the accelerators of a stage; none while it waits."""
         return tuple(self._claims[stage].held)
 
-    def claim(self, stage: Hashable, *, ahead: bool = False) -> tuple[Hashable, ...]:
+    def claim(
+        self, stage: Hashable, *, ahead: bool = False, limit: int | None = None
+    ) -> tuple[Hashable, ...]:
         """Add a stage that can train.
 
         Args:
             stage: its name.
             ahead: True for a stage that no trial waits for yet. It uses what would be idle.
+            limit: largest number that is of use to it; it gets the smallest width all the same.
         """
-        self._claims[stage] = _Claim(ahead, next(self._order), [])
+        largest = self._max_width if limit is None else max(min(limit, self._max_width), self._min_width)
+        self._claims[stage] = _Claim(ahead, next(self._order), largest, [])
         return self._serve()
 
     def need(self, stage: Hashable) -> tuple[Hashable, ...]:
@@ -140,7 +145,7 @@ class AcceleratorPool:
         waiting = [self._claims[stage] for stage in self.waiting]
         if claim.ahead and sum(not each.ahead for each in waiting) * self._min_width > len(self._free):
             return 0
-        return self._share(round_up=not waiting)
+        return min(self._share(round_up=not waiting), claim.limit)
 
     def _share(self, *, round_up: bool) -> int:
         """Return the width of every stage if all had the same."""
@@ -158,7 +163,7 @@ class AcceleratorPool:
             claim = self._claims[stage]
             behind = len(waiting) - position - 1
             surplus = max(len(self._free) - behind * self._min_width, self._min_width)
-            self._give(claim, min(surplus, self._share(round_up=True)))
+            self._give(claim, min(surplus, self._share(round_up=True), claim.limit))
             served.append(stage)
         return tuple(served)
 

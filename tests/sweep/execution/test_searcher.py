@@ -1,6 +1,7 @@
 """Tests of the searcher: trial ends, and a study that cannot be written."""
 
 import errno
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -152,10 +153,12 @@ def test_an_unwritable_study_is_an_error_with_a_hint(study, tmp_path, monkeypatc
     monkeypatch.setattr(tuner.ray, "put", lambda context: context)
     monkeypatch.setattr("autohier.sweep.study.study.SweepStudy.next_trial", fail_to_write)
     share = Share(cpus=1, gpus=0, parallel=1, node_cpus=1)
-    display = Display(Console(), target=4)
+    display, context = Display(Console(), target=4), SimpleNamespace(broker=None)
     expected = r"the study must be writable, but got No space .*: free some disk space, then run"
     with pytest.raises(InputError, match=expected):
-        tuner.run_trials(SweepFolder(tmp_path), study, None, share, display, FailureLimit(5), StopRequest())
+        tuner.run_trials(
+            SweepFolder(tmp_path), study, context, share, display, FailureLimit(5), StopRequest()
+        )
 
 
 def test_a_reported_trial_without_a_record_is_a_failure_and_runs_again(study):
@@ -176,3 +179,25 @@ def test_a_reported_trial_without_a_record_is_a_failure_and_runs_again(study):
     assert lost == [("t0000", UNRECORDED, "disk error")]
     assert study.num_finished() == 1
     assert searcher.suggest("c")["trial"] == "t0000"
+
+
+def test_trials_start_while_there_is_room(study):
+    from autohier.sweep.execution.searcher import StudySearcher
+
+    rooms = {"now": 1}
+    searcher = StudySearcher(
+        study, FailureLimit(5), lambda *_: None, StopRequest(), room=lambda: rooms["now"]
+    )
+    assert searcher.suggest("a")["trial"] == "t0000"
+    assert searcher.suggest("b") is None
+    rooms["now"] = 3  # machines have joined
+    assert [searcher.suggest(name)["trial"] for name in "bc"] == ["t0001", "t0002"]
+    rooms["now"] = 1  # they have left; no trial is ended for that
+    assert searcher.suggest("d") is None
+    for name in "abc":
+        searcher.on_trial_complete(name, END)
+    assert searcher.suggest("d")["trial"] == "t0003"
+    # Without any machine a trial is sampled all the same, and waits for one.
+    searcher.on_trial_complete("d", END)
+    rooms["now"] = 0
+    assert searcher.suggest("e") == searcher.FINISHED

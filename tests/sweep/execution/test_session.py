@@ -11,7 +11,7 @@ import pytest
 
 from autohier.errors import InputError
 from autohier.machine import MachineShare
-from autohier.sweep.execution.session import be_quiet, local_options, ray_session, share_of
+from autohier.sweep.execution.session import be_quiet, count_trials, local_options, ray_session, share_of
 from support.sweep_runs.plans import make_plan
 
 LAPTOP = {"CPU": 4.0}
@@ -45,6 +45,16 @@ def test_each_trial_has_a_gigabyte_of_memory(tmp_path):
 
     assert [parallel(gib) for gib in (0.1, 1.9, 2.5, 100)] == [1, 1, 2, 4]
     assert parallel(1, parallel=3) == 3  # the user knows better
+
+
+def test_the_number_of_trials_follows_the_machines(tmp_path):
+    plan = make_plan(tmp_path)
+    share = share_of(plan, [TWO_GPUS])
+    machines = {"none": [], "too small": [LAPTOP], "one": [TWO_GPUS], "two": [TWO_GPUS, TWO_GPUS, LAPTOP]}
+    counts = {name: count_trials(plan, share, nodes) for name, nodes in machines.items()}
+    assert counts == {"none": 0, "too small": 0, "one": 2, "two": 4}
+    fixed = make_plan(tmp_path, parallel=3)
+    assert [count_trials(fixed, share, machines[name]) for name in ("one", "two")] == [2, 3]
 
 
 def test_a_local_ray_gets_the_share_of_this_process(tmp_path):

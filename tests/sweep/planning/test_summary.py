@@ -4,11 +4,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from autohier.config.scaling import Scaling
 from autohier.data.splits import SplitSizes
 from autohier.sweep.planning.simulation.regimes import B
 from autohier.sweep.planning.simulation.results import EpochCosts, SimulatedSweep
 from autohier.sweep.planning.summary import SweepEstimate
-from autohier.sweep.scheduling.scaling import Scaling
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.varied_spaces import varied_demo
 

@@ -51,6 +51,16 @@ def test_a_stage_that_comes_later_waits_for_an_epoch_checkpoint_at_most():
     assert widths(pool, "a", "b", "c") == (3, 3, 2)
 
 
+def test_a_stage_gets_no_more_than_is_of_use():
+    pool = pool_of(4, max_width=4)
+    pool.claim("a", limit=1)
+    pool.claim("b")
+    pool.rechoose("a")
+    assert widths(pool, "a", "b") == (1, 2)
+    pool.rechoose("b")
+    assert widths(pool, "a", "b") == (1, 2)
+
+
 def test_idle_accelerators_are_taken_at_the_next_checkpoint():
     pool = pool_of(4, max_width=4)
     pool.claim("a")

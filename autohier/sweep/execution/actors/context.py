@@ -43,6 +43,16 @@ class SweepContext:
     """Handle of the actor of an AdmissionTable, which says whether a machine may run trials; None if the only
     machine is the driver's."""
 
+    broker: Any = None
+    """Handle of the actor of an AcceleratorBroker, which lends accelerators to stages; None if trials hold
+    their own."""
+
+    def give_up(self, name: str) -> None:
+        """End the leases and loans of a trial whose process died."""
+        self.leases(name).give_up()
+        if self.broker is not None:
+            self.broker.give_up.remote(name)
+
     def stop_decision(self, config: TrialConfig) -> StopDecision:
         """Return the function that decides at every rung whether a trial stops."""
         if self.scheduler is None or config.seed != self.seed:

@@ -22,6 +22,7 @@ from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import evaluate_further_refit, evaluate_on_test, run_trial, train_pass_1
 from autohier.errors import AutohierError, LostProcessError
+from autohier.sweep.execution.accelerators.worker_executor import open_executor
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
@@ -32,6 +33,7 @@ from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.log_file import logging_to
 
 _LOG = logging.getLogger(__name__)
+_OF_REFIT = "pass 1 of the refit"
 
 _POLL_S = 0.3
 _MAX_RESTARTS = 3
@@ -45,7 +47,7 @@ _SLOW_START_S = 20.0
 class StageActor(TrialCallback):
     """Runs in its own process with a share of the machines; ``messages`` may be called while it works."""
 
-    def __init__(self, config: dict[str, Any], context: SweepContext) -> None:
+    def __init__(self, config: dict[str, Any], context: SweepContext, *, ahead: bool = False) -> None:
         pass_gate(context.admission)
         context.restore_umask()
         self._config = TrialConfig.model_validate(config)
@@ -53,6 +55,7 @@ class StageActor(TrialCallback):
         self._drain = DrainCallback(context.admission)
         self._messages: list[StageMessage] = []
         self._suffix = ""
+        self._ahead = ahead
 
     def pass_1(self, fold: int | None = None) -> StageResult:
         """Train pass 1, or read it from the stage store; of one fold, from 0, if one is given."""
@@ -61,6 +64,11 @@ class StageActor(TrialCallback):
                 return train_pass_1(self._open("pass 1"))
             self._suffix = f" of fold {fold + 1}"
             return train_pass_1(self._open(f"pass 1{self._suffix}").folds(self)[fold])
+
+    def refit_pass_1(self) -> StageResult:
+        """Train pass 1 of the refit, which is the same for every winner."""
+        with logging_to(self._context.folder.log_file):
+            return train_pass_1(self._open(_OF_REFIT).with_all_training_clips())
 
     def tests(self) -> list[tuple[str, Evaluation]]:
         """Return the test results of a finished trial; see core.trial.evaluate_on_test."""
@@ -102,6 +110,7 @@ class StageActor(TrialCallback):
             device=self._context.device,
             num_threads=self._context.num_threads,
             leases=self._context.leases(name),
+            executor=open_executor(self._context, name, self._config, ahead=self._ahead),
         )
 
 
@@ -122,6 +131,39 @@ def run_in_stage_actor(
     """
     (result,) = _run_all([(method, ())], config, context, share, stop, on_message)
     return result
+
+
+@contextmanager
+def train_refit_pass_1(
+    config: TrialConfig,
+    context: SweepContext,
+    share: Share,
+    stop: StopRequest,
+    on_message: Callable[[StageMessage], None],
+) -> Iterator[None]:
+    """Train pass 1 of the refit while the block runs, on accelerators that no trial needs.
+
+    What is not finished when the block ends stays in the epoch checkpoint. A failure is not reported: the
+    refit meets it again.
+
+    Args:
+        config: of any trial of the sweep, which must have the same pass 1.
+        context: of the actors.
+        share: of the machines.
+        stop: of the sweep.
+        on_message: called with the messages when the block has ended.
+    """
+    call = _StageCall("refit_pass_1", (), config, context, share, stop, ahead=True)
+    try:
+        yield
+        try:
+            for message in call.new_messages():
+                on_message(message)
+        except RayActorError as error:
+            _LOG.warning("the process that trained %s died: %s", _OF_REFIT, error)
+    finally:
+        call.end()
+        context.give_up(_OF_REFIT)
 
 
 def train_folds(
@@ -209,12 +251,15 @@ class _StageCall:
         context: SweepContext,
         share: Share,
         stop: StopRequest,
+        *,
+        ahead: bool = False,
     ) -> None:
         self.name = method.replace("_", " ")
         self._method, self._arguments = method, arguments
         self._config = config.model_dump(mode="json")
         self._context = replace(context, num_threads=share.num_threads)
         self._share, self._stop = share, stop
+        self._ahead = ahead
         self._num_deaths = 0
         self._seen: set[tuple[str, int]] = set()
         """Stage and number of the epochs that were passed on."""
@@ -223,9 +268,10 @@ class _StageCall:
     def _start(self) -> None:
         # Two threads of calls: one runs the method, the other returns messages.
         share = self._share
-        actor_class = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_concurrency=2)(StageActor)
+        cpus, gpus = (share.cpus, share.gpus) if self._context.broker is None else (0, 0)
+        actor_class = ray.remote(num_cpus=cpus, num_gpus=gpus, max_concurrency=2)(StageActor)
         placed = actor_class.options(label_selector=admitted_only() or None)
-        self._actor = placed.remote(self._config, self._context)
+        self._actor = placed.remote(self._config, self._context, ahead=self._ahead)
         self._ready = self._actor.__ray_ready__.remote()
         self._num_messages = 0
         self.result = getattr(self._actor, self._method).remote(*self._arguments)

@@ -31,6 +31,7 @@ from autohier.errors import AutohierError
 from autohier.records.statistics import wilson_interval
 from autohier.records.trial_recorder import TrialRecorder
 from autohier.sweep.choice.measured import rung_epochs
+from autohier.sweep.execution.accelerators.worker_executor import open_executor
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.callback_extensions import open_callbacks
@@ -167,6 +168,7 @@ def _run(
             device=context.device,
             num_threads=context.num_threads,
             leases=context.leases(tune_config["trial"]),
+            executor=open_executor(context, tune_config["trial"], config),
         )
         confirms = tune_config["role"] != "search"
         outcome = run_trial(trial, keeps_last=confirms)

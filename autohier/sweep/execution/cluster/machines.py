@@ -127,6 +127,11 @@ class Machines:
             )
         return passed
 
+    def passed(self) -> list[Resources]:
+        """Return the resources of the machines that may run trials now."""
+        with self._changed:
+            return [each.resources for each in self._machines.values() if each.verdict == ADMITTED]
+
     def _watch(self) -> None:
         while not self._ended.wait(0 if not self._machines else _POLL_S):
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.core.training.devices import find_accelerator
 from autohier.sweep.execution.cluster.head_watch import watched_head
 from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
-from autohier.sweep.execution.session import Share, fits_trial, share_of
+from autohier.sweep.execution.session import Share, count_trials, fits_trial, share_of
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.paths import SweepFolder, clip_folder
 
@@ -70,4 +70,6 @@ def preflight(
         watched_head(plan.ray_address, folder.resume_command, stop),
         checked_machines(demands, lambda resources: fits_trial(resources, share), say) as machines,
     ):
-        yield Admitted(share_of(plan, machines.admitted(stop)), machines.table)
+        share = share_of(plan, machines.admitted(stop))
+        counted = replace(share, count=lambda: count_trials(plan, share, machines.passed()))
+        yield Admitted(counted, machines.table)

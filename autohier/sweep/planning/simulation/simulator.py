@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from autohier.config.scaling import Scaling
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import Objective, TrialConfig
@@ -27,7 +28,6 @@ from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher
 from autohier.sweep.planning.simulation.surrogate import Surrogate
 from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
-from autohier.sweep.scheduling.scaling import Scaling
 from autohier.sweep.study.budget import budget_is_used_up
 
 StageId = tuple[Any, ...]

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from autohier.config.scaling import Scaling
 from autohier.sweep.planning.simulation.results import EpochCosts
 from autohier.sweep.planning.simulation.simulator import simulate
-from autohier.sweep.scheduling.scaling import Scaling
 from support.sweep_runs.plans import make_plan
 from sweep.planning.simulation.test_simulator import NOISELESS, NOISY, plan_of
 

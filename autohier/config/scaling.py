@@ -36,6 +36,12 @@ class Scaling:
         return f"{self.max_width}:{self.efficiency:g}"
 
 
+def check_scaling(text: str) -> str:
+    """Return a text that `parse_scaling` can read, as it is; raises its error for another one."""
+    parse_scaling(text)
+    return text
+
+
 def parse_scaling(text: str) -> Scaling:
     """Read ``WIDTH:EFFICIENCY``, e.g. ``8:0.8``: 8 accelerators train a stage 8 x 0.8 = 6.4 times as fast.
 

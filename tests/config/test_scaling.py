@@ -2,8 +2,8 @@
 
 import pytest
 
+from autohier.config.scaling import Scaling, parse_scaling
 from autohier.errors import InputError
-from autohier.sweep.scheduling.scaling import Scaling, parse_scaling
 
 
 def test_the_named_width_has_the_named_efficiency():
