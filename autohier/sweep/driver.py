@@ -21,8 +21,8 @@ from rich.console import Console
 
 from autohier.config.scaling import parse_scaling
 from autohier.config.sweep import SweepPlan, finished_text
+from autohier.core.stages.checks.space_warnings import space_warnings
 from autohier.core.stages.given_superclasses import require_samplable_level
-from autohier.core.stages.space_warnings import space_warnings
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, resolve_protocol
 from autohier.core.training.devices import ACCELERATOR

@@ -113,7 +113,7 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
 def _print_warnings(
     space: SearchSpace, clips: ClipStore | None = None, num_training: int | None = None
 ) -> None:
-    from autohier.core.stages.space_warnings import space_warnings
+    from autohier.core.stages.checks.space_warnings import space_warnings
 
     store = clips.manifest if clips else None
     for warning in space_warnings(space, store, clips=clips, num_training=num_training):

@@ -52,8 +52,8 @@ def train(
     from autohier.config.search.loading import load_params, load_space, split_overrides
     from autohier.core.recipes.check import check_recipe
     from autohier.core.stages.callbacks import CallbackList
+    from autohier.core.stages.checks.space_warnings import space_warnings
     from autohier.core.stages.given_superclasses import require_given_level
-    from autohier.core.stages.space_warnings import space_warnings
     from autohier.core.stages.store.stage_store import StageStore
     from autohier.core.stages.trial_setup import open_trial
     from autohier.core.trial import evaluate_on_test, run_trial

@@ -12,10 +12,10 @@ from autohier.config.trial.protocol import ProtocolSettings
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.builders import clip_shape, network_options, require_people
 from autohier.core.stages.callbacks import RefitCallback, TrialCallback
+from autohier.core.stages.checks.memory import require_memory
 from autohier.core.stages.context import StageContext
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
-from autohier.core.stages.memory_check import require_memory
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore

@@ -11,7 +11,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.recipes.check import check_recipe
-from autohier.core.stages.memory_check import require_memory
+from autohier.core.stages.checks.memory import require_memory
 from autohier.errors import InputError, error_about
 from autohier.machine import machine_share
 from autohier.sweep.planning.budgets import compare_budgets

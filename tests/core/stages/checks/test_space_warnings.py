@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autohier.config.search.loading import load_space, shipped_spaces
-from autohier.core.stages.space_warnings import space_warnings
+from autohier.core.stages.checks.space_warnings import space_warnings
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.reader import ClipStore
 
@@ -45,7 +45,7 @@ def test_the_fix_silences_the_warning() -> None:
 
 
 def test_the_documented_section_exists() -> None:
-    page = Path(__file__).parents[3] / "docs" / "search-spaces.md"
+    page = Path(__file__).parents[4] / "docs" / "search-spaces.md"
     assert "## ImageNet weights\n" in page.read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.clips import FrameClips
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings
-from autohier.core.stages.improbable_values import improbable_values
+from autohier.core.stages.checks.improbable_values import improbable_values
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.reader import ClipStore
 from autohier.data.transforms.sampling import segment_positions, set_offset

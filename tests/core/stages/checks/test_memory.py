@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autohier.core.stages.memory_check import require_memory
+from autohier.core.stages.checks.memory import require_memory
 from autohier.errors import InputError
 
 GB = 10**9

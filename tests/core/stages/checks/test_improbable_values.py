@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autohier.config.search.loading import load_space, shipped_spaces
-from autohier.core.stages.improbable_values import improbable_values
-from autohier.core.stages.space_warnings import space_warnings
+from autohier.core.stages.checks.improbable_values import improbable_values
+from autohier.core.stages.checks.space_warnings import space_warnings
 
 
 def found(*overrides: str, space: str = "demo") -> list[str]:
