@@ -42,7 +42,8 @@ def test_layers_compute_as_one_process_does(ranks: RankPool, width: int, parts: 
     expected = through_layers(SOLO, copy.deepcopy(layers), parts)
     for found in ranks.run(width, through_layers, layers, parts):
         assert list(found) == list(LAYERS)
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)  # an error names the layer
+        # Values far from 0 cancel in the gradients of a layer before. An error names the layer.
+        torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("width", [2, 3])
