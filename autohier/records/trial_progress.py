@@ -24,6 +24,7 @@ from autohier.files import open_regular, write_atomically
 
 _LOG = logging.getLogger(__name__)
 _MAX_BYTES = 10_000
+_MAX_COUNT = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +158,23 @@ def _read(path: Path) -> TrialProgress | None:
 
 
 def _checked(progress: TrialProgress) -> TrialProgress:
-    """Return a progress of the right types.
+    """Return a progress whose values have the right types and can be those of a trial.
 
     Raises:
-        TypeError: if a value is of another type.
+        TypeError: if a value has another type or size.
     """
     numbers = (progress.pass_index, progress.epoch, progress.num_epochs)
     texts = (progress.trial, progress.kind, progress.label, progress.waits_for, progress.process)
     shares = (progress.epoch_s, progress.accuracy)
     if not (
-        all(isinstance(each, int) for each in numbers)
+        all(isinstance(each, int) and 0 <= each <= _MAX_COUNT for each in numbers)
         and all(isinstance(each, str) for each in texts)
-        and all(each is None or isinstance(each, int | float) for each in shares)
+        and all(each is None or _is_amount(each) for each in shares)
         and progress.updated_at.tzinfo is not None
     ):
         raise TypeError(f"not a progress of a trial: {progress}")
     return progress
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= _MAX_COUNT  # not so for NaN

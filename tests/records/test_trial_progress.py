@@ -65,7 +65,11 @@ def test_a_recorder_removes_the_file_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"epoch": "3"}, {"updated_at": "2026-01-01"}, {"trial": "t0001"}, {"epoch_s": [1]}, None]
+    "change",
+    [
+        *({"epoch": "3"}, {"updated_at": "2026-01-01"}, {"trial": "t0001"}, {"epoch_s": [1]}, None),
+        *({"epoch_s": float("nan")}, {"epoch_s": float("inf")}, {"num_epochs": 10**400}, {"epoch": -1}),
+    ],
 )
 def test_a_damaged_file_is_left_out(tmp_path: Path, change: dict[str, object] | None) -> None:
     ProgressWriter(tmp_path, "t0000", fake_config()).on_stage_start(PASS_1, 0, reused=False)
