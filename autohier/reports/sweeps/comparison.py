@@ -105,6 +105,9 @@ class SweepDifference:
     ]
     num_clips: Annotated[int | None, "number of clips of a paired difference"]
     num_seeds: Annotated[int | None, "number of fresh seeds of a paired difference"]
+    comparable: Annotated[
+        bool, "false if the sweeps differ in dataset, protocol, validation or objective: no verdict then"
+    ]
     note: Annotated[str, "why the difference is not paired; empty if it is"]
 
 
@@ -225,6 +228,7 @@ def _row(
         low=interval[0],
         high=interval[1],
         paired=not note,
+        comparable=_question(first.plan) == _question(other.plan),
         num_clips=num_clips,
         num_seeds=num_seeds,
         note=note,
@@ -269,15 +273,21 @@ def _pairs(first: ComparedSweep, other: ComparedSweep) -> tuple[list[tuple[Trial
 
 
 def _clips_note(first: SweepPlan, other: SweepPlan) -> str:
-    if first.space.dataset != other.space.dataset or first.space.protocol != other.space.protocol:
-        return "other validation clips: the sweeps differ in their dataset, protocol or validation"
+    if _question(first) != _question(other):
+        return "the sweeps differ in their dataset, protocol, validation or objective"
     if None in {first.clips_fingerprint, other.clips_fingerprint}:
         return "the sweeps do not say which clips they used"
     if first.clips_fingerprint != other.clips_fingerprint:
         return "other prepared clips: their fingerprints differ"
-    if first.space.search.objective != other.space.search.objective:
-        return "the sweeps maximize different objectives"
     return ""
+
+
+def _question(plan: SweepPlan) -> tuple[object, ...]:
+    """Return what a sweep's values are of: equal for sweeps that ask the same question."""
+    space, protocol = plan.space, plan.space.protocol
+    folds = protocol.num_folds if protocol.validation == "folds" else None
+    clips = (space.dataset, protocol.name, protocol.validation, protocol.held_out, folds)
+    return (*clips, space.search.objective)
 
 
 def _paired(
@@ -319,8 +329,10 @@ def _difference_text(each: SweepDifference) -> str:
     if each.paired:
         seeds = plural(each.num_seeds or 0, "fresh seed")
         how = f"paired on {plural(each.num_clips or 0, 'validation clip')} and {seeds}"
-    shown = "within noise" if each.low <= 0 <= each.high else "shown"
+    verdict = "within noise" if each.low <= 0 <= each.high else "shown"
+    if not each.comparable:
+        verdict = "no verdict"
     return (
         f"{each.sweep} against {each.reference}: {100 * each.difference:+.1f} points, 95% interval "
-        f"{100 * each.low:+.1f} to {100 * each.high:+.1f} ({how}): {shown}"
+        f"{100 * each.low:+.1f} to {100 * each.high:+.1f} ({how}): {verdict}"
     )

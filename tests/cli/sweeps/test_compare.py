@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from autohier.config.search.loading import load_space
+from autohier.config.sweep import SweepPlan
 from autohier.records.reader import Records
 from autohier.records.trial_rows import complete_row
 from autohier.records.writer import RecordWriter
-from autohier.reports.sweeps.comparison import ComparedSweep, config_differences, sweep_differences
+from autohier.reports.sweeps.comparison import (
+    ComparedSweep,
+    comparison_report,
+    config_differences,
+    sweep_differences,
+)
 from autohier.sweep.choice.confirmation import kept_params
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
@@ -81,6 +88,27 @@ def test_runs_with_other_seeds_are_paired_on_their_clips_unless_the_seed_samples
     plans = (each.plan.model_copy(update={"space": paper}) for each in (a, b))
     (row,) = sweep_differences([replace(each, plan=plan) for each, plan in zip((a, b), plans, strict=True)])
     assert row.note == "no fresh seed in common"
+
+
+def test_sweeps_that_ask_different_questions_get_no_verdict(tmp_path: Path) -> None:
+    a, b = compared(tmp_path, "a", 60), compared(tmp_path, "b", 80)
+    for change, is_comparable in (
+        ("search.objective=mean-class", False),
+        ("protocol.name=cross-view", False),
+        ("protocol.drop_duplicates=true", True),
+        ("protocol.num_folds=3", True),
+    ):
+        (row,) = sweep_differences([a, replace(b, plan=plan_of(b, change))])
+        assert (row.comparable, row.paired) == (is_comparable, is_comparable)
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(comparison_report([a, replace(b, plan=plan_of(b, "protocol.name=cross-view"))]))
+    assert "differ in their dataset, protocol, validation or objective): no verdict" in capture.get()
+
+
+def plan_of(sweep: ComparedSweep, change: str) -> SweepPlan:
+    space = load_space("demo", ["protocol.validation=clean", change])
+    return sweep.plan.model_copy(update={"space": space})
 
 
 def test_differing_settings_are_named(tmp_path: Path) -> None:
