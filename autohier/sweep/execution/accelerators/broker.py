@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.exceptions import RayError
 
 from autohier.config.scaling import Scaling
@@ -65,11 +66,12 @@ class AcceleratorBroker:
 
     Args:
         unit: an accelerator.
-        context: of the sweep, for the workers.
+        context: pickled context of the sweep, for the workers.
     """
 
-    def __init__(self, unit: AcceleratorUnit, context: SweepContext) -> None:
-        self._unit, self._context = unit, context
+    def __init__(self, unit: AcceleratorUnit, context: bytes) -> None:
+        self._unit: AcceleratorUnit = unit
+        self._context: SweepContext = cloudpickle.loads(context)
         self._pool = AcceleratorPool([], max_width=unit.max_width, min_width=unit.min_width)
         self._workers: dict[Accelerator, Any] = {}
         self._served: dict[Hashable, asyncio.Event] = {}
@@ -195,4 +197,6 @@ def start_broker(context: SweepContext, share: Share, scaling: Scaling) -> Any: 
         AcceleratorBroker
     )
     unit = AcceleratorUnit.of(share.cpus, share.gpus, scaling.max_width)
-    return actor_class.options(scheduling_strategy=on_driver_machine()).remote(unit, context)
+    # Pickled here, because Ray prints an error about an actor that may restart and gets handles of others.
+    pickled = cloudpickle.dumps(context)
+    return actor_class.options(scheduling_strategy=on_driver_machine()).remote(unit, pickled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +74,7 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Machines:
 
 def run(steps: Callable[[AcceleratorBroker], Awaitable[None]], *, max_width: int = 2) -> None:
     async def whole() -> None:
-        broker = AcceleratorBroker(AcceleratorUnit(1, 0, 1, max_width), Context())  # type: ignore[arg-type]
+        broker = AcceleratorBroker(AcceleratorUnit(1, 0, 1, max_width), pickle.dumps(Context()))
         await asyncio.wait_for(steps(broker), 10)
 
     asyncio.run(whole())
