@@ -217,7 +217,8 @@ def _run_all(
                 index, (method, arguments) = waiting.popleft()
                 running[index] = _StageCall(method, arguments, config, context, share, stop)
                 if not running[index].starts_within(_SLOW_START_S):
-                    on_message(StageWait(method.replace("_", " "), _describe(share)))
+                    awaited = _describe(share) if context.broker is None else "its process to start"
+                    on_message(StageWait(method.replace("_", " "), awaited))
                 continue
             stop.check()
             ray.wait([call.result for call in running.values()], timeout=_POLL_S)

@@ -18,6 +18,9 @@ ADMITTED = ""
 DRAINED = "it is drained: its work continues on another machine after the next epoch"
 """Verdict on a machine that is about to end."""
 
+TOO_SMALL = "it is too small for a trial"
+"""Verdict on a machine that is not checked."""
+
 
 class HandedBack(BaseException):
     """Ends the work of a process that continues on another machine."""

@@ -24,7 +24,7 @@ from ray.exceptions import RayError
 
 from autohier.errors import InputError, cause_text, one_line
 from autohier.files import write_atomically
-from autohier.sweep.execution.cluster.admission import ADMITTED, DRAINED, AdmissionTable
+from autohier.sweep.execution.cluster.admission import ADMITTED, DRAINED, TOO_SMALL, AdmissionTable
 from autohier.sweep.execution.cluster.machine_check import Demands, Findings, check_machine, has_content
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine, refuse_machines
 from autohier.sweep.execution.ray_private import draining_machines
@@ -71,12 +71,20 @@ class Machines:
         demands: of the driver on every machine.
         fits: returns True if a machine with these resources can run a trial; others are not checked.
         say: prints a line.
+        refuse_others: whether machines that are not checked are refused. Where processes ask for no cores,
+            Ray would start them there as well.
     """
 
     def __init__(
-        self, demands: Demands, fits: Callable[[Resources], bool], say: Callable[[str], None]
+        self,
+        demands: Demands,
+        fits: Callable[[Resources], bool],
+        say: Callable[[str], None],
+        *,
+        refuse_others: bool = False,
     ) -> None:
         self._demands, self._fits, self._say = demands, fits, say
+        self._refuse_others = refuse_others
         self._machines: dict[str, _Machine] = {}
         self._ended = threading.Event()
         self._changed = threading.Condition()
@@ -157,6 +165,8 @@ class Machines:
             verdicts = {
                 node: each.verdict for node, each in self._machines.items() if each.verdict is not None
             }
+            if self._refuse_others:
+                verdicts |= dict.fromkeys(alive.keys() - self._machines.keys(), TOO_SMALL)
             refuse_machines([node for node, verdict in verdicts.items() if verdict != ADMITTED])
             self.table.update.remote(verdicts)
             self._changed.notify_all()
@@ -222,10 +232,14 @@ def _findings(answer: Any) -> Findings:  # noqa: ANN401  reference of the findin
 
 @contextmanager
 def checked_machines(
-    demands: Demands, fits: Callable[[Resources], bool], say: Callable[[str], None]
+    demands: Demands,
+    fits: Callable[[Resources], bool],
+    say: Callable[[str], None],
+    *,
+    refuse_others: bool = False,
 ) -> Iterator[Machines]:
-    """Check the machines of the cluster, also those that join later, while the block runs."""
-    machines = Machines(demands, fits, say)
+    """Check the machines of the cluster, also those that join later, while the block runs; see `Machines`."""
+    machines = Machines(demands, fits, say, refuse_others=refuse_others)
     machines.start()
     try:
         yield machines

@@ -68,7 +68,12 @@ def preflight(
     )
     with (
         watched_head(plan.ray_address, folder.resume_command, stop),
-        checked_machines(demands, lambda resources: fits_trial(resources, share), say) as machines,
+        checked_machines(
+            demands,
+            lambda resources: fits_trial(resources, share),
+            say,
+            refuse_others=plan.scaling is not None,
+        ) as machines,
     ):
         share = share_of(plan, machines.admitted(stop))
         counted = replace(share, count=lambda: count_trials(plan, share, machines.passed()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,15 @@ pytestmark = pytest.mark.usefixtures("ray_address")
 
 
 @contextmanager
-def watched(tmp_path: Path, data: Path, lines: list[str], **changes: Any) -> Iterator[Any]:
+def watched(
+    tmp_path: Path,
+    data: Path,
+    lines: list[str],
+    *,
+    fits: Callable[[Mapping[str, float]], bool] = lambda resources: resources.get("CPU", 0) >= 1,
+    refuse_others: bool = False,
+    **changes: Any,
+) -> Iterator[Any]:
     """Watch the machines of the test's cluster, with demands that they meet but for the changes."""
     from autohier.sweep.execution.cluster.machine_check import installed_versions
     from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
@@ -30,7 +38,7 @@ def watched(tmp_path: Path, data: Path, lines: list[str], **changes: Any) -> Ite
     demands = make_demands(
         tmp_path / "machines", clips.folder, clips.fingerprint, tmp_path, versions, needs_gpu=False
     )
-    with checked_machines(demands, lambda resources: resources.get("CPU", 0) >= 1, lines.append) as machines:
+    with checked_machines(demands, fits, lines.append, refuse_others=refuse_others) as machines:
         yield machines
 
 
@@ -75,6 +83,21 @@ def test_a_cluster_without_an_admitted_machine_is_refused(tmp_path: Path, tiny_d
     assert len(lines) == 1
     assert "gets no trial: autohier" in lines[0]
     assert admitted_only() == {}
+
+
+def test_a_machine_too_small_for_a_trial_is_refused_to_processes_without_cores(
+    tmp_path: Path, tiny_data: Path
+) -> None:
+    import ray
+
+    from autohier.sweep.execution.cluster.admission import TOO_SMALL
+    from autohier.sweep.execution.cluster.placement import admitted_only
+    from support.waiting import wait_until
+
+    node = ray.get_runtime_context().get_node_id()
+    with watched(tmp_path, tiny_data, [], fits=lambda _: False, refuse_others=True) as machines:
+        wait_until(lambda: ray.get(machines.table.verdict.remote(node)) == TOO_SMALL, "the verdict on it")
+        assert admitted_only() == {"ray.io/node-id": f"!in({node})"}
 
 
 def test_the_check_can_be_interrupted(tmp_path: Path, tiny_data: Path) -> None:
