@@ -65,10 +65,10 @@ CLIP_S = float(os.environ.get("AUTOHIER_SLEEPER_CLIP_S", 0))
 class Sleeper(Recognizer):
     """Three linear stacks on the mean colour; a training clip takes CLIP_S seconds."""
 
-    def __init__(self, **_):
+    def __init__(self, *, in_channels=3):
         super().__init__()
         self.stack_channels = (8, 8, 8)
-        read = (3, *self.stack_channels)
+        read = (in_channels, *self.stack_channels)
         self.layers = nn.ModuleList(nn.Conv1d(a, b, 1) for a, b in zip(read, read[1:]))
         self.norms = nn.ModuleList(nn.BatchNorm1d(b) for b in self.stack_channels)
 
@@ -122,7 +122,7 @@ def cluster_of(number: int) -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     options = {"num_cpus": number, "include_dashboard": False, "object_store_memory": 100 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={**options, "_memory": number * (2 << 30)})
+    cluster = Cluster(initialize_head=True, head_node_args={**options, "memory": number * (2 << 30)})
     try:
         yield cluster.address
     finally:
