@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 from ray import cloudpickle
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnschedulableError, RayActorError, RayError
 
 from autohier.config.scaling import Scaling
 from autohier.sweep.execution.accelerators.worker import StageWorker
@@ -88,10 +88,14 @@ class AcceleratorBroker:
 
     async def device_type(self) -> str:
         """Return the type of the workers' devices, e.g. "cuda", once there is one."""
-        if self._device_type is None:
-            while not self._workers:
+        while self._device_type is None:
+            try:
+                for worker in list(self._workers.values())[:1]:
+                    self._device_type = await worker.device_type.remote()
+            except (RayActorError, ActorUnschedulableError):
+                _LOG.debug("a worker was lost before it told its device", exc_info=True)
+            if self._device_type is None:
                 await asyncio.sleep(_POLL_S / 10)
-            self._device_type = await next(iter(self._workers.values())).device_type.remote()
         return self._device_type
 
     async def claim(self, holder: str, stage: str, *, ahead: bool = False, limit: int | None = None) -> Loan:
@@ -133,12 +137,17 @@ class AcceleratorBroker:
             self._note(self._pool.release(name))
 
     async def _loan(self, name: Hashable) -> Loan:
-        while not (held := self._pool.held(name)):
+        while True:
+            held = self._pool.held(name)
+            if held and all(each in self._workers for each in held):
+                return Loan(held, tuple(self._workers[each] for each in held))
+            if held:  # their machine was lost since
+                self._note(self._pool.rechoose(name))
+                continue
             self._served[name].clear()
             await self._served[name].wait()
             if name not in self._served:
                 raise asyncio.CancelledError
-        return Loan(held, tuple(self._workers[each] for each in held))
 
     def _note(self, served: Iterable[Hashable]) -> None:
         for name in served:

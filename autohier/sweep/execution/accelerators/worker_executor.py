@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 
 import ray
 import torch
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    GetTimeoutError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.failures import breaks_device
@@ -216,7 +223,7 @@ def _await_restart(workers: Sequence[Any]) -> None:
                 ray.get(worker.__ray_ready__.remote(), timeout=_RESTART_S)
             except ActorUnavailableError:
                 time.sleep(_PAUSE_S)
-            except (RayActorError, GetTimeoutError):
+            except (RayActorError, ActorUnschedulableError, GetTimeoutError):
                 break
             else:
                 break
@@ -260,6 +267,8 @@ def _error_of(reference: Any) -> Exception | None:  # noqa: ANN401
     except RayTaskError as error:
         cause: object = error.cause
         return cause if isinstance(cause, Exception) else RuntimeError(str(error))
+    except ActorUnschedulableError as error:  # Ray does not call the loss of a whole machine a death
+        return RayActorError(error_msg=f"its machine was lost: {error}")
     except RayError as error:
         failure: Exception = error
         return failure

@@ -44,6 +44,8 @@ class Machines:
 
     cores: dict[str, int]
     started: list[str] = field(default_factory=list)
+    wrap: Callable[[str], Any] = str
+    """Makes a worker of its name."""
 
     def nodes(self) -> list[dict[str, Any]]:
         return [
@@ -51,10 +53,10 @@ class Machines:
             for name, number in self.cores.items()
         ]
 
-    def start(self, accelerator: Any) -> str:
+    def start(self, accelerator: Any) -> Any:
         worker = f"{accelerator.machine}{accelerator.index}"
         self.started.append(worker)
-        return worker
+        return self.wrap(worker)
 
 
 class Context:
@@ -154,6 +156,42 @@ def test_machines_come_and_go(machines: Machines) -> None:
 
     run(steps, max_width=8)
     assert machines.started == ["a0", "a1", "b0", "b1", "b2", "c0"]
+
+
+def test_a_second_claim_after_the_loss_of_its_machine_gets_another(machines: Machines) -> None:
+    async def steps(broker: AcceleratorBroker) -> None:
+        await capacity_is(broker, 2)
+        assert names(await broker.claim("t0", "s")) == "a0 a1"
+        machines.cores.update(a=0, b=1)
+        await capacity_is(broker, 1)
+        assert names(await broker.claim("t0", "s")) == "b0"
+
+    run(steps)
+
+
+def test_the_device_is_asked_of_another_worker_if_one_is_lost(machines: Machines) -> None:
+    from ray.exceptions import ActorUnschedulableError
+
+    asked: list[str] = []
+
+    class Worker:
+        def __init__(self, name: str) -> None:
+            self.name, self.device_type = name, self
+
+        async def remote(self) -> str:
+            asked.append(self.name)
+            if self.name == "a0":
+                machines.cores.update(a=0, b=1)
+                raise ActorUnschedulableError("its machine is gone")
+            return "cuda"
+
+    machines.wrap = Worker
+
+    async def steps(broker: AcceleratorBroker) -> None:
+        assert await broker.device_type() == "cuda"
+
+    run(steps)
+    assert (asked[0], asked[-1]) == ("a0", "b0")
 
 
 def test_only_admitted_machines_have_workers(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,3 +190,20 @@ def test_an_error_of_the_training_is_the_trial_s(lent: Lent) -> None:
     with pytest.raises(DivergedError, match="must be finite"):
         train_pass_1(lent.trial(5, Listener(), "optimisation.learning_rate=1e30"))
     assert lent.num_idle() == 2
+
+
+def test_a_worker_whose_machine_is_lost_counts_as_dead() -> None:
+    import ray
+    from ray.exceptions import RayActorError
+
+    from autohier.sweep.execution.accelerators.worker_executor import _await_restart, _gathered
+    from autohier.sweep.execution.cluster.placement import on_machine
+
+    class Worker:
+        def advance(self) -> None:
+            pass
+
+    worker = ray.remote(num_cpus=0)(Worker).options(scheduling_strategy=on_machine("a" * 56)).remote()
+    with pytest.raises(RayActorError, match="its machine was lost: The actor is not schedulable"):
+        _gathered([worker.advance.remote()], [worker])
+    _await_restart([worker])
