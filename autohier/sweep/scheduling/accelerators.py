@@ -132,10 +132,15 @@ class AcceleratorPool:
         self._give_back(new)
         return self._serve()
 
-    def remove(self, accelerators: Iterable[Accelerator]) -> None:
-        """Remove the accelerators of a machine that left; stages lose theirs at `rechoose` or `release`."""
-        self._all -= set(accelerators)
+    def remove(self, accelerators: Iterable[Accelerator]) -> tuple[Hashable, ...]:
+        """Remove the accelerators of a machine that left; return the stages that hold some of them.
+
+        Those lose them at `rechoose` or `release`.
+        """
+        left = set(accelerators)
+        self._all -= left
         self._free = [each for each in self._free if each in self._all]
+        return tuple(stage for stage, claim in self._claims.items() if not left.isdisjoint(claim.held))
 
     def _wanted_width(self, claim: _Claim) -> int:
         """Return the width of a training stage that may choose now.

@@ -93,7 +93,7 @@ class AcceleratorBroker:
                 for worker in list(self._workers.values())[:1]:
                     self._device_type = await worker.device_type.remote()
             except (RayActorError, ActorUnschedulableError):
-                _LOG.debug("a worker was lost before it told its device", exc_info=True)
+                _LOG.debug("a worker was lost before it named its device", exc_info=True)
             if self._device_type is None:
                 await asyncio.sleep(_POLL_S / 10)
         return self._device_type
@@ -128,6 +128,8 @@ class AcceleratorBroker:
     async def give_up(self, holder: str) -> None:
         """Take back what a trial holds whose process died."""
         for name in [name for name in self._served if name[0] == holder]:  # type: ignore[index]
+            if len(self._pool.held(name)) > 1:
+                self._restart_workers(name)
             self._release(name)
 
     def _release(self, name: Hashable) -> None:
@@ -177,14 +179,22 @@ class AcceleratorBroker:
             for index in range(self._unit.number_on(resources))
         }
         gone = self._workers.keys() - present
-        self._pool.remove(gone)
+        broken = self._pool.remove(gone)
         for accelerator in gone:
             # A stage that still computes there loses its worker, and continues elsewhere.
             self._workers.pop(accelerator)
+        for name in broken:
+            self._restart_workers(name)
         new = sorted(present - self._workers.keys())
         for accelerator in new:
             self._workers[accelerator] = self._start(accelerator)
         self._note(self._pool.add(new))
+
+    def _restart_workers(self, name: Hashable) -> None:
+        """Start the workers of a stage again, which may wait for minutes for a rank whose machine is lost."""
+        for accelerator in self._pool.held(name):
+            if accelerator in self._workers:
+                ray.kill(self._workers[accelerator], no_restart=False)
 
     def _start(self, accelerator: Accelerator) -> Any:  # noqa: ANN401  actor handle
         actor_class = ray.remote(num_cpus=self._unit.cpus, num_gpus=self._unit.gpus, max_restarts=-1)(

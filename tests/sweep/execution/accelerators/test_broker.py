@@ -44,6 +44,7 @@ class Machines:
 
     cores: dict[str, int]
     started: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
     wrap: Callable[[str], Any] = str
     """Makes a worker of its name."""
 
@@ -58,6 +59,10 @@ class Machines:
         self.started.append(worker)
         return self.wrap(worker)
 
+    def kill(self, worker: Any, *, no_restart: bool) -> None:
+        assert not no_restart
+        self.restarted.append(worker)
+
 
 class Context:
     """A sweep on machines that need no admission."""
@@ -70,6 +75,7 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Machines:
     machines = Machines({"a": 2})
     monkeypatch.setattr("ray.nodes", machines.nodes)
     monkeypatch.setattr(AcceleratorBroker, "_start", lambda _, accelerator: machines.start(accelerator))
+    monkeypatch.setattr("ray.kill", machines.kill)
     monkeypatch.setattr(module, "_POLL_S", 0.001)
     return machines
 
@@ -167,6 +173,25 @@ def test_a_second_claim_after_the_loss_of_its_machine_gets_another(machines: Mac
         assert names(await broker.claim("t0", "s")) == "b0"
 
     run(steps)
+
+
+def test_workers_whose_stage_lost_another_start_again(machines: Machines) -> None:
+    machines.cores.update(b=2)
+
+    async def steps(broker: AcceleratorBroker) -> None:
+        await capacity_is(broker, 4)
+        await broker.claim("t0", "s")
+        machines.cores.update(a=1)
+        await capacity_is(broker, 3)
+        assert machines.restarted == ["a0", "b0", "b1"]
+        # If the process of the trial ends, the workers would still wait. One alone waits for no other.
+        await broker.give_up("t0")
+        assert machines.restarted[3:] == ["a0", "b0", "b1"]
+        await broker.claim("t1", "s", limit=1)
+        await broker.give_up("t1")
+        assert len(machines.restarted) == 6
+
+    run(steps, max_width=4)
 
 
 def test_the_device_is_asked_of_another_worker_if_one_is_lost(machines: Machines) -> None:
