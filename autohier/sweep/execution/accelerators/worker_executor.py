@@ -268,7 +268,8 @@ def _error_of(reference: Any) -> Exception | None:  # noqa: ANN401
         cause: object = error.cause
         return cause if isinstance(cause, Exception) else RuntimeError(str(error))
     except ActorUnschedulableError as error:  # Ray does not call the loss of a whole machine a death
-        return RayActorError(error_msg=f"its machine was lost: {error}")
+        lost: Exception = RayActorError(error_msg=f"its machine was lost: {error}")
+        return lost
     except RayError as error:
         failure: Exception = error
         return failure
