@@ -103,7 +103,9 @@ def run_trials(
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             num_samples=-1,
-            reuse_actors=True,
+            # Trials that hold no share gather on one machine. If it is lost, so are the idle processes that a
+            # trial would be started in again.
+            reuse_actors=context.broker is None,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),
