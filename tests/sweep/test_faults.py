@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from safetensors.torch import load
 
+from support.kept_epochs import count_epochs
 from support.sweep_runs.forked_commands import Command
 from support.sweep_runs.sweeps import Sweeps, finish, wait_while_running
 from support.waiting import PATIENCE_S, wait_until
@@ -97,16 +97,6 @@ def count_kept_epochs(sweeps: Sweeps, kind: str) -> dict[str, int]:
     """Return the number of epochs in every epoch checkpoint of a kind."""
     paths = (sweeps.folder / "sweeps" / "stages").glob(f"partial/{kind}-*")
     return {path.name: count_epochs(path) for path in paths}
-
-
-def count_epochs(path: Path) -> int:
-    """Return the number of epochs in an epoch checkpoint."""
-    try:
-        content = path.read_bytes()[32:]
-    except FileNotFoundError:
-        return 0
-    history = bytes(load(content)["training"].numpy())
-    return history.count(b'"validation_loss"')
 
 
 def parents_of_all() -> dict[int, int]:

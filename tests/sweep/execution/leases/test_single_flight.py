@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -11,8 +10,8 @@ from contextlib import contextmanager, suppress
 import pandas as pd
 import pytest
 
-from autohier.core.training import checkpoint
 from autohier.digest import digest
+from support.kept_epochs import count_epochs
 from support.sources.tiny_clips import SPACE_FILE
 from support.waiting import PATIENCE_S
 
@@ -74,7 +73,7 @@ def wait_for_success(driver):
     assert driver.wait(PATIENCE_S) == 0, driver.stderr.read()
 
 
-def count_epochs(folder):
+def effort_by_trial(folder):
     """Return, by trial, the epochs that it trained itself, and the pruning epochs of its stages."""
     trials = pd.read_parquet(folder / "records" / "trials").set_index("trial")
     assert (trials.state == "COMPLETE").all()
@@ -86,8 +85,7 @@ def count_epochs(folder):
 def checkpoint_epochs(sweeps):
     """Return the number of epochs in the epoch checkpoint of pass 2."""
     (path,) = (sweeps.folder / "sweeps" / "stages" / "partial").glob("pass-2-*")
-    history = checkpoint._read(path)["training"]
-    return len(json.loads(history.numpy().tobytes())["epochs"])
+    return count_epochs(path)
 
 
 def pid_of(folder, trial):
@@ -107,7 +105,7 @@ def test_a_shared_stage_is_trained_once_even_if_the_lease_table_is_lost(sweeps, 
     ray.kill(ray.get_actor(table, namespace="autohier"))
     wait_for_success(driver)
 
-    computed, pruning = count_epochs(folder)
+    computed, pruning = effort_by_trial(folder)
     assert computed[holder] == EPOCHS + pruning[holder]
     assert computed[waiter] == pruning[waiter]
 
@@ -121,7 +119,7 @@ def test_the_waiting_trial_continues_the_stage_of_a_killed_one(sweeps, start):
     read_until(driver, rf"{waiter} pass 2, epoch")
     wait_for_success(driver)
 
-    computed, pruning = count_epochs(folder)
+    computed, pruning = effort_by_trial(folder)
     assert 0 < kept < EPOCHS
     assert computed[waiter] == EPOCHS - kept + pruning[waiter]
     # Its own epochs stay its own; the one in which it was killed may count for both.
