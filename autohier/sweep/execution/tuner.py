@@ -43,7 +43,7 @@ from autohier.sweep.study.study import SampledTrial, SweepStudy
 
 _POLL_S, _VISIBLE_S = 0.2, 10.0
 """Time in which a shared file system shows the driver the record of a trial, and between two looks."""
-_PROCESS_BYTES = 1 << 28
+_PROCESS_BYTES = 1 << 29
 _MAX_RESTARTS = 3
 """Number of times that a trial is started again after its process died; it reuses its finished stages."""
 
