@@ -128,8 +128,8 @@ class AcceleratorBroker:
     async def give_up(self, holder: str) -> None:
         """Take back what a trial holds whose process died."""
         for name in [name for name in self._served if name[0] == holder]:  # type: ignore[index]
-            if len(self._pool.held(name)) > 1:
-                self._restart_workers(name)
+            # They compute for no trial, and the stage that gets them next would wait for their epoch.
+            self._restart_workers(name)
             self._release(name)
 
     def _release(self, name: Hashable) -> None:

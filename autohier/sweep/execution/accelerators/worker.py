@@ -16,7 +16,7 @@ import ray
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.context import StageContext, TrainingJob
-from autohier.core.stages.inputs import StageInputs
+from autohier.core.stages.inputs import StageInputs, stage_key
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.stage_store import StageStore
@@ -41,6 +41,8 @@ class Order:
     pass_index: int
     inputs: StageInputs
     prepare: Callable[[StageContext], TrainingJob]
+    trial: str = ""
+    """Name of the trial: a worker that was lent to another one since does not end its stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class StageWorker:
         self._left = ExitStack()
         self._run: StageRun | None = None
         self._epochs: Generator[EpochMetrics, None, TrainedStage] | None = None
-        self._rank, self._last = 0, _LastEpoch()
+        self._rank, self._last, self._trial = 0, _LastEpoch(), ""
 
     def address(self) -> str:
         """Return a free port of this machine as ``host:port``, where the ranks of a stage may meet."""
@@ -92,13 +94,14 @@ class StageWorker:
         """
         self.close()
         context = replace(self._open_trial(order.config).context, callback=self._last)
+        context.device.free_memory()  # of a stage that ran out of it
         job = order.prepare(context)
         self._run = StageRun(order.kind, order.pass_index, order.inputs, lambda _: job, context)
         device = context.device.torch_device
         replicas = self._left.enter_context(
             open_replicas(rank, width, address, device=device, timeout_s=_TIMEOUT_S)
         )
-        self._rank = rank
+        self._rank, self._trial = rank, order.trial
         self._epochs = train_stage(self._run, replicas)
         self._left.callback(self._epochs.close)
 
@@ -125,14 +128,20 @@ class StageWorker:
             return result
         except BaseException as error:
             # The other ranks receive the error, so that they do not wait.
-            left, self._left, self._epochs = self._left, ExitStack(), None
+            left, self._left, self._epochs, self._run = self._left, ExitStack(), None, None
             left.__exit__(type(error), error, error.__traceback__)
             raise
         return WorkedEpoch(metrics, reused=self._last.reused)
 
+    def leave(self, order: Order) -> None:
+        """Leave the open stage if it is that of an order; calls of several trials may overtake each other."""
+        own = self._run is not None and (self._trial, self._run.key)
+        if own == (order.trial, stage_key(order.kind, order.inputs)):
+            self.close()
+
     def close(self) -> None:
         """Leave the open stage; its epoch checkpoint stays."""
-        left, self._left, self._epochs = self._left, ExitStack(), None
+        left, self._left, self._epochs, self._run = self._left, ExitStack(), None, None
         left.close()
 
     def call(

@@ -89,7 +89,8 @@ class WorkerExecutor:
         """See `Executor`."""
         stage = f"{run.kind.name}-{run.key}"
         with self._claimed(stage, lambda: self._report_wait(run)) as loan:
-            return _RemoteStage(run, self._config).train(loan, lambda: self._rechoose(stage))
+            order = Order(self._config, run.kind, run.pass_index, run.inputs, run.prepare, self._holder)
+            return _RemoteStage(run, order).train(loan, lambda: self._rechoose(stage))
 
     def call(self, function: Callable[..., R], trial: TrialSetup, *arguments: object) -> R:
         """See `Executor`."""
@@ -132,9 +133,8 @@ class WorkerExecutor:
 class _RemoteStage:
     """One stage that is trained on workers, whichever they are from epoch to epoch."""
 
-    def __init__(self, run: StageRun, config: TrialConfig) -> None:
-        self._run = run
-        self._order = Order(config, run.kind, run.pass_index, run.inputs, run.prepare)
+    def __init__(self, run: StageRun, order: Order) -> None:
+        self._run, self._order = run, order
         self._num_reported: int | None = None
         """Epochs that the callback received; None before the stage has started."""
         self._num_restored = 0
@@ -173,7 +173,7 @@ class _RemoteStage:
                     return None
         finally:
             for worker in workers:
-                worker.close.remote()
+                worker.leave.remote(self._order)
 
     def _start(self) -> None:
         if self._num_reported is None:
