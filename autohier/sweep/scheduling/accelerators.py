@@ -129,7 +129,8 @@ class AcceleratorPool:
         """Add the accelerators of a machine that joined."""
         new = set(accelerators) - self._all
         self._all |= new
-        self._give_back(new)
+        # A stage may still hold one that left and is back before its next epoch checkpoint.
+        self._give_back(new - {each for claim in self._claims.values() for each in claim.held})
         return self._serve()
 
     def remove(self, accelerators: Iterable[Accelerator]) -> tuple[Hashable, ...]:

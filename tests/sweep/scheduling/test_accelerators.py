@@ -133,6 +133,16 @@ def test_a_machine_that_left_is_given_up_at_the_checkpoint():
     assert pool.add(machines(new=2)) == ("a",)
 
 
+def test_a_machine_that_is_back_before_the_checkpoint_stays_with_its_stage():
+    pool = AcceleratorPool(machines(m=1, n=1), max_width=2)
+    pool.claim("a")
+    pool.remove(machines(n=1))
+    pool.add(machines(n=1))
+    assert (pool.capacity, pool.num_idle) == (2, 0)
+    pool.rechoose("a")
+    assert pool.held("a") == tuple(machines(m=1, n=1))
+
+
 def test_every_stage_has_the_smallest_width_or_none():
     pool = pool_of(10, min_width=4)
     assert [pool.claim(name) for name in "abc"] == [("a",), ("b",), ()]
