@@ -128,7 +128,7 @@ def test_nasty_names_are_words_and_never_code(tmp_path: Path) -> None:
     )
     assert ended.stdout == f"its log is {out}/NTU.a.log\n"
     wait_until(
-        lambda: log.exists() and "127.0.0.1:6379" in log.read_text().rpartition("search")[2], "it runs"
+        lambda: log.exists() and "127.0.0.1:6379" in log.read_text().partition("\nsearch\n")[2], "it runs"
     )
     lines = log.read_text().splitlines()
     wait, search = lines[: lines.index("search") - 1], lines[lines.index("search") - 1 :]
