@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autohier.data.store.reader import ClipStore
-from autohier.errors import AutohierError, cause_text, one_line
+from autohier.errors import AutohierError, MissingDataError, cause_text, one_line
 from autohier.files import write_atomically
 
 _POLL_S = 0.2
@@ -129,6 +129,9 @@ def _folder_faults(demands: Demands, node: str) -> Iterator[str]:
 def _clip_faults(demands: Demands) -> Iterator[str]:
     try:
         fingerprint = ClipStore.open(demands.clip_folder).fingerprint
+    except MissingDataError:  # whose hint, to prepare them, is of no use there
+        yield f"it does not share the data: it sees no clips in {demands.clip_folder}"
+        return
     except (AutohierError, OSError) as error:
         yield f"it does not share the data: {cause_text(error)}"
         return

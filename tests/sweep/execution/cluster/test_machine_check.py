@@ -54,7 +54,7 @@ def test_a_folder_that_is_not_shared_is_a_fault(demands: Demands) -> None:
 
 def test_missing_and_other_clips_are_faults(demands: Demands, tmp_path: Path) -> None:
     (missing,) = check_machine(replace(demands, clip_folder=tmp_path / "none"), NODE).faults
-    assert missing.startswith("it does not share the data: none is not prepared")
+    assert missing.startswith("it does not share the data: it sees no clips in ")
     (other,) = check_machine(replace(demands, fingerprint="f" * 64), NODE).faults
     assert re.fullmatch(
         f"it has other clips in {demands.clip_folder}: fingerprint {demands.fingerprint[:12]}, not f{{12}}",
