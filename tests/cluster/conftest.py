@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent not in item.path.parents:
             continue
         if item.get_closest_marker("slow") is not None and not os.environ.get(ALL_TESTS):
-            item.add_marker(pytest.mark.skip(reason=f"takes minutes; {ALL_TESTS}=1 runs it"))
+            reason = "takes minutes, since a lost machine is noticed after one or more"
+            item.add_marker(pytest.mark.skip(reason=f"{reason}; {ALL_TESTS}=1 runs it"))
         item.add_marker(pytest.mark.cluster)
 
 
