@@ -30,10 +30,10 @@ from autohier.data.splits import num_shared_test_clips
 from autohier.errors import LostProcessError, error_about
 from autohier.machine import machine_share
 from autohier.records.reader import Records
+from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.records.rows import evaluation_row
 from autohier.records.schema import TrialRow
 from autohier.records.tensorboard.hparams import write_experiment
-from autohier.records.work_recorder import WorkRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.choice.records import read_chosen
 from autohier.sweep.execution.display import BestTrial, Display

@@ -11,7 +11,7 @@ from rich.console import Console
 from autohier.config.sweep import SweepPlan
 from autohier.errors import FailureClass
 from autohier.records.reader import read_records
-from autohier.records.trial_recorder import TrialRecorder
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.sweep import driver
 from autohier.sweep.choice.records import read_chosen, wanted_runs
 from autohier.sweep.execution.signals import SweepInterruptedError

@@ -14,7 +14,7 @@ from autohier.config.search.toml_text import space_text
 from autohier.config.sweep import Provenance, SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records
-from autohier.records.trial_progress import read_progress
+from autohier.records.recorders.trial_progress import read_progress
 from autohier.reports.evaluations import result_text
 from autohier.reports.html import elements as html
 from autohier.reports.html.class_sections import (

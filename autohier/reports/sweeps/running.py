@@ -14,8 +14,8 @@ from autohier.config.sweep import UNLIMITED_TRIALS, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.recipes.chain import pass_1_epochs, stage_epochs, stage_kinds
 from autohier.records.reader import Records, params_of
+from autohier.records.recorders.trial_progress import TrialProgress
 from autohier.records.schema import TrialRow, WorkRow
-from autohier.records.trial_progress import TrialProgress
 from autohier.reports.text import percent, plain_table
 from autohier.sweep.choice.confirmation import kept_params
 from autohier.text import duration_text

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from autohier.config.sweep import Provenance, SweepPlan
 from autohier.records.reader import Records
-from autohier.records.trial_progress import read_progress
+from autohier.records.recorders.trial_progress import read_progress
 from autohier.reports.sweeps.running import (
     RunningTrial,
     RunningWork,

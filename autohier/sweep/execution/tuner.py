@@ -22,8 +22,8 @@ from ray import tune
 from autohier.core.failures import failure_class
 from autohier.errors import FailureClass, InputError
 from autohier.records.reader import read_row, read_rows
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.schema import TrialRow
-from autohier.records.trial_recorder import TrialRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.trainable import run_in_actor

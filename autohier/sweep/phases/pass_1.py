@@ -15,7 +15,7 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.trial import find_pass_1
 from autohier.data.store.reader import ClipStore
-from autohier.records.work_recorder import WorkRecorder
+from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
 from autohier.sweep.execution.session import Share

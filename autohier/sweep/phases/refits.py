@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from autohier.config.sweep import SweepPlan
 from autohier.digest import derive_seed
 from autohier.records.reader import Records
+from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.records.rows import evaluation_row
-from autohier.records.work_recorder import WorkRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage

@@ -15,10 +15,10 @@ from autohier.core.training.metrics import Evaluation
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.store.reader import ClipStore
 from autohier.records.reader import read_records
+from autohier.records.recorders.trial_progress import ProgressWriter
+from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.records.rows import evaluation_row
-from autohier.records.trial_progress import ProgressWriter
 from autohier.records.trial_rows import complete_row
-from autohier.records.work_recorder import WorkRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.locking.sweep_lock import hold_sweep, holder_file
 from autohier.sweep.paths import SweepFolder

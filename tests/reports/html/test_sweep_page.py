@@ -20,8 +20,8 @@ from autohier.data.datasets.registry import open_dataset
 from autohier.data.store.reader import ClipStore
 from autohier.errors import MissingDataError
 from autohier.records.reader import Records, read_records
+from autohier.records.recorders.trial_progress import ProgressWriter
 from autohier.records.rows import evaluation_row
-from autohier.records.trial_progress import ProgressWriter
 from autohier.records.trial_rows import complete_row, started_row, unfinished_row
 from autohier.records.writer import RecordWriter
 from autohier.reports.html.charts import Axis, draw_importances, draw_parallel

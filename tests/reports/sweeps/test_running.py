@@ -11,9 +11,9 @@ from rich.console import Console
 from autohier.config.search.loading import load_space
 from autohier.config.sweep import SweepPlan
 from autohier.records.reader import Records
+from autohier.records.recorders.trial_progress import TrialProgress
 from autohier.records.rows import epoch_rows
 from autohier.records.schema import WorkRow
-from autohier.records.trial_progress import TrialProgress
 from autohier.records.trial_rows import complete_row
 from autohier.reports.sweeps.running import (
     TimeLeft,

@@ -21,9 +21,9 @@ from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.metrics import Evaluation
 from autohier.errors import AutohierError
 from autohier.records.reader import Records, read_records
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.rows import evaluation_row
 from autohier.records.tensorboard.event_files import Picture
-from autohier.records.trial_recorder import TrialRecorder
 from autohier.records.writer import RecordWriter
 from autohier.sweep.paths import SweepFolder
 from support.fakes.fake_outcomes import (

@@ -28,8 +28,8 @@ from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.errors import AutohierError
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.statistics import wilson_interval
-from autohier.records.trial_recorder import TrialRecorder
 from autohier.sweep.choice.measured import rung_epochs
 from autohier.sweep.execution.accelerators.worker_executor import open_executor
 from autohier.sweep.execution.actors.context import SweepContext

@@ -15,8 +15,8 @@ from autohier.config.search.loading import load_space
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.records.reader import read_rows
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.schema import TrialRow
-from autohier.records.trial_recorder import TrialRecorder
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import TrialFailed, from_report
 from autohier.sweep.execution.session import Share

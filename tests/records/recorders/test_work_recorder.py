@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 from autohier.records.reader import read_records
+from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.records.schema import WorkRow
-from autohier.records.work_recorder import WorkRecorder
 
 
 def _row(folder: Path) -> WorkRow:

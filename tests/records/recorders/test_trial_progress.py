@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
-from autohier.records.trial_progress import ProgressWriter, progress_file, read_progress
-from autohier.records.trial_recorder import TrialRecorder
+from autohier.records.recorders.trial_progress import ProgressWriter, progress_file, read_progress
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from support.fakes.fake_outcomes import fake_config, fake_epoch, fake_outcome, replay
 
 

@@ -14,10 +14,10 @@ from autohier.core.trial import TrialOutcome
 from autohier.errors import FailureClass
 from autohier.records.history import TrialHistory
 from autohier.records.own_epochs import OwnEpochs, own_epochs_file
+from autohier.records.recorders.trial_progress import ProgressWriter
 from autohier.records.schema import TrialRow
 from autohier.records.tensorboard.callback import TensorBoardCallback
 from autohier.records.tensorboard.hparams import metrics_of, write_trial_finished, write_trial_started
-from autohier.records.trial_progress import ProgressWriter
 from autohier.records.trial_rows import complete_row, started_row, unfinished_row
 from autohier.records.writer import RecordWriter
 

@@ -1,0 +1,1 @@
+"""Recorders: write the rows of trials, of other work and of progress while it is computed."""
