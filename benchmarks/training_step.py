@@ -7,6 +7,8 @@ activations and to weights), independent of how the device computes them.
 
     python benchmarks/training_step.py
     python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
+    python benchmarks/training_step.py --recognizer slowonly-resnet50
+    python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
 """
 
 from __future__ import annotations

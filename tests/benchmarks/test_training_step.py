@@ -9,8 +9,9 @@ from support.benchmark_modules import load_benchmark
 BENCHMARK = load_benchmark("training_step")
 
 
-def test_it_prints_both_steps_and_their_ratio(capsys, monkeypatch):
-    options = "--device cpu --threads 1 --recognizer inflated-resnet18 --width 0.125 --size 32 --frames 2"
+@pytest.mark.parametrize("network", ["inflated-resnet18 --frames 2", "slowfast-resnet50 --frames 8"])
+def test_it_prints_both_steps_and_their_ratio(capsys, monkeypatch, network):
+    options = f"--device cpu --threads 1 --width 0.125 --size 32 --recognizer {network}"
     monkeypatch.setattr("sys.argv", ["training_step.py", *options.split(), "--batch", "2", "--steps", "1"])
     BENCHMARK.main()
     printed = capsys.readouterr().out

@@ -7,6 +7,8 @@ CASES = {
     "inflated-resnet34": ({"width": 0.125, "in_channels": 1}, (2, 1, 2, 32, 32)),
     "inflated-resnet50": ({"width": 0.125, "initialisation": "fan-out"}, (2, 3, 2, 32, 32)),
     "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
+    "slowonly-resnet50": ({"width": 0.125}, (2, 3, 4, 32, 32)),
+    "slowfast-resnet50": ({"width": 0.125, "slow_stride": 4}, (2, 3, 8, 32, 32)),
     "st-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
     "st-gcn++": ({"width": 0.5, "layout": "kinect-v1-20"}, (2, 1, 12, 20, 3)),
     "tcn": ({"width": 0.125, "layout": "kinect-v1-20", "num_frames_seen": 3}, (2, 2, 8, 20, 3)),

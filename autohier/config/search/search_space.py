@@ -108,6 +108,9 @@ class SearchSpace(FrozenModel):
                 f"{self.clips.input!r}; next to the recognizer, set "
                 f"clips={{input='{self.recognizer.reads}'{modality}}}"
             )
+        fault = self.recognizer.find_frames_fault(self.clips.num_frames)
+        if fault:
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")
@@ -306,10 +309,10 @@ class SearchSpace(FrozenModel):
         return apply_overrides(plain, variants.get(name, ()), origin=f"variant {name!r}")
 
     def _check_variant(self, variant: str) -> None:
-        """Check a variant with every value of a searched setting, and with every two values of one group.
+        """Check a variant with every value of a searched setting, and with every two of related groups.
 
-        This covers all combinations: rules relate at most two settings, and settings of two groups only if
-        tables cannot hold them.
+        This covers all combinations: rules relate at most two settings that tables can hold, both of one
+        group, or one of the recognizer and one of its clips.
         """
         plain, tables = self._as_variant(variant), self.search.settings
         if plain.clips.modality != self.clips.modality:

@@ -23,6 +23,8 @@ SHARED_SETTING: Final = "clips.modality"
 """Setting that all trials of a sweep share, as they read the same prepared clips."""
 TAGS: Final[dict[str, TaggedBy]] = {"recognizer": RECOGNIZER_TAG, "clips": CLIPS_TAG}
 """Groups whose settings class is selected by a tag."""
+_RELATED_GROUPS: Final = {"recognizer", "clips"}
+"""Groups between whose settings rules hold: a recognizer may need certain numbers of frames."""
 _SCHEDULE_OPTION: Final = "optimisation.schedule_options."
 """Prefix of the options of the learning-rate schedule, the only settings with names of three parts."""
 _OPTIONS_FIELD: Final = "schedule_options"
@@ -229,11 +231,15 @@ def check_table(name: str, table: Sequence[object]) -> None:
 
 
 def single_and_paired_values(tables: Mapping[str, Sequence[object]]) -> Iterator[Overrides]:
-    """Yield every value of every table, then every pair of values of two settings in one group."""
+    """Yield every value of every table, then every pair of values of two settings in related groups.
+
+    Groups are related if a rule may hold between their settings: a group and itself, recognizer and clips.
+    """
     for name, table in tables.items():
         yield from (((name, value),) for value in table)
     for (one, values), (other, other_values) in combinations(tables.items(), 2):
-        if split_name(one)[0] == split_name(other)[0]:
+        groups = {split_name(one)[0], split_name(other)[0]}
+        if len(groups) == 1 or groups == _RELATED_GROUPS:
             for value, other_value in product(values, other_values):
                 yield (one, value), (other, other_value)
 

@@ -55,6 +55,10 @@ class RecognizerSettings(FrozenModel):
         """File of 2D weights to start from; None starts from random weights."""
         return None
 
+    def find_frames_fault(self, num_frames: int) -> str:  # noqa: ARG002
+        """Return why the recognizer cannot read clips of this many frames; empty if it can."""
+        return ""
+
 
 class ScaledRecognizerSettings(RecognizerSettings):
     """Settings of a recognizer whose channel counts scale together."""
@@ -83,6 +87,38 @@ class InflatedResNetSettings(ScaledRecognizerSettings):
     def weights_path(self) -> Path | None:
         """See `RecognizerSettings.weights_path`."""
         return Path(self.weights) if self.weights else None
+
+
+class SlowOnlySettings(InflatedResNetSettings):
+    """Settings of SlowOnly, a ResNet that convolves over time in its last two stacks only."""
+
+    name: str
+    """slowonly-resnet50."""
+
+
+class SlowFastSettings(ScaledRecognizerSettings):
+    """Settings of SlowFast, a slow pathway on few frames and a narrow fast one on all of them."""
+
+    reads: ClassVar[ClipInputName] = "frames"
+    name: str
+    """slowfast-resnet50."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialization. fan-out makes filter norms incomparable between layers."""
+    slow_stride: Annotated[PositiveInt, Field(le=1000)] = 8
+    """The slow pathway reads every n-th frame; clips.num_frames must be a multiple of it."""
+    lateral_kernel: Literal[5, 7] = 5
+    """Frames that a lateral connection reads for each frame of the slow pathway (MMAction2: 5; PYSKL: 7)."""
+
+    def find_frames_fault(self, num_frames: int) -> str:
+        """See `RecognizerSettings.find_frames_fault`."""
+        stride = self.slow_stride
+        if num_frames % stride == 0:
+            return ""
+        nearest_multiple = stride * max(1, round(num_frames / stride))
+        return (
+            f"{self.name} needs clips.num_frames to be a multiple of recognizer.slow_stride {stride}, but "
+            f"got {num_frames}; write e.g. clips.num_frames = {nearest_multiple}"
+        )
 
 
 class StGcnSettings(ScaledRecognizerSettings):
@@ -132,6 +168,8 @@ RECOGNIZERS: Final = Registry(
         "inflated-resnet101": Extension(
             f"{_CONVOLUTIONAL}.inflated_resnet:resnet101", InflatedResNetSettings
         ),
+        "slowonly-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowOnly", SlowOnlySettings),
+        "slowfast-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowFast", SlowFastSettings),
         "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
         "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
         "tcn": Extension(f"{_GRAPHS}.temporal:TemporalConvNet", TemporalConvSettings),

@@ -11,37 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Final
-
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from typing import Final
 
 from autohier.errors import InputError
+from autohier.models.convolutional.pathway import ResidualPathway, StackShape, StemShape
 from autohier.models.convolutional.residual import (
-    Bottleneck,
     Extent,
+    FactoredBottleneck,
+    FrameBottleneck,
     Initialisation,
     check_options,
-    pooled_features,
-    residual_stack,
     scaled_channels,
-    stack_filters,
     start_convolutions,
 )
-from autohier.models.recognizer import PrunableFilters, Recognizer
-
-
-class FrameBottleneck(Bottleneck):
-    """Bottleneck that reads each frame separately."""
-
-    kernels: ClassVar = ((1, 1, 1), (1, 3, 3), (1, 1, 1))
-
-
-class FactoredBottleneck(Bottleneck):
-    """Bottleneck with a 3x1x1 reduction over time, then a 1x3x3 convolution over space."""
-
-    kernels: ClassVar = ((3, 1, 1), (1, 3, 3), (1, 1, 1))
-
 
 BASE_CHANNELS: Final = 32
 NUM_BLOCKS: Final = (4, 6, 3)
@@ -52,10 +34,11 @@ SHALLOW_NUM_BLOCKS: Final = (2, 3, 2)
 """Blocks per stack of pose-slowonly-shallow: half of each, as the paper does for X3D, but rounded up, so that
 the last stack keeps a block without stride; two thirds of the parameters and multiply-adds."""
 
+_BLOCKS: Final = (FrameBottleneck, FactoredBottleneck, FactoredBottleneck)
 _STRIDES: Final[tuple[Extent, Extent, Extent]] = ((1, 2, 2), (1, 2, 2), (2, 2, 2))
 
 
-class PoseSlowOnly(Recognizer):
+class PoseSlowOnly(ResidualPathway):
     """Network on heatmaps, float [B, V, T, H, W]; stacks of 128, 256 and 512 channels at width 1.
 
     Weights are initialized as in the other recognizers. The authors' code zeroes the last norm of a block,
@@ -86,7 +69,6 @@ class PoseSlowOnly(Recognizer):
         num_blocks: Sequence[int] = NUM_BLOCKS,
         stem_pool: bool = True,
     ) -> None:
-        super().__init__()
         check_options(width, in_channels, initialisation)
         if base_channels < 1:
             raise InputError("base_channels must be at least 1", got=base_channels)
@@ -97,24 +79,10 @@ class PoseSlowOnly(Recognizer):
                 hint="write e.g. (4, 6, 3)",
             )
         num_stem, *num_inner = (scaled_channels(base_channels * times, width) for times in (1, 1, 2, 4))
-        self.stack_channels = tuple(Bottleneck.expansion * channels for channels in num_inner)
-        self.conv1 = nn.Conv3d(in_channels, num_stem, (1, 7, 7), padding=(0, 3, 3), bias=False)
-        self.bn1 = nn.BatchNorm3d(num_stem)
-        self.maxpool = nn.MaxPool3d((1, 3, 3), stride=1, padding=(0, 1, 1)) if stem_pool else nn.Identity()
-        read = (num_stem, *self.stack_channels)
-        self.layer1 = residual_stack(FrameBottleneck, num_blocks[0], read[0], num_inner[0], _STRIDES[0])
-        self.layer2 = residual_stack(FactoredBottleneck, num_blocks[1], read[1], num_inner[1], _STRIDES[1])
-        self.layer3 = residual_stack(FactoredBottleneck, num_blocks[2], read[2], num_inner[2], _STRIDES[2])
+        stem = StemShape(num_stem, stride=1, pool_stride=1 if stem_pool else None)
+        stacks = [StackShape(*shape) for shape in zip(_BLOCKS, num_blocks, num_inner, _STRIDES, strict=True)]
+        super().__init__(in_channels, stem, stacks)
         start_convolutions(self, initialisation)
-
-    def forward_stacks(self, batch: Tensor) -> list[Tensor]:
-        """Return each stack's output, averaged over frames and pixels: three features [B, C_l]."""
-        x_BCTHW = self.maxpool(F.relu(self.bn1(self.conv1(batch)), inplace=True))
-        return pooled_features(x_BCTHW, (self.layer1, self.layer2, self.layer3))
-
-    def prunable_filters(self) -> list[PrunableFilters]:
-        """Return the filters of the stacks' convolutions, front to back; a block's downsampling is last."""
-        return stack_filters(self)
 
 
 small = partial(PoseSlowOnly, base_channels=SMALL_BASE_CHANNELS)

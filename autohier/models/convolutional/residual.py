@@ -6,7 +6,6 @@ Legend: B clips, C channels, T frames, H W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
@@ -75,6 +74,18 @@ class Bottleneck(nn.Module):
         return F.relu(out.add_(self.downsample(x_BCTHW)), inplace=True)
 
 
+class FrameBottleneck(Bottleneck):
+    """Bottleneck that reads each frame separately."""
+
+    kernels: ClassVar = ((1, 1, 1), (1, 3, 3), (1, 1, 1))
+
+
+class FactoredBottleneck(Bottleneck):
+    """Bottleneck with a 3x1x1 reduction over time, then a 1x3x3 convolution over space."""
+
+    kernels: ClassVar = ((3, 1, 1), (1, 3, 3), (1, 1, 1))
+
+
 def residual_stack(
     block: type[BasicBlock | Bottleneck], num_blocks: int, num_read: int, num_inner: int, stride: Extent
 ) -> nn.Sequential:
@@ -82,15 +93,6 @@ def residual_stack(
     first = block(num_read, num_inner, stride)
     others = [block(num_inner * block.expansion, num_inner, (1, 1, 1)) for _ in range(num_blocks - 1)]
     return nn.Sequential(first, *others)
-
-
-def pooled_features(x_BCTHW: Tensor, stacks: Iterable[nn.Module]) -> list[Tensor]:
-    """Pass data through the stacks in turn and return each output's mean over frames and pixels, [B, C_l]."""
-    features = []
-    for stack in stacks:
-        x_BCTHW = stack(x_BCTHW)
-        features.append(x_BCTHW.mean(dim=(2, 3, 4)))
-    return features
 
 
 def stack_filters(recognizer: Recognizer) -> list[PrunableFilters]:

@@ -55,7 +55,36 @@ def test_pose_conv3d_has_the_recipe_of_pyskl(space: str) -> None:
     assert (config.pass_1.epochs, recipe.repeats) == (24, 10)
 
 
-@pytest.mark.parametrize("space", NTU_SPACES)
+@pytest.mark.parametrize(
+    ("variant", "num_frames", "options"),
+    [
+        ("slowfast-4x16", 32, {"slow_stride": 8, "lateral_kernel": 5}),
+        ("slowfast-8x8", 32, {"slow_stride": 4, "lateral_kernel": 5}),
+        ("slowonly-8", 8, {}),
+    ],
+)
+def test_slow_fast_has_the_recipe_of_mmaction2(
+    variant: str, num_frames: int, options: dict[str, int]
+) -> None:
+    config = config_of("gym99_slowfast", variant)
+    recipe = config.optimisation
+    assert config.recognizer.options() == {"width": 1.0, "initialisation": "fan-in", **options}
+    assert config.clips.num_frames == num_frames
+    assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
+    assert recipe.learning_rate / recipe.batch_size == 0.1 / (8 * 8)
+    assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout) == (1e-4, 40, 0.5)
+    assert (recipe.schedule, recipe.warmup_epochs, config.pass_1.epochs) == ("cosine", 34, 256)
+
+
+def test_slow_only_has_the_recipe_of_mmaction2_for_gym99() -> None:
+    config = config_of("gym99_slowfast", "slowonly-4")
+    recipe = config.optimisation
+    assert (config.recognizer.name, config.clips.num_frames) == ("slowonly-resnet50", 4)
+    assert recipe.learning_rate / recipe.batch_size == 0.03 / (8 * 24)
+    assert (recipe.weight_decay, recipe.clip_norm, config.pass_1.epochs) == (1e-4, 40, 120)
+
+
+@pytest.mark.parametrize("space", [*NTU_SPACES, "gym99_slowfast"])
 def test_every_variant_has_an_initial_config(space: str) -> None:
     loaded = load_space(space)
     first = [config.variant for config in loaded.initial[: len(loaded.search.variants)]]

@@ -59,7 +59,7 @@ def test_every_recognizer_has_settings(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("slowfast", "valid are inflated-resnet101, .*tcn$"),
+        ("x3d", "valid are inflated-resnet101, .*tcn$"),
         ("stgcn++", r"did you mean 'st-gcn\+\+'\?$"),
         ("pose-slowonly-smal", r"did you mean 'pose-slowonly-small'\?$"),
     ],
@@ -74,8 +74,8 @@ def test_a_search_reports_an_unknown_recognizer_before_it_generates_data(
     autohier: Autohier, tmp_path: Path
 ) -> None:
     folders = ("--data", tmp_path / "data", "--out", tmp_path / "out")
-    ended = autohier("search", "demo", *folders, "--set", "recognizer.name=slowfast")
-    assert ended.error.startswith("demo: recognizer.name: unknown recognizer 'slowfast': valid are ")
+    ended = autohier("search", "demo", *folders, "--set", "recognizer.name=x3d")
+    assert ended.error.startswith("demo: recognizer.name: unknown recognizer 'x3d': valid are ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,3 +123,39 @@ def test_own_recognizers_are_found_without_reading_entry_points() -> None:
         "raise SystemExit(extensions._find_entry_points.cache_info().currsize)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SLOW_FAST = "recognizer={name='slowfast-resnet50', width=0.125}"
+
+
+def test_slow_fast_needs_a_multiple_of_its_slow_stride() -> None:
+    message = (
+        r"slowfast-resnet50 needs clips.num_frames to be a multiple of recognizer.slow_stride 8, but got 12; "
+        r"write e.g. clips.num_frames = 16"
+    )
+    with pytest.raises(InputError, match=message):
+        load_space("demo", [SLOW_FAST, "clips.num_frames=12"])
+    assert load_space("demo", [SLOW_FAST, "clips.num_frames=16"]).clips.num_frames == 16
+    strided = [SLOW_FAST.replace("width=0.125", "slow_stride=4"), "clips.num_frames=12"]
+    assert load_space("demo", strided).clips.num_frames == 12
+
+
+def test_a_recognizer_and_frames_that_do_not_fit_are_found_in_variants_and_searched_settings() -> None:
+    variant = [SLOW_FAST, "search.variants={long={clips.num_frames=20}}", "initial=[]"]
+    with pytest.raises(InputError, match=r"variant 'long'.*multiple of recognizer.slow_stride 8, but got 20"):
+        load_space("demo", variant)
+    # Each value fits the default of the other; 8 frames and a stride of 16 do not fit.
+    tables = "search.settings={clips.num_frames=[16, 8], recognizer.slow_stride=[8, 16]}"
+    with pytest.raises(InputError, match=r"multiple of recognizer.slow_stride 16, but got 8"):
+        load_space("demo", [SLOW_FAST, "clips.num_frames=16", tables])
+
+
+@pytest.mark.parametrize("command", ["check", "search"])
+def test_frames_that_do_not_fit_are_reported_before_any_clip_is_read(
+    autohier: Autohier, tmp_path: Path, command: str
+) -> None:
+    where = ("--out", str(tmp_path / "out")) if command == "search" else ()
+    changes = ("--set", SLOW_FAST, "--set", "clips.num_frames=12")
+    ended = autohier(command, "demo", "--data", str(tmp_path / "none"), *where, *changes)
+    assert "multiple of recognizer.slow_stride 8, but got 12" in ended.error
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,8 @@ SEEN = {
     "inflated-resnet34": ("e78d67bb28a7", 4.4398),
     "inflated-resnet50": ("db4b01376203", 564.095),
     "inflated-resnet101": ("98c2558f06d2", 83.5689),
+    "slowonly-resnet50": ("4399ee3aaa78", 145.590),
+    "slowfast-resnet50": ("355f2759d717", 90.9912),
     "st-gcn": ("d4692457f752", 0.219965),
     "st-gcn++": ("496c4ff64f3b", 0.169431),
     "tcn": ("76938b0f25b8", 0.176761),

@@ -1,11 +1,9 @@
 """PoseConv3D: compared with published counts; receptive field; options."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from autohier.core.pruning import FilterMasks, choose_filters, measure_cost
@@ -13,6 +11,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.convolutional.pose_conv3d import PoseSlowOnly
 from support.network_counts import millions, multiply_adds, on_meta
+from support.plain_residual import convolved, pooled_by_hand, stack_by_hand
 
 
 def test_parameters_are_the_published_ones():
@@ -93,43 +92,14 @@ def test_the_receptive_field_in_time_follows_from_the_3x1x1_kernels():
     assert changed == [[True] + [False] * 11, [True] * 7 + [False] * 5]
 
 
-def normed(state, name, x):
-    """Apply a batch norm in evaluation mode, from the parameters of a network."""
-    mean, variance, gamma, beta = (
-        state[f"{name}.{part}"].view(-1, 1, 1, 1)
-        for part in ("running_mean", "running_var", "weight", "bias")
-    )
-    return (x - mean) / torch.sqrt(variance + 1e-5) * gamma + beta
-
-
-def pooled_by_hand(x):
-    """Return the largest of the 3 by 3 pixels around each pixel, as loops over the shifts."""
-    rows, columns = x.shape[-2:]
-    framed = F.pad(x, (1, 1, 1, 1), value=-math.inf)
-    shifted = [framed[..., i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
-    return torch.stack(shifted).amax(dim=0)
-
-
 def features_by_hand(network, clip, *, pool):
     """Pass a clip through the stem and the bottlenecks as PYSKL's SlowOnly defines them."""
     state = network.state_dict()
-
-    def conv(name, norm, x, stride=(1, 1, 1)):
-        weight = state[f"{name}.weight"]
-        padding = tuple(size // 2 for size in weight.shape[2:])
-        return normed(state, norm, F.conv3d(x, weight, stride=stride, padding=padding))
-
-    x = conv("conv1", "bn1", clip).clamp_min(0)
+    x = convolved(state, "conv1", "bn1", clip).clamp_min(0)
     x = pooled_by_hand(x) if pool else x
     features = []
     for stack, num_blocks, stride in ((1, 4, (1, 2, 2)), (2, 6, (1, 2, 2)), (3, 3, (2, 2, 2))):
-        for block in range(num_blocks):
-            at, step = f"layer{stack}.{block}", (1, 1, 1) if block else stride
-            out = conv(f"{at}.conv1", f"{at}.bn1", x).clamp_min(0)
-            out = conv(f"{at}.conv2", f"{at}.bn2", out, step).clamp_min(0)
-            out = conv(f"{at}.conv3", f"{at}.bn3", out)
-            x = x if block else conv(f"{at}.downsample.0", f"{at}.downsample.1", x, step)
-            x = (out + x).clamp_min(0)
+        x = stack_by_hand(state, f"layer{stack}", num_blocks, stride, x)
         features.append(x.mean(dim=(2, 3, 4)))
     return features
 
