@@ -10,6 +10,7 @@ autohier.errors.InputError: the pruning ratio must lie in (0, 1), but got 1.5: w
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -40,7 +41,7 @@ def cause_text(error: BaseException) -> str:
         return error.strerror + (f": {error.filename}" if error.filename is not None else "")
     if isinstance(error, UnicodeDecodeError):
         return f"a byte that is not {error.encoding.upper()}, at position {error.start}"
-    return str(error) or type(error).__name__
+    return str(error) or _in_words(type(error))
 
 
 def damage_text(error: BaseException) -> str:
@@ -60,6 +61,13 @@ def damage_text(error: BaseException) -> str:
         return what
     is_long = len(reason) > _MAX_REASON_CHARS
     return f"{what} ({reason[:_MAX_REASON_CHARS]}{'...' if is_long else ''})"
+
+
+def _in_words(kind: type[BaseException]) -> str:
+    """Return the name of a class of errors in words, e.g. "timeout error"; nothing else is known of it."""
+    if issubclass(kind, EOFError):
+        return "an early end"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
 
 
 def printable(text: str) -> str:

@@ -61,7 +61,8 @@ def test_errors_of_the_system_state_the_cause_and_the_file(tmp_path: Path) -> No
         b"ab\xff".decode()
     assert cause_text(decoded.value) == "a byte that is not UTF-8, at position 2"
     assert cause_text(ValueError("3 rows, not 2")) == "3 rows, not 2"
-    assert cause_text(EOFError()) == "EOFError"
+    assert cause_text(EOFError()) == "an early end"
+    assert cause_text(NotImplementedError()) == "not implemented error"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from autohier.core.stages.compacted import CompactedNetwork
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import LAYOUTS
 from autohier.data.store.manifest import Manifest, StoreOptions
-from autohier.errors import InputError
+from autohier.errors import InputError, damage_text
 from autohier.files import open_regular
 
 MODEL_FILE: Final = "model.json"
@@ -165,7 +165,9 @@ def read_model_file(folder: Path) -> ExportedModel:
             hint="write 'autohier export SWEEP --out DIR' first",
         ) from error
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} must describe a model", got=error, hint="export it again") from error
+        raise InputError(
+            f"{path} must describe a model", got=damage_text(error), hint="export it again"
+        ) from error
     check_format(content, expected=MODEL_FORMAT, path=path)
     model = validate(ExportedModel, content, origin=str(path))
     for network in model.networks:

@@ -17,7 +17,7 @@ from autohier.config.file_format import FUSION_FORMAT, check_format
 from autohier.config.frozen import validate
 from autohier.config.fusion import Fusion, Member
 from autohier.config.trial.weights_files import convert_weights
-from autohier.errors import InputError
+from autohier.errors import InputError, damage_text
 from autohier.files import open_regular, write_atomically
 from autohier.fusion.places import locate_member, place_member
 from autohier.sweep.paths import SweepFolder, stage_folder
@@ -74,7 +74,9 @@ class FusionFolder:
             if self.outs:
                 content = convert_weights(content, lambda place: str(self.outs[0] / place))
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise InputError(f"{self.file} must be a fusion's description", got=error) from error
+            raise InputError(
+                f"{self.file} must be a fusion's description", got=damage_text(error)
+            ) from error
         check_format(content, expected=FUSION_FORMAT, path=self.file)
         fusion = validate(Fusion, content, origin=str(self.file))
         members = tuple(locate_member(member, self.outs, given) for member in fusion.members)

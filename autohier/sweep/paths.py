@@ -39,7 +39,7 @@ from autohier.config.sweep import SWEEP_NAME_MARKS, Provenance, SweepPlan
 from autohier.config.trial.weights_files import convert_weights
 from autohier.data.store.paths import prepare_command, store_folder
 from autohier.data.store.reader import ClipStore
-from autohier.errors import InputError, MissingDataError, nearest
+from autohier.errors import InputError, MissingDataError, damage_text, nearest
 from autohier.files import open_regular, write_atomically
 from autohier.sweep.locking.file_lock import lock_files
 from autohier.sweep.locking.sweep_lock import holder_file
@@ -173,7 +173,9 @@ class SweepFolder:
         except FileNotFoundError as error:
             raise InputError("a sweep must exist", got=self.path.absolute(), hint=self._hint()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{self.plan_file} must be a sweep's description", got=error) from error
+            raise InputError(
+                f"{self.plan_file} must be a sweep's description", got=damage_text(error)
+            ) from error
         check_format(content, expected=SWEEP_FORMAT, path=self.plan_file)
         origin = str(self.plan_file)
         if "settings_revision" not in content and isinstance(plan.get("space"), dict):

@@ -25,7 +25,7 @@ from autohier.core.failures import is_out_of_memory
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.replicas import SOLO, Replicas, share_bytes
 from autohier.core.training.schedules import Schedule
-from autohier.errors import StageDamagedError
+from autohier.errors import StageDamagedError, damage_text
 from autohier.files import delete, open_regular, write_atomically
 
 _LOG = logging.getLogger(__name__)
@@ -98,10 +98,8 @@ class EpochCheckpoint:
                 raise
             optimizer.load_state_dict(before[0])
             schedule.load_state(before[1])
-            kind = "" if isinstance(error, StageDamagedError) else f"{type(error).__name__}: "
-            _LOG.warning(
-                "cannot use the epoch checkpoint %s: %s%s; its stage restarts", self.path.name, kind, error
-            )
+            cause = str(error) if isinstance(error, StageDamagedError) else damage_text(error)
+            _LOG.warning("cannot use the epoch checkpoint %s: %s; its stage restarts", self.path.name, cause)
             return []
         self.num_restored = len(epochs)
         return epochs

@@ -31,7 +31,7 @@ from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.identity import check_identity
 from autohier.core.stages.store.measurements import check_measurements, read_result
 from autohier.digest import digest, digest_file
-from autohier.errors import DivergedError, StageDamagedError
+from autohier.errors import DivergedError, StageDamagedError, damage_text
 from autohier.files import naming_file, open_regular
 
 STAGE_FILE = "stage.json"
@@ -139,7 +139,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             weights: dict[str, Tensor] = load_file(path / _MODEL)
     except Exception as error:
         raise StageDamagedError(
-            "a stage's weights must be readable", got=error, hint="run the trial again"
+            "a stage's weights must be readable", got=damage_text(error), hint="run the trial again"
         ) from error
     return weights
 
@@ -164,8 +164,10 @@ def _damage(rule: str) -> Iterator[None]:
         if error.errno not in _DAMAGE_ERRNOS:
             raise
         raise StageDamagedError(rule, got=error) from error
+    except KeyError as error:
+        raise StageDamagedError(rule, got=f"nothing under {error.args[0]!r}") from error
     except Exception as error:
-        raise StageDamagedError(rule, got=f"{type(error).__name__}: {error}") from error
+        raise StageDamagedError(rule, got=damage_text(error)) from error
 
 
 def _check_names(path: Path) -> None:

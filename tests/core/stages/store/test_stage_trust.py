@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,8 @@ from support.fakes.fake_outcomes import fake_inputs, fake_stage
 from support.fakes.forged_stages import forge
 
 WEIGHTS = {"conv.weight": torch.ones(3)}
+ERROR_CLASS = re.compile(r"[A-Z][a-z]\w*Error|Errno|NoneType")
+"""Name of a class of errors, which says nothing to users."""
 CONTENTS = ("model.safetensors", "epochs.parquet", "confusion.npy")
 
 
@@ -57,6 +60,7 @@ def assert_refused(
     assert name.startswith(f"{stage.kind.name}-{stage.key}")
     (record,) = caplog.records
     assert reason in record.getMessage()
+    assert ERROR_CLASS.search(record.getMessage()) is None
     publish(store, stage)
     assert store.find(stage.kind, stage.key) is not None
 
@@ -118,7 +122,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         _set("hierarchy", to=[[k % 3 for k in range(12)], list(range(12))]),
         "must have the hierarchy of its inputs",
     ),
-    "a hierarchy of no classes": (_set("hierarchy", to=[]), "IndexError"),
+    "a hierarchy of no classes": (_set("hierarchy", to=[]), "damaged content"),
     "an accuracy above 1": (_set("stack_accuracies", to=[1.0, 1.0, 1.5]), "accuracies must be shares"),
     "a negative accuracy": (_set("stack_accuracies", to=[1.0, -0.1, 0.75]), "accuracies must be shares"),
     "one accuracy too few": (_set("stack_accuracies", to=[1.0, 0.75]), "accuracies must be shares"),
@@ -127,13 +131,13 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a pass of another kind": (_set("pass_index", to=1), "pass_index must count pruning passes"),
     "a pass that is no number": (_set("pass_index", to="0"), "pass_index must count pruning passes"),
     "negative costs": (_set("cost", "parameters", to=-1), "parameters and multiply-adds must be positive"),
-    "more costs": (_set("cost", "euros", to=1), "TypeError"),
+    "more costs": (_set("cost", "euros", to=1), "damaged content"),
     "negative seconds": (_set("seconds", to=-1.0), "seconds must be a time"),
-    "huge seconds": (_set("seconds", to=10**400), "OverflowError"),
+    "huge seconds": (_set("seconds", to=10**400), "damaged content"),
     "a file elsewhere": (_set("files", "../../foreign", to={"bytes": 7, "sha256": "0" * 64}), "match their"),
-    "a file less": (lambda stage: stage["files"].pop("epochs.parquet"), "KeyError: 'epochs.parquet'"),
-    "no inputs": (lambda stage: stage.pop("inputs"), "KeyError: 'inputs'"),
-    "no key content": (lambda stage: stage.pop("key_content"), "KeyError: 'key_content'"),
+    "a file less": (lambda stage: stage["files"].pop("epochs.parquet"), "nothing under 'epochs.parquet'"),
+    "no inputs": (lambda stage: stage.pop("inputs"), "nothing under 'inputs'"),
+    "no key content": (lambda stage: stage.pop("key_content"), "nothing under 'key_content'"),
     "deep nesting": (_set("seconds", to=json.loads("[" * 500 + "]" * 500)), "seconds must be a time"),
 }
 
@@ -190,8 +194,8 @@ CONTENT_CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a loss that is no number": (_write_rows(lambda rows: rows["loss"].append(rows["loss"].pop() * np.nan)),
                                  "the measurements of its epochs"),
     "epochs in another order": (_write_rows(lambda rows: rows["epoch"].reverse()), "numbered from 0"),
-    "a missing column": (_write_rows(lambda rows: rows.pop("seconds")), "TypeError"),
-    "a column too many": (_write_rows(lambda rows: rows.update(mood=["good", "bad"])), "TypeError"),
+    "a missing column": (_write_rows(lambda rows: rows.pop("seconds")), "damaged content"),
+    "a column too many": (_write_rows(lambda rows: rows.update(mood=["good", "bad"])), "damaged content"),
 }  # fmt: skip
 
 
