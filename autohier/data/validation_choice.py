@@ -60,11 +60,15 @@ def choose_validation(
 
 def too_small_reason(num_clips: int, num_classes: int) -> str:
     """Return the reason against a single hold-out of this number of clips, empty if there is none."""
+    few = few_clips_text(num_clips, num_classes)
+    return f"a single hold-out would leave {few}" if few else ""
+
+
+def few_clips_text(num_clips: int, num_classes: int) -> str:
+    """Return the number of validation clips and the one that it is below, empty if it is large enough."""
     if num_clips < MIN_CLIPS:
-        return f"a single hold-out would leave {num_clips:,} validation clips, fewer than {MIN_CLIPS}"
+        return f"{num_clips:,} validation clips, fewer than {MIN_CLIPS}"
     if num_clips < MIN_CLIPS_PER_CLASS * num_classes:
-        return (
-            f"a single hold-out would leave {num_clips:,} validation clips of {num_classes} classes, "
-            f"fewer than {MIN_CLIPS_PER_CLASS} a class"
-        )
+        few = f"{num_clips:,} validation clips of {num_classes} classes"
+        return f"{few}, fewer than {MIN_CLIPS_PER_CLASS} a class"
     return ""

@@ -74,9 +74,7 @@ class FusionFolder:
             if self.outs:
                 content = convert_weights(content, lambda place: str(self.outs[0] / place))
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise InputError(
-                f"{self.file} must be a fusion's description", got=damage_text(error)
-            ) from error
+            raise InputError(f"{self.file} must be a fusion's description", got=damage_text(error)) from error
         check_format(content, expected=FUSION_FORMAT, path=self.file)
         fusion = validate(Fusion, content, origin=str(self.file))
         members = tuple(locate_member(member, self.outs, given) for member in fusion.members)

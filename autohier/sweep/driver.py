@@ -106,7 +106,13 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     resolved = resolve_protocol(plan.space.protocol, clips)
     if resolved.reason:
         say(f"validation: {resolved.protocol.validation}, because {resolved.reason}")
-    for warning in space_warnings(plan.space, clips.manifest, clips=clips, num_training=trial.num_training):
+    for warning in space_warnings(
+        plan.space,
+        clips.manifest,
+        clips=clips,
+        num_training=trial.num_training,
+        num_validation=trial.num_validation,
+    ):
         say(warning)
     # Machines of a cluster may have more memory than this one.
     memory_bytes = None if plan.ray_address else machine_share().memory_bytes

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from autohier.data.datasets.common.layout_checks import warn_layout
 from autohier.data.datasets.common.pose_checks import sample_poses, warn_poses
 from autohier.data.datasets.common.poses import skeleton_of_poses
 from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
@@ -68,6 +69,15 @@ FAULTS: dict[str, tuple[Callable[[Poses], Poses], str, str]] = {
     "smaller image": (lambda p: (*p[:2], (1920, 1080)), "image=640x480", "found in a smaller one"),
 }
 """Change of sound poses, units that undo it, and a part of the warning."""
+
+
+def test_shares_of_the_image_are_not_taken_for_another_layout() -> None:
+    # Bones of two joints that lie along the height are shorter in shares than along the width.
+    clips = [(p[0][..., [1, 0]] / (SIZE * (1, 40)), *p[1:]) for p in walkers()]
+    samples = [sample_poses(read(poses), COCO_17) for poses in clips]
+    assert any(warn_layout([sample.fits for sample in samples]))
+    (warning,) = warn_poses(samples, has_video=False)
+    assert "look normalized" in warning.text
 
 
 def test_sound_poses_cause_no_warning() -> None:

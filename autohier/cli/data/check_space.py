@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autohier.config.search.search_space import SearchSpace
     from autohier.config.trial.hyperparameters import Hyperparameters
     from autohier.config.trial.trial_config import TrialConfig
+    from autohier.core.stages.trial_setup import TrialSetup
     from autohier.data.store.reader import ClipStore
     from autohier.data.superclasses import GivenSuperclasses
 
@@ -89,7 +90,7 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
                 config, clips=clips, stages=stages, callback=callback, device="cpu"
             )
     folds = trial.folds(CallbackList()) or [trial]
-    _print_warnings(space, clips, trial.num_training)
+    _print_warnings(space, clips, trial)
     memory_bytes = machine_share().memory_bytes
     for variant, trial in trials.items():
         with error_about(variant):
@@ -111,12 +112,18 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
 
 
 def _print_warnings(
-    space: SearchSpace, clips: ClipStore | None = None, num_training: int | None = None
+    space: SearchSpace, clips: ClipStore | None = None, trial: TrialSetup | None = None
 ) -> None:
     from autohier.core.stages.checks.space_warnings import space_warnings
 
     store = clips.manifest if clips else None
-    for warning in space_warnings(space, store, clips=clips, num_training=num_training):
+    for warning in space_warnings(
+        space,
+        store,
+        clips=clips,
+        num_training=trial.num_training if trial else None,
+        num_validation=trial.num_validation if trial else None,
+    ):
         echo(warning)
 
 

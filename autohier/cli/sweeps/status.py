@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from autohier.config.sweep import SweepPlan
+    from autohier.data.store.manifest import Manifest
     from autohier.sweep.paths import SweepFolder
 
 
@@ -108,6 +109,8 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.cli.sweeps.run_sweep import extend_line, read_whole_records, view_line
     from autohier.config.trial.hyperparameters import FLAT_PARAMS
     from autohier.core.recipes.chain import pass_1_epochs
+    from autohier.data.store.persons import earlier_persons_text
+    from autohier.data.superclasses import assignments_by_count
     from autohier.reports.sweep_report import sweep_report
     from autohier.reports.sweep_status import (
         is_finished,
@@ -119,7 +122,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.reports.sweeps.status import now_lines
     from autohier.reports.trials.agreement import agreement_text
     from autohier.sweep.locking.sweep_lock import driver_of
-    from autohier.sweep.paths import override_places
+    from autohier.sweep.paths import clip_folder, override_places
     from autohier.sweep.phases.confirmation import missing_runs
     from autohier.sweep.phases.refits import missing_refits
     from autohier.sweep.places import GivenFolders
@@ -146,7 +149,10 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     console.print(sweep_report(records, limit=limit, is_driven=driver is not None))
     if shared := shared_content_text(plan.num_shared_test_clips):
         console.print(shared, soft_wrap=True)
-    levels = _dataset_superclasses(plan)
+    store = _clip_manifest(plan)
+    if store and (warning := earlier_persons_text(clip_folder(plan), store)):
+        console.print(f"WARNING: {warning}", soft_wrap=True)
+    levels = assignments_by_count(store.levels) if store and plan.space.hierarchy != "given" else {}
     if levels:
         console.print(agreement_text(records, levels))
     if records.trials:
@@ -169,14 +175,10 @@ def _driver_text(folder: SweepFolder, driver: str | None, *, is_finished: bool) 
     return f"not running: its driver, {dead}, died; what it finished is kept" if dead else "not running"
 
 
-def _dataset_superclasses(plan: SweepPlan) -> dict[int, tuple[int, ...]]:
-    """Return the dataset's own superclass assignments by count; empty if the sweep used or lacks them."""
+def _clip_manifest(plan: SweepPlan) -> Manifest | None:
+    """Return the description of the sweep's clips; None if they are missing or damaged."""
     from autohier.data.store.manifest import Manifest, load_record
-    from autohier.data.store.paths import MANIFEST, store_folder
-    from autohier.data.superclasses import assignments_by_count
+    from autohier.data.store.paths import MANIFEST
+    from autohier.sweep.paths import clip_folder
 
-    if plan.space.hierarchy == "given":
-        return {}
-    folder = store_folder(Path(plan.data_folder), plan.space.dataset, plan.space.clips.modality)
-    manifest = load_record(Manifest, folder / MANIFEST)
-    return {} if manifest is None else assignments_by_count(manifest.levels)
+    return load_record(Manifest, clip_folder(plan) / MANIFEST)

@@ -95,6 +95,12 @@ class TrialSetup:
         return assignments_by_count(self.context.clips.manifest.levels)
 
     @property
+    def num_validation(self) -> int | None:
+        """Number of validation clips; None if folds validate on every training clip."""
+        is_single = self.config.protocol.validation != "folds"
+        return len(self.data_loader.split.validation) if is_single else None
+
+    @property
     def num_training(self) -> int:
         """Number of clips that the trial trains on, in the smallest of its folds."""
         setups = self.folds(self.context.callback) or [self]

@@ -27,6 +27,7 @@ from autohier.data.prepare.store_writer import claim_folder, finish_store
 from autohier.data.prepare.summary import PrepareProgress, PrepareSummary, summarize_part, summarize_store
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.paths import MANIFEST, receipt_path
+from autohier.data.store.persons import PERSON_RULES
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError
 from autohier.text import plural
@@ -91,10 +92,12 @@ def prepare_dataset(
         reader_settings=dict(reader_settings or {}),
         pose_units=pose_units_of(reader).text,
         joint_shape=joint_shape_of(reader),
+        person_rule=PERSON_RULES.get(reader.name, ""),
     )
     clips = _find_clips(reader, source)
     _check_same_source(store_folder, reader, clips)
-    claim_folder(store_folder, options)
+    if claim_folder(store_folder, options) and on_message is not None:
+        on_message("prepared again: the store was prepared by an earlier rule for persons")
     shards = dict(
         enumerate(clips[start : start + SHARD_CLIPS] for start in range(0, len(clips), SHARD_CLIPS))
     )

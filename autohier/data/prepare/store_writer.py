@@ -24,6 +24,7 @@ from autohier.data.store.manifest import (
     load_record,
 )
 from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, SHARDS, SOURCE, shard_path
+from autohier.data.store.persons import has_earlier_persons
 from autohier.data.store.same_content import SAME_CONTENT, SameContent, find_same_content
 from autohier.data.store.shards import map_shard
 from autohier.data.store.table import tabulate
@@ -44,8 +45,12 @@ _REJECTED_SCHEMA: Final = pa.schema(
 )
 
 
-def claim_folder(folder: Path, options: StoreOptions) -> None:
+def claim_folder(folder: Path, options: StoreOptions) -> bool:
     """Write the options of a new store; refuse a folder with other options or other files.
+
+    Returns:
+        True if the folder holds a store of an earlier rule for persons; it takes the present one, by which
+        its shards are out of date.
 
     Raises:
         InputError: if the folder holds a store of other options, holds other files or cannot be written.
@@ -68,7 +73,10 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
         raise MissingDataError(f"{path} is damaged", hint=hint)
     if _has_only_rejections(folder):  # nothing is lost with the old options
         options.write(path)
-        return
+        return False
+    is_outdated = has_earlier_persons(earlier)
+    if is_outdated:
+        earlier = earlier.model_copy(update={"person_rule": options.person_rule})
     pairs = {name: (getattr(earlier, name), getattr(options, name)) for name in StoreOptions.model_fields}
     differing = [
         f"{name} {_shown(old)}, not {_shown(new)}" for name, (old, new) in pairs.items() if old != new
@@ -79,6 +87,9 @@ def claim_folder(folder: Path, options: StoreOptions) -> None:
             got=f"one with {'; '.join(differing)}",
             hint=hint,
         )
+    if is_outdated:
+        options.write(path)
+    return is_outdated
 
 
 def _shown(value: object) -> object:

@@ -73,6 +73,9 @@ class StoreOptions(FrozenRecord):
     """Units in which the source gives poses, see `PoseUnits.parse`; empty for pixels or meters."""
     joint_shape: tuple[int, int] | None = Field(None, exclude_if=lambda shape: shape is None)
     """Numbers of joints and coordinates of a user's own poses; poses of another shape are not used."""
+    person_rule: str = Field("", exclude_if=lambda rule: not rule)
+    """Rule by which persons are made of the tracks in a file, see `store.persons`; empty for datasets without
+    one and in stores of earlier versions."""
 
     @classmethod
     def checked(cls, **values: object) -> StoreOptions:
@@ -136,6 +139,11 @@ class Manifest(StoreOptions):
             {name: value for name, value in dumped.items() if name != "validation" or value}
             for dumped in dump(protocols)
         ]
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest that is equal for equal clips. Shards show if another rule for persons changed some."""
+        return digest(self.model_dump(mode="json", exclude={"person_rule"}))
 
     @property
     def layout(self) -> JointLayout:

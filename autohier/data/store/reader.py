@@ -23,7 +23,6 @@ from autohier.data.store.schema import row_skeleton
 from autohier.data.store.shards import map_shard
 from autohier.data.store.table import tabulate
 from autohier.data.store.verification import ShardDigests
-from autohier.digest import digest
 from autohier.errors import MissingDataError
 
 
@@ -36,7 +35,7 @@ class ClipStore:
     def __init__(self, folder: Path, manifest: Manifest, shards: Sequence[pa.RecordBatch]) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.fingerprint = digest(manifest.model_dump(mode="json"))
+        self.fingerprint = manifest.fingerprint
         clips = tabulate(shards)
         self.clips = replace(clips, content=number_content(folder, clips.clip_id))
         self._shards = shards

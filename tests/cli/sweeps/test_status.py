@@ -68,6 +68,20 @@ def test_superclasses_are_compared_with_those_of_the_dataset(
     assert agreement in autohier("status", "one", "--out", tmp_path).out
 
 
+def test_clips_with_persons_of_an_earlier_rule_are_a_warning(
+    autohier: Autohier, tmp_path: Path, tiny_clips: ClipStore
+) -> None:
+    _write_sweep(tmp_path, "one")
+    folder = tmp_path / "data" / "demo"
+    for dataset, is_earlier in (("demo", False), ("ntu60", True)):
+        tiny_clips.manifest.model_copy(update={"dataset": dataset, "levels": ()}).write(
+            folder / "manifest.json"
+        )
+        ended = autohier("status", "one", "--out", tmp_path)
+        assert ended.code == 0
+        assert (f"WARNING: the clips in {folder} were prepared by an earlier rule" in ended.out) == is_earlier
+
+
 def test_given_superclasses_are_not_compared_with_themselves(
     autohier: Autohier, tmp_path: Path, tiny_clips: ClipStore
 ) -> None:

@@ -163,7 +163,7 @@ def test_parts_that_start_at_the_same_time_share_a_new_folder(tmp_path: Path) ->
         folder = tmp_path / str(attempt)
         with ThreadPoolExecutor(8) as pool:
             claims = [pool.submit(claim_folder, folder, options) for _ in range(8)]
-        assert [claim.result() for claim in claims] == [None] * 8
+        assert [claim.result() for claim in claims] == [False] * 8
         assert [path.name for path in folder.iterdir()] == ["options.json"]
 
 

@@ -10,8 +10,10 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings
 from autohier.core.stages.checks.improbable_values import improbable_values
 from autohier.data.store.manifest import StoreOptions
+from autohier.data.store.persons import earlier_persons_text
 from autohier.data.store.reader import ClipStore
 from autohier.data.transforms.sampling import segment_positions, set_offset
+from autohier.data.validation_choice import few_clips_text
 from autohier.text import plural
 
 _NUM_CLIPS_INSPECTED = 200
@@ -27,6 +29,7 @@ def space_warnings(
     *,
     clips: ClipStore | None = None,
     num_training: int | None = None,
+    num_validation: int | None = None,
     params: Hyperparameters | None = None,
 ) -> list[str]:
     """Return the warnings about a space, or about one config of it, each with its fix on a second line.
@@ -36,6 +39,7 @@ def space_warnings(
         store: options of its prepared clips; None if they are not prepared.
         clips: the prepared clips, whose skeletons are inspected.
         num_training: number of training clips, if it is known.
+        num_validation: number of clips of a single validation split; None with folds, or if it is not known.
         params: hyperparameters of the only config that is run; None for all of the space.
     """
     tried = space.flat_params() if params is None else (params,)
@@ -53,7 +57,11 @@ def space_warnings(
             warnings += _batch_warnings(variant, searched, num_training)
         for warning in dict.fromkeys(warnings):
             found.setdefault(warning, []).append(name)
-    return [
+    general = [
+        earlier_persons_text(clips.folder, clips.manifest) if clips else "",
+        "" if num_validation is None else _validation_warning(space, num_validation),
+    ]
+    return [f"WARNING: {warning}" for warning in general if warning] + [
         f"WARNING: {'' if len(names) == len(variants) else f'variants {_listed(names)}: '}{warning}"
         for warning, names in found.items()
     ]
@@ -106,6 +114,17 @@ def _frame_warnings(space: SearchSpace, store: StoreOptions) -> Iterator[str]:
             f"{clips.test_sets} test sets of {clips.num_frames} frames differ, and training reads as few\n"
             f"  fix: prepare with --frames {wanted}, or --set clips.test_sets={len(positions)}"
         )
+
+
+def _validation_warning(space: SearchSpace, num_validation: int) -> str:
+    few = few_clips_text(num_validation, space.num_classes)
+    if not few:
+        return ""
+    step = f"one clip is {100 / num_validation:.1f} points, so " if num_validation else ""
+    return (
+        f"trials are compared on {few}; {step}the best trial may be the best by chance\n"
+        "  fix: --set protocol.validation=folds, which validates on every training clip once"
+    )
 
 
 def _reads_skeletons(space: SearchSpace) -> bool:

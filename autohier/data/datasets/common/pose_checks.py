@@ -109,12 +109,15 @@ def warn_poses(samples: Sequence[PoseSample], *, has_video: bool) -> Iterator[Da
         has_video: True if the size of the image is that of a video, unless the pose file gives another.
     """
     in_image = [sample for sample in samples if sample.num_joints]
+    shares = list(_warn_shares(in_image)) if in_image else []
     if in_image:
         yield from _warn_scores(in_image)
-        units = list(_warn_shares(in_image))
-        yield from units or _warn_outside(in_image, has_video=has_video)
+        yield from shares or _warn_outside(in_image, has_video=has_video)
     yield from _warn_lengths(samples)
-    yield from warn_layout([sample.fits for sample in samples])
+    if (
+        not shares
+    ):  # shares of a width and of a height distort bones; layouts are compared once they are pixels
+        yield from warn_layout([sample.fits for sample in samples])
 
 
 def _warn_shares(samples: Sequence[PoseSample]) -> Iterator[DatasetWarning]:

@@ -132,3 +132,18 @@ def test_persons_and_frames_that_no_clip_has_are_empty(tiny_clips: ClipStore) ->
     assert "no inspected clip shows more than 1 person, and clips.num_persons = 3 makes" in persons
     assert persons.endswith("fix: --set clips.num_persons=1")
     assert "the longest clip has 4 frames, so clips.num_frames = 17 reads frames several times" in frames
+
+
+@pytest.mark.parametrize(
+    ("num_validation", "few"),
+    [
+        (4, "4 validation clips, fewer than 50; one clip is 25.0 points, so"),
+        (0, "0 validation clips, fewer than 50; the best"),
+        (59, "59 validation clips of 12 classes, fewer than 5 a class; one clip is 1.7 points"),
+        (60, ""),
+        (None, ""),
+    ],
+)
+def test_a_small_validation_split_is_named(num_validation: int | None, few: str) -> None:
+    found = space_warnings(load_space("demo"), None, num_validation=num_validation)
+    assert [few in text and "protocol.validation=folds" in text for text in found] == [True] * bool(few)
