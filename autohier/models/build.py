@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from autohier.config.trial.recognizers import RECOGNIZERS
 from autohier.errors import InputError, nearest
 from autohier.models.convolutional.inflation import load_2d_weights
-from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.models.hierarchical import HeadPlacement, HierarchicalRecognizer
 from autohier.models.recognizer import Recognizer
 
 _RANDOM_FILLS = frozenset(
@@ -31,6 +31,7 @@ def build_recognizer(
     *,
     num_classes: int,
     superclasses: Sequence[int] = (),
+    heads: HeadPlacement = "stacks",
     weights: Path | None = None,
     seed: int | None = None,
     **options: object,
@@ -40,7 +41,8 @@ def build_recognizer(
     Args:
         name: registered name, e.g. "inflated-resnet18".
         num_classes: outputs of the last head.
-        superclasses: outputs of the heads on the stacks before the last, front to back.
+        superclasses: outputs of the heads before the last, coarse to fine.
+        heads: features that the heads read; see `HierarchicalRecognizer`.
         weights: file of a 2D network's weights to start from, .safetensors or .pth.
         seed: seed of the initial weights; the random state of the process stays unchanged. None draws from
             that state.
@@ -66,14 +68,19 @@ def build_recognizer(
                 got=type(recognizer).__name__,
                 hint="update its package",
             )
-        network = HierarchicalRecognizer(recognizer, (*superclasses, num_classes))
+        network = HierarchicalRecognizer(recognizer, (*superclasses, num_classes), heads)
     if weights is not None:
         load_2d_weights(network.recognizer, weights)
     return network
 
 
 def count_parameters(
-    name: str, *, num_classes: int, superclasses: Sequence[int] = (), **options: object
+    name: str,
+    *,
+    num_classes: int,
+    superclasses: Sequence[int] = (),
+    heads: HeadPlacement = "stacks",
+    **options: object,
 ) -> int:
     """Return the number of parameters of a recognizer with its heads, without allocating them.
 
@@ -81,7 +88,8 @@ def count_parameters(
     initial weights is built.
     """
     make: Callable[..., HierarchicalRecognizer] = build_recognizer
-    build = partial(make, name, num_classes=num_classes, superclasses=superclasses, seed=0, **options)
+    shape: dict[str, Any] = {"num_classes": num_classes, "superclasses": superclasses, "heads": heads}
+    build = partial(make, name, seed=0, **shape, **options)
     try:
         with torch.device("meta"), _WithoutRandomFills():
             network = build()

@@ -112,20 +112,18 @@ class StageRow:
     key: Annotated[str, "stage key (SHA-256); with cross-validation, the digest of its folds' keys"]
     parent_key: Annotated[str | None, "key of the stage that it starts from"]
     superclasses: Annotated[str, "superclass counts of its hierarchy, e.g. 2/6/20; empty in pass 1"]
-    assignments: Annotated[str, "JSON: the superclass of every class, for every headed stack"]
+    assignments: Annotated[str, "JSON: the superclass of every class, for every head"]
     accuracy: Annotated[float, "validation accuracy after the stage"]
-    stack_accuracies: Annotated[tuple[float, ...], "validation accuracy of every headed stack"]
+    stack_accuracies: Annotated[tuple[float, ...], "validation accuracy of every head"]
     parameters: Annotated[int, "parameters after the stage, without pruned filters"]
     multiply_adds: Annotated[int, "multiply-adds after the stage, without pruned filters"]
     num_epochs: Annotated[int, "number of epochs in the stage"]
     seconds: Annotated[float, "seconds that computing the stage took"]
     reused: Annotated[bool, "true if the stage was reused from the stage store"]
     store_keys: Annotated[tuple[str, ...], "keys in the stage store, one per fold"]
-    stack_top5_accuracies: Annotated[
-        tuple[float, ...], "validation top-5 accuracy of every headed stack"
-    ] = ()
+    stack_top5_accuracies: Annotated[tuple[float, ...], "validation top-5 accuracy of every head"] = ()
     stack_mean_class_accuracies: Annotated[
-        tuple[float, ...], "mean of the superclasses' validation accuracies, of every headed stack"
+        tuple[float, ...], "mean of the superclasses' validation accuracies, of every head"
     ] = ()
 
 
@@ -140,21 +138,17 @@ class EpochRow:
     step: Annotated[int, "number of epochs in the trial so far, including this one"]
     learning_rate: Annotated[float, "learning rate of the epoch"]
     loss: Annotated[float, "training loss: weighted sum of the stacks' cross-entropies, in nats per clip"]
-    stack_losses: Annotated[
-        tuple[float, ...], "training cross-entropy of every headed stack, in nats per clip"
-    ]
+    stack_losses: Annotated[tuple[float, ...], "training cross-entropy of every head, in nats per clip"]
     validation_loss: Annotated[
         float, "validation loss: weighted sum of the stacks' cross-entropies, in nats per clip"
     ]
-    stack_accuracies: Annotated[tuple[float, ...], "validation accuracy of every headed stack"]
+    stack_accuracies: Annotated[tuple[float, ...], "validation accuracy of every head"]
     accuracy: Annotated[float, "validation accuracy over the classes (not superclasses)"]
     seconds: Annotated[float, "seconds of training and validation"]
     num_clips: Annotated[int, "number of training clips read, repeats included"]
-    stack_top5_accuracies: Annotated[
-        tuple[float, ...], "validation top-5 accuracy of every headed stack"
-    ] = ()
+    stack_top5_accuracies: Annotated[tuple[float, ...], "validation top-5 accuracy of every head"] = ()
     stack_mean_class_accuracies: Annotated[
-        tuple[float, ...], "mean of the superclasses' validation accuracies, of every headed stack"
+        tuple[float, ...], "mean of the superclasses' validation accuracies, of every head"
     ] = ()
 
 
@@ -172,7 +166,7 @@ class EvaluationRow:
     num_clips: Annotated[int, "number of test clips"]
     stack_accuracies: Annotated[
         tuple[float, ...],
-        "test accuracy of every headed stack; after autohier evaluate, of the last one only",
+        "test accuracy of every head; after autohier evaluate, of the last one only",
     ]
     accuracy_low: Annotated[float, "lower end of the accuracy's 95% Wilson interval"]
     accuracy_high: Annotated[float, "upper end of the accuracy's 95% Wilson interval"]

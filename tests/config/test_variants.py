@@ -24,6 +24,16 @@ def groups_of(config):
     return {name: value for name, value in config if name != "params"}
 
 
+def test_every_placement_of_heads_is_a_network_that_is_checked():
+    searched = "search.settings={pass_2.heads=['stacks', 'last']}"
+    space = load_space("demo", [searched])
+    assert space.shares_pass_1
+    networks = space.flat_params_by_network()
+    assert list(networks) == ["pass_2.heads stacks", "pass_2.heads last"]
+    heads = [space.config(flat, seed=0).pass_2.heads for flat in networks.values()]
+    assert heads == ["stacks", "last"]
+
+
 def test_a_space_without_variants_changes_nothing():
     space, plain = load_space("demo"), load_space("demo").initial[0].as_params()
     assert space.complete(plain) == plain

@@ -30,6 +30,9 @@ from support.sweep_runs.whole_trials import (
     write_2d_weights,
 )
 
+HEADS_ON_LAST = {"stack4_level1": (2, 64), "stack4_level2": (3, 64), "stack4": (6, 64)}
+"""Shapes of the heads for superclass counts 2/3, at width 1/8."""
+
 
 class TestRecipe:
     def test_every_stage_is_trained_with_its_own_settings_and_seed(
@@ -142,6 +145,28 @@ class TestStart:
             name = f"recognizer.{layer}.weight"
             assert torch.equal(after[name], before[name] * mask_F.view(-1, 1, 1, 1, 1))
         assert torch.equal(after["heads.stack2.weight"], before["heads.stack2.weight"])
+
+    @pytest.mark.usefixtures("outcome")
+    def test_heads_on_the_last_stack_share_pass_1_and_are_pruned(
+        self, tiny_clips: ClipStore, folder: Path
+    ) -> None:
+        config = tiny_config("pass_2.heads=last", "pass_2.learning_rate=1e-30", passes=1)
+        outcome = run(config, tiny_clips, folder)
+        pass_1, pass_2, prune_1 = outcome.stages
+        assert [stage.reused for stage in outcome.stages] == [True, False, False]
+        assert [stage.heads for stage in outcome.stages] == ["stacks", "last", "last"]
+        before, after = weights_of(folder, pass_1), weights_of(folder, pass_2)
+        assert torch.equal(after["heads.stack4.weight"], before["heads.stack4.weight"])
+        shapes = {name: tuple(after[f"heads.{name}.weight"].shape) for name in HEADS_ON_LAST}
+        assert shapes == HEADS_ON_LAST
+        trial = open_tiny_trial(config, tiny_clips, folder)
+        for stage in (pass_1, pass_2, prune_1):
+            loaded = trial.load_network(stage).state_dict()
+            assert all(
+                torch.equal(loaded[name], tensor)
+                for name, tensor in weights_of(folder, stage).items()
+                if not name.startswith("alive.")
+            )
 
     def test_pass_1_starts_from_2d_weights(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
         path = write_2d_weights(tmp_path / "2d.safetensors", width=0.125)

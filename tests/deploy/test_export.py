@@ -39,11 +39,13 @@ def arrays_of(clip: ClipSource) -> ClipArrays:
     )
 
 
-@pytest.mark.parametrize("clip_input", OVERRIDES)
+@pytest.mark.parametrize(
+    ("clip_input", "heads"), [*((clip_input, "stacks") for clip_input in OVERRIDES), ("frames", "last")]
+)
 def test_predictions_of_source_clips_equal_those_of_evaluate(
-    tmp_path: Path, tiny_data: Path, clip_input: str
+    tmp_path: Path, tiny_data: Path, clip_input: str, heads: str
 ) -> None:
-    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES[clip_input], passes=1)
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES[clip_input], f"pass_2.heads={heads}", passes=1)
     model, _ = export_tiny(tmp_path, "s", tmp_path / "model")
     expected = evaluate_model(model, "test", refitted=False, opener=OPENER, log=lambda _: None).predictions
     loaded = autohier.load_model(tmp_path / "model", device="cpu")

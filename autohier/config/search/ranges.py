@@ -47,7 +47,7 @@ class SearchRanges(FrozenModel):
     """Bound on the multiply-adds of one clip, e.g. "2G". A trial keeps the best pass within it, and only
     trials within it can win."""
     levels: Annotated[int, Field(ge=0, le=100)] = 3
-    """Number of stacks before the last that get superclasses."""
+    """Number of levels of superclasses. Each needs a stack of its own, unless pass_2.heads is "last"."""
     counts: CountRule | tuple[Annotated[int, Field(ge=2)], ...] = "auto"
     """Allowed superclass counts. divisors: those of the number of classes; balanced: every count up to half
     the classes; auto: divisors if they give at least ten tuples, else balanced; or a list of counts."""

@@ -21,7 +21,7 @@ from autohier.config.trial.overrides import (
     check_table,
     check_values_unchanged,
     default_value,
-    is_recognizer_setting,
+    is_network_setting,
     single_and_paired_values,
 )
 from autohier.config.trial.protocol import ProtocolSettings
@@ -281,8 +281,8 @@ class SearchSpace(FrozenModel):
         return len(self.search.variants) <= 1 and not any(map(changes_pass_1, self.search.settings))
 
     def flat_params_by_network(self) -> dict[str, Hyperparameters]:
-        """Return flat hyperparameters for every recognizer that the space can sample, by their text."""
-        tables = {name: table for name, table in self.search.settings.items() if is_recognizer_setting(name)}
+        """Return flat hyperparameters for every network that the space can sample, by their text."""
+        tables = {name: table for name, table in self.search.settings.items() if is_network_setting(name)}
         flat = [
             FLAT_PARAMS.model_copy(
                 update={"variant": variant, "settings": tuple(zip(tables, values, strict=True))}

@@ -244,9 +244,9 @@ def single_and_paired_values(tables: Mapping[str, Sequence[object]]) -> Iterator
                 yield (one, value), (other, other_value)
 
 
-def is_recognizer_setting(name: str) -> bool:
-    """Return whether a setting belongs to the recognizer."""
-    return name.partition(".")[0] == "recognizer"
+def is_network_setting(name: str) -> bool:
+    """Return whether a setting changes the network: the recognizer, or the features that its heads read."""
+    return name.partition(".")[0] == "recognizer" or name == "pass_2.heads"
 
 
 def changes_pass_1(name: str) -> bool:

@@ -15,6 +15,10 @@ from autohier.errors import InputError
 NumEpochs = Annotated[PositiveInt, Field(le=1_000_000)]
 
 
+HeadPlacement = Literal["stacks", "last"]
+"""Features that the heads read: that of one stack each, the last ones of the network, or all the last."""
+
+
 class OptimisationSettings(FrozenModel):
     """Optimizer, regularization and learning-rate schedule of all stages; each stage starts with new ones."""
 
@@ -113,6 +117,9 @@ class Pass2Settings(FrozenModel):
     """Epochs of pass 2."""
     learning_rate: PositiveFloat | None = None
     """Initial learning rate of pass 2; None takes optimisation.learning_rate."""
+    heads: HeadPlacement = "stacks"
+    """Features that the heads read. stacks: each level has a stack of its own (HAC); last: all levels read
+    the last stack, as in multi-task learning."""
     start: Literal["pass-1", "initial"] = "pass-1"
     """Initial weights: those that pass 1 ended with, or those that it started from (HAC does not say)."""
 

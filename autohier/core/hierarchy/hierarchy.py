@@ -1,4 +1,4 @@
-"""Hierarchy: the superclass of every class, at each stack that has a head.
+"""Hierarchy: the superclass of every class, for each head.
 
 Legend: K classes.
 """
@@ -23,7 +23,7 @@ NOTHING_GIVEN: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """One assignment of all classes per headed stack, front to back; the last is the classes themselves.
+    """One assignment of all classes per head, front to back; the last is the classes themselves.
 
     Levels need not nest: a superclass may spread over several superclasses of an earlier level, since HAC
     solves each level on its own. Superclasses of a level are numbered by their smallest class, so that equal
@@ -34,7 +34,7 @@ class Hierarchy:
     """
 
     assignments: tuple[tuple[int, ...], ...]
-    """Superclass of each class, per headed stack."""
+    """Superclass of each class, per head."""
 
     def __post_init__(self) -> None:
         if not self.assignments or self.assignments[-1] != tuple(range(self.num_classes)):
@@ -73,7 +73,7 @@ class Hierarchy:
         Args:
             confusion_KK: ``[K, K]`` counts or probabilities of *validation* clips, rows the true class. The
                 confusion on training clips of an over-fitted network is nearly diagonal.
-            counts: superclasses of each headed stack before the last, which keeps the K classes.
+            counts: superclasses of each head before the last, which keeps the K classes.
             given: assignments by their number of superclasses, used for counts that they cover.
             restarts: see `balanced_partition`.
             seed: see `balanced_partition`.
@@ -109,7 +109,7 @@ class Hierarchy:
 
     @property
     def num_superclasses(self) -> tuple[int, ...]:
-        """Superclasses per headed stack, e.g. (2, 6, 20, 60); the last is K."""
+        """Superclasses per head, e.g. (2, 6, 20, 60); the last is K."""
         return tuple(len(set(assignment)) for assignment in self.assignments)
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from autohier.config.frozen import FrozenModel, validate
 from autohier.config.key_defaults import added_settings
 from autohier.config.trial.recognizers import find_recognizer_settings
+from autohier.config.trial.training import HeadPlacement
 from autohier.core.pruning import Cost, compact, load_compacted, measure_cost
 from autohier.core.stages.builders import clip_shape
 from autohier.core.stages.inputs import BaseInputs
@@ -39,6 +40,8 @@ class CompactedNetwork(FrozenModel):
     """Options of `autohier.models.build_recognizer`."""
     hierarchy: tuple[tuple[int, ...], ...]
     """Superclass of every class, for each head; the last head has the classes themselves."""
+    heads: HeadPlacement = "stacks"
+    """Features that the heads read."""
     clip_shape: tuple[int, ...]
     """Shape of one clip, as the network reads it."""
     stage: str
@@ -50,7 +53,11 @@ class CompactedNetwork(FrozenModel):
         # A network that was stored before an option existed does without it.
         options = added_settings(find_recognizer_settings(self.recognizer)) | self.options
         return build_recognizer(
-            self.recognizer, num_classes=num_classes, superclasses=superclasses, **options
+            self.recognizer,
+            num_classes=num_classes,
+            superclasses=superclasses,
+            heads=self.heads,
+            **options,
         )
 
 
@@ -87,6 +94,7 @@ def write_compacted(store: StageStore, kind: StageKind, key: str, path: Path, *,
         recognizer=base.network.name,
         options=base.network.options,
         hierarchy=result.hierarchy.assignments,
+        heads=result.heads,
         clip_shape=clip_shape(base.clips, base.network.options),
         stage=key,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from autohier.config.trial.training import OptimisationSettings
+from autohier.config.trial.training import HeadPlacement, OptimisationSettings
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.callbacks import TrialCallback
@@ -66,27 +66,36 @@ class StageContext:
             repeats=optimisation.repeats,
         )
 
-    def build(self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int) -> HierarchicalRecognizer:
+    def build(
+        self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int, heads: HeadPlacement = "stacks"
+    ) -> HierarchicalRecognizer:
         """Build a recognizer with a head for every level of a hierarchy, untrained."""
-        return self.build_headed(network, hierarchy.num_superclasses[:-1], seed=seed)
+        return self.build_headed(network, hierarchy.num_superclasses[:-1], seed=seed, heads=heads)
 
     def build_headed(
-        self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int
+        self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int, heads: HeadPlacement
     ) -> HierarchicalRecognizer:
         """Build a recognizer with heads for these superclass counts and the classes, untrained."""
         return build_recognizer(
             network.name,
             num_classes=network.num_classes,
             superclasses=superclasses,
+            heads=heads,
             weights=self.weights_path,
             seed=seed,
             **network.options,
         )
 
-    def count_parameters(self, network: NetworkInputs, superclasses: Sequence[int]) -> int:
+    def count_parameters(
+        self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement
+    ) -> int:
         """Return the number of parameters of a recognizer that is not built; see `build_headed`."""
         return count_parameters(
-            network.name, num_classes=network.num_classes, superclasses=superclasses, **network.options
+            network.name,
+            num_classes=network.num_classes,
+            superclasses=superclasses,
+            heads=heads,
+            **network.options,
         )
 
 

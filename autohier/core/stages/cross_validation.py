@@ -44,6 +44,7 @@ class FoldedResult(StageResult):
             parent_key=None if first.parent_key is None else digest([fold.parent_key for fold in folds]),
             pass_index=first.pass_index,
             hierarchy=first.hierarchy,
+            heads=first.heads,
             epochs=tuple(
                 metrics
                 for index, fold in enumerate(folds)

@@ -13,7 +13,7 @@ from autohier.config.key_defaults import KeyDefault, key_content
 from autohier.config.trial.clips import ClipSettings
 from autohier.config.trial.hyperparameters import Scope
 from autohier.config.trial.protocol import ProtocolSettings
-from autohier.config.trial.training import OptimisationSettings
+from autohier.config.trial.training import HeadPlacement, OptimisationSettings
 from autohier.core.stages.kinds.base import StageKind
 from autohier.digest import digest
 
@@ -68,6 +68,8 @@ class Pass2Inputs(StageInputs):
     assignments: tuple[tuple[int, ...], ...]
     weights: tuple[float, ...]
     """Loss weight of every head."""
+    heads: Annotated[HeadPlacement, KeyDefault("stacks")] = "stacks"
+    """Features that the heads read."""
 
 
 class PruneInputs(StageInputs):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from autohier.config.trial.training import HeadPlacement
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
 from autohier.core.stages.kinds.base import StageKind
@@ -41,6 +42,8 @@ class StageResult:
     """Validation top-5 accuracies after the stage; empty in files of older versions."""
     stack_mean_class_accuracies: tuple[float, ...] = ()
     """Means of the superclasses' validation accuracies after the stage; empty in files of older versions."""
+    heads: HeadPlacement = "stacks"
+    """Features that the heads of the network read."""
 
     @property
     def accuracy(self) -> float:

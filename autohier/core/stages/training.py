@@ -168,6 +168,7 @@ def publish(run: StageRun, trained: TrainedStage) -> StageResult:
         num_restored=trained.checkpoint.num_restored,
         stack_top5_accuracies=evaluation.stack_top5_accuracies,
         stack_mean_class_accuracies=evaluation.stack_mean_class_accuracies,
+        heads=job.network.placement,
     )
     run.context.store.publish(result, run.inputs, {**job.network.state_dict(), **job.extra_tensors})
     trained.checkpoint.remove()

@@ -64,7 +64,8 @@ class TrialSetup:
                 are of another architecture; or if network and clips need more than the memory.
         """
         superclasses, network, config = [2] * num_levels, self.base.network, self.config
-        num_parameters = self.context.count_parameters(network, superclasses)
+        heads = config.pass_2.heads
+        num_parameters = self.context.count_parameters(network, superclasses, heads)
         data_loader = self.data_loader
         num_clips = len(data_loader.split.train) * config.optimisation.repeats
         batch_size = min(config.optimisation.batch_size, num_clips)
@@ -75,7 +76,7 @@ class TrialSetup:
             hint=_sizes_text(config),
         )
         if self.context.weights_path is not None:
-            self.context.build_headed(network, superclasses, seed=config.seed)
+            self.context.build_headed(network, superclasses, seed=config.seed, heads=heads)
         return num_parameters
 
     def load_network(self, result: StageResult) -> nn.Module:
@@ -84,7 +85,9 @@ class TrialSetup:
         Raises:
             StageDamagedError: if its weights are missing or damaged.
         """
-        network = self.context.build(self.base.network, result.hierarchy, seed=self.config.seed)
+        network = self.context.build(
+            self.base.network, result.hierarchy, seed=self.config.seed, heads=result.heads
+        )
         self.context.store.load_into(network, result.kind, result.key)
         return self.context.device.prepare(network)
 

@@ -1,6 +1,6 @@
 """Evaluation as in HAC: softmax probabilities averaged over several frame sets of a clip.
 
-Legend: N clips of a part, B clips of a batch, K classes, S superclasses of one stack, L headed stacks.
+Legend: N clips of a part, B clips of a batch, K classes, S superclasses of one level, L heads.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def evaluate(
     """Evaluate a network on one part of the split, with a forward pass over it for every view.
 
     Args:
-        network: maps clips to one ``scores_BS`` per headed stack; left in evaluation mode.
+        network: maps clips to one ``scores_BS`` per head; left in evaluation mode.
         data_loader: yields the clips.
         part: "train", "validation" or "test".
-        loss: superclasses of each headed stack, and loss weights.
+        loss: superclasses of each head, and loss weights.
         num_sets: number of frame sets whose probabilities are averaged (HAC: five).
         flip: True evaluates each frame set mirrored, too, and averages over both.
         autocast: returns the context manager of the precision to compute in.
         micro_batches: number of parts that each batch is computed in.
         replicas: processes that evaluate the part together; each gets the scores of all clips.
     """
-    stacks, labels_N = predict(
+    probabilities, labels_N = predict(
         network,
         data_loader,
         part,
@@ -55,7 +55,7 @@ def evaluate(
         micro_batches=micro_batches,
         replicas=replicas,
     )
-    return _score(stacks, labels_N, loss)
+    return _score(probabilities, labels_N, loss)
 
 
 @torch.no_grad()
@@ -73,7 +73,7 @@ def predict(
     """Return the probabilities of one part's clips, with a forward pass over it for every view.
 
     Args:
-        network: maps clips to one ``scores_BS`` per headed stack; left in evaluation mode.
+        network: maps clips to one ``scores_BS`` per head; left in evaluation mode.
         data_loader: yields the clips.
         part: "train", "validation" or "test".
         num_sets: number of frame sets whose probabilities are averaged (HAC: five).
@@ -83,7 +83,7 @@ def predict(
         replicas: processes that evaluate the part together; each gets the scores of all clips.
 
     Returns:
-        One float32 ``probabilities_NS`` per headed stack, the last in the original classes, and int64
+        One float32 ``probabilities_NS`` per head, the last in the original classes, and int64
         ``labels_N``; on the device, in the order of the split.
     """
     network.eval()
@@ -93,16 +93,16 @@ def predict(
         (index, mirrored) for index in range(num_sets) for mirrored in ((False, True) if flip else (False,))
     ]
     for set_index, mirrored in views:
-        stacks: list[list[Tensor]] = []
+        heads: list[list[Tensor]] = []
         labels = []
         batches = data_loader.evaluation_set(part, set_index, num_sets, mirrored=mirrored, share=share)
         for batch in batches:
             for clips_BCTHW, labels_B in split_batch(*batch, micro_batches):
                 with autocast():
                     scores = network(clips_BCTHW)
-                stacks.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
+                heads.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
                 labels.append(labels_B)
-        set_NS = [torch.cat(batches) for batches in zip(*stacks, strict=True)]
+        set_NS = [torch.cat(batches) for batches in zip(*heads, strict=True)]
         sums = [total + new for total, new in zip(sums, set_NS, strict=True)] if sums else set_NS
     # A rank without clips has computed one of the others.
     own = slice(len(share.slice_of(data_loader.num_clips(part))))

@@ -1,7 +1,6 @@
 """The training loop: one function for pass 1, pass 2 and the retraining after each pruning pass.
 
-Legend: B clips of a batch, R clips of it that this process reads, C channels, T frames, H W pixels, L headed
-stacks.
+Legend: B clips of a batch, R clips of it that this process reads, C channels, T frames, H W pixels, L heads.
 """
 
 from __future__ import annotations
@@ -114,9 +113,9 @@ def train_epochs(
     DivergedError alike. Between two steps of the iterator, no process waits for another.
 
     Args:
-        network: maps clips to one ``scores_BS`` per headed stack.
+        network: maps clips to one ``scores_BS`` per head.
         data_loader: training and validation clips.
-        loss: superclasses and loss weight of each headed stack.
+        loss: superclasses and loss weight of each head.
         epochs: number of passes over the training clips.
         optimizer: builds the optimizer, at its initial learning rate.
         schedule: builds the learning-rate schedule.
@@ -220,7 +219,7 @@ class _Step:
             number = max(1, share.num_own)
             with self.autocast():
                 scores = self.network(clips_RCTHW[start : start + number])
-            losses_L = self.loss.of_stacks(scores, labels_B[place : place + number])
+            losses_L = self.loss.of_heads(scores, labels_B[place : place + number])
             losses_L = losses_L * (share.num_own / len(labels_B))
             self.loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
             mean_L += losses_L.detach()

@@ -1,6 +1,6 @@
-"""The multi-level loss of HAC: a weighted cross-entropy after every headed stack.
+"""The multi-level loss of HAC: a weighted cross-entropy after every head.
 
-Legend: B clips, K classes, S superclasses of one stack, L headed stacks, front to back.
+Legend: B clips, K classes, S superclasses of one level, L heads, coarse to fine.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from autohier.core.hierarchy.hierarchy import Hierarchy
 
 
 class HierarchicalLoss:
-    """Cross-entropy in the superclasses of each headed stack, and their weighted sum (HAC section 3.3).
+    """Cross-entropy in the superclasses of each head, and their weighted sum (HAC section 3.3).
 
     The weights are used as printed, not normalized.
 
     Args:
-        hierarchy: superclasses of every headed stack.
-        weights: loss weight of every headed stack.
+        hierarchy: superclasses of every head.
+        weights: loss weight of every head.
         device: of the network.
-        label_smoothing: share of each target that is spread evenly over all superclasses of its stack.
-        class_sizes_K: number of training clips of every class, to weigh all superclasses of a stack equally:
+        label_smoothing: share of each target that is spread evenly over all superclasses of its level.
+        class_sizes_K: number of training clips of every class, to weigh all superclasses of a level equally:
             a clip of a superclass with n of N clips weighs N / (S n), where S superclasses have clips. None
             weighs all clips equally.
     """
@@ -50,14 +50,14 @@ class HierarchicalLoss:
             self._clip_weights_LK = torch.tensor(np.array(balanced), dtype=torch.float32, device=device)
 
     def targets(self, labels_B: Tensor) -> Tensor:
-        """Return the superclass of every clip at every headed stack: int64 [L, B]."""
+        """Return the superclass of every clip at every head: int64 [L, B]."""
         return self.assignments_LK[:, labels_B]
 
-    def of_stacks(self, scores: Sequence[Tensor], labels_B: Tensor) -> Tensor:
-        """Return the mean of the clips' weighted cross-entropies at every headed stack: float32 [L].
+    def of_heads(self, scores: Sequence[Tensor], labels_B: Tensor) -> Tensor:
+        """Return the mean of the clips' weighted cross-entropies at every head: float32 [L].
 
         Args:
-            scores: one ``scores_BS`` per headed stack, before softmax.
+            scores: one ``scores_BS`` per head, before softmax.
             labels_B: int64 original classes.
         """
         pairs = zip(scores, self.targets(labels_B), strict=True)
@@ -67,7 +67,7 @@ class HierarchicalLoss:
         return (losses_LB * self._clip_weights_LK[:, labels_B]).mean(dim=1)
 
     def total(self, losses_L: Tensor) -> Tensor:
-        """Return the weighted sum of the stacks' losses, which training minimizes: float32 scalar."""
+        """Return the weighted sum of the heads' losses, which training minimizes: float32 scalar."""
         return self.weights_L.to(losses_L.dtype) @ losses_L
 
     def _cross_entropy(self, scores_BS: Tensor, targets_B: Tensor, reduction: str) -> Tensor:
@@ -80,7 +80,7 @@ class HierarchicalLoss:
 def _balanced_weights(
     assignment: Sequence[int], class_sizes_K: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Return the weight of a clip of every class, at one stack; 0 for superclasses without clips."""
+    """Return the weight of a clip of every class, at one level; 0 for superclasses without clips."""
     sizes_S = np.bincount(assignment, weights=class_sizes_K).astype(np.float64)
     seen_S = sizes_S > 0
     weights_S = np.zeros(len(sizes_S))

@@ -1,6 +1,6 @@
 """Measurements of training and evaluation.
 
-Legend: N clips, K classes; stacks are listed front to back, the last one holds the classes.
+Legend: N clips, K classes; heads are listed coarse to fine, the last one scores the classes.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class EpochMetrics:
     """Index within its stage, from 0."""
     learning_rate: float
     loss: float
-    """Mean over training clips of the weighted sum of the stacks' cross-entropies."""
+    """Mean over training clips of the weighted sum of the heads' cross-entropies."""
     stack_losses: tuple[float, ...]
-    """Mean cross-entropy of every headed stack, without its weight."""
+    """Mean cross-entropy of every head, without its weight."""
     validation_loss: float
     stack_accuracies: tuple[float, ...]
-    """Validation accuracy of every headed stack in its own superclasses, in [0, 1]."""
+    """Validation accuracy of every head in its own superclasses, in [0, 1]."""
     seconds: float
     num_clips: int
     """Number of training clips read, repeats included."""
     stack_top5_accuracies: tuple[float, ...] = ()
-    """Validation top-5 accuracy of every headed stack; empty in files of older versions."""
+    """Validation top-5 accuracy of every head; empty in files of older versions."""
     stack_mean_class_accuracies: tuple[float, ...] = ()
-    """Mean of the superclasses' validation accuracies, of every headed stack; empty in files of older
+    """Mean of the superclasses' validation accuracies, of every head; empty in files of older
     versions."""
 
     @property
@@ -69,11 +69,11 @@ class Evaluation:
     """Weighted loss of the averaged probabilities."""
     stack_accuracies: tuple[float, ...]
     confusion_KK: npt.NDArray[np.int64]
-    """Clips by true class (rows) and predicted class (columns), of the last stack."""
+    """Clips by true class (rows) and predicted class (columns), of the last head."""
     stack_top5_accuracies: tuple[float, ...] = ()
-    """Share of clips whose superclass is among the five most probable, of every headed stack."""
+    """Share of clips whose superclass is among the five most probable, of every head."""
     stack_mean_class_accuracies: tuple[float, ...] = ()
-    """Mean of the superclasses' accuracies, of every headed stack."""
+    """Mean of the superclasses' accuracies, of every head."""
 
     @property
     def accuracy(self) -> float:

@@ -2,11 +2,11 @@
 
 Tags in the trial's run; the step is the number of epochs in the trial so far:
 
-* ``loss/train``, ``loss/validation``: weighted sums over the stacks, every epoch;
-* ``loss_stack/l``, ``accuracy_stack/l``: training cross-entropy and validation accuracy of headed stack l,
-  every epoch; stacks count from 1 at the front, also in pass 1, which has only the last one;
-* ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of headed stack l, every
-  epoch;
+* ``loss/train``, ``loss/validation``: weighted sums over the heads, every epoch;
+* ``loss_stack/l``, ``accuracy_stack/l``: training cross-entropy and validation accuracy of the head of level
+  l, every epoch; levels count from 1, the coarsest, also in pass 1, which has only the last one;
+* ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of the head of level l,
+  every epoch;
 * ``learning_rate``: every epoch;
 * ``best_validation``: highest validation accuracy so far, after every epoch and stage;
 * ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
@@ -46,7 +46,7 @@ class TensorBoardCallback(TrialCallback):
 
     Args:
         run_folder: the trial's folder in the TensorBoard root, named like the run.
-        params: hyperparameters of the trial, which determine the number of headed stacks.
+        params: hyperparameters of the trial, which determine the number of heads.
         class_names: one per class, for the pictures; numbers if empty.
 
     Raises:

@@ -1,6 +1,6 @@
 """Picture of a confusion matrix.
 
-Legend: K classes, H W pixels. Assignments are one list of K superclasses per headed stack, front to back.
+Legend: K classes, H W pixels. Assignments are one list of K superclasses per level, coarse to fine.
 """
 
 from __future__ import annotations

@@ -38,12 +38,12 @@ _HUES: Final = (
 
 
 def hierarchy_picture(assignments: Sequence[Sequence[int]], class_names: Sequence[str] = ()) -> Picture:
-    """Draw a hierarchy: a row per class, a column per headed stack, superclasses as colored blocks.
+    """Draw a hierarchy: a row per class, a column per level, superclasses as colored blocks.
 
     If levels do not nest, a superclass has several blocks with the same number and color.
 
     Args:
-        assignments: superclasses of all classes, one list per headed stack, front to back; the last column
+        assignments: superclasses of all classes, one list per level, coarse to fine; the last column
             holds the classes.
         class_names: one per class; numbers if empty.
     """
@@ -68,8 +68,8 @@ def _draw_hierarchy(assignments: tuple[tuple[int, ...], ...], class_names: tuple
     for row, k in enumerate(order):
         middle = (names_px, _HEADER_PX + row * _ROW_PX + _ROW_PX // 2)
         pen.text(middle, class_label(k, class_names), INK, font, anchor="lm")
-    headers = [f"stack {n}\n{len(set(level))} superclasses" for n, level in enumerate(levels, start=1)]
-    headers.append(f"stack {len(assignments)}\n{len(classes)} classes")
+    headers = [f"level {n}\n{len(set(level))} superclasses" for n, level in enumerate(levels, start=1)]
+    headers.append(f"level {len(assignments)}\n{len(classes)} classes")
     for column, header in enumerate(headers):
         pen.text((column * _COLUMN_PX + GAP_PX, GAP_PX), header, "black", load_font(TEXT_PX + 2))
     return encode_png(picture)

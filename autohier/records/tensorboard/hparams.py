@@ -65,8 +65,8 @@ def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
         OSError: if the folder cannot be written, also in the functions below.
     """
     columns = [
-        _column("superclasses", "superclass counts of the stacks, front to back", str, shown=True),
-        *(_column(f"M{n}", f"superclass count of stack {n}", float) for n in range(1, ranges.levels + 1)),
+        _column("superclasses", "superclass counts of the levels, coarse to fine", str, shown=True),
+        *(_column(f"M{n}", f"superclass count of level {n}", float) for n in range(1, ranges.levels + 1)),
         _column("weight_ratio", "rho of the loss weights rho^(L-l)", float, ranges.weight_ratios, shown=True),
         _column("scope", "scope in which filters are ranked for pruning", str, ranges.scopes, shown=True),
         _column(

@@ -44,7 +44,7 @@ def superclass_section(records: Records, plan: SweepPlan) -> html.Html:
     if not rows:
         return _empty("superclasses", "Superclasses of the best trial", "The best trial has no superclasses.")
     table = html.table(("level", "superclass", "classes"), rows, ("level", "superclass"))
-    note = "Level 1 is the first headed stack. A class that is confused with another shares its superclass."
+    note = "Level 1 is the coarsest. A class that is confused with another shares its superclass."
     return html.section(
         "superclasses", "Superclasses of the best trial", table, html.paragraph(note, style="note")
     )

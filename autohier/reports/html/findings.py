@@ -49,7 +49,7 @@ class WinnerClasses:
     names: tuple[str, ...]
     """One for each class; numbers if the clip store is not there."""
     assignments: tuple[tuple[int, ...], ...]
-    """Superclass of each class, for each headed stack."""
+    """Superclass of each class, for each head."""
     confusion_KK: npt.NDArray[np.int64] | None
     """Clips by true class (rows) and predicted class; None if the stage is not in the store."""
 

@@ -229,6 +229,7 @@ def build(space: SearchSpace, contents: Contents, hierarchy: Hierarchy) -> Hiera
         recognizer.name,
         num_classes=space.num_classes,
         superclasses=hierarchy.num_superclasses[:-1],
+        heads=space.pass_2.heads,
         **network_options(recognizer, space.clips, contents),
     )
 

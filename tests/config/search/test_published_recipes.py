@@ -76,6 +76,14 @@ def test_slow_fast_has_the_recipe_of_mmaction2(
     assert (recipe.schedule, recipe.warmup_epochs, config.pass_1.epochs) == ("cosine", 34, 256)
 
 
+def test_the_multi_task_baseline_is_a_slow_fast_with_all_heads_on_its_last_feature() -> None:
+    config, other = (config_of("gym99_slowfast", name) for name in ("multi-task", "slowfast-4x16"))
+    assert (config.pass_2.heads, config.pass_2.start) == ("last", "initial")
+    assert config.pass_2.epochs == config.pass_1.epochs
+    groups = ("recognizer", "clips", "optimisation", "pass_1")
+    assert all(getattr(config, group) == getattr(other, group) for group in groups)
+
+
 def test_slow_only_has_the_recipe_of_mmaction2_for_gym99() -> None:
     config = config_of("gym99_slowfast", "slowonly-4")
     recipe = config.optimisation

@@ -95,6 +95,7 @@ OF_OTHER_FORMS = {
 FROM_PASS_2 = {
     "hierarchy": "hierarchy=given",
     "pass_2.epochs": "pass_2.epochs=2",
+    "pass_2.heads": "pass_2.heads=last",
     "pass_2.learning_rate": "pass_2.learning_rate=1e-3",
     "pass_2.start": "pass_2.start=initial",
     "params.superclasses": "params.superclasses=3",

@@ -65,6 +65,13 @@ def test_a_key_is_the_digest_of_canonical_json() -> None:
     assert stage_key(PASS_2, INPUTS["pass-2"]) == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_the_placement_of_heads_is_in_the_key_of_pass_2_unless_it_is_that_of_hac() -> None:
+    inputs = INPUTS["pass-2"]
+    before = stage_key(PASS_2, inputs)
+    assert stage_key(PASS_2, inputs.model_copy(update={"heads": "stacks"})) == before
+    assert stage_key(PASS_2, inputs.model_copy(update={"heads": "last"})) != before
+
+
 class ClipsWithNewSetting(FrameClips):
     blur: Annotated[float, KeyDefault(0.0)] = 0.5
     """A setting that is new: 0 computes as before, and users get 0.5."""

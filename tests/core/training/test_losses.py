@@ -26,7 +26,7 @@ def test_each_stack_is_scored_in_its_own_superclasses():
     # Scores of (0, log 3) are probabilities (1/4, 3/4); equal scores of four classes are 1/4 each.
     superclass_scores = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])
     class_scores = torch.zeros(2, 4)
-    losses_L = make_loss().of_stacks([superclass_scores, class_scores], torch.tensor([1, 2]))
+    losses_L = make_loss().of_heads([superclass_scores, class_scores], torch.tensor([1, 2]))
     by_hand = [(-math.log(3 / 4) - math.log(1 / 4)) / 2, math.log(4)]
     assert losses_L.tolist() == pytest.approx(by_hand)
 
@@ -37,7 +37,7 @@ def test_smoothed_targets_are_spread_over_the_superclasses_of_each_head():
     loss = HierarchicalLoss(HIERARCHY, (1.0, 1.0), torch.device("cpu"), label_smoothing=0.2)
     superclass_scores = torch.tensor([[0.0, math.log(3)]])
     class_scores = torch.tensor([[0.0, 0.0, 0.0, math.log(3)]])
-    losses_L = loss.of_stacks([superclass_scores, class_scores], torch.tensor([3]))
+    losses_L = loss.of_heads([superclass_scores, class_scores], torch.tensor([3]))
     by_hand = [
         -0.9 * math.log(3 / 4) - 0.1 * math.log(1 / 4),
         -0.85 * math.log(3 / 6) - 3 * 0.05 * math.log(1 / 6),
@@ -51,7 +51,7 @@ def test_balanced_clips_of_all_superclasses_weigh_the_same():
     # and 6 / (3 * 3). The losses of clips of classes 0, 1 and 2 are log 2 and log 4 each.
     sizes = np.array([1, 2, 3, 0])
     loss = HierarchicalLoss(HIERARCHY, (1.0, 1.0), torch.device("cpu"), class_sizes_K=sizes)
-    losses_L = loss.of_stacks([torch.zeros(3, 2), torch.zeros(3, 4)], torch.tensor([0, 1, 2]))
+    losses_L = loss.of_heads([torch.zeros(3, 2), torch.zeros(3, 4)], torch.tensor([0, 1, 2]))
     by_hand = [(3 / 4 + 6 / 4 + 3 / 4) / 3 * math.log(2), (2 + 1 + 2 / 3) / 3 * math.log(4)]
     assert losses_L.tolist() == pytest.approx(by_hand)
 
@@ -60,7 +60,7 @@ def test_balanced_weights_are_one_on_average_over_the_clips():
     sizes = np.array([1, 2, 3, 0])
     loss = HierarchicalLoss(HIERARCHY, (1.0, 1.0), torch.device("cpu"), class_sizes_K=sizes)
     labels = torch.tensor([0, 1, 1, 2, 2, 2])
-    losses_L = loss.of_stacks([torch.zeros(6, 2), torch.zeros(6, 4)], labels)
+    losses_L = loss.of_heads([torch.zeros(6, 2), torch.zeros(6, 4)], labels)
     assert losses_L.tolist() == pytest.approx([math.log(2), math.log(4)])
 
 
@@ -70,4 +70,4 @@ def test_the_total_is_the_weighted_sum_and_not_normalised():
 
 def test_a_wrong_number_of_heads_is_an_error():
     with pytest.raises(ValueError, match="zip"):
-        make_loss().of_stacks([torch.zeros(1, 4)], torch.tensor([0]))
+        make_loss().of_heads([torch.zeros(1, 4)], torch.tensor([0]))

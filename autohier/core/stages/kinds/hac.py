@@ -94,6 +94,7 @@ class Pass2(StageKind):
             rates=rates,
             assignments=hierarchy.assignments,
             weights=config.params.stack_weights,
+            heads=config.pass_2.heads,
             parent_key=None if config.pass_2.start == "initial" else parent.key,
         )
         return PlannedStage(inputs, partial(prepare_pass_2, inputs, parent.kind))
@@ -150,9 +151,8 @@ class Prune(StageKind):
             weights=config.params.stack_weights,
             parent_key=parent.key,
         )
-        return PlannedStage(
-            inputs, partial(prepare_prune, inputs, parent.kind, hierarchy, parent.pass_index + 1)
-        )
+        prepare = partial(prepare_prune, inputs, parent.kind, hierarchy, parent.pass_index + 1)
+        return PlannedStage(inputs, partial(prepare, heads=parent.heads))
 
 
 PASS_1, PASS_2, PRUNE = Pass1(), Pass2(), Prune()

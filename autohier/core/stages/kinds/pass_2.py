@@ -1,4 +1,4 @@
-"""Pass 2: train again with a weighted cross-entropy after every headed stack (HAC section 3.3)."""
+"""Pass 2: train again with a weighted cross-entropy after every head (HAC section 3.3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare_pass_2(inputs: Pass2Inputs, parent: StageKind, context: StageContext
     """
     base = inputs.base
     hierarchy = Hierarchy(inputs.assignments)
-    network = context.build(base.network, hierarchy, seed=base.seed)
+    network = context.build(base.network, hierarchy, seed=base.seed, heads=inputs.heads)
     if inputs.parent_key is not None:
         # Heads of superclasses are new; everything else continues from pass 1.
         context.store.load_into(network, parent, inputs.parent_key, but="heads.")

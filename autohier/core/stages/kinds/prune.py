@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from autohier.config.trial.training import HeadPlacement
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning import FilterMasks, choose_filters
 from autohier.core.stages.context import StageContext, TrainingJob
@@ -16,7 +17,13 @@ _MASK = "alive."
 
 
 def prepare_prune(
-    inputs: PruneInputs, parent: StageKind, hierarchy: Hierarchy, pass_index: int, context: StageContext
+    inputs: PruneInputs,
+    parent: StageKind,
+    hierarchy: Hierarchy,
+    pass_index: int,
+    context: StageContext,
+    *,
+    heads: HeadPlacement = "stacks",
 ) -> TrainingJob:
     """Prune a share of the filters that the parent left alive.
 
@@ -26,11 +33,12 @@ def prepare_prune(
         hierarchy: superclasses of the parent.
         pass_index: k for the k-th pruning pass.
         context: store, clips and device.
+        heads: features that the parent's heads read.
 
     Raises:
         StageDamagedError: if the parent's weights are missing or damaged.
     """
-    network = context.build(inputs.base.network, hierarchy, seed=inputs.base.seed)
+    network = context.build(inputs.base.network, hierarchy, seed=inputs.base.seed, heads=heads)
     filters = network.recognizer.prunable_filters()
     tensors = context.store.load_into(network, parent, inputs.parent_key)
     alive = {name.removeprefix(_MASK): mask for name, mask in tensors.items() if name.startswith(_MASK)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from autohier.config.trial.training import HeadPlacement
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
 from autohier.core.stages.kinds.base import StageKind
@@ -46,6 +47,7 @@ def read_result(
         reused=True,
         stack_top5_accuracies=tuple(description.get("stack_top5_accuracies", ())),
         stack_mean_class_accuracies=tuple(description.get("stack_mean_class_accuracies", ())),
+        heads=description.get("heads", "stacks"),
     )
 
 
@@ -68,6 +70,7 @@ def _rules(result: StageResult) -> dict[str, bool]:
         "pass_index must count pruning passes": type(result.pass_index) is int
         and (result.pass_index > 0) == result.kind.is_pruning
         and result.pass_index >= 0,
+        "heads must be those of stacks or of the last": result.heads in get_args(HeadPlacement),
         "accuracies must be shares, one for every stack": _are_shares(result.stack_accuracies, num_stacks)
         and _are_shares_or_missing(result.stack_top5_accuracies, num_stacks)
         and _are_shares_or_missing(result.stack_mean_class_accuracies, num_stacks),

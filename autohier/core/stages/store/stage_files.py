@@ -223,6 +223,7 @@ def _describe(result: StageResult) -> dict[str, Any]:
         "parent_key": result.parent_key,
         "pass_index": result.pass_index,
         "hierarchy": result.hierarchy.as_lists(),
+        "heads": result.heads,
         "stack_accuracies": result.stack_accuracies,
         "stack_top5_accuracies": result.stack_top5_accuracies,
         "stack_mean_class_accuracies": result.stack_mean_class_accuracies,
