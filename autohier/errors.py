@@ -56,6 +56,8 @@ def damage_text(error: BaseException) -> str:
         what = "an early end"
     elif isinstance(error, MemoryError):
         what = "more content than fits the memory"
+    elif isinstance(error, UnicodeDecodeError):
+        return cause_text(error)
     reason = one_line(str(getattr(error, "strerror", None) or " ".join(map(str, error.args))))
     if not reason or isinstance(error, _SLIPS) or " object at 0x" in reason:
         return what

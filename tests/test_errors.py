@@ -74,6 +74,7 @@ def test_errors_of_the_system_state_the_cause_and_the_file(tmp_path: Path) -> No
         (zlib.error("Error -3"), "damaged content (Error -3)"),
         (MemoryError(), "more content than fits the memory"),
         (KeyError("keypoint"), "damaged content"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "a byte that is not UTF-8, at position 0"),
         (UnicodeError("first\nsecond"), "damaged content (first second)"),
         (ValueError("x" * 500), f"damaged content ({'x' * 120}...)"),
         (

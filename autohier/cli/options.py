@@ -51,6 +51,15 @@ GivenOut = Annotated[
         "copied without them.",
     ),
 ]
+GivenWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--pretrained",
+        rich_help_panel=FOLDERS,
+        metavar="FILE|DIR",
+        help="File of the 2D weights, or its folder, if it has moved since the sweep started.",
+    ),
+]
 SubjectPattern = Annotated[
     str | None,
     typer.Option(

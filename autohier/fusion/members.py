@@ -14,7 +14,7 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
-from autohier.sweep.paths import SweepFolder, check_same_clips, require_places
+from autohier.sweep.paths import check_same_clips, require_places
 
 SplitName = Literal["validation", "test"]
 MemberOpener = Callable[[Member], TrialSetup]
@@ -31,8 +31,7 @@ def open_member(member: Member, *, callback: TrialCallback, device: str, num_thr
         InputError: if its clips changed since it was trained.
     """
     require_places(member.name, stages=Path(member.stage_folder), clips=Path(member.clip_folder))
-    sweep_file = SweepFolder(Path(member.sweep)).plan_file
-    require_weights(member.name, member.config.model_dump(mode="json"), sweep_file)
+    require_weights(member.name, member.config.model_dump(mode="json"))
     clips = ClipStore.open(Path(member.clip_folder))
     check_same_clips(clips, member.clips_fingerprint)
     return open_trial(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from autohier.config.frozen import validate
 from autohier.config.fusion import Member
+from autohier.config.trial.trial_config import TrialConfig
+from autohier.config.trial.weights_files import relocate_weights
 from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.store.paths import store_folder
@@ -50,4 +53,8 @@ def locate_member(member: Member, outs: Sequence[Path], given: GivenFolders) -> 
     if given.data is not None:
         modality = member.config.clips.modality
         paths["clip_folder"] = store_folder(given.data.resolve(), member.config.dataset, modality)
-    return member.model_copy(update={name: str(path) for name, path in paths.items()})
+    changes: dict[str, object] = {name: str(path) for name, path in paths.items()}
+    if given.weights is not None:
+        values = relocate_weights(member.config.model_dump(mode="json"), given.weights)
+        changes["config"] = validate(TrialConfig, values, origin="--pretrained")
+    return member.model_copy(update=changes)

@@ -188,6 +188,7 @@ def resume_sweep(
     trials: int | None = None,
     out: str | Path | None = None,
     data: str | Path | None = None,
+    pretrained: str | Path | None = None,
     parallel: int | None = None,
     cpus_per_trial: float | None = None,
     gpus_per_trial: float | None = None,
@@ -208,6 +209,7 @@ def resume_sweep(
         out: folder of sweeps, "sweeps" by default. If the sweep is given by its path, the stage store in
             this folder takes the place of the one next to the sweep.
         data: folder of prepared datasets; by default the one that the sweep used.
+        pretrained: file of the 2D weights, or its folder, if it has moved.
         parallel: trials in parallel; this and the following arguments replace the sweep's if given.
         cpus_per_trial: cores of a trial.
         gpus_per_trial: GPUs of a trial.
@@ -241,9 +243,9 @@ def resume_sweep(
     with catch_signals():
         folder = find_sweep(str(sweep), Path(out or DEFAULT_OUT))
         plan, origin = folder.read_plan()
-        plan = override_places(plan, _given_folders(folder, out, data))
+        plan = override_places(plan, _given_folders(folder, out, data, pretrained))
         require_places(plan.name, stages=Path(plan.stage_folder), clips=clip_folder(plan))
-        require_weights(plan.name, plan.space.model_dump(mode="json"), folder.plan_file)
+        require_weights(plan.name, plan.space.model_dump(mode="json"))
         if trials is not None and trials < plan.trials:
             raise InputError(
                 f"--trials is the new total and cannot be below the old one, {plan.trials}",
@@ -262,10 +264,16 @@ def resume_sweep(
         return _run(folder, changed, console)
 
 
-def _given_folders(folder: SweepFolder, out: str | Path | None, data: str | Path | None) -> GivenFolders:
+def _given_folders(
+    folder: SweepFolder, out: str | Path | None, data: str | Path | None, pretrained: str | Path | None
+) -> GivenFolders:
     """Return the folders that the user names; the one of a sweep that is found in it is no other."""
     is_found_in_it = out is not None and folder.path.parent == Path(out)
-    return GivenFolders(Path(data) if data else None, Path(out) if out and not is_found_in_it else None)
+    return GivenFolders(
+        Path(data) if data else None,
+        Path(out) if out and not is_found_in_it else None,
+        Path(pretrained) if pretrained else None,
+    )
 
 
 def _run(folder: SweepFolder, plan: SweepPlan, console: Console | None) -> SweepResult:

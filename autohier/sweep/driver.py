@@ -43,7 +43,7 @@ from autohier.sweep.execution.session import Share, ray_session
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError, catch_signals
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
-from autohier.sweep.paths import SweepFolder, check_same_clips, clip_folder
+from autohier.sweep.paths import SweepFolder, check_same_clips, check_same_weights, clip_folder
 from autohier.sweep.phases.confirmation import confirm, missing_runs, reconcile_confirmation
 from autohier.sweep.phases.pass_1 import open_flat, record_epoch, refit_ahead, run_pass_1
 from autohier.sweep.phases.refits import missing_refits, run_refits
@@ -122,11 +122,15 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     space = plan.space.model_copy(update={"protocol": resolved.protocol})
     require_samplable_level(plan.space, clips.manifest.levels)
     check_same_clips(clips, plan.clips_fingerprint)
+    weights = {name: each.base.network.weights_sha256 for name, each in trials.items()}
+    weights_sha256 = {name: sha256 for name, sha256 in weights.items() if sha256 is not None}
+    check_same_weights(plan.weights_sha256, weights_sha256)
     num_shared = num_shared_test_clips(clips.clips, trial.data_loader.split)
     return plan.model_copy(
         update={
             "space": space,
             "clips_fingerprint": clips.fingerprint,
+            "weights_sha256": weights_sha256,
             "num_shared_test_clips": num_shared,
         }
     )

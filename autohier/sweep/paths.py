@@ -24,6 +24,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,10 +34,11 @@ from pathlib import Path
 from autohier.config.file_format import SWEEP_FORMAT, check_format
 from autohier.config.frozen import validate
 from autohier.config.plain_names import is_plain_name
+from autohier.config.search.search_space import SearchSpace
 from autohier.config.storage_url import without_password
 from autohier.config.stored_settings import SETTINGS_REVISION, fill_stored_space
 from autohier.config.sweep import SWEEP_NAME_MARKS, Provenance, SweepPlan
-from autohier.config.trial.weights_files import convert_weights
+from autohier.config.trial.weights_files import convert_weights, relocate_weights
 from autohier.data.store.paths import prepare_command, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError, damage_text, nearest
@@ -222,7 +224,14 @@ def override_places(plan: SweepPlan, given: GivenFolders) -> SweepPlan:
         "data_folder": given.data and str(given.data.resolve()),
         "stage_folder": given.out and str(stage_folder(given.out.resolve())),
     }
-    return plan.model_copy(update={name: folder for name, folder in folders.items() if folder})
+    changes: dict[str, object] = {name: folder for name, folder in folders.items() if folder}
+    if given.weights is not None:
+        space = plan.space.model_dump(mode="json")
+        search = space.pop("search")  # a searched path is a value of the trials and stays
+        search["variants"] = relocate_weights(search["variants"], given.weights)
+        moved = relocate_weights(space, given.weights) | {"search": search}
+        changes["space"] = validate(SearchSpace, moved, origin="--pretrained")
+    return plan.model_copy(update=changes)
 
 
 def require_places(subject: str, *, stages: Path, clips: Path) -> None:
@@ -263,6 +272,26 @@ def check_same_clips(clips: ClipStore, fingerprint: str | None) -> None:
             f"the clips in {clips.folder} must be those that the sweep started with",
             got=f"fingerprint {clips.fingerprint[:12]}, not {fingerprint[:12]}",
             hint="name the folder of those with --data, prepare them as before, or start a new sweep",
+        )
+
+
+def check_same_weights(stored: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Check that a sweep is resumed with the 2D weights that it started with.
+
+    Args:
+        stored: digest of the file by variant, when the sweep started; empty if it was not recorded.
+        found: the same now.
+
+    Raises:
+        InputError: if they differ.
+    """
+    differing = [name for name, sha256 in stored.items() if found.get(name, sha256) != sha256]
+    if differing:
+        of_variants = f" of {', '.join(differing)}" if any(differing) else ""
+        raise InputError(
+            f"the 2D weights{of_variants} must be those that the sweep started with",
+            got="a file with other content",
+            hint="name the file of those with --pretrained, or start a new sweep",
         )
 
 

@@ -26,6 +26,8 @@ class GivenFolders:
     """Folder of prepared datasets."""
     out: Path | None = None
     """Folder of sweeps and of their stage store."""
+    weights: Path | None = None
+    """File of 2D weights, or the folder of several."""
 
 
 STORED: Final = GivenFolders()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, GivenOut, NumThreads
+from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, GivenOut, GivenWeights, NumThreads
 
 
 class SplitName(StrEnum):
@@ -40,6 +40,7 @@ def evaluate(
     ] = None,
     data: GivenData = None,
     out: GivenOut = None,
+    pretrained: GivenWeights = None,
     device: DeviceName = "auto",
     threads: NumThreads = None,
 ) -> None:
@@ -60,7 +61,7 @@ def evaluate(
 
     if predictions is not None:
         check_new_file(predictions, option="--predictions")
-    found = find_model(model, out or DEFAULT_OUT, GivenFolders(data, out))
+    found = find_model(model, out or DEFAULT_OUT, GivenFolders(data, out, pretrained))
     refitted = found.refits(split.value, refit)
     console = open_console()
     opener = member_opener(console, device, threads)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, NumThreads
+from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, GivenWeights, NumThreads
 
 
 def export(
@@ -43,6 +43,7 @@ def export(
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
     ] = DEFAULT_OUT,
     data: GivenData = None,
+    pretrained: GivenWeights = None,
     device: DeviceName = "auto",
     threads: NumThreads = None,
 ) -> None:
@@ -56,7 +57,7 @@ def export(
     from autohier.text import shell_words
 
     programs = parse_programs(formats)
-    found = find_model(model, sweeps, GivenFolders(data, None))
+    found = find_model(model, sweeps, GivenFolders(data, None, pretrained))
     console = open_console()
     exported = export_model(
         found,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, GivenOut, NumThreads
+from autohier.cli.options import DEFAULT_OUT, DeviceName, GivenData, GivenOut, GivenWeights, NumThreads
 
 if TYPE_CHECKING:
     from autohier.fusion.fit import Weights
@@ -34,6 +34,7 @@ def fuse(
     ] = None,
     data: GivenData = None,
     out: GivenOut = None,
+    pretrained: GivenWeights = None,
     device: DeviceName = "auto",
     threads: NumThreads = None,
 ) -> None:
@@ -53,7 +54,7 @@ def fuse(
     from autohier.text import shell_words
 
     weighting = _parse_weights(weights)
-    given, out = GivenFolders(data, out), out or DEFAULT_OUT
+    given, out = GivenFolders(data, out, pretrained), out or DEFAULT_OUT
     folder = free_fusion(name or time_name("fusion"), out)
     console = open_console()
     log = console.print

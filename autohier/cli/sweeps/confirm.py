@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autohier.cli.options import GivenData, GivenOut, Parallel, RayAddress, SweepName
+from autohier.cli.options import GivenData, GivenOut, GivenWeights, Parallel, RayAddress, SweepName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +20,7 @@ def confirm(
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of fresh seeds of each.")] = 2,
     data: GivenData = None,
     out: GivenOut = None,
+    pretrained: GivenWeights = None,
     parallel: Parallel = None,
     ray_address: RayAddress = None,
 ) -> None:
@@ -39,6 +40,7 @@ def confirm(
             confirm=f"{top}x{seeds}",
             out=out,
             data=data,
+            pretrained=pretrained,
             parallel=parallel,
             ray_address=ray_address,
             console=console,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from autohier.errors import MissingDataError
 
@@ -31,13 +32,28 @@ def _convert_paths(value: object, convert: Callable[[str], str]) -> object:
     return convert(value) if isinstance(value, str) else value
 
 
-def require_weights(subject: str, values: object, file: Path) -> None:
+def relocate_weights(values: Mapping[str, Any], given: Path) -> dict[str, Any]:
+    """Return JSON values of settings in which weights that do not exist are those that the user names.
+
+    Args:
+        values: as for `convert_weights`.
+        given: a file, which takes the place of any missing one; or a folder with files of their names.
+    """
+
+    def relocate(path: str) -> str:
+        if Path(path).is_file():
+            return path
+        return str((given / Path(path).name if given.is_dir() else given).resolve())
+
+    return cast("dict[str, Any]", convert_weights(values, relocate))
+
+
+def require_weights(subject: str, values: object) -> None:
     """Check that the weights exist that a sweep or a trial starts from.
 
     Args:
         subject: the sweep or the trial, for the error.
         values: JSON values of its settings.
-        file: file that names the weights.
 
     Raises:
         MissingDataError: names the first file that does not exist, e.g. as it was moved.
@@ -48,7 +64,7 @@ def require_weights(subject: str, values: object, file: Path) -> None:
             raise MissingDataError(
                 f"the 2D weights of {subject} must exist",
                 got=f"nothing at {path}",
-                hint=f"put the file there again, or write its present path as recognizer.weights into {file}",
+                hint="put the file there again, or name it, or its folder, with --pretrained",
             )
         return path
 

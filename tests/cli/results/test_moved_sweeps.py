@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from autohier.config.fusion import Member
 from autohier.core.stages.callbacks import CallbackList
@@ -25,6 +27,7 @@ from support.command_line import Autohier
 from support.fakes.fake_driver import FakeDriver
 from support.sources.changed_records import change_record, read_values
 from support.sweep_runs.finished_sweeps import finish_sweep
+from support.sweep_runs.whole_trials import write_2d_weights
 
 QUICK = ("--split", "validation", "--device", "cpu", "--threads", 1)
 
@@ -62,6 +65,13 @@ def copy(moved: Moved, tmp_path: Path) -> Moved:
     """A copy of the moved sweep and fusion, which a test may change."""
     out = shutil.copytree(moved.out, tmp_path / "results")
     return Moved(out, moved.data, moved.old, moved.accuracy)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    fake = FakeDriver()
+    monkeypatch.setattr(api, "drive", fake)
+    return fake
 
 
 def num_stages(out: Path) -> int:
@@ -141,12 +151,6 @@ class TestCopiedAlone:
 
 
 class TestResume:
-    @pytest.fixture
-    def driver(self, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
-        fake = FakeDriver()
-        monkeypatch.setattr(api, "drive", fake)
-        return fake
-
     def test_a_moved_sweep_continues_where_it_is(self, copy: Moved, driver: FakeDriver) -> None:
         resume_sweep("colours", out=copy.out, data=copy.data)
         resume_sweep(copy.out / "colours")
@@ -192,9 +196,36 @@ class TestWeights:
         missing = f"must exist, but got nothing at {copy.out}/imagenet.pth: put the file there"
         error = autohier("resume", "colours", *places).error
         assert f"the 2D weights of colours {missing}" in error
-        assert f"as recognizer.weights into {file}" in error
+        assert "with --pretrained" in error
         error = autohier("evaluate", "colours:t0000", *places, *QUICK).error
         assert f"the 2D weights of colours:t0000 {missing}" in error
+
+    def test_moved_ones_are_named_and_must_have_the_same_content(
+        self, autohier: Autohier, copy: Moved, driver: FakeDriver, tmp_path: Path
+    ) -> None:
+        file = copy.out / "colours" / "sweep.json"
+        content = json.loads(file.read_text())
+        content["plan"]["space"]["recognizer"]["weights"] = "imagenet.pth"
+        file.write_text(json.dumps(content))
+        new = tmp_path / "new" / "imagenet.pth"
+        new.parent.mkdir()
+        moved = write_2d_weights(tmp_path / "moved.safetensors", width=0.125)
+        state = load_file(moved)
+        torch.save(state, new)
+        places = ("--out", copy.out, "--data", copy.data)
+        assert autohier("resume", "colours", *places, "--pretrained", new.parent).code == 0
+        (plan,) = driver.driven
+        assert plan.space.recognizer.weights_path == new
+        assert json.loads(file.read_text())["plan"]["space"]["recognizer"]["weights"] == str(new)
+        again = new.rename(tmp_path / "again.pth")
+        error = autohier("resume", "colours", *places, "--pretrained", moved).error
+        assert "the 2D weights must be those that the sweep started with, but got a file with other" in error
+        assert len(driver.driven) == 1
+        assert autohier("resume", "colours", *places, "--pretrained", again).code == 0
+        assert driver.driven[1].weights_sha256 == plan.weights_sha256
+        again.unlink()
+        error = autohier("evaluate", "colours:t0000", *places, *QUICK, "--pretrained", tmp_path / "new").error
+        assert f"must exist, but got nothing at {tmp_path}/new/again.pth" in error
 
     def test_those_of_a_fusion_move_along(self, copy: Moved, tmp_path: Path) -> None:
         folder = FusionFolder(copy.out / "fusions" / "both")

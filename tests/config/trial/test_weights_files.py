@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.config.trial.weights_files import convert_weights, require_weights
+from autohier.config.trial.weights_files import convert_weights, relocate_weights, require_weights
 from autohier.errors import MissingDataError
 
 OVERRIDES = (
@@ -38,14 +38,28 @@ def test_settings_without_weights_stay() -> None:
         assert convert_weights(odd, lambda _: "changed") == odd
 
 
-def test_missing_weights_are_named_with_the_file_that_names_them(tmp_path: Path) -> None:
+def test_missing_weights_are_named(tmp_path: Path) -> None:
     path = tmp_path / "own.pth"
     values = {"recognizer": {"weights": str(path)}}
     with pytest.raises(
         MissingDataError,
         match=r"the 2D weights of mine must exist, but got nothing at .*own\.pth: put the file there "
-        r"again, or write its present path as recognizer\.weights into sweep\.json",
+        r"again, or name it, or its folder, with --pretrained",
     ):
-        require_weights("mine", values, Path("sweep.json"))
+        require_weights("mine", values)
     path.touch()
-    require_weights("mine", values, Path("sweep.json"))
+    require_weights("mine", values)
+
+
+def test_only_missing_weights_are_those_that_the_user_names(tmp_path: Path) -> None:
+    kept, moved = tmp_path / "kept.pth", tmp_path / "new" / "moved.pth"
+    moved.parent.mkdir()
+    kept.touch()
+    moved.touch()
+    values = {
+        "recognizer": {"weights": str(kept)},
+        "recognizer.weights": [str(tmp_path / "old" / "moved.pth")],
+    }
+    expected = values | {"recognizer.weights": [str(moved)]}
+    for given in (moved, moved.parent):
+        assert relocate_weights(values, given) == expected

@@ -184,7 +184,8 @@ def _check_contents(path: Path, description: Mapping[str, Any]) -> None:
     damaged = [name for name in _CONTENTS if stated[name] != _content(path / name)]
     if damaged or len(stated) != len(_CONTENTS):
         raise StageDamagedError(
-            f"the files of stage {path.name[:12]} must match their digests", got=damaged or sorted(stated)
+            f"the files of stage {path.name[:12]} must match their digests",
+            got=", ".join(damaged or sorted(stated)),
         )
 
 
