@@ -74,6 +74,9 @@ def describe(reader: DatasetReader, check: DatasetCheck, *, keep_all: bool) -> I
     num_classes = plural(len(reader.class_names), "class", "classes")
     yield f"{reader.name} {reader.modality}: {plural(check.num_clips, 'clip')} of {num_classes}"
     yield f"clips per class: {least:,} to {most:,}, median {median:,g}"
+    for level in check.levels:
+        number = plural(level.num_superclasses, "superclass", "superclasses")
+        yield f"superclasses of the dataset: {level.name}, {number}"
     origin = "published" if reader.name in PROTOCOLS else "listed"
     for split in check.splits:
         published = f" (as {origin})" if split.is_published else ""

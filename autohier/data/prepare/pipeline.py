@@ -18,6 +18,7 @@ from autohier.data.datasets.base import (
     joint_shape_of,
     pose_units_of,
 )
+from autohier.data.datasets.common.given_hierarchy import levels_of
 from autohier.data.datasets.registry import modalities_in
 from autohier.data.prepare.disk_space import check_disk_space, describe_disk_space
 from autohier.data.prepare.fingerprints import is_finished
@@ -74,9 +75,9 @@ def prepare_dataset(
         on_message: called once with the estimated size of the store.
 
     Raises:
-        InputError: if an option is out of range, the folder holds a store of other options or of another
-            source, the disk is too small, the store cannot be written or a worker is killed; finished shards
-            are kept.
+        InputError: if an option is out of range, the source's ``hierarchy.csv`` breaks a rule, the folder
+            holds a store of other options or of another source, the disk is too small, the store cannot be
+            written or a worker is killed; finished shards are kept.
         MissingDataError: if the source holds no clips, or none that can be prepared.
     """
     start_s = time.monotonic()
@@ -94,6 +95,7 @@ def prepare_dataset(
         joint_shape=joint_shape_of(reader),
         person_rule=PERSON_RULES.get(reader.name, ""),
     )
+    levels = levels_of(reader, source)
     clips = _find_clips(reader, source)
     _check_same_source(store_folder, reader, clips)
     if claim_folder(store_folder, options) and on_message is not None:
@@ -124,7 +126,7 @@ def prepare_dataset(
             receipts = prepare_shards(
                 reader, options, store_folder, shards, num_workers=num_workers, on_progress=lambda *_: None
             )
-        finish_store(reader, options, store_folder, receipts, source)
+        finish_store(reader, options, store_folder, receipts, source, levels)
     except OSError as error:
         raise InputError(
             "a store must be writable", got=error, hint="fix that and run again: finished shards are kept"

@@ -28,6 +28,7 @@ from autohier.data.store.persons import has_earlier_persons
 from autohier.data.store.same_content import SAME_CONTENT, SameContent, find_same_content
 from autohier.data.store.shards import map_shard
 from autohier.data.store.table import tabulate
+from autohier.data.superclasses import GivenSuperclasses
 from autohier.digest import digest
 from autohier.errors import InputError, MissingDataError, printable
 from autohier.files import write_atomically, write_once
@@ -107,8 +108,17 @@ def finish_store(
     folder: Path,
     receipts: Sequence[Receipt],
     source: Path,
+    levels: tuple[GivenSuperclasses, ...],
 ) -> None:
     """Write the rejected files, the source and, last, the manifest, which makes the folder a finished store.
+
+    Args:
+        reader: reader of the dataset.
+        options: options of the store.
+        folder: folder of the store.
+        receipts: receipts of all shards.
+        source: folder or file of the dataset's own files.
+        levels: superclasses of the dataset, see `levels_of`.
 
     Raises:
         MissingDataError: if no clip could be prepared, or a shard is damaged.
@@ -136,7 +146,7 @@ def finish_store(
         channels=reader.channels,
         sided=reader.sided,
         protocols=reader.protocols,
-        levels=reader.levels,
+        levels=levels,
         split_findings=tuple(check_split_sizes(tabulate(batches), reader.name, reader.protocols)),
         num_clips=num_clips,
         num_rejected=sum(receipt.num_rejected for receipt in receipts),

@@ -18,12 +18,14 @@ from autohier.data.datasets.base import (
     are_skeletons_alone,
     listed_as_missing,
 )
+from autohier.data.datasets.common.given_hierarchy import levels_of
 from autohier.data.datasets.common.pose_checks import PoseSample, warn_poses
 from autohier.data.datasets.registry import modalities_in
 from autohier.data.prepare.pool import check_workers
 from autohier.data.protocols import Protocol
 from autohier.data.splits import check_split_sizes
 from autohier.data.store.table import ClipTable, tabulate_sources
+from autohier.data.superclasses import GivenSuperclasses
 from autohier.data.transforms.sampling import evenly_spaced
 from autohier.data.validate.duplicate_files import (
     Duplicates,
@@ -70,6 +72,7 @@ class DatasetCheck:
         num_rejected: clips that preparation would reject, as far as the check can know.
         num_unexpected: rejected clips that neither the authors' list nor the published sizes leave out.
         is_published_without: True if the published sizes leave out the clips without a skeleton.
+        levels: superclasses of the dataset, its authors' or the user's.
     """
 
     num_clips: int
@@ -89,6 +92,7 @@ class DatasetCheck:
     num_rejected: int
     num_unexpected: int
     is_published_without: bool
+    levels: tuple[GivenSuperclasses, ...]
 
     @property
     def is_sound(self) -> bool:
@@ -121,10 +125,12 @@ def check_dataset(
             their number.
 
     Raises:
-        InputError: if the number of workers is out of range or a worker is killed.
+        InputError: if the number of workers is out of range, a worker is killed, or the source's
+            ``hierarchy.csv`` breaks a rule.
         MissingDataError: if the source holds no clips.
     """
     num_workers = check_workers(num_workers)
+    levels = levels_of(reader, source)
     clips = reader.find_clips(source)
     table = tabulate_sources(clips)
     tried = [clips[index] for index in evenly_spaced(len(clips), QUICK_CLIPS)] if quick else clips
@@ -177,6 +183,7 @@ def check_dataset(
         num_rejected=len(all_rejected),
         num_unexpected=len(unexpected),
         is_published_without=is_published_without,
+        levels=levels,
     )
 
 

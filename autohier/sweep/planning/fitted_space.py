@@ -81,6 +81,9 @@ def _lines(store: ClipStore, name: str) -> Iterator[str]:
     yield f"name = {_quoted(name)}"
     yield f"dataset = {_quoted(manifest.dataset)}"
     yield f"num_classes = {num_classes}"
+    if manifest.levels:
+        named = ", ".join(f"{level.num_superclasses} of {level.name}" for level in manifest.levels)
+        yield f'# hierarchy = "given"  # for counts of the dataset\'s own superclasses: {named}'
     yield from ("", "[protocol]")
     others = [each.name for each in manifest.protocols[1:]]
     yield f"name = {_quoted(protocol)}" + (f"  # or {', '.join(map(_quoted, others))}" if others else "")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from autohier.data.names import composed
+from autohier.data.datasets.common.user_table import read_user_table, separator_hint, table_of
 from autohier.errors import InputError
-from autohier.files import open_regular
 
 SUBJECTS: Final = "subjects.csv"
-_MAX_BYTES: Final = 2**28
 _COLUMNS: Final = ("clip", "subject")
 
 
@@ -75,7 +71,7 @@ def read_subjects(source: Path, pattern: str | None) -> SubjectNames:
     """
     if pattern is not None:
         return SubjectNames(pattern=_compile(pattern))
-    table = (source if source.is_dir() else source.parent) / SUBJECTS
+    table = table_of(source, SUBJECTS)
     return SubjectNames(by_clip=_read_table(table)) if table.is_file() else SubjectNames()
 
 
@@ -97,28 +93,20 @@ def _compile(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def _read_table(table: Path) -> dict[str, str]:
-    try:
-        with open_regular(table) as file:
-            text = file.read(_MAX_BYTES).decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table} must be CSV in UTF-8", got=error) from error
-    head = [name.strip().lower() for name in (rows[0] if rows else [])]
+def _read_table(path: Path) -> dict[str, str]:
+    table = read_user_table(path)
+    head = [name.lower() for name in table.columns]
     if not set(_COLUMNS) <= set(head):
         raise InputError(
-            f"{table} must have the columns clip and subject",
+            f"{path} must have the columns clip and subject",
             got=", ".join(head) or "none",
-            hint="save the table with commas" if len(head) == 1 and re.search("[;\t]", head[0]) else "",
+            hint=separator_hint(head),
         )
     clip, subject = (head.index(name) for name in _COLUMNS)
     subjects: dict[str, str] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        cells = [composed(cell.strip()) for cell in row]
+    for number, cells in table.rows:
         if len(cells) <= max(clip, subject) or not cells[clip] or not cells[subject]:
-            raise InputError(f"line {number} of {table} must name a clip and its subject", got=",".join(row))
+            raise InputError(f"line {number} of {path} must name a clip and its subject", got=",".join(cells))
         if subjects.setdefault(cells[clip], cells[subject]) != cells[subject]:
-            raise InputError(f"{table} must give each clip one subject", got=f"two of {cells[clip]}")
+            raise InputError(f"{path} must give each clip one subject", got=f"two of {cells[clip]}")
     return subjects
