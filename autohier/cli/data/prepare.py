@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from autohier.data.prepare.summary import PrepareSummary
 
 INTERRUPTED = 130
+_MAX_NAMED = 3
 
 
 def prepare(
@@ -182,9 +183,8 @@ def describe(summary: PrepareSummary, findings: Sequence[DatasetWarning] = ()) -
         )
     if summary.num_repeated:
         lines.append(
-            f"WARNING: {plural(summary.num_repeated, 'clip has', 'clips have')} the content of another clip; "
-            "'autohier check --source' lists them, and a search with --drop-duplicates trains on none that "
-            "also tests"
+            f"WARNING: {plural(summary.num_repeated, 'clip has', 'clips have')} the content of another clip: "
+            f"{_same_text(summary)}; a search with --drop-duplicates trains on none that also tests"
         )
     warnings = (*findings, *summary.pose_warnings)
     lines.extend(f"WARNING: {text}: {hint}" if hint else text for text, hint in warnings)
@@ -192,3 +192,12 @@ def describe(summary: PrepareSummary, findings: Sequence[DatasetWarning] = ()) -
     if summary.fingerprint is None:
         lines.append("other parts are not prepared yet; the last to finish writes the store")
     return lines
+
+
+def _same_text(summary: PrepareSummary) -> str:
+    """Return the first groups of clips with equal content as text, e.g. "a = b, c = d", and where all are."""
+    from autohier.data.store.same_content import SAME_CONTENT
+
+    groups = [" = ".join(group) for group in summary.same_content[:_MAX_NAMED]]
+    is_more = len(summary.same_content) > _MAX_NAMED
+    return ", ".join(groups) + f", ...; all are in {summary.store_folder / SAME_CONTENT}" * is_more

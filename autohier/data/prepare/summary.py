@@ -12,8 +12,9 @@ import numpy as np
 from autohier.data.datasets.base import DatasetWarning
 from autohier.data.datasets.common.pose_checks import sample_poses, warn_poses
 from autohier.data.protocols import PROTOCOLS
-from autohier.data.store.manifest import Receipt
+from autohier.data.store.manifest import Receipt, load_record
 from autohier.data.store.reader import ClipStore
+from autohier.data.store.same_content import SAME_CONTENT, SameContent
 from autohier.data.transforms.sampling import evenly_spaced
 
 _SAMPLED_CLIPS = 200
@@ -64,6 +65,7 @@ class PrepareSummary:
         fingerprint: fingerprint of the store; None if other parts are still to be prepared.
         num_unequal: clips of a finished store whose poses and video have different numbers of frames.
         num_repeated: clips of a finished store whose content an earlier clip has.
+        same_content: ids of the clips of each group of equal content in a finished store.
         stalled: ids of clips of a finished store of whose stored frames fewer than half are distinct.
         pose_warnings: likely faults in the units of a finished store's poses, if these are the user's own.
     """
@@ -78,6 +80,7 @@ class PrepareSummary:
     fingerprint: str | None
     num_unequal: int = 0
     num_repeated: int = 0
+    same_content: tuple[tuple[str, ...], ...] = ()
     stalled: tuple[str, ...] = ()
     pose_warnings: tuple[DatasetWarning, ...] = ()
 
@@ -99,7 +102,8 @@ def summarize_part(folder: Path, receipts: Sequence[Receipt], elapsed_s: float) 
 def summarize_store(folder: Path, receipts: Iterable[Receipt], elapsed_s: float) -> PrepareSummary:
     """Summarize a finished store."""
     store = ClipStore.open(folder)
-    content = store.clips.content
+    same = load_record(SameContent, folder / SAME_CONTENT)
+    groups = () if same is None else same.groups
     return PrepareSummary(
         store_folder=folder,
         num_clips=store.manifest.num_clips,
@@ -110,7 +114,8 @@ def summarize_store(folder: Path, receipts: Iterable[Receipt], elapsed_s: float)
         elapsed_s=elapsed_s,
         fingerprint=store.fingerprint,
         num_unequal=_count_unequal(store),
-        num_repeated=0 if content is None else len(content) - len(np.unique(content)),
+        num_repeated=sum(len(group) - 1 for group in groups),
+        same_content=groups,
         stalled=tuple(_find_stalled(store)),
         pose_warnings=tuple(_warn_poses(store)),
     )
