@@ -4,26 +4,27 @@ Three rules choose a network: ``highest``, the complete trial with the highest m
 the complete trial whose kept pass has the highest estimate of `autohier.sweep.choice`, as a sweep does; and
 ``any pass``, the measured network with the highest estimate, also of a stopped trial or of another pass.
 With confirmation, the four best networks and the first initial config are trained with two fresh seeds, and
-their measurements decide. A control, the winner's config without pruning and as many passes, is trained
-with them: a gain is claimed if the 95% interval of the paired differences between fresh seeds lies above 0,
-against the control or against the flat recognizer.
+their measurements decide. Two controls are trained with the winner's seeds: the *control*, its config
+without pruning and with as many passes, and the *flat* recognizer, also without superclasses. A gain is
+claimed as a sweep's report does it: if the 95% interval of the paired differences between fresh seeds, for
+the best of all nominees, lies above 0, of the winner against either control or between the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import mean, stdev
+from itertools import combinations
+from statistics import mean
 from typing import Literal
-
-from scipy.stats import t as student
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.pruning import StopRule
 from autohier.digest import derive_seed
+from autohier.records.statistics import paired_difference
 from autohier.sweep.choice.choose import choose
+from autohier.sweep.choice.confirmation import controls
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
 from autohier.sweep.planning.simulation.results import EndedTrial
 from autohier.sweep.planning.simulation.surrogate import NoisyWorld
@@ -164,36 +165,35 @@ def confirm(
     ]
     everything = [*measured_in(trials, space), *(one for chain in chains for one in chain)]
     num_clips = surrogate.world.regime.num_validation_clips
-    estimated = choose(everything, num_clips, among=frozenset(networks)).candidates[0]
+    choice = choose(everything, num_clips, among=frozenset(networks))
+    estimated = choice.candidates[0]
     pooled = network_of(estimated.params, estimated.pass_index)
 
     def confirmed(key: tuple[object, ...]) -> Confirmed:
         one = networks[key]
-        control = Network(one.params.model_copy(update={"ratio": 0.0}), one.pass_index, 0.0)
-        trained = [*networks.values(), *([] if control.identity in networks else [control])]
-        rivals = ((control.params, control.pass_index), (control.params, None))
+        rivals = [
+            Network(params, one.pass_index, 0.0)
+            for params in controls(one.params.model_copy(update={"passes": one.pass_index})).values()
+        ]
+        trained = {**networks, **{each.identity: each for each in rivals}}
         return Confirmed(
             Network(one.params, one.pass_index, mean(fresh[key])),
-            confirmation_epochs(space, trained, seeds, share_stages=share_stages),
-            any(
-                _is_above_0(
-                    [
-                        own - surrogate.value(params, seed, pass_index)
-                        for own, seed in zip(fresh[key], fresh_seeds, strict=True)
-                    ]
-                )
-                for params, pass_index in rivals
-            ),
+            confirmation_epochs(space, list(trained.values()), seeds, share_stages=share_stages),
+            _claims_gain([one, *rivals], surrogate, fresh_seeds, choice.run_sd, len(networks)),
         )
 
     return {"fresh": confirmed(best), "pooled": confirmed(pooled)}
 
 
-def _is_above_0(differences: Sequence[float]) -> bool:
-    """Return whether the 95% interval of a mean lies above 0, by Student's t."""
-    num = len(differences)
-    half = float(student.ppf(0.975, num - 1)) * stdev(differences) / sqrt(num)
-    return mean(differences) - half > 0
+def _claims_gain(
+    compared: Sequence[Network], surrogate: NoisyWorld, seeds: Sequence[int], run_sd: float, num_nominees: int
+) -> bool:
+    """Return whether one of several networks is shown to be better than one that follows it."""
+    values = [[surrogate.value(one.params, seed, one.pass_index) for seed in seeds] for one in compared]
+    return any(
+        paired_difference(list(zip(own, other, strict=True)), (), run_sd, num_nominees).is_gain
+        for own, other in combinations(values, 2)
+    )
 
 
 def confirmation_epochs(

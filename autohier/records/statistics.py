@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 _Z_95: Final = 1.959963984540054
@@ -81,9 +82,16 @@ class PairedDifference:
 
 
 def paired_difference(
-    values: Sequence[tuple[float, float]], right: Sequence[tuple[str, str]], run_sd: float
+    values: Sequence[tuple[float, float]],
+    right: Sequence[tuple[str, str]],
+    run_sd: float,
+    num_compared: int = 1,
 ) -> PairedDifference:
     """Return the difference between two networks that were trained with the same seeds.
+
+    If the first network was chosen among several by these very seeds, luck favors it. Its interval then is
+    one of `num_compared` that all hold at once with 95% (Bonferroni; Dunn, "Multiple comparisons among
+    means", 1961), which is true of whichever is chosen.
 
     The deviation between seeds has a scaled inverse chi-squared prior, worth `_PRIOR_RUNS` seeds of the
     deviation that the search showed (Gelman et al., "Bayesian Data Analysis", section 2.6), since two seeds
@@ -94,13 +102,15 @@ def paired_difference(
         values: value of the first and of the second network with each seed, at least one.
         right: the clips that they get right with each seed, as 1 and 0; empty if that is not known.
         run_sd: standard deviation of the values of runs that share their pass 1.
+        num_compared: number of networks among which the first was chosen by these seeds.
     """
+    z = _Z_95 if num_compared == 1 else NormalDist().inv_cdf(1 - 0.025 / num_compared)
     differences = [first - second for first, second in values]
     centre, number = sum(differences) / len(differences), len(differences)
     degrees = _PRIOR_RUNS + number - 1
     squares = _PRIOR_RUNS * 2 * run_sd**2 + sum((each - centre) ** 2 for each in differences)
-    seeds = _t_95(degrees) * math.sqrt(squares / degrees / number)
-    return PairedDifference(centre, _Z_95 * _clip_error(right), seeds)
+    seeds = _student_quantile(z, degrees) * math.sqrt(squares / degrees / number)
+    return PairedDifference(centre, z * _clip_error(right), seeds)
 
 
 def _clip_error(right: Sequence[tuple[str, str]]) -> float:
@@ -116,12 +126,12 @@ def _clip_error(right: Sequence[tuple[str, str]]) -> float:
     return math.sqrt(sum((each - centre) ** 2 for each in by_clip) / (num_clips - 1) / num_clips)
 
 
-def _t_95(degrees: int) -> float:
-    """Return the 97.5% quantile of Student's distribution, by the expansion of Abramowitz & Stegun 26.7.5.
+def _student_quantile(z: float, degrees: int) -> float:
+    """Return the quantile of Student's distribution where the normal distribution's is z.
 
-    Its error is below 0.1% from 4 degrees of freedom on.
+    By the expansion of Abramowitz & Stegun 26.7.5. From 4 degrees of freedom on its error is below 0.1% up to
+    a z of 2, and below 1% up to 3.
     """
-    z: float = _Z_95
     terms = (
         z,
         (z**3 + z) / 4,

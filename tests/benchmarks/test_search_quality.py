@@ -110,14 +110,38 @@ def test_confirmation_delivers_the_best_fresh_mean(choice: ModuleType) -> None:
     means = [np.mean([surrogate.value(one.params, seed, 0) for seed in seeds]) for one in candidates]
     assert confirmed.network.observed == pytest.approx(max(means))
     assert confirmed.network.params == candidates[int(np.argmax(means))].params
-    # Every pass 2 is of another prefix; of pass 2 the unpruned control is the winner itself.
-    assert confirmed.epochs == 2 * (24 + len({one.params.prefix for one in candidates}) * 8)
+    # Every pass 2 is of another prefix; the unpruned control is the winner itself, the flat one is new.
+    assert confirmed.epochs == 2 * (24 + (len({one.params.prefix for one in candidates}) + 1) * 8)
 
 
-def test_a_gain_is_claimed_above_the_interval(choice: ModuleType) -> None:
-    # Mean 3, deviation 1 / sqrt(2) * 2 = 1.414: 3 - 12.706 * 1.414 / 1.414 < 0. Then 3 - 12.706 * 0.1 > 0.
-    assert not choice._is_above_0([2.0, 4.0])
-    assert choice._is_above_0([2.9, 3.1])
+class Measured:
+    """Surrogate that answers the accuracies of a table, by superclasses and pruning."""
+
+    def __init__(self, **values: tuple[float, float]) -> None:
+        self.values = values
+
+    def value(self, params: Hyperparameters, seed: int, _pass_index: int) -> float:
+        role = "flat" if not params.superclasses else "winner" if params.ratio else "control"
+        return self.values[role][seed]
+
+
+def test_a_gain_is_claimed_if_the_interval_of_the_best_is_above_0(choice: ModuleType) -> None:
+    winner = FIRST.model_copy(update={"ratio": 0.1, "passes": 1})
+    control = winner.model_copy(update={"ratio": 0.0})
+    flat = control.model_copy(update={"superclasses": (), "weight_ratio": 1.0})
+    compared = [choice.Network(params, 1, 0.0) for params in (winner, control, flat)]
+    # Differences of .04 and .08 have mean .06 and squares 2 * .02^2; four prior seeds of .01 * sqrt(2) make
+    # the deviation ((4 * 2 * .01^2 + 2 * .02^2) / 5) ^ .5 = .0179: 2.571 * .0179 / 2 ^ .5 = .0325 < .06.
+    equal = Measured(winner=(0.8, 0.8), control=(0.8, 0.8), flat=(0.8, 0.8))
+    better = Measured(winner=(0.84, 0.88), control=(0.8, 0.8), flat=(0.84, 0.88))
+    hierarchical = Measured(winner=(0.8, 0.8), control=(0.84, 0.88), flat=(0.8, 0.8))
+    worse = Measured(winner=(0.8, 0.8), control=(0.84, 0.88), flat=(0.84, 0.88))
+    claims = [
+        choice._claims_gain(compared, each, (0, 1), 0.01, 1) for each in (equal, better, hierarchical, worse)
+    ]
+    assert claims == [False, True, True, False]
+    # Of the best of 20, Student's quantile is 6.3 or so: .08 > .06.
+    assert not choice._claims_gain(compared, better, (0, 1), 0.01, 20)
 
 
 def row(world: int, true: float, epochs: int, curve: list[Any], **changes: Any) -> dict[str, Any]:

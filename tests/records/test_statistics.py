@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
 from autohier.records.statistics import (
-    _t_95,
+    _student_quantile,
     mcnemar_p_value,
     mean_interval,
     paired_difference,
@@ -101,7 +101,9 @@ def test_mcnemar_p_value_of_many_clips_is_nearly_normal() -> None:
 
 def test_students_quantiles_equal_those_of_scipy() -> None:
     for degrees in (4, 5, 6, 8, 12, 40):
-        assert _t_95(degrees) == pytest.approx(student.ppf(0.975, degrees), rel=1e-3)
+        for z, tolerance in ((1.959964, 1e-3), (2.575829, 3e-3), (3.0, 1e-2)):
+            exact = student.ppf(norm.cdf(z), degrees)
+            assert _student_quantile(z, degrees) == pytest.approx(exact, rel=tolerance)
 
 
 def test_paired_differences_shrink_the_deviation_to_that_of_the_search() -> None:
@@ -112,6 +114,15 @@ def test_paired_differences_shrink_the_deviation_to_that_of_the_search() -> None
     assert found.seeds == pytest.approx(2.5706 * deviation / 2**0.5, rel=1e-3)
     assert found.clips == 0.0
     assert found.is_gain == (found.seeds < 0.03)
+
+
+def test_the_best_of_several_has_the_interval_of_all() -> None:
+    values, right = [(0.80, 0.78), (0.82, 0.78)], [("1100", "0100"), ("1110", "0100")]
+    alone, best = paired_difference(values, right, 0.01), paired_difference(values, right, 0.01, 5)
+    # Bonferroni: 97.5% becomes 99.5%.
+    assert best.clips / alone.clips == pytest.approx(2.575829 / 1.959964)
+    assert best.seeds / alone.seeds == pytest.approx(student.ppf(0.995, 5) / student.ppf(0.975, 5), rel=2e-3)
+    assert best.difference == alone.difference
 
 
 def test_paired_clips_have_the_error_of_their_differences() -> None:

@@ -1,7 +1,8 @@
 """Report of a sweep's confirmation: the nominees with fresh seeds, and what the winner gains.
 
 Gains are paired: both networks have the same seeds, pass 1 and validation clips, none of which the search has
-compared. A gain is called shown only if its whole 95% interval is above 0.
+compared. But these seeds chose the winner among the nominees, so its intervals hold for all nominees at once.
+A gain is called shown only if its whole 95% interval is above 0.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def confirmation_text(records: Records) -> str:
     lines = [head, *(_nominee_line(records, name) for name in names)]
     if records.confirmed is None:
         return "\n".join([*lines, "  not decided yet"])
-    return "\n".join([*lines, *_gain_lines(records, seeds)])
+    return "\n".join([*lines, *_gain_lines(records, seeds, len(names))])
 
 
 def _nominee_line(records: Records, name: str) -> str:
@@ -57,7 +58,7 @@ def _nominee_line(records: Records, name: str) -> str:
     return f"  {name}: {', '.join(parts)}{'; confirmed as the best' if name == records.confirmed else ''}"
 
 
-def _gain_lines(records: Records, seeds: Sequence[int]) -> Iterator[str]:
+def _gain_lines(records: Records, seeds: Sequence[int], num_nominees: int) -> Iterator[str]:
     winner = next(row for row in records.trials if row.trial == records.confirmed)
     own = kept_params(winner)
     by_role = controls(own)
@@ -65,22 +66,29 @@ def _gain_lines(records: Records, seeds: Sequence[int]) -> Iterator[str]:
     pairs = [("hierarchy", unpruned, flat)]
     if unpruned != own:
         pairs += [("pruning", own, unpruned), ("both", own, flat)]
-    first = first_initial(records)
-    if first is not None and kept_params(first).effect != own.effect:
-        pairs.append((f"against the first config, {first.trial}", own, kept_params(first)))
-    found = [(name, _difference(records, seeds, *pair)) for name, *pair in pairs]
+    initial = first_initial(records)
+    if initial is not None and kept_params(initial).effect != own.effect:
+        pairs.append((f"against the first config, {initial.trial}", own, kept_params(initial)))
+    found = [
+        (name, _difference(records, seeds, first, second, num_nominees)) for name, first, second in pairs
+    ]
     texts = [f"{name} {_gain_text(gain)}" for name, gain in found if gain is not None]
     if texts:
+        best = f" for the best of {num_nominees}" if num_nominees > 1 else ""
         yield (
-            f"gain of {winner.trial} in points, paired on fresh seeds and the same clips, 95% interval: "
-            f"{', '.join(texts)}"
+            f"gain of {winner.trial} in points, paired on fresh seeds and the same clips, 95% interval{best}"
+            f": {', '.join(texts)}"
         )
         shown = [name for name, gain in found if gain is not None and gain.is_gain]
         yield f"gains shown: {', '.join(shown)}" if shown else "gains shown: none, all are within noise"
 
 
 def _difference(
-    records: Records, seeds: Sequence[int], first: Hyperparameters, second: Hyperparameters
+    records: Records,
+    seeds: Sequence[int],
+    first: Hyperparameters,
+    second: Hyperparameters,
+    num_nominees: int,
 ) -> PairedDifference | None:
     """Return the paired difference of two configs over the seeds that both have completed."""
     pairs = [
@@ -93,7 +101,7 @@ def _difference(
     values = [(one.value or 0.0, other.value or 0.0) for one, other in pairs]
     right = [(one.right_clips, other.right_clips) for one, other in pairs]
     known = all(one and len(one) == len(other) for one, other in right)
-    return paired_difference(values, right if known else (), records.run_sd)
+    return paired_difference(values, right if known else (), records.run_sd, num_nominees)
 
 
 def _row(records: Records, params: Hyperparameters, seed: int) -> TrialRow | None:

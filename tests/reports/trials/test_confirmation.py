@@ -49,6 +49,16 @@ def test_gains_are_paired_and_claimed_if_their_interval_is_above_zero() -> None:
     assert text.endswith("gains shown: hierarchy, both")
 
 
+def test_the_interval_of_the_best_of_two_is_wider() -> None:
+    records = confirmed({"nominee": 20, "control": 20, "flat": 0}, run_sd=0.001)
+    nominee = next(row for row in records.trials if row.role == "nominee")
+    second = replace(nominee, trial="c0009", confirms="t0001", params=records.trials[1].params)
+    text = confirmation_text(replace(records, trials=(*records.trials, second)))
+    assert "95% interval for the best of 2: " in text
+    # The normal distribution's quantile of 98.75% is 2.2414: 2.2414 * .0402 = 9.0 points.
+    assert "hierarchy +20.0 (+11.0 to +29.0; clips ±9.0, seeds ±0.3)" in text
+
+
 def test_a_gain_within_noise_is_not_claimed() -> None:
     text = confirmation_text(confirmed({"nominee": 3, "control": 1, "flat": 0}, run_sd=0.04))
     assert "pruning +2.0 (" in text
