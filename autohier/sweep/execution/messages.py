@@ -120,6 +120,9 @@ class TrialFailed:
     reason: str
     failure: FailureClass
     traceback: str
+    epochs_computed: int = 0
+    """Number of epochs that it trained before it failed."""
+    seconds_computed: float = 0.0
 
 
 TrialEnd = TrialComplete | TrialStopped | TrialFailed

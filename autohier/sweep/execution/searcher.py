@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -136,7 +137,8 @@ class StudySearcher(Searcher):
             return
         match end:
             case TrialFailed(reason, failure):
-                self._report_failure(sampled, reason, failure)
+                spent = {"epochs_computed": end.epochs_computed, "seconds_computed": end.seconds_computed}
+                self._report_failure(sampled, reason, failure, spent)
             case TrialStopped(chain, rungs, reason):
                 self._failure_limit.trial_completed()
                 facts = {
@@ -151,7 +153,13 @@ class StudySearcher(Searcher):
                 self._failure_limit.trial_completed()
                 self._study.record_complete(sampled, Measurements(list(chain), dict(rungs)), _known(facts))
 
-    def _report_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
+    def _report_failure(
+        self,
+        sampled: SampledTrial,
+        reason: str,
+        failure: FailureClass,
+        spent: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._failure_limit.trial_failed(sampled.trial.number, failure, reason)
         # Before the report: a driver that dies in between must not leave the trial as finished.
         if self._failure_limit.exceeded:
@@ -159,7 +167,7 @@ class StudySearcher(Searcher):
         elif failure in ENVIRONMENT_FAILURES and sampled.index not in self._repeated:
             self._repeated.add(sampled.index)
             self._study.retry([sampled.trial.number])
-        self._study.record_failure(sampled, reason, failure)
+        self._study.record_failure(sampled, reason, failure, spent)
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: the study has its own storage."""

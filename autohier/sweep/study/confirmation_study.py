@@ -7,6 +7,7 @@ guarantees: what is not recorded when a driver dies runs again with the same con
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -126,9 +127,15 @@ class ConfirmationStudy:
         attributes = {CHAIN: list(measured.chain), REASON: reason, **(facts or {})}
         self._record(sampled, TrialState.PRUNED, attributes)
 
-    def record_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
+    def record_failure(
+        self,
+        sampled: SampledTrial,
+        reason: str,
+        failure: FailureClass,
+        spent: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         """Record a failed run."""
-        self._record(sampled, TrialState.FAIL, {REASON: reason, FAILURE: failure})
+        self._record(sampled, TrialState.FAIL, {REASON: reason, FAILURE: failure, **spent})
 
     def retry(self, numbers: Iterable[int]) -> None:
         """See `SweepStudy.retry`."""

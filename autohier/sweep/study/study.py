@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -204,9 +205,23 @@ class SweepStudy:
         """
         self._record(sampled, TrialState.PRUNED, measured, {**(facts or {}), REASON: reason})
 
-    def record_failure(self, sampled: SampledTrial, reason: str, failure: FailureClass) -> None:
-        """Record a failed trial; it counts as tried unless `retry` lists it."""
-        self._record(sampled, TrialState.FAIL, Measurements((), {}), {REASON: reason, FAILURE: failure})
+    def record_failure(
+        self,
+        sampled: SampledTrial,
+        reason: str,
+        failure: FailureClass,
+        spent: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Record a failed trial; it counts as tried unless `retry` lists it.
+
+        Args:
+            sampled: the trial.
+            reason: its error.
+            failure: class of its error.
+            spent: epochs and seconds that it trained, for the budget.
+        """
+        facts = {REASON: reason, FAILURE: failure, **spent}
+        self._record(sampled, TrialState.FAIL, Measurements((), {}), facts)
 
     def retry(self, numbers: Iterable[int]) -> None:
         """Let failed trials count as untried, so that they run again.

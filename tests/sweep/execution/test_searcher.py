@@ -43,7 +43,7 @@ def test_every_end_reaches_the_study(searcher, study):
     for name, end in (
         ("a", TrialComplete((0.5, 0.6), RUNGS, FACTS)),
         ("b", TrialStopped((0.5,), ((1, 0.5),), "weak")),
-        ("c", TrialFailed("no memory", "out of memory", "")),
+        ("c", TrialFailed("no memory", "out of memory", "", 2, 1.5)),
     ):
         searcher.suggest(name)
         searcher.on_trial_complete(name, to_report([end]))
@@ -64,6 +64,7 @@ def test_every_end_reaches_the_study(searcher, study):
     }
     assert (stopped.state.name, stopped.user_attrs["reason"]) == ("PRUNED", "weak")
     assert (failed.state.name, failed.user_attrs["reason"]) == ("FAIL", "no memory")
+    assert facts_of(failed) == {"epochs_computed": 2, "seconds_computed": 1.5}
 
 
 @pytest.mark.parametrize("failure", ["disk error", "lost process"])

@@ -41,6 +41,15 @@ def test_the_number_of_trials_still_counts(tmp_path: Path) -> None:
     assert run_all(tmp_path).target == 30
 
 
+def test_failed_trials_count(tmp_path: Path) -> None:
+    study = SweepStudy(make_plan(tmp_path, budget_epochs=60, confirm="none"), in_memory_storage())
+    for _ in range(2):
+        sampled = study.next_trial()
+        assert sampled is not None
+        study.record_failure(sampled, "diverged", "not a number", {"epochs_computed": EPOCHS})
+    assert study.next_trial() is None
+
+
 def test_stopped_trials_count(tmp_path: Path) -> None:
     study = SweepStudy(make_plan(tmp_path, budget_epochs=60, confirm="none"), in_memory_storage())
     for _ in range(2):

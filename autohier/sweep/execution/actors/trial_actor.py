@@ -73,7 +73,13 @@ def run_sweep_trial(tune_config: dict[str, Any], *, context: SweepContext) -> No
     except Exception as error:  # noqa: BLE001  the outer wall of a trial: recorded and reported to the driver
         if breaks_device(error):
             _DEVICE_BROKEN.set()
-        end = TrialFailed(_reason(error), failure_class(error), traceback.format_exc())
+        end = TrialFailed(
+            _reason(error),
+            failure_class(error),
+            traceback.format_exc(),
+            epochs_computed=reporter.epochs_computed,
+            seconds_computed=reporter.seconds_computed,
+        )
     reporter.report_end(end)
 
 
@@ -190,6 +196,9 @@ class TuneReporter(TrialCallback):
         self._pending: list[Message] = []
         self._stage = ""
         self._reused = False
+        self.epochs_computed = 0
+        """Number of epochs that the trial trained itself, so far."""
+        self.seconds_computed = 0.0
 
     def on_stage_wait(self, kind: StageKind, pass_index: int, holder: str) -> None:
         """See `TrialCallback`."""
@@ -213,6 +222,9 @@ class TuneReporter(TrialCallback):
         """See `TrialCallback`."""
         if self._reused:
             return
+        if not reused:
+            self.epochs_computed += 1
+            self.seconds_computed += metrics.seconds
         # The epochs of all folds are numbered in one row.
         num_epochs = kind.epochs(self._config)
         fold, epoch = divmod(metrics.epoch, num_epochs) if self._has_folds else (0, metrics.epoch)

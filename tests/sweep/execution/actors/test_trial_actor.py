@@ -27,6 +27,7 @@ from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.scheduling.rungs import open_rungs
 from autohier.sweep.study.storages.storage import open_storage
 from autohier.sweep.study.study import SweepStudy
+from support.fakes.fake_outcomes import fake_epoch
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan
 
@@ -111,6 +112,23 @@ def test_a_failure_is_reported_with_its_class_and_traceback(run_trial):
     assert isinstance(message, TrialFailed)
     assert (message.reason, message.failure) == ("MemoryError: of the test", "out of memory")
     assert message.traceback.startswith("Traceback")
+
+
+def test_a_failure_reports_the_epochs_that_the_trial_trained(run_trial):
+    def instead(callbacks):
+        reporter = next(each for each in callbacks if isinstance(each, trial_actor.TuneReporter))
+        reporter.on_stage_start(PASS_1, 0, reused=True)
+        reporter.on_epoch_end(PASS_1, 0, fake_epoch(0, 60, 1), reused=True)
+        reporter.on_stage_start(PASS_1, 0, reused=False)
+        # Another trial trained the first epoch of a stage that this one continued.
+        for epoch, reused in enumerate((True, False, False)):
+            reporter.on_epoch_end(PASS_1, 0, fake_epoch(epoch, 60, 1), reused=reused)
+        raise FloatingPointError("diverged")
+
+    from autohier.sweep.execution.actors import trial_actor
+
+    end = run_trial(instead)[-1]
+    assert (end.epochs_computed, end.seconds_computed) == (2, 2 * fake_epoch(0, 60, 1).seconds)
 
 
 @pytest.mark.parametrize("method", ["__init__", "fail"])
