@@ -6,8 +6,8 @@ the complete trial whose kept pass has the highest estimate of `autohier.sweep.c
 With confirmation, the four best networks and the first initial config are trained with two fresh seeds, and
 their measurements decide. Two controls are trained with the winner's seeds: the *control*, its config
 without pruning and with as many passes, and the *flat* recognizer, also without superclasses. A gain is
-claimed as a sweep's report does it: if the 95% interval of the paired differences between fresh seeds, for
-the best of all nominees, lies above 0, of the winner against either control or between the two.
+claimed as a sweep's report does it: if the 95% interval of the paired differences between fresh seeds lies
+above 0, of the winner against either control or between the two.
 """
 
 from __future__ import annotations
@@ -179,19 +179,19 @@ def confirm(
         return Confirmed(
             Network(one.params, one.pass_index, mean(fresh[key])),
             confirmation_epochs(space, list(trained.values()), seeds, share_stages=share_stages),
-            _claims_gain([one, *rivals], surrogate, fresh_seeds, choice.run_sd, len(networks)),
+            _claims_gain([one, *rivals], surrogate, fresh_seeds, choice.run_sd),
         )
 
     return {"fresh": confirmed(best), "pooled": confirmed(pooled)}
 
 
 def _claims_gain(
-    compared: Sequence[Network], surrogate: NoisyWorld, seeds: Sequence[int], run_sd: float, num_nominees: int
+    compared: Sequence[Network], surrogate: NoisyWorld, seeds: Sequence[int], run_sd: float
 ) -> bool:
     """Return whether one of several networks is shown to be better than one that follows it."""
     values = [[surrogate.value(one.params, seed, one.pass_index) for seed in seeds] for one in compared]
     return any(
-        paired_difference(list(zip(own, other, strict=True)), (), run_sd, num_nominees).is_gain
+        paired_difference(list(zip(own, other, strict=True)), (), run_sd).is_gain
         for own, other in combinations(values, 2)
     )
 

@@ -49,14 +49,29 @@ def test_gains_are_paired_and_claimed_if_their_interval_is_above_zero() -> None:
     assert text.endswith("gains shown: hierarchy, both")
 
 
-def test_the_interval_of_the_best_of_two_is_wider() -> None:
+def test_the_interval_against_the_first_config_is_that_of_the_best_nominee() -> None:
     records = confirmed({"nominee": 20, "control": 20, "flat": 0}, run_sd=0.001)
-    nominee = next(row for row in records.trials if row.role == "nominee")
-    second = replace(nominee, trial="c0009", confirms="t0001", params=records.trials[1].params)
-    text = confirmation_text(replace(records, trials=(*records.trials, second)))
-    assert "95% interval for the best of 2: " in text
-    # The normal distribution's quantile of 98.75% is 2.2414: 2.2414 * .0402 = 9.0 points.
-    assert "hierarchy +20.0 (+11.0 to +29.0; clips ±9.0, seeds ±0.3)" in text
+    winner = replace(records.trials[0], trial_index=1)
+    first = replace(records.trials[1], trial_index=0, source="initial config")
+    runs = [
+        replace(
+            complete_row(
+                fake_row(f"c001{seed}", kept_params(first), seed=seed), fake_outcome(72, (60,)), START
+            ),
+            number=None,
+            trial_index=None,
+            role="nominee",
+            confirms="t0001",
+            accuracy=0.6,
+            right_clips=bits(60),
+        )
+        for seed in (11, 12)
+    ]
+    text = confirmation_text(replace(records, trials=(winner, first, *records.trials[2:], *runs)))
+    # Two nominees: the normal distribution's quantile of 98.75% is 2.2414, and 2.2414 * .0402 = 9.0 points.
+    assert "against the first config, t0001 +20.0 (+11.0 to +29.0; clips ±9.0, seeds ±0.3)" in text
+    # The controls are not among those from which the winner was chosen.
+    assert "hierarchy +20.0 (+12.1 to +27.9; clips ±7.9, seeds ±0.2)" in text
 
 
 def test_a_gain_within_noise_is_not_claimed() -> None:
