@@ -7,6 +7,8 @@ from autohier.config.trial.recognizers import RECOGNIZERS
 from autohier.testing.recognizers import RecognizerContract
 from support.small_recognizers import CASES, build_small, small_recognizer
 
+STEMS_AND_LATERALS = ("conv1", "fast.conv1", "slow.conv1", "stem.", "features.0.", "laterals.")
+
 
 class TestOwnRecognizers(RecognizerContract):
     @pytest.fixture(params=CASES)
@@ -23,12 +25,9 @@ def test_every_recognizer_is_tested():
 @pytest.mark.parametrize("name", CASES)
 def test_all_convolutions_but_stems_and_laterals_are_prunable_in_the_order_of_the_modules(name):
     recognizer = build_small(name).recognizer
-    stems = {"conv1", "fast.conv1", "slow.conv1"}
     convolutions = [
         path
         for path, module in recognizer.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        and path not in stems
-        and not path.startswith("laterals.")
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not path.startswith(STEMS_AND_LATERALS)
     ]
     assert [each.name for each in recognizer.prunable_filters()] == convolutions

@@ -121,6 +121,14 @@ class SlowFastSettings(ScaledRecognizerSettings):
         )
 
 
+class VideoNetworkSettings(ScaledRecognizerSettings):
+    """Settings of the convolutional video networks with torchvision's names."""
+
+    reads: ClassVar[ClipInputName] = "frames"
+    name: str
+    """r3d-18, mc3-18, r2plus1d-18 or s3d."""
+
+
 class StGcnSettings(ScaledRecognizerSettings):
     """Settings of ST-GCN and ST-GCN++, graph networks on joints."""
 
@@ -170,6 +178,10 @@ RECOGNIZERS: Final = Registry(
         ),
         "slowonly-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowOnly", SlowOnlySettings),
         "slowfast-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowFast", SlowFastSettings),
+        "r3d-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:r3d_18", VideoNetworkSettings),
+        "mc3-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:mc3_18", VideoNetworkSettings),
+        "r2plus1d-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:r2plus1d_18", VideoNetworkSettings),
+        "s3d": Extension(f"{_CONVOLUTIONAL}.s3d:S3D", VideoNetworkSettings),
         "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
         "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
         "tcn": Extension(f"{_GRAPHS}.temporal:TemporalConvNet", TemporalConvSettings),

@@ -1,0 +1,153 @@
+"""S3D: Inception-v1 whose kernels are separated into space and time (Xie et al., ECCV 2018).
+
+Modules have the names of torchvision's S3D (features.0.0.0, features.5.branch1.0.0, ...), so that its weights
+on Kinetics fit. A stack ends before the blocks halve the pixels.
+
+Legend: B clips, C channels, T frames, H W pixels.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from autohier.models.convolutional.residual import (
+    Extent,
+    check_options,
+    scaled_channels,
+    start_convolutions,
+)
+from autohier.models.recognizer import Convolution, Norm, PrunableFilters, Recognizer
+
+_NORM_EPSILON: Final = 1e-3
+_STACK_ENDS: Final = (3, 6, 12, 15)
+"""Indices in ``features`` of the last module of each stack: the stem, and blocks 3, 4 and 5 of Inception."""
+_STEM: Final = "features.0."
+_BLOCKS: Final = {
+    5: (64, 96, 128, 16, 32, 32),
+    6: (128, 128, 192, 32, 96, 64),
+    8: (192, 96, 208, 16, 48, 64),
+    9: (160, 112, 224, 24, 64, 64),
+    10: (128, 128, 256, 24, 64, 64),
+    11: (112, 144, 288, 32, 64, 64),
+    12: (256, 160, 320, 32, 128, 128),
+    14: (256, 160, 320, 32, 128, 128),
+    15: (384, 192, 384, 48, 128, 128),
+}
+"""Filters of an Inception block by its index in ``features``: of branch 0; of the reduction and the kernel of
+branches 1 and 2; of branch 3."""
+
+
+class InceptionBlock(nn.Module):
+    """Four branches whose channels are concatenated: 1x1x1, two separated 3x3x3, and a pooling."""
+
+    def __init__(self, num_read: int, filters: tuple[int, ...]) -> None:
+        super().__init__()
+        zero, reduced_1, one, reduced_2, two, three = filters
+        self.branch0 = _normed(num_read, zero, (1, 1, 1))
+        self.branch1 = nn.Sequential(_normed(num_read, reduced_1, (1, 1, 1)), _separated(reduced_1, one, 3))
+        self.branch2 = nn.Sequential(_normed(num_read, reduced_2, (1, 1, 1)), _separated(reduced_2, two, 3))
+        self.branch3 = nn.Sequential(
+            nn.MaxPool3d(3, stride=1, padding=1), _normed(num_read, three, (1, 1, 1))
+        )
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Map [B, C, T, H, W] to the channels of all branches."""
+        branches = (self.branch0, self.branch1, self.branch2, self.branch3)
+        return torch.cat([branch(x_BCTHW) for branch in branches], dim=1)
+
+
+class HalvingPool(nn.Module):
+    """Max pooling over pairs of frames, rows and columns; an axis of length 1 stays.
+
+    Longer axes are halved and rounded down, as in torchvision, which refuses clips of fewer than 14 frames.
+    """
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Map [B, C, T, H, W] to [B, C, T / 2, H / 2, W / 2]."""
+        frames, height, width = (min(2, size) for size in x_BCTHW.shape[2:])
+        return F.max_pool3d(x_BCTHW, (frames, height, width))
+
+
+class S3D(Recognizer):
+    """Network on frames, float [B, C, T, H, W]; stacks of 192, 480, 832 and 1024 channels at width 1.
+
+    The norms' epsilon is torchvision's. Their momentum is torch's default, 0.1, instead of 0.001, whose
+    running statistics need thousands of steps, as for training on Kinetics.
+
+    Args:
+        width: factor of every channel count; see `scaled_channels`.
+        in_channels: C.
+
+    Raises:
+        InputError: if an argument is out of range.
+    """
+
+    def __init__(self, *, width: float = 1.0, in_channels: int = 3) -> None:
+        super().__init__()
+        check_options(width, in_channels)
+        num_stem, num_read = (scaled_channels(channels, width) for channels in (64, 192))
+        modules: list[nn.Module] = [
+            _separated(in_channels, num_stem, 7, stride=2),
+            nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+            _normed(num_stem, num_stem, (1, 1, 1)),
+            _separated(num_stem, num_read, 3),
+            nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+        ]
+        written = {_STACK_ENDS[0]: num_read}
+        for index in range(len(modules), _STACK_ENDS[-1] + 1):
+            if index not in _BLOCKS:
+                is_first = len(written) == len(_STACK_ENDS) - 2
+                modules.append(nn.MaxPool3d(3, stride=2, padding=1) if is_first else HalvingPool())
+                continue
+            filters = tuple(scaled_channels(channels, width) for channels in _BLOCKS[index])
+            modules.append(InceptionBlock(num_read, filters))
+            num_read = filters[0] + filters[2] + filters[4] + filters[5]
+            if index in _STACK_ENDS:
+                written[index] = num_read
+        self.features = nn.Sequential(*modules)
+        self.stack_channels = tuple(written.values())
+        start_convolutions(self, "fan-in")
+
+    def forward_stacks(self, batch: Tensor) -> list[Tensor]:
+        """Return each stack's output, averaged over frames and pixels: four features [B, C_l]."""
+        x_BCTHW, features = batch, []
+        for index, module in enumerate(self.features):
+            x_BCTHW = module(x_BCTHW)
+            if index in _STACK_ENDS:
+                features.append(x_BCTHW.mean(dim=(2, 3, 4)))
+        return features
+
+    def prunable_filters(self) -> list[PrunableFilters]:
+        """Return the filters of all convolutions but the first two, in the order of the modules."""
+        layers = [each for each in self.named_modules() if isinstance(each[1], Convolution | Norm)]
+        return [
+            PrunableFilters(name, convolution, norm)
+            for (name, convolution), (_, norm) in pairwise(layers)
+            if isinstance(convolution, Convolution) and isinstance(norm, Norm) and not name.startswith(_STEM)
+        ]
+
+    def data_tensors(self) -> frozenset[str]:
+        """Return the name of the first convolution, which reads the channels of a frame."""
+        return frozenset({"features.0.0.0.weight"})
+
+
+def _normed(num_read: int, num_written: int, kernel: Extent, stride: Extent = (1, 1, 1)) -> nn.Sequential:
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+    return nn.Sequential(
+        nn.Conv3d(num_read, num_written, kernel, stride=stride, padding=padding, bias=False),
+        nn.BatchNorm3d(num_written, eps=_NORM_EPSILON),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _separated(num_read: int, num_written: int, size: int, stride: int = 1) -> nn.Sequential:
+    """Return a convolution over space, then one over time."""
+    return nn.Sequential(
+        _normed(num_read, num_written, (1, size, size), (1, stride, stride)),
+        _normed(num_written, num_written, (size, 1, 1), (stride, 1, 1)),
+    )
