@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,7 +58,8 @@ GivenWeights = Annotated[
         "--pretrained",
         rich_help_panel=FOLDERS,
         metavar="FILE|DIR",
-        help="File of the 2D weights, or its folder, if it has moved since the sweep started.",
+        help="File or stage of the weights that networks start from, or its folder, if it has moved since "
+        "the sweep started.",
     ),
 ]
 SubjectPattern = Annotated[
@@ -73,6 +75,26 @@ DropDuplicates = Annotated[
         "--drop-duplicates",
         rich_help_panel=SEARCH,
         help="Leave out training clips with the content of a test or validation clip.",
+    ),
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        rich_help_panel=SEARCH,
+        metavar="WEIGHTS",
+        help="Trained network to start from, all but its heads: SWEEP, SWEEP:TRIAL, the folder of a stage or "
+        "of an exported model, or a file.",
+    ),
+]
+ClipsPerClass = Annotated[
+    int | None,
+    typer.Option(
+        "--clips-per-class",
+        rich_help_panel=SEARCH,
+        metavar="N",
+        min=1,
+        help="Train on N clips of each class, sampled by the seed; validation and test clips stay.",
     ),
 ]
 Overrides = Annotated[
@@ -248,9 +270,20 @@ DEFAULT_DATA = Path("data")
 DEFAULT_OUT = Path("sweeps")
 
 
-def with_duplicates_dropped(overrides: list[str] | None, *, drop: bool) -> list[str]:
-    """Return the overrides, followed by the setting that ``--drop-duplicates`` stands for."""
-    return [*(overrides or ()), *(["protocol.drop_duplicates=true"] if drop else [])]
+def with_protocol(
+    overrides: list[str] | None, *, drop_duplicates: bool, clips_per_class: int | None, start: str | None
+) -> list[str]:
+    """Return the overrides, then the settings of --drop-duplicates, --clips-per-class and --start."""
+    further = {
+        "protocol.drop_duplicates": "true" if drop_duplicates else None,
+        "protocol.clips_per_class": clips_per_class,
+        # In quotes, as the name of a sweep may look like a number.
+        "recognizer.start": None if start is None else json.dumps(start),
+    }
+    return [
+        *(overrides or ()),
+        *(f"{name}={value}" for name, value in further.items() if value is not None),
+    ]
 
 
 def with_bound(overrides: list[str] | None, max_multiply_adds: str | None) -> list[str]:

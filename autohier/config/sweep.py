@@ -81,7 +81,7 @@ class SweepPlan(FrozenModel):
     clips_fingerprint: str | None = None
     """Fingerprint of the clip store that the sweep started with."""
     weights_sha256: dict[str, str] = Field(default_factory=dict)
-    """SHA-256 of the file of 2D weights that the sweep started with, by variant."""
+    """SHA-256 of the 2D weights or the starting weights that the sweep started with, by variant."""
     num_shared_test_clips: Annotated[int, Field(ge=0)] = 0
     """Number of test clips with the content of a clip that trains."""
     stage_folder: str

@@ -106,6 +106,29 @@ def split_clips(
     return split
 
 
+def few_per_class(clips: ClipTable, split: Split, num_clips: int, *, seed: int) -> Split:
+    """Return a split that trains on a sample of each class, without changing its other parts.
+
+    Samples of one seed are nested: a larger one contains the smaller ones.
+
+    Args:
+        clips: table of the store.
+        split: the split.
+        num_clips: training clips of each class; a class with fewer keeps all.
+        seed: seed of the sample.
+    """
+    sample_seed = derive_seed(seed, "clips per class")
+    # Ranked by clip id, so that copies with different missing clips sample alike.
+    rank = {row: digest(f"{sample_seed} {clips.clip_id[row]}") for row in split.train.tolist()}
+    labels = clips.label[split.train]
+    chosen = [
+        row
+        for label in np.unique(labels)
+        for row in sorted(split.train[labels == label].tolist(), key=rank.__getitem__)[:num_clips]
+    ]
+    return replace(split, train=np.sort(np.array(chosen, dtype=np.int64)))
+
+
 def num_shared_test_clips(clips: ClipTable, split: Split) -> int:
     """Return the number of test clips with the content of a clip that trains, in the search or in a refit."""
     if clips.content is None:

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from autohier.config.trial.recognizers import RECOGNIZERS
 from autohier.errors import InputError, nearest
-from autohier.models.convolutional.inflation import load_2d_weights
+from autohier.models.convolutional.inflation import Inflation, load_2d_weights
 from autohier.models.hierarchical import HeadPlacement, HierarchicalRecognizer
 from autohier.models.recognizer import Recognizer
 
@@ -33,6 +33,7 @@ def build_recognizer(
     superclasses: Sequence[int] = (),
     heads: HeadPlacement = "stacks",
     weights: Path | None = None,
+    inflation: Inflation = "centre",
     seed: int | None = None,
     **options: object,
 ) -> HierarchicalRecognizer:
@@ -44,6 +45,7 @@ def build_recognizer(
         superclasses: outputs of the heads before the last, coarse to fine.
         heads: features that the heads read; see `HierarchicalRecognizer`.
         weights: file of a 2D network's weights to start from, .safetensors or .pth.
+        inflation: how these become kernels over time; see `autohier.models.convolutional.inflation`.
         seed: seed of the initial weights; the random state of the process stays unchanged. None draws from
             that state.
         options: options of the recognizer, e.g. width=0.25, in_channels=1.
@@ -70,7 +72,7 @@ def build_recognizer(
             )
         network = HierarchicalRecognizer(recognizer, (*superclasses, num_classes), heads)
     if weights is not None:
-        load_2d_weights(network.recognizer, weights)
+        load_2d_weights(network.recognizer, weights, inflation=inflation)
     return network
 
 

@@ -97,3 +97,11 @@ class Recognizer(nn.Module, ABC):
         Each convolution is listed once; one that must keep all its filters is left out. The convolutions and
         norms are the network's own modules, whose weights pruning changes in place.
         """
+
+    def data_tensors(self) -> frozenset[str]:
+        """Return the names of parameters and buffers whose shape or meaning follows from the data.
+
+        These are sized by the joints, the maps or the channels of clips. Starting weights of other data leave
+        them at their initial values; see `autohier.models.starting.fitting`. By default there are none.
+        """
+        return frozenset()

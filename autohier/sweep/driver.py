@@ -89,7 +89,8 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
 
     Args:
         plan: of the sweep.
-        say: called with a line that says what ``auto`` validation became, and why, and with warnings.
+        say: called with a line that says what ``auto`` validation became, and why, with warnings, and with
+            what networks start from.
 
     Returns:
         The plan with the fingerprint of the clips, and with the validation that ``auto`` becomes for them.
@@ -119,10 +120,13 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     for network, each in trials.items():
         with error_about(network):
             each.check_network(plan.space.search.levels, memory_bytes=memory_bytes)
+            if start := each.describe_start():
+                say(f"{network}: {start}" if network else start)
     space = plan.space.model_copy(update={"protocol": resolved.protocol})
     require_samplable_level(plan.space, clips.manifest.levels)
     check_same_clips(clips, plan.clips_fingerprint)
-    weights = {name: each.base.network.weights_sha256 for name, each in trials.items()}
+    networks = {name: each.base.network for name, each in trials.items()}
+    weights = {name: each.weights_sha256 or each.start_sha256 for name, each in networks.items()}
     weights_sha256 = {name: sha256 for name, sha256 in weights.items() if sha256 is not None}
     check_same_weights(plan.weights_sha256, weights_sha256)
     num_shared = num_shared_test_clips(clips.clips, trial.data_loader.split)

@@ -16,6 +16,7 @@ from autohier.core.recipes.check import check_recipe
 from autohier.sweep.driver import check_plan
 from autohier.sweep.execution.callback_extensions import check_callbacks
 from autohier.sweep.paths import find_sweep, stage_folder
+from autohier.sweep.starts import check_starts, resolve_starts
 from autohier.sweep.study.warm_start import results_of
 
 
@@ -56,7 +57,7 @@ def make_plan(
         options: the plan's defaults hold for those that are left out.
 
     Raises:
-        InputError: if an argument is wrong.
+        InputError: if an argument is wrong, or recognizer.start names nothing.
     """
     check_no_other_secret(options.get("storage") or "")
     warm_from = (find_sweep(str(each), out).path.resolve() for each in options.get("warm_from", ()))
@@ -66,7 +67,7 @@ def make_plan(
         "name": name,
         # Unique, so that neither a shared database nor the journal of another sweep has a study of this name.
         "study_name": f"{name}-{uuid.uuid4().hex[:8]}",
-        "space": space,
+        "space": resolve_starts(space, out),
         "trials": trials,
         "callbacks": tuple(options.get("callbacks", ())),
         "warm_from": tuple(map(str, warm_from)),
@@ -93,7 +94,8 @@ def check_new_plan(
 
     Args:
         plan: from `make_plan`.
-        prepare: called with the space once the extensions are checked; may prepare its dataset.
+        prepare: called with the space once extensions and starting weights are checked; may prepare its
+            dataset.
         say: see `check_plan`.
 
     Returns:
@@ -105,6 +107,7 @@ def check_new_plan(
     """
     check_callbacks(plan.callbacks)
     check_recipe(plan.space.config(FLAT_PARAMS, seed=plan.seed))
+    check_starts(plan.space)
     if prepare is not None:
         prepare(plan.space)
     if plan.storage and has_password(plan.storage):

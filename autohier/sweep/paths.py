@@ -276,10 +276,10 @@ def check_same_clips(clips: ClipStore, fingerprint: str | None) -> None:
 
 
 def check_same_weights(stored: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Check that a sweep is resumed with the 2D weights that it started with.
+    """Check that a sweep is resumed with the 2D weights or the starting weights that it started with.
 
     Args:
-        stored: digest of the file by variant, when the sweep started; empty if it was not recorded.
+        stored: digest of the weights by variant, when the sweep started; empty if it was not recorded.
         found: the same now.
 
     Raises:
@@ -289,9 +289,9 @@ def check_same_weights(stored: Mapping[str, str], found: Mapping[str, str]) -> N
     if differing:
         of_variants = f" of {', '.join(differing)}" if any(differing) else ""
         raise InputError(
-            f"the 2D weights{of_variants} must be those that the sweep started with",
-            got="a file with other content",
-            hint="name the file of those with --pretrained, or start a new sweep",
+            f"the weights{of_variants} must be those that the sweep started with",
+            got="other content",
+            hint="name the file or stage of those with --pretrained, or start a new sweep",
         )
 
 

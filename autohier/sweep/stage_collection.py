@@ -12,6 +12,7 @@ from autohier.records.reader import Records
 from autohier.sweep.locking.sweep_lock import driver_of
 from autohier.sweep.paths import SweepFolder, stage_folder
 from autohier.sweep.recovery.record_check import read_checked, require_whole
+from autohier.sweep.starts import start_stages
 
 _NUM_BEST = 3
 """Number of best trials of every sweep whose stages stay."""
@@ -30,6 +31,8 @@ class SweepUse:
     running_since: datetime | None
     """Creation time of the sweep if a driver runs it now, else None. The stages of a running trial are not
     recorded yet."""
+    starts: tuple[str, ...] = ()
+    """Keys of the stages that its trials start from; see `autohier.sweep.starts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ def needed_stages(
     """Return the reason why a stage must stay, by its path, for all such stages.
 
     These are the stages that a running sweep has recorded, and those used since it was created, which its
-    trials may use; the stages of every sweep's best trials and the protected ones, with their refits; and
-    unfinished stages younger than a day.
+    trials may use; the stages of every sweep's best trials and the protected ones, with their refits; those
+    that the trials of a sweep start from; and unfinished stages younger than a day.
 
     Args:
         stored: everything in the store.
@@ -141,12 +144,14 @@ def _read_sweep(folder: SweepFolder, *, strict: bool) -> SweepUse:
     plan, provenance = folder.read_plan()
     created_at = datetime.fromisoformat(provenance.created_at) if is_running else None
     records = require_whole(folder, plan) if strict else read_checked(folder, plan, with_epochs=False).records
-    return SweepUse(folder.path.name, records, created_at)
+    return SweepUse(folder.path.name, records, created_at, tuple(start_stages(plan)))
 
 
 def _needed_keys(sweeps: Sequence[SweepUse], protected: Mapping[str, str]) -> dict[str, str]:
     by_key: dict[str, str] = {}
     for sweep in sweeps:
+        for key in sweep.starts:
+            by_key.setdefault(key, f"start of {sweep.name}")
         best = {trial.trial for trial in sweep.records.ranked()[:_NUM_BEST]}
         for row in sweep.records.stages:
             if sweep.running_since is not None:

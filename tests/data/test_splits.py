@@ -17,6 +17,7 @@ from autohier.data.splits import (
     assign_folds,
     check_split_sizes,
     default_held_out,
+    few_per_class,
     num_shared_test_clips,
     published_split_sizes,
     split_clips,
@@ -337,3 +338,28 @@ def test_folds_hold_out_every_training_subject_once(subjects: list[int], num_fol
     assert sorted(subject for fold in folds for subject in fold) == trains
     assert len(folds) == num_folds
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
+
+
+def test_few_clips_of_each_class_train_and_the_others_stay() -> None:
+    # Rows 0 to 11 train: six of class 0, five of class 1, one of class 2. Row 12 validates, 13 tests.
+    labels = np.array([0] * 6 + [1] * 5 + [2, 0, 0])
+    clips = replace(table([1] * 12 + [3, 2]), label=labels)
+    whole = split_clips(clips, Protocol("x", "subject", (1, 3), (2,)), validation="clean", held_out=(3,))
+    few = few_per_class(clips, whole, 3, seed=4)
+    assert np.bincount(labels[few.train]).tolist() == [3, 3, 1]
+    assert few.train.tolist() == sorted(few.train.tolist())
+    assert (few.validation.tolist(), few.test.tolist()) == ([12], [13])
+    assert few_per_class(clips, whole, 3, seed=4).train.tolist() == few.train.tolist()
+    assert {tuple(few_per_class(clips, whole, 3, seed=seed).train) for seed in range(9)} != {tuple(few.train)}
+    fewer = few_per_class(clips, whole, 2, seed=4)
+    assert set(fewer.train.tolist()) < set(few.train.tolist())
+    assert few_per_class(clips, whole, 6, seed=4).train.tolist() == whole.train.tolist()
+
+
+def test_few_clips_do_not_depend_on_those_that_are_missing() -> None:
+    clips = table([1] * 8 + [3, 2])
+    whole = split_clips(clips, Protocol("x", "subject", (1, 3), (2,)), validation="clean", held_out=(3,))
+    few = few_per_class(clips, whole, 4, seed=0)
+    other = next(row for row in whole.train.tolist() if row not in few.train)
+    rest = replace(whole, train=whole.train[whole.train != other])
+    assert few_per_class(clips, rest, 4, seed=0).train.tolist() == few.train.tolist()

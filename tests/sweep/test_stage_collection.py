@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from autohier.config.fusion import Fusion, Member
+from autohier.config.search.loading import load_space
 from autohier.core.stages.inputs import BaseInputs
 from autohier.core.stages.store.listing import list_store
 from autohier.errors import InputError, MissingDataError
 from autohier.fusion.paths import free_fusion, protected_stages
 from autohier.sweep import stage_collection
 from autohier.sweep.locking.sweep_lock import hold_sweep
+from autohier.sweep.paths import SweepFolder
 from autohier.sweep.stage_collection import collect, read_sweeps, users_of_stages
 from support.fakes.fake_outcomes import fake_inputs, fake_stage
 from support.stage_stores import DAY, LONG_AGO, leave, make_sweep, outcome_of, publish
+from support.sweep_runs.plans import make_plan, make_provenance
 
 NOW = datetime.now(UTC)
 
@@ -190,3 +193,14 @@ def test_users_are_the_trials_of_all_sweeps(tmp_path: Path) -> None:
         first.kept.key: {"a": ["t0000"], "b": ["t0000"]},
         second.kept.key: {"a": ["t0001"]},
     }
+
+
+def test_the_stage_that_a_sweep_starts_from_stays(tmp_path: Path) -> None:
+    outcome = outcome_of(80, 85)
+    kept, start, gone = publish(tmp_path, outcome.stages, LONG_AGO)
+    folder = SweepFolder(tmp_path / "started")
+    space = load_space("demo", [f"recognizer.start={start}"])
+    folder.write_plan(make_plan(tmp_path, space=space), make_provenance())
+    done = collect(tmp_path, keep_bytes=0, protected=protected_stages)
+    assert done.needed == {start: "start of started"}
+    assert {stage.path for stage in done.removed} == {kept, gone}

@@ -12,8 +12,10 @@ from autohier.cli.data.check_space import check_space
 from autohier.cli.data.source_options import SourceOptions
 from autohier.cli.options import (
     DEFAULT_DATA,
+    DEFAULT_OUT,
     DataFolder,
     LayoutOption,
+    OutFolder,
     Overrides,
     PoseUnitsOption,
     ReaderOptions,
@@ -33,6 +35,7 @@ def check(
     ],
     *,
     data: DataFolder = DEFAULT_DATA,
+    out: OutFolder = DEFAULT_OUT,
     overrides: Overrides = None,
     source: Annotated[
         Path | None,
@@ -77,7 +80,7 @@ def check(
                 "--workers and --reader-option need a dataset's source files",
                 hint="add --source DIR",
             )
-        check_space(name_or_space, data, overrides)
+        check_space(name_or_space, data, out, overrides)
         return
     if overrides:
         raise InputError("--set changes a search space, but --source checks a dataset", hint="omit one")

@@ -25,12 +25,13 @@ _MAX_LISTED_SUBJECTS = 12
 """More validation subjects are only counted: in datasets without subjects, each clip is its own."""
 
 
-def check_space(name: str, data: Path, overrides: list[str] | None) -> None:
+def check_space(name: str, data: Path, out: Path, overrides: list[str] | None) -> None:
     """Print a search space's size, epochs and networks, and the clips of its store if it is prepared.
 
     Args:
         name: shipped search space, or path of a TOML file.
         data: folder of the prepared datasets.
+        out: folder of the sweeps, one of which recognizer.start may name.
         overrides: ``KEY=VALUE`` changes of the space.
 
     Raises:
@@ -39,7 +40,7 @@ def check_space(name: str, data: Path, overrides: list[str] | None) -> None:
     from autohier.config.search.loading import load_space
     from autohier.data.store.paths import store_folder, unprepared_hint
 
-    space = load_space(name, overrides or ())
+    space = _with_checked_starts(load_space(name, overrides or ()), out)
     space.require_different_variants()
     echo(f"{space.name}: {space.description or f'clips of {space.dataset}, {space.num_classes} classes'}")
     folder = store_folder(data, space.dataset, space.clips.modality)
@@ -53,6 +54,19 @@ def check_space(name: str, data: Path, overrides: list[str] | None) -> None:
         _print_warnings(space)
         echo(f"clips: not prepared yet, expected in {folder}")
         echo(f"  fix: {unprepared_hint(folder)}")
+
+
+def _with_checked_starts(space: SearchSpace, out: Path) -> SearchSpace:
+    """Return the space with the starting weights that it names, after a check that they fit."""
+    from autohier.config.trial.weights_files import find_starts
+
+    if not find_starts(space.model_dump(mode="json")):
+        return space
+    from autohier.sweep.starts import check_starts, resolve_starts  # imports torch
+
+    resolved = resolve_starts(space, out)
+    check_starts(resolved)
+    return resolved
 
 
 def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:
@@ -97,6 +111,8 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
             millions = trial.check_network(space.search.levels, memory_bytes=memory_bytes) / 1e6
         of_variant = f" of {variant}" if variant else ""
         echo(f"recognizer{of_variant}: {trial.config.recognizer.name}, {millions:.3f} M parameters")
+        if start := trial.describe_start():
+            echo(start)
     _print_given_superclasses(space, clips.manifest.levels)
     require_samplable_level(space, clips.manifest.levels)
     for fold in folds:

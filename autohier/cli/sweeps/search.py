@@ -23,6 +23,7 @@ from autohier.cli.options import (
     BudgetEpochs,
     BudgetHours,
     ChooseOption,
+    ClipsPerClass,
     ConfirmOption,
     CpusPerTrial,
     DataFolder,
@@ -38,8 +39,9 @@ from autohier.cli.options import (
     ScalingOption,
     SchedulerName,
     SpaceName,
+    StartOption,
     with_bound,
-    with_duplicates_dropped,
+    with_protocol,
 )
 from autohier.cli.sweeps.dry_run import print_dry_run
 from autohier.errors import InputError, InputFaults
@@ -134,6 +136,8 @@ def search(
     ] = None,
     ray_address: RayAddress = None,
     drop_duplicates: DropDuplicates = False,
+    clips_per_class: ClipsPerClass = None,
+    start: StartOption = None,
     resume_if_exists: Annotated[
         bool,
         typer.Option(
@@ -188,7 +192,12 @@ def search(
         "storage": storage,
         "ray_address": ray_address,
     }
-    changes = with_bound(with_duplicates_dropped(overrides, drop=drop_duplicates), max_multiply_adds)
+    changes = with_bound(
+        with_protocol(
+            overrides, drop_duplicates=drop_duplicates, clips_per_class=clips_per_class, start=start
+        ),
+        max_multiply_adds,
+    )
     trials = trials or default_trials(budget_epochs, budget_hours)
     with faults.collect():
         loaded = load_space(space, changes)

@@ -64,7 +64,7 @@ def collect(
     """Remove the least recently used stages until the store is small enough.
 
     Quarantined stages go first, then unfinished, then finished ones. Stages of running sweeps, of each
-    sweep's three best trials and of fusions stay, and so do unfinished stages younger than a day.
+    sweep's three best trials, of fusions and of starts stay, and so do unfinished stages younger than a day.
     """
     if math.isnan(keep_gb):  # typer's range accepts it
         raise InputError("--keep-gb must be a number of GB", got=keep_gb, hint="write e.g. --keep-gb 50")

@@ -11,6 +11,7 @@ from autohier.cli.options import (
     DEFAULT_DATA,
     DEFAULT_OUT,
     MAX_SEED,
+    ClipsPerClass,
     DataFolder,
     DeviceName,
     DropDuplicates,
@@ -18,7 +19,8 @@ from autohier.cli.options import (
     OutFolder,
     Overrides,
     SpaceName,
-    with_duplicates_dropped,
+    StartOption,
+    with_protocol,
 )
 from autohier.text import plural
 
@@ -39,6 +41,8 @@ def train(
         bool, typer.Option("--test", help="Also refit on all training clips and evaluate on the test split.")
     ] = False,
     drop_duplicates: DropDuplicates = False,
+    clips_per_class: ClipsPerClass = None,
+    start: StartOption = None,
     overrides: Overrides = None,
 ) -> None:
     """Run one config: the first initial config of a search space, changed by --set.
@@ -61,9 +65,14 @@ def train(
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share, usable_cores
     from autohier.sweep.paths import stage_folder
+    from autohier.sweep.starts import resolve_starts
 
-    own, general = split_overrides(with_duplicates_dropped(overrides, drop=drop_duplicates))
-    loaded = load_space(space, general)
+    own, general = split_overrides(
+        with_protocol(
+            overrides, drop_duplicates=drop_duplicates, clips_per_class=clips_per_class, start=start
+        )
+    )
+    loaded = resolve_starts(load_space(space, general), out)
     config = loaded.config(load_params(loaded, own), seed=seed)
     check_recipe(config)
     console = open_console()
@@ -83,6 +92,8 @@ def train(
     ):
         console.print(warning, soft_wrap=True)
     trial.check_network(len(config.params.superclasses), memory_bytes=machine_share().memory_bytes)
+    if text := trial.describe_start():
+        console.print(text, soft_wrap=True)
     trial.context.store.folder.mkdir(parents=True, exist_ok=True)
     console.print(f"config: {describe_config(trial.config)}", soft_wrap=True)
     outcome = run_trial(trial)

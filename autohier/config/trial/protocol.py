@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from autohier.config.frozen import FrozenModel, check_different
 from autohier.config.key_defaults import KeyDefault
@@ -24,6 +24,9 @@ class ProtocolSettings(FrozenModel):
     """clean: training subjects (or setups) that validate; None takes the dataset's own choice."""
     drop_duplicates: Annotated[bool, KeyDefault(False)] = False
     """True leaves out training clips whose content a test or validation clip has; test clips always stay."""
+    clips_per_class: Annotated[PositiveInt | None, KeyDefault(None)] = None
+    """Number of training clips of each class, sampled by the seed of the trial; a class with fewer keeps all.
+    Validation and test clips stay. None trains on all."""
     num_folds: Annotated[int, Field(ge=2)] = 4
     """folds: number of folds that the training subjects (or setups) are split into; each validates once."""
 
@@ -62,5 +65,9 @@ class ProtocolSettings(FrozenModel):
     def holding_out(self, values: tuple[int, ...]) -> ProtocolSettings:
         """Return the clean protocol of one fold, which holds out these subjects (or setups)."""
         return ProtocolSettings(
-            name=self.name, validation="clean", held_out=values, drop_duplicates=self.drop_duplicates
+            name=self.name,
+            validation="clean",
+            held_out=values,
+            drop_duplicates=self.drop_duplicates,
+            clips_per_class=self.clips_per_class,
         )

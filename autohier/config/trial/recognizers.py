@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, field_validator, model_validator
 
 from autohier.config.frozen import FrozenModel
 from autohier.config.key_defaults import KeyDefault
@@ -45,10 +45,13 @@ class RecognizerSettings(FrozenModel):
     """Clip input that the recognizer reads: frames, skeletons or heatmaps."""
     name: str
     """Registered name of the recognizer."""
+    start: Annotated[str | None, KeyDefault(None)] = None
+    """Trained network to start from, all but its heads: a sweep (SWEEP, its best trial; or SWEEP:TRIAL), the
+    folder of a stage or of an exported model, or a file of weights. None starts from random weights."""
 
     def options(self) -> dict[str, Any]:
         """Return the options that the network is built with, without those that follow from the data."""
-        return self.model_dump(exclude={"name", "weights"})
+        return self.model_dump(exclude={"name", "weights", "start"})
 
     @property
     def weights_path(self) -> Path | None:
@@ -58,6 +61,16 @@ class RecognizerSettings(FrozenModel):
     def find_frames_fault(self, num_frames: int) -> str:  # noqa: ARG002
         """Return why the recognizer cannot read clips of this many frames; empty if it can."""
         return ""
+
+    @property
+    def inflation_kind(self) -> Literal["centre", "mean"]:
+        """Inflation of the 2D weights; see `InflatedResNetSettings.inflation`."""
+        return "centre"
+
+    @property
+    def start_path(self) -> Path | None:
+        """Stage folder or file that ``start`` names; None if it is not set."""
+        return Path(self.start) if self.start else None
 
 
 class ScaledRecognizerSettings(RecognizerSettings):
@@ -77,16 +90,37 @@ class InflatedResNetSettings(ScaledRecognizerSettings):
     """He initialization. fan-out makes filter norms incomparable between layers."""
     weights: str | None = None
     """File of a 2D ResNet's weights to inflate, .safetensors or .pth; None starts from random weights."""
+    inflation: Annotated[Literal["centre", "mean"], KeyDefault("centre")] = "centre"
+    """Inflation of these weights. centre: the 2D kernel in the middle of 3 time slices, zeros in the others
+    (HAC's code base); mean: a third of it in each (I3D, MMAction2)."""
 
     @field_validator("weights")
     @classmethod
     def _make_absolute(cls, path: str | None) -> str | None:
         return path and absolute_path(path)
 
+    @model_validator(mode="after")
+    def _check_one_start(self) -> InflatedResNetSettings:
+        if self.weights and self.start:
+            raise ValueError(
+                "a network starts from recognizer.weights (2D) or from recognizer.start, not from both; "
+                "leave one out"
+            )
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """See `RecognizerSettings.options`."""
+        return self.model_dump(exclude={"name", "weights", "start", "inflation"})
+
     @property
     def weights_path(self) -> Path | None:
         """See `RecognizerSettings.weights_path`."""
         return Path(self.weights) if self.weights else None
+
+    @property
+    def inflation_kind(self) -> Literal["centre", "mean"]:
+        """See `RecognizerSettings.inflation_kind`."""
+        return self.inflation
 
 
 class SlowOnlySettings(InflatedResNetSettings):

@@ -1,29 +1,57 @@
-"""Paths of 2D weights in stored settings: of a recognizer, a variant, a searched setting or a config."""
+"""Paths of weights in stored settings: of a recognizer, a variant, a searched setting or a config."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from autohier.errors import MissingDataError
 
-_GROUP, _FIELD = "recognizer", "weights"
+_GROUP: Final = "recognizer"
+_WEIGHTS, _START = "weights", "start"
+_FIELDS: Final = (_WEIGHTS, _START)
 
 
-def convert_weights(values: object, convert: Callable[[str], str]) -> object:
-    """Return JSON values of a space, of configs or of a part of them with every path of weights converted."""
+def convert_weights(
+    values: object, convert: Callable[[str], str], *, fields: Sequence[str] = _FIELDS
+) -> object:
+    """Return JSON values of a space, of configs or of a part of them with every path of weights converted.
+
+    Args:
+        values: the JSON values.
+        convert: returns the new path of one.
+        fields: settings of the recognizer that hold the paths.
+    """
     if isinstance(values, list | tuple):
-        return [convert_weights(each, convert) for each in values]
+        return [convert_weights(each, convert, fields=fields) for each in values]
     if not isinstance(values, Mapping):
         return values
-    converted = {name: convert_weights(value, convert) for name, value in values.items()}
-    own, dotted = converted.get(_GROUP), f"{_GROUP}.{_FIELD}"
-    if isinstance(own, dict) and _FIELD in own:
-        converted[_GROUP] = own | {_FIELD: _convert_paths(own[_FIELD], convert)}
-    if dotted in converted:
-        converted[dotted] = _convert_paths(converted[dotted], convert)
+    converted = {name: convert_weights(value, convert, fields=fields) for name, value in values.items()}
+    for field in fields:
+        own, dotted = converted.get(_GROUP), f"{_GROUP}.{field}"
+        if isinstance(own, dict) and field in own:
+            converted[_GROUP] = own | {field: _convert_paths(own[field], convert)}
+        if dotted in converted:
+            converted[dotted] = _convert_paths(converted[dotted], convert)
     return converted
+
+
+def convert_starts(values: object, convert: Callable[[str], str]) -> object:
+    """Return JSON values with every ``recognizer.start`` converted; see `convert_weights`."""
+    return convert_weights(values, convert, fields=(_START,))
+
+
+def find_starts(values: object) -> tuple[str, ...]:
+    """Return every ``recognizer.start`` in JSON values, each once."""
+    found: list[str] = []
+
+    def note(path: str) -> str:
+        found.append(path)
+        return path
+
+    convert_starts(values, note)
+    return tuple(dict.fromkeys(found))
 
 
 def _convert_paths(value: object, convert: Callable[[str], str]) -> object:
@@ -37,13 +65,15 @@ def relocate_weights(values: Mapping[str, Any], given: Path) -> dict[str, Any]:
 
     Args:
         values: as for `convert_weights`.
-        given: a file, which takes the place of any missing one; or a folder with files of their names.
+        given: a file or stage, which takes the place of any missing one; or a folder with files or stages of
+            their names.
     """
 
     def relocate(path: str) -> str:
-        if Path(path).is_file():
+        name = Path(path).name
+        if Path(path).exists():
             return path
-        return str((given / Path(path).name if given.is_dir() else given).resolve())
+        return str((given / name if given.is_dir() and given.name != name else given).resolve())
 
     return cast("dict[str, Any]", convert_weights(values, relocate))
 
@@ -58,14 +88,18 @@ def require_weights(subject: str, values: object) -> None:
     Raises:
         MissingDataError: names the first file that does not exist, e.g. as it was moved.
     """
+    for field, what, thing in (
+        (_WEIGHTS, "2D weights", "file"),
+        (_START, "starting weights", "file or stage"),
+    ):
 
-    def require(path: str) -> str:
-        if not Path(path).is_file():
-            raise MissingDataError(
-                f"the 2D weights of {subject} must exist",
-                got=f"nothing at {path}",
-                hint="put the file there again, or name it, or its folder, with --pretrained",
-            )
-        return path
+        def require(path: str, what: str = what, thing: str = thing) -> str:
+            if not Path(path).exists():
+                raise MissingDataError(
+                    f"the {what} of {subject} must exist",
+                    got=f"nothing at {path}",
+                    hint=f"put the {thing} there again, or name it, or its folder, with --pretrained",
+                )
+            return path
 
-    convert_weights(values, require)
+        convert_weights(values, require, fields=(field,))

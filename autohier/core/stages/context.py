@@ -14,12 +14,14 @@ from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
+from autohier.core.stages.starting import read_start
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import Device
-from autohier.data.splits import Validation, split_clips
+from autohier.data.splits import Validation, few_per_class, split_clips
 from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
 from autohier.models import build_recognizer, count_parameters
 from autohier.models.hierarchical import HierarchicalRecognizer
 
@@ -40,6 +42,8 @@ class StageContext:
     num_threads: int = 1
     weights_path: Path | None = None
     """The 2D weights that NetworkInputs.weights_sha256 names."""
+    start_path: Path | None = None
+    """Stage folder or file of the starting weights that NetworkInputs.start_sha256 names."""
     leases: Leases = NO_LEASES
     """Decides which process trains a stage that several processes need."""
     executor: Executor | None = None
@@ -55,9 +59,13 @@ class StageContext:
             seed=base.seed,
             drop_duplicates=base.protocol.drop_duplicates,
         )
+        if base.all_training_clips:
+            split = split.training_on_all()
+        if base.protocol.clips_per_class is not None:
+            split = few_per_class(self.clips.clips, split, base.protocol.clips_per_class, seed=base.seed)
         return DataLoader(
             open_clip_input(base.clips, self.clips, self.clips.manifest),
-            split.training_on_all() if base.all_training_clips else split,
+            split,
             test_sets=base.clips.test_sets,
             test_flip=base.clips.test_flip,
             batch_size=optimisation.batch_size,
@@ -75,16 +83,49 @@ class StageContext:
     def build_headed(
         self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int, heads: HeadPlacement
     ) -> HierarchicalRecognizer:
-        """Build a recognizer with heads for these superclass counts and the classes, untrained."""
-        return build_recognizer(
+        """Build a recognizer with heads for these superclass counts and the classes.
+
+        It is untrained, or starts from 2D weights or starting weights.
+
+        Raises:
+            InputError: if these do not fit.
+        """
+        built = build_recognizer(
             network.name,
             num_classes=network.num_classes,
             superclasses=superclasses,
             heads=heads,
             weights=self.weights_path,
+            inflation=network.inflation,
             seed=seed,
             **network.options,
         )
+        if self.start_path is not None:
+            self._fit_start(self.start_path, built, network)
+        return built
+
+    def describe_start(self, network: NetworkInputs) -> str:
+        """Return what a recognizer starts from, in one line; empty if it starts from random weights.
+
+        Raises:
+            InputError: if the starting weights do not fit.
+        """
+        if self.start_path is None:
+            return ""
+        built = build_recognizer(network.name, num_classes=network.num_classes, seed=0, **network.options)
+        return self._fit_start(self.start_path, built, network)
+
+    @staticmethod
+    def _fit_start(path: Path, built: HierarchicalRecognizer, network: NetworkInputs) -> str:
+        """Load the starting weights into a recognizer, and return what was loaded."""
+        weights = read_start(path, network.name)
+        if weights.sha256 != network.start_sha256:
+            raise InputError(
+                "recognizer.start must not change while a trial runs",
+                got=f"another content of {path}",
+                hint="put the weights back, or start a new trial",
+            )
+        return weights.text(weights.fit_into(built.recognizer, network.options.get("layout")))
 
     def count_parameters(
         self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement

@@ -28,6 +28,10 @@ class NetworkInputs(FrozenModel):
     """Options at their key default, which the key leaves out."""
     weights_sha256: str | None
     """Digest of the 2D weights that are inflated; their path does not matter."""
+    inflation: Annotated[Literal["centre", "mean"], KeyDefault("centre")] = "centre"
+    """Inflation of these weights; "centre" without any."""
+    start_sha256: Annotated[str | None, KeyDefault(None)] = None
+    """Digest of the starting weights, by the recognizer's names; None if there are none."""
     num_classes: int
 
 

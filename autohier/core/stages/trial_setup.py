@@ -9,6 +9,7 @@ from torch import nn
 
 from autohier.config.key_defaults import names_at_key_default
 from autohier.config.trial.protocol import ProtocolSettings
+from autohier.config.trial.recognizers import RecognizerSettings
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.builders import clip_shape, network_options, require_people
 from autohier.core.stages.callbacks import RefitCallback, TrialCallback
@@ -17,6 +18,7 @@ from autohier.core.stages.context import StageContext
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.starting import read_start
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
@@ -96,6 +98,14 @@ class TrialSetup:
         if self.config.hierarchy == "derived":
             return {}
         return assignments_by_count(self.context.clips.manifest.levels)
+
+    def describe_start(self) -> str:
+        """Return what pass 1 starts from, in one line; empty if it starts from random weights.
+
+        Raises:
+            InputError: if the starting weights do not fit.
+        """
+        return self.context.describe_start(self.base.network)
 
     @property
     def num_validation(self) -> int | None:
@@ -177,6 +187,8 @@ def open_trial(
     weights_path = config.recognizer.weights_path
     if weights_path is not None and not weights_path.is_file():
         raise InputError("recognizer.weights must name a file", got=weights_path, hint="correct the path")
+    start_path = config.recognizer.start_path
+    start = None if start_path is None else read_start(start_path, config.recognizer.name)
     numerics = config.numerics
     opened = (
         executor.open_device()
@@ -200,14 +212,18 @@ def open_trial(
         network=NetworkInputs(
             name=config.recognizer.name,
             options=network_options(config.recognizer, config.clips, clips.manifest),
-            at_key_default=names_at_key_default(config.recognizer),
+            at_key_default=_options_at_key_default(config.recognizer),
             weights_sha256=digest_file(weights_path) if weights_path else None,
+            inflation=config.recognizer.inflation_kind if weights_path else "centre",
+            start_sha256=start.sha256 if start else None,
             num_classes=config.num_classes,
         ),
         numerics=opened.numerics_class,
         seed=config.seed,
     )
-    context = StageContext(stages, clips, opened, callback, num_threads, weights_path, leases, executor)
+    context = StageContext(
+        stages, clips, opened, callback, num_threads, weights_path, start_path, leases, executor
+    )
     context.data_loader(base, config.optimisation)  # raises now if the split is impossible
     folds = tuple(base.model_copy(update={"protocol": protocol}) for protocol in protocols)
     return TrialSetup(config, base, context, folds if resolved.validation == "folds" else ())
@@ -242,6 +258,10 @@ def resolve_protocol(protocol: ProtocolSettings, clips: ClipStore) -> ResolvedPr
     )
     changes = {"validation": choice.validation, "num_folds": choice.num_folds or protocol.num_folds}
     return ResolvedProtocol(protocol.model_copy(update=changes), choice.reason)
+
+
+def _options_at_key_default(recognizer: RecognizerSettings) -> tuple[str, ...]:
+    return tuple(name for name in names_at_key_default(recognizer) if name in recognizer.options())
 
 
 def _require_fitting(config: TrialConfig, clips: ClipStore) -> None:

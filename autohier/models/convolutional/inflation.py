@@ -1,41 +1,55 @@
-"""Centre inflation: a 2D ResNet's weights for a recognizer with 3x3x3 kernels.
+"""Inflation: a 2D ResNet's weights for a recognizer with 3x3x3 kernels.
 
-The 2D kernel becomes the middle time slice, and the other slices are zero (after Glimpse Clouds). Before
-training, the inflated network therefore computes on every frame what the 2D network does.
+``centre``: the 2D kernel becomes the middle time slice, and the other slices are zero (after Glimpse Clouds).
+Before training, the inflated network therefore computes on every frame what the 2D network does. ``mean``:
+each of the T slices is the 2D kernel divided by T (Carreira and Zisserman, CVPR 2017, section 2.2, and
+MMAction2). Away from the first and the last frames, the inflated network then computes on a still video what
+the 2D network does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, get_args
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from autohier.errors import InputError, damage_text
+from autohier.errors import InputError
 from autohier.models.recognizer import Recognizer
+from autohier.models.starting.residual_names import is_residual_checkpoint, rename_residual
+from autohier.models.starting.state_files import read_state_dict
 
-_HEAD = "fc."
+Inflation = Literal["centre", "mean"]
+"""Time slices of an inflated kernel: the 2D kernel in the middle one, or its share in each."""
+
+_HEADS = ("fc.", "cls_head.")
 _STEM = "conv1.weight"
 _MAX_MISMATCHES = 3
 _HINT = "give the weights of the 2D network of the same depth and width"
 
 
-def load_2d_weights(recognizer: Recognizer, path: Path) -> None:
-    """Initialise a recognizer from a file of a 2D ResNet with torchvision's names; its head is ignored.
+def load_2d_weights(recognizer: Recognizer, path: Path, *, inflation: Inflation = "centre") -> None:
+    """Initialise a recognizer from a file of a 2D ResNet; its head is ignored.
 
     Args:
-        recognizer: network whose modules are named like those of the 2D network.
-        path: ``.safetensors`` file, or ``.pth``/``.pt`` file that contains only tensors.
+        recognizer: network whose modules are named like those of torchvision's 2D network.
+        path: ``.safetensors`` file, or ``.pth``/``.pt`` file that contains only tensors, with the names of
+            torchvision or of MMAction2.
+        inflation: how 2D kernels become 3D ones.
 
     Raises:
         InputError: if the file cannot be read or has the weights of another architecture.
     """
-    inflate_state_dict(recognizer, _read(path))
+    state = read_state_dict(path, hint=_HINT)
+    if is_residual_checkpoint(state):
+        state = rename_residual(state)
+    inflate_state_dict(recognizer, state, inflation=inflation)
 
 
-def inflate_state_dict(recognizer: Recognizer, state_2d: Mapping[str, Tensor]) -> None:
+def inflate_state_dict(
+    recognizer: Recognizer, state_2d: Mapping[str, Tensor], *, inflation: Inflation = "centre"
+) -> None:
     """Initialise a recognizer from the tensors of a 2D ResNet.
 
     A recognizer with one input channel gets the stem's kernels summed over the colors: its output equals
@@ -44,11 +58,15 @@ def inflate_state_dict(recognizer: Recognizer, state_2d: Mapping[str, Tensor]) -
     Raises:
         InputError: if tensors are missing, unexpected or of another shape; names the first ones.
     """
+    if inflation not in get_args(Inflation):
+        raise InputError("inflation must be centre or mean", got=repr(inflation))
     own = recognizer.state_dict()
-    given = {name: tensor for name, tensor in state_2d.items() if not name.startswith(_HEAD)}
+    given = {name: tensor for name, tensor in state_2d.items() if not name.startswith(_HEADS)}
     if _STEM in given and _STEM in own and own[_STEM].shape[1] == 1:
         given[_STEM] = given[_STEM].sum(dim=1, keepdim=True)
-    inflated = {name: _inflated(tensor, own[name]) for name, tensor in given.items() if name in own}
+    inflated = {
+        name: _inflated(tensor, own[name], inflation) for name, tensor in given.items() if name in own
+    }
     # Files of old PyTorch versions lack num_batches_tracked.
     inflated |= {
         name: tensor
@@ -70,27 +88,12 @@ def inflate_state_dict(recognizer: Recognizer, state_2d: Mapping[str, Tensor]) -
     recognizer.load_state_dict(inflated)
 
 
-def _inflated(tensor: Tensor, own: Tensor) -> Tensor:
+def _inflated(tensor: Tensor, own: Tensor, inflation: Inflation) -> Tensor:
     if own.dim() != 5 or tensor.dim() != 4:
         return tensor
     num_slices = own.shape[2]
+    if inflation == "mean":
+        return tensor.unsqueeze(2).expand(-1, -1, num_slices, -1, -1) / num_slices
     kernel = tensor.new_zeros((*tensor.shape[:2], num_slices, *tensor.shape[2:]))
     kernel[:, :, num_slices // 2] = tensor
     return kernel
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            state: object = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises any error on files that it did not write
-        raise InputError(
-            f"{path} must be a .safetensors or .pth file that contains only tensors",
-            got=damage_text(error),
-            hint=_HINT,
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise InputError(f"{path} must hold a state dict", got=type(state).__name__, hint=_HINT)
-    return state

@@ -110,6 +110,10 @@ class ResidualPathway(Recognizer):
         """Return the filters of the stacks' convolutions, front to back; a block's downsampling is last."""
         return stack_filters(self)
 
+    def data_tensors(self) -> frozenset[str]:
+        """Return the name of the stem's convolution, which reads the channels of a frame, or the maps."""
+        return frozenset({"conv1.weight"})
+
 
 def pooled(x_BCTHW: Tensor) -> Tensor:
     """Return the mean over frames and pixels, [B, C]."""

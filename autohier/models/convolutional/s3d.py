@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
     check_options,
@@ -119,7 +120,7 @@ class S3D(Recognizer):
         for index, module in enumerate(self.features):
             x_BCTHW = module(x_BCTHW)
             if index in _STACK_ENDS:
-                features.append(x_BCTHW.mean(dim=(2, 3, 4)))
+                features.append(pooled(x_BCTHW))
         return features
 
     def prunable_filters(self) -> list[PrunableFilters]:

@@ -144,6 +144,10 @@ class SlowFast(Recognizer):
             for each in pathway.prunable_filters()
         ]
 
+    def data_tensors(self) -> frozenset[str]:
+        """Return the names of the stems' convolutions, which read the channels of a frame."""
+        return frozenset({"fast.conv1.weight", "slow.conv1.weight"})
+
 
 def _stacks(
     blocks: Sequence[type[Bottleneck]], width: float, joined: Sequence[int] = (0, 0, 0, 0)

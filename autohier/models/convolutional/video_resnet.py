@@ -18,10 +18,10 @@ from typing import Final, Literal
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
     check_options,
-    pooled_features,
     scaled_channels,
     stack_filters,
     start_convolutions,
@@ -110,7 +110,11 @@ class VideoResNet(Recognizer):
 
     def forward_stacks(self, batch: Tensor) -> list[Tensor]:
         """Return each stack's output, averaged over frames and pixels: four features [B, C_l]."""
-        return pooled_features(self.stem(batch), (self.layer1, self.layer2, self.layer3, self.layer4))
+        x_BCTHW, features = self.stem(batch), []
+        for stack in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x_BCTHW = stack(x_BCTHW)
+            features.append(pooled(x_BCTHW))
+        return features
 
     def prunable_filters(self) -> list[PrunableFilters]:
         """Return the filters of the stacks' convolutions, front to back; a block's downsampling is last."""

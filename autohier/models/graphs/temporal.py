@@ -104,6 +104,11 @@ class TemporalConvNet(Recognizer):
         """Return the filters of the stacks' convolutions, front to back; a block's downsampling is last."""
         return stack_filters(self)
 
+    def data_tensors(self) -> frozenset[str]:
+        """Return the names of the norm of the coordinates and of the convolution that reads them."""
+        norm = (name for name in self.state_dict() if name.startswith("data_bn."))
+        return frozenset({*norm, "conv1.weight"})
+
 
 def _convolution(num_read: int, num_written: int, num_frames_seen: int, stride: int = 1) -> nn.Conv1d:
     padding = num_frames_seen // 2

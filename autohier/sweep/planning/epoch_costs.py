@@ -87,6 +87,9 @@ def _published_clips(space: SearchSpace, folder: Path) -> SweepClips:
         num_training = published.train + published.validation
         num_held_out = round(num_training / protocol.num_folds)
         published = SplitSizes(num_training - num_held_out, num_held_out, published.test)
+    if protocol.clips_per_class is not None:
+        num_training = min(published.train, protocol.clips_per_class * space.num_classes)
+        published = SplitSizes(num_training, published.validation, published.test)
     return SweepClips(published, "the published numbers", protocol)
 
 

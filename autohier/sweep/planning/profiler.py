@@ -180,8 +180,11 @@ def open_prepared(space: SearchSpace, store: ClipStore, device: str) -> tuple[De
     Raises:
         InputError: if search space and clips do not fit together.
     """
+    config = space.config(FLAT_PARAMS, seed=0)
+    # An epoch takes as long from starting weights.
+    untrained = config.recognizer.model_copy(update={"start": None})
     trial = open_trial(
-        space.config(FLAT_PARAMS, seed=0),
+        config.model_copy(update={"recognizer": untrained}),
         clips=store,
         stages=StageStore(store.folder),  # neither read nor written
         callback=CallbackList(),

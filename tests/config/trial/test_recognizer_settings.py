@@ -59,7 +59,7 @@ def test_every_recognizer_has_settings(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("x3d", "valid are inflated-resnet101, .*tcn$"),
+        ("swin", "valid are inflated-resnet101, .*tcn$"),
         ("stgcn++", r"did you mean 'st-gcn\+\+'\?$"),
         ("pose-slowonly-smal", r"did you mean 'pose-slowonly-small'\?$"),
     ],
@@ -74,14 +74,14 @@ def test_a_search_reports_an_unknown_recognizer_before_it_generates_data(
     autohier: Autohier, tmp_path: Path
 ) -> None:
     folders = ("--data", tmp_path / "data", "--out", tmp_path / "out")
-    ended = autohier("search", "demo", *folders, "--set", "recognizer.name=x3d")
-    assert ended.error.startswith("demo: recognizer.name: unknown recognizer 'x3d': valid are ")
+    ended = autohier("search", "demo", *folders, "--set", "recognizer.name=swin")
+    assert ended.error.startswith("demo: recognizer.name: unknown recognizer 'swin': valid are ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_recognizer_is_reported_with_the_other_faults() -> None:
     with pytest.raises(InputError, match=r"recognizer\.name: unknown .*; pass_1\.epochs must"):
-        load_space("demo", ["recognizer.name=x3d", "pass_1.epochs=0"])
+        load_space("demo", ["recognizer.name=swin", "pass_1.epochs=0"])
 
 
 @pytest.mark.usefixtures("wave_package")

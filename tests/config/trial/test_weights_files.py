@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.config.trial.weights_files import convert_weights, relocate_weights, require_weights
+from autohier.config.trial.weights_files import (
+    convert_weights,
+    find_starts,
+    relocate_weights,
+    require_weights,
+)
 from autohier.errors import MissingDataError
 
 OVERRIDES = (
@@ -63,3 +68,16 @@ def test_only_missing_weights_are_those_that_the_user_names(tmp_path: Path) -> N
     expected = values | {"recognizer.weights": [str(moved)]}
     for given in (moved, moved.parent):
         assert relocate_weights(values, given) == expected
+
+
+def test_starts_are_found_relocated_and_required_like_weights(tmp_path: Path) -> None:
+    stage = tmp_path / "new" / "abc"
+    stage.mkdir(parents=True)
+    table = "search.settings={'recognizer.start'=['/old/abc', '/old/other.pth']}"
+    values = load_space("demo", ("recognizer.start=/old/abc", table, "initial=[]")).model_dump(mode="json")
+    assert find_starts(values) == ("/old/abc", "/old/other.pth")
+    with pytest.raises(MissingDataError, match=r"the starting weights of mine must exist.*--pretrained"):
+        require_weights("mine", values)
+    (tmp_path / "new" / "other.pth").touch()
+    require_weights("mine", relocate_weights(values, tmp_path / "new"))
+    assert find_starts(relocate_weights({"recognizer": {"start": "/old/abc"}}, stage)) == (str(stage),)

@@ -33,6 +33,7 @@ FROM_PASS_1 = {
     "protocol.validation": "protocol.validation=paper",
     "protocol.held_out": "protocol.held_out=[7]",
     "protocol.drop_duplicates": "protocol.drop_duplicates=true",
+    "protocol.clips_per_class": "protocol.clips_per_class=2",
     "clips.num_frames": "clips.num_frames=3",
     "clips.resize_px": "clips.resize_px=15",
     "clips.crop_px": "clips.crop_px=13",
@@ -123,6 +124,8 @@ TESTED_APART = {
     "recipe",  # no stage reads it: it decides which stages run
     "optimisation.schedule_options",
     "recognizer.weights",
+    "recognizer.inflation",
+    "recognizer.start",
     "clips.input",
     "params.variant",
     "params.settings",
@@ -207,7 +210,8 @@ class TestKeysOfATrial:
         config = tiny_config(*OVERRIDES[clip_input])
         groups = {"clips": config.clips, "recognizer": config.recognizer}
         names = {f"{group}.{name}" for group, parts in groups.items() for name in type(parts).model_fields}
-        assert sorted([*OF_OTHER_FORMS[clip_input], "clips.input", "clips.modality"]) == sorted(names)
+        apart = {"clips.input", "clips.modality", "recognizer.start"}
+        assert sorted([*OF_OTHER_FORMS[clip_input], *apart]) == sorted(names)
 
     def test_forms_share_no_key(self, tiny_clips: ClipStore) -> None:
         found = [keys(tiny_config(*OVERRIDES[clip_input]), tiny_clips) for clip_input in OVERRIDES]
@@ -259,6 +263,32 @@ class TestKeysOfATrial:
         assert len({none[0], a[0], c[0]}) == 3
         assert not set(none) & set(a)
         assert not set(a) & set(c)
+
+    def test_inflation_counts_if_there_are_2d_weights(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        save_file({"conv1.weight": torch.ones(1)}, tmp_path / "a.safetensors")
+        weights = f"recognizer.weights={tmp_path / 'a.safetensors'}"
+        centre, mean, written = (
+            keys(tiny_config(weights, *more), tiny_clips)
+            for more in ((), ("recognizer.inflation=mean",), ("recognizer.inflation=centre",))
+        )
+        assert not set(centre) & set(mean)
+        assert written == centre
+        assert keys(tiny_config("recognizer.inflation=mean"), tiny_clips) == keys(tiny_config(), tiny_clips)
+
+    def test_starting_weights_count_and_neither_their_heads_nor_where_they_lie(
+        self, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        for name, value, head in (("a", 1.0, 1.0), ("b", 1.0, 2.0), ("c", 2.0, 1.0)):
+            tensors = {"recognizer.conv1.weight": torch.tensor([value])}
+            save_file(tensors | {"heads.stack4.bias": torch.tensor([head])}, tmp_path / f"{name}.safetensors")
+        torch.save({"state_dict": {"conv1.weight": torch.ones(1)}}, tmp_path / "d.pth")
+        none, *same, other = (
+            keys(tiny_config(*([f"recognizer.start={tmp_path / name}"] if name else [])), tiny_clips)
+            for name in ("", "a.safetensors", "b.safetensors", "d.pth", "c.safetensors")
+        )
+        assert same == [same[0]] * 3
+        assert not set(none) & set(same[0])
+        assert not set(other) & {*none, *same[0]}
 
 
 def test_the_confusion_behind_the_assignments_is_not_in_the_key(tiny_clips: ClipStore) -> None:

@@ -108,6 +108,30 @@ def test_every_frame_gets_the_features_of_the_2d_network(depth):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("depth", NETWORKS)
+def test_the_mean_of_a_kernel_sees_a_still_video_as_the_2d_network_does(depth):
+    # With T frames, padding reaches one frame further in each 3x3x3 convolution; the middle is out of reach.
+    state, num_convolutions = plain_2d_state(depth), {18: 16, 50: 16}[depth]
+    network = InflatedResNet(depth, width=0.125).double().eval()
+    inflate_state_dict(network, state, inflation="mean")
+    kernel = network.layer2[0].get_submodule("conv1" if depth == 18 else "conv2").weight
+    for frame in range(3):
+        name = "layer2.0.conv1.weight" if depth == 18 else "layer2.0.conv2.weight"
+        torch.testing.assert_close(kernel[:, :, frame], state[name] / 3)
+    seen = []
+    network.layer4.register_forward_hook(lambda _, __, out: seen.append(out))
+    image = torch.randn(1, 3, 1, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    network.forward_stacks(image.expand(-1, -1, 2 * num_convolutions + 1, -1, -1))
+    expected = plain_2d_stacks(state, depth, image[:, :, 0])[-1]
+    torch.testing.assert_close(seen[0][:, :, num_convolutions], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_an_unknown_inflation_is_refused():
+    with pytest.raises(InputError, match=r"inflation must be centre or mean, but got 'max'"):
+        inflate_state_dict(InflatedResNet(18, width=0.125), plain_2d_state(18), inflation="max")
+
+
+@torch.no_grad()
 def test_one_input_channel_is_treated_as_a_grey_image():
     state = plain_2d_state(18)
     network = InflatedResNet(18, width=0.125, in_channels=1).double().eval()
@@ -131,6 +155,27 @@ def test_weights_are_loaded_from_files_and_the_heads_stay(tmp_path, name):
     assert torch.equal(kernel[:, :, 1], state["layer2.0.conv1.weight"])
     assert not kernel[:, :, [0, 2]].any()
     assert torch.equal(loaded["recognizer.bn1.running_var"], state["bn1.running_var"])
+
+
+def test_names_of_mmaction2_are_understood(tmp_path):
+    state = plain_2d_state(18)
+    theirs = {}
+    for name, tensor in state.items():
+        # layer1.0.bn2.bias is layer1.0.conv2.bn.bias there, layer2.0.downsample.1.bias ...downsample.bn.bias
+        *path, module, part = name.split(".")
+        if name.startswith("fc."):
+            theirs[f"cls_head.fc_cls.{part}"] = tensor
+        elif module in ("0", "1"):
+            theirs[".".join(["backbone", *path, {"0": "conv", "1": "bn"}[module], part])] = tensor
+        else:
+            kind, number = module[:-1], module[-1]
+            theirs[".".join(["backbone", *path, f"conv{number}", kind, part])] = tensor
+    path = tmp_path / "tsn.pth"
+    torch.save({"meta": {}, "state_dict": theirs}, path)
+    network = InflatedResNet(18, width=0.125)
+    load_2d_weights(network, path)
+    kernel = network.layer2[0].conv1.weight.detach()[:, :, 1]
+    assert torch.equal(kernel, state["layer2.0.conv1.weight"].float())
 
 
 def test_files_without_num_batches_tracked_fit():
@@ -185,8 +230,16 @@ def test_a_pickled_network_is_refused_without_unpickling(tmp_path):
         load_2d_weights(InflatedResNet(18, width=0.125), path)
 
 
-def test_a_checkpoint_that_nests_the_weights_is_refused(tmp_path):
+def test_a_checkpoint_may_nest_the_weights(tmp_path):
+    path, state = tmp_path / "checkpoint.pth", plain_2d_state(18)
+    torch.save({"epoch": 3, "state_dict": state}, path)
+    network = InflatedResNet(18, width=0.125)
+    load_2d_weights(network, path)
+    assert torch.equal(network.bn1.weight.detach(), state["bn1.weight"].float())
+
+
+def test_a_checkpoint_without_weights_is_refused(tmp_path):
     path = tmp_path / "checkpoint.pth"
-    torch.save({"epoch": 3, "state_dict": plain_2d_state(18)}, path)
+    torch.save({"epoch": 3}, path)
     with pytest.raises(InputError, match=r"checkpoint.pth must hold a state dict"):
         load_2d_weights(InflatedResNet(18, width=0.125), path)

@@ -75,11 +75,12 @@ def _start_warnings(space: SearchSpace) -> Iterator[str]:
     recognizer = space.recognizer
     if not space.assumes_2d_weights or not isinstance(recognizer, InflatedResNetSettings):
         return
-    if recognizer.weights is None:
+    if recognizer.weights is None and recognizer.start is None:
         yield (
             f"the network starts from random weights, but the recipe of {space.name} assumes those of a 2D "
             "ResNet trained on ImageNet\n"
-            "  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/search-spaces.md. Or train "
+            "  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/search-spaces.md; or "
+            "--start SWEEP, a trained network, see docs/starting-weights.md. Or train "
             "from random weights, longer and at a higher rate: --set optimisation.learning_rate=4e-3 "
             "--set optimisation.schedule=one-cycle --set pass_1.epochs=40 --set assumes_2d_weights=false"
         )

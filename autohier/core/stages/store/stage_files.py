@@ -144,6 +144,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def read_published_weights(path: Path, description: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors of a stage, on the CPU, after a check that they are those that were published.
+
+    Args:
+        path: folder of the stage.
+        description: of the stage; see `read_description`.
+
+    Raises:
+        StageDamagedError: if they are missing or differ.
+    """
+    with _damage(f"the weights of stage {path.name[:12]} must be complete"):
+        if description["files"][_MODEL] != _content(path / _MODEL):
+            raise StageDamagedError(f"the weights of stage {path.name[:12]} must match their digest")
+    return read_weights(path)
+
+
 def find_not_finite(weights: Mapping[str, Tensor]) -> str | None:
     """Return the name of the first tensor that holds NaN or an infinity; None if all are finite."""
     return next((name for name, tensor in weights.items() if not bool(tensor.isfinite().all())), None)

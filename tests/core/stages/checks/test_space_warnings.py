@@ -11,7 +11,7 @@ from autohier.core.stages.checks.space_warnings import space_warnings
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.reader import ClipStore
 
-FROM_IMAGENET = {"gym99", "n_ucla", "ntu120", "ntu60", "ntu60_depths"}
+FROM_IMAGENET = {"gym99", "n_ucla", "ntu120", "ntu60", "ntu60_depths", "utd_mhad_from_ntu60"}
 
 
 def store_of(max_frames: int) -> StoreOptions:
@@ -36,11 +36,12 @@ def test_spaces_of_hac_warn_without_imagenet_weights(name: str) -> None:
             f"WARNING: the network starts from random weights, but the recipe of {name} "
         )
         assert "\n  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/" in warning
-        assert "start: ImageNet" in load_space(name).description
+        start = "a sweep of ntu60" if name == "utd_mhad_from_ntu60" else "ImageNet"
+        assert f"start: {start}" in load_space(name).description
 
 
 def test_the_fix_silences_the_warning() -> None:
-    for fix in ("recognizer.weights=resnet50.pth", "assumes_2d_weights=false"):
+    for fix in ("recognizer.weights=resnet50.pth", "recognizer.start=ntu60", "assumes_2d_weights=false"):
         assert space_warnings(load_space("ntu60", [fix]), None) == []
 
 

@@ -1,0 +1,210 @@
+"""Starting weights of a trial: reading them from a stage, an exported model or a file, and their digest.
+
+The digest is that of the tensors by the recognizer's names, without heads. So it names what a network starts
+from: neither the path nor the format of the file matters, and a changed name table changes the stage keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from autohier.config.trial.recognizers import RECOGNIZERS, RecognizerSettings
+from autohier.core.stages.store.stage_files import (
+    STAGE_FILE,
+    find_not_finite,
+    read_description,
+    read_published_weights,
+)
+from autohier.data.joint_layout import JointLayout
+from autohier.data.layout_files import resolve_layout
+from autohier.errors import InputError
+from autohier.models import build_recognizer
+from autohier.models.recognizer import Recognizer
+from autohier.models.starting.fitting import Fit, fit_weights, is_head
+from autohier.models.starting.name_tables import rename_tensors
+from autohier.models.starting.state_files import read_state_dict
+from autohier.text import plural
+
+_SETTING: Final = "recognizer.start"
+_HINT: Final = (
+    "name a sweep (SWEEP or SWEEP:TRIAL), the folder of a stage or of an exported model, or a file of "
+    "weights of the same recognizer"
+)
+_MASK: Final = "alive."
+"""Prefix of the masks among the tensors of a pruned stage; see core.stages.kinds.prune."""
+_METADATA_KEY: Final = "autohier"
+"""Metadata of a compacted network; see core.stages.compacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartingWeights:
+    """Tensors that a recognizer starts from."""
+
+    origin: str
+    """What they were read from, in words."""
+    tensors: Mapping[str, Tensor]
+    """Tensors by the recognizer's names, without heads."""
+    sha256: str
+    """Digest of the tensors; see `content_digest`."""
+    layout: JointLayout | None = None
+    """Joints that they were trained on; None if unknown, or for frames and heatmaps."""
+    num_pruned: int = 0
+    """Number of filters that pruning set to zero."""
+    is_compacted: bool = False
+    """True if they lack the pruned filters."""
+
+    def fit_into(self, recognizer: Recognizer, layout: str | Mapping[str, object] | None) -> Fit:
+        """Set the tensors of a recognizer, in place.
+
+        Args:
+            recognizer: network to set.
+            layout: its option ``layout``; None if it has none.
+
+        Raises:
+            InputError: if names or shapes differ.
+        """
+        other_layout = (
+            layout is not None
+            and self.layout is not None
+            and not _same_joints(self.layout, resolve_layout(layout))
+        )
+        try:
+            return fit_weights(recognizer, self.tensors, other_layout=other_layout)
+        except InputError as error:
+            raise InputError(
+                f"{_SETTING} must have the names and shapes of the recognizer",
+                got=f"{error.got} in {self.origin}",
+                hint=self._hint(recognizer),
+            ) from error
+
+    def _hint(self, recognizer: Recognizer) -> str:
+        own = recognizer.state_dict()
+        if self.is_compacted:
+            return "a pruned model is exported without its dead channels; name its sweep or its stage instead"
+        if any(name in own and own[name].ndim > each.ndim > 1 for name, each in self.tensors.items()):
+            return "name the weights of a 2D network as recognizer.weights, which inflates them"
+        return "the recognizer and its options, e.g. recognizer.width, must be those of the weights"
+
+    def text(self, fit: Fit) -> str:
+        """Return what a network starts from, and what keeps its initial values, in one line."""
+        left = ", ".join(filter(None, ("the heads", fit.initial_text)))
+        pruned = f"; {plural(self.num_pruned, 'pruned filter')} start at zero" if self.num_pruned else ""
+        return (
+            f"start: {plural(fit.num_loaded, 'tensor')} ({fit.num_parameters / 1e6:.3f} M values) of "
+            f"{self.origin}; initial values keep {left}{pruned}"
+        )
+
+
+def read_start(path: Path, recognizer: str) -> StartingWeights:
+    """Read starting weights.
+
+    Args:
+        path: folder of a stage or of an exported model, or a file.
+        recognizer: registered name, whose names they get.
+
+    Raises:
+        InputError: if there are none, or they cannot be read.
+        StageDamagedError: if a stage is incomplete or damaged.
+    """
+    description: dict[str, Any] | None = None
+    if (path / STAGE_FILE).is_file():
+        description = read_description(path)
+        state = read_published_weights(path, description)
+        network = description["inputs"]["base"]["network"]
+        origin = f"{description['kind'].replace('-', ' ')} of {network['name']}, stage {path.name[:12]}"
+        options, is_compacted = network["options"], False
+    else:
+        file = _find_file(path)
+        state = read_state_dict(file, hint=_HINT)
+        options, is_compacted = _exported_options(file)
+        origin = str(file)
+    num_pruned = sum(int((~mask.bool()).sum()) for name, mask in state.items() if name.startswith(_MASK))
+    named, packages = rename_tensors(recognizer, {n: t for n, t in state.items() if not n.startswith(_MASK)})
+    tensors = {name: tensor for name, tensor in named.items() if not is_head(name)}
+    if packages not in ("", "autohier"):
+        origin += f" (names of {packages})"
+    unusable = find_not_finite(tensors)
+    if unusable is not None:
+        raise InputError(f"{_SETTING} must have finite values", got=f"others in {unusable} of {path}")
+    return StartingWeights(
+        origin, tensors, content_digest(tensors), _layout(options), num_pruned, is_compacted
+    )
+
+
+def check_start(settings: RecognizerSettings) -> None:
+    """Check starting weights before any clips exist: everything but what depends on the clips must fit.
+
+    A recognizer of a package that cannot be built without clips is checked later.
+
+    Raises:
+        InputError: if there are none, they cannot be read, or names or shapes differ.
+        StageDamagedError: if they are a damaged stage.
+    """
+    if settings.start_path is None:
+        return
+    weights = read_start(settings.start_path, settings.name)
+    parameters = inspect.signature(RECOGNIZERS.find(settings.name).load()).parameters
+    given = settings.options()
+    if any(each.default is each.empty and name not in given for name, each in parameters.items()):
+        return
+    network = build_recognizer(settings.name, num_classes=2, seed=0, **given)
+    layout = parameters["layout"].default if "layout" in parameters else None
+    weights.fit_into(network.recognizer, layout)
+
+
+def content_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors: names, types, shapes and values, in the order of the names."""
+    state = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        state.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        state.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return state.hexdigest()
+
+
+def _find_file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    files = sorted(path.glob("network*.safetensors")) if path.is_dir() else []
+    if len(files) == 1:
+        return files[0]
+    if files:
+        names = ", ".join(file.name for file in files)
+        raise InputError(
+            f"{_SETTING} must name one network", got=f"{path} with {names}", hint="name one file"
+        )
+    raise InputError(f"{_SETTING} must name trained weights", got=f"none at {path}", hint=_HINT)
+
+
+def _exported_options(file: Path) -> tuple[Mapping[str, Any], bool]:
+    """Return the options of a network that autohier exported, and True; nothing and False for other files."""
+    if file.suffix != ".safetensors":
+        return {}, False
+    with safe_open(file, framework="pt") as opened:
+        text = (opened.metadata() or {}).get(_METADATA_KEY)
+    try:
+        options = json.loads(text)["options"] if text else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} must be a file that autohier wrote", got=error, hint=_HINT) from error
+    return (options, True) if isinstance(options, dict) else ({}, False)
+
+
+def _layout(options: Mapping[str, Any]) -> JointLayout | None:
+    layout = options.get("layout")
+    return None if layout is None else resolve_layout(layout)
+
+
+def _same_joints(one: JointLayout, other: JointLayout) -> bool:
+    """Return True if joints of two layouts have the same order, edges and coordinates."""
+    parts = ("joint_names", "edges", "graph_centre", "planar")
+    return all(getattr(one, part) == getattr(other, part) for part in parts)

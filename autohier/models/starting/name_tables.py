@@ -1,0 +1,71 @@
+"""Name tables: checkpoints of other packages, by the recognizer that they fit.
+
+A recognizer whose names equal those of its origin, e.g. torchvision's video networks, needs none. To read the
+files of another package, add a table to its recognizers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from torch import Tensor
+
+from autohier.models.starting.graph_names import is_graph_checkpoint, rename_graph
+from autohier.models.starting.residual_names import (
+    is_residual_checkpoint,
+    is_slow_fast_checkpoint,
+    rename_residual,
+    rename_slow_fast,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameTable:
+    """Names of one family of checkpoints."""
+
+    origin: str
+    """Packages that write them."""
+    matches: Callable[[Mapping[str, Tensor]], bool]
+    """True for the tensors of such a checkpoint."""
+    rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    """Returns its tensors by the recognizer's names and in the recognizer's shapes."""
+
+
+_GRAPH: Final = NameTable("PYSKL or MMAction2", is_graph_checkpoint, rename_graph)
+_RESIDUAL: Final = NameTable("PYSKL or MMAction2", is_residual_checkpoint, rename_residual)
+_SLOW_FAST: Final = NameTable("PYSKL or MMAction2", is_slow_fast_checkpoint, rename_slow_fast)
+
+NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
+    "st-gcn": (_GRAPH,),
+    "st-gcn++": (_GRAPH,),
+    "pose-slowonly": (_RESIDUAL,),
+    "pose-slowonly-small": (_RESIDUAL,),
+    "pose-slowonly-shallow": (_RESIDUAL,),
+    "inflated-resnet18": (_RESIDUAL,),
+    "inflated-resnet34": (_RESIDUAL,),
+    "inflated-resnet50": (_RESIDUAL,),
+    "inflated-resnet101": (_RESIDUAL,),
+    "slowonly-resnet50": (_RESIDUAL,),
+    "slowfast-resnet50": (_SLOW_FAST,),
+}
+"""Tables by the registered name of a recognizer."""
+
+_OWN_PREFIX: Final = "recognizer."
+
+
+def rename_tensors(recognizer: str, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Return the tensors of a file by the names of a recognizer, and the packages that write such files.
+
+    Args:
+        recognizer: registered name.
+        state: tensors by the names in the file. Those of autohier's networks begin with ``recognizer.``, next
+            to ``heads.``; others are renamed by the table that matches, if one does.
+    """
+    if any(name.startswith(_OWN_PREFIX) for name in state):
+        return {name.removeprefix(_OWN_PREFIX): tensor for name, tensor in state.items()}, "autohier"
+    for table in NAME_TABLES.get(recognizer, ()):
+        if table.matches(state):
+            return table.rename(state), table.origin
+    return dict(state), ""
