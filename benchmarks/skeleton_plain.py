@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.graphs.st_gcn import Block, StGcn
-from autohier.models.graphs.units import AdaptiveSpatialUnit, MultiScaleTemporalUnit, Projection
+from autohier.models.graphs.block_network import Block
+from autohier.models.graphs.branches import MultiScaleTemporalUnit
+from autohier.models.graphs.st_gcn import StGcn
+from autohier.models.graphs.units import AdaptiveSpatialUnit, Projection
 from autohier.models.hierarchical import HierarchicalRecognizer
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
-Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+from autohier.models.layers import Convolution, Norm
+
+__all__ = ["Convolution", "Norm", "PassedOn", "PrunableFilters", "Recognizer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class PrunableFilters:
     name: str
     """Module path of the convolution within the recognizer."""
     convolution: Convolution
-    """Convolution whose filters are pruned."""
+    """Convolution whose filters are pruned; a transposed one has no groups."""
     norm: Norm
     """Batch norm that reads the filters' outputs unchanged."""
     first_channel: int = 0

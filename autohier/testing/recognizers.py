@@ -26,6 +26,7 @@ from autohier.core.pruning import FilterMasks, compact
 from autohier.core.training.devices import open_device
 from autohier.models import PrunableFilters, build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.models.layers import filter_rows
 
 _NUM_CLASSES = 7
 _SUPERCLASSES = (2, 3)
@@ -67,6 +68,16 @@ def randomise_norms(network: nn.Module) -> nn.Module:
             for tensor in (module.running_var, module.weight.data):
                 if tensor is not None:
                     tensor.uniform_(0.5, 1.5, generator=generator)
+    return network
+
+
+@torch.no_grad()
+def randomise_zeros(network: nn.Module) -> nn.Module:
+    """Give parameters that start at zero, e.g. the strength of an attention, those of a trained network."""
+    generator = torch.Generator().manual_seed(4)
+    for parameter in network.parameters():
+        if not parameter.any():
+            parameter.normal_(0.0, 0.1, generator=generator)
     return network
 
 
@@ -121,7 +132,7 @@ class RecognizerContract:
         assert len({each.name for each in filters}) == len(filters) > 0
         for each in filters:
             assert network.recognizer.get_submodule(each.name) is each.convolution
-            assert each.convolution.out_channels == len(each.convolution.weight)
+            assert each.convolution.out_channels == len(filter_rows(each.convolution))
             assert 0 <= each.first_channel <= each.norm.num_features - each.convolution.out_channels
 
     def test_each_norm_reads_what_its_convolution_wrote(
@@ -168,7 +179,7 @@ class RecognizerContract:
 
     def test_gradients_reach_every_parameter(self, network: HierarchicalRecognizer, batch: Tensor) -> None:
         """No parameter is unused. In training, a bias before a norm would have a gradient of zero."""
-        randomise_norms(network).eval()
+        randomise_zeros(randomise_norms(network)).eval()
         loss: Any = torch.stack([scores_BS.square().mean() for scores_BS in network(batch)]).sum()
         loss.backward()
         unused = [
@@ -203,7 +214,7 @@ class RecognizerContract:
         self, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """A clip alone gets the scores that it gets in a batch."""
-        randomise_norms(network).double().eval()
+        randomise_zeros(randomise_norms(network)).double().eval()
         batch = batch.double()
         for scores_BS, scores_1S in zip(network(batch), network(batch[:1]), strict=True):
             torch.testing.assert_close(scores_BS[:1], scores_1S, rtol=1e-10, atol=1e-10)
@@ -213,7 +224,7 @@ class RecognizerContract:
         self, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """channels_last clips and weights give the scores of contiguous ones."""
-        randomise_norms(network).double().eval()
+        randomise_zeros(randomise_norms(network)).double().eval()
         contiguous = network(batch.double())
         device = open_device(
             "cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1
@@ -227,7 +238,7 @@ class RecognizerContract:
         self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """Removing every second filter gives a smaller network with the outputs of the masked one."""
-        randomise_norms(network).eval()
+        randomise_zeros(randomise_norms(network)).eval()
         filters = network.recognizer.prunable_filters()
         masks = {name: torch.arange(count) % 2 == 0 for name, count in _num_filters(filters).items()}
         FilterMasks(masks).apply(filters)
@@ -238,7 +249,7 @@ class RecognizerContract:
 
 
 def _num_filters(filters: list[PrunableFilters]) -> dict[str, int]:
-    return {each.name: len(each.convolution.weight) for each in filters}
+    return {each.name: len(filter_rows(each.convolution)) for each in filters}
 
 
 def _num_parameters(network: nn.Module) -> int:

@@ -21,6 +21,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "inflated-resnet50": {"width": 0.25},
     "st-gcn": {"width": 0.25, "layout": "kinect-v2-25"},
     "st-gcn++": {"width": 0.25, "layout": "kinect-v2-25"},
+    "ctr-gcn": {"width": 0.25, "layout": "kinect-v2-25"},
+    "aagcn": {"width": 0.25, "layout": "kinect-v2-25", "num_persons": 1},
+    "ms-g3d": {"width": 0.25, "layout": "kinect-v2-25", "windows": (3,)},
     "tcn": {"width": 0.25, "layout": "kinect-v2-25"},
     "pose-slowonly": {"width": 0.25, "in_channels": 17},
 }

@@ -15,6 +15,12 @@ CASES = {
     "s3d": ({"width": 0.125}, (2, 3, 4, 64, 64)),
     "st-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
     "st-gcn++": ({"width": 0.5, "layout": "kinect-v1-20"}, (2, 1, 12, 20, 3)),
+    "ctr-gcn": ({"width": 0.125, "layout": "coco-17"}, (2, 2, 8, 17, 3)),
+    "aagcn": ({"width": 0.125, "layout": "kinect-v1-20", "num_persons": 1}, (2, 1, 8, 20, 3)),
+    "ms-g3d": (
+        {"width": 0.125, "layout": "coco-17", "num_scales": 4, "num_window_scales": 2, "windows": (3,)},
+        (2, 2, 8, 17, 3),
+    ),
     "tcn": ({"width": 0.125, "layout": "kinect-v1-20", "num_frames_seen": 3}, (2, 2, 8, 20, 3)),
     "pose-slowonly": ({"width": 0.25}, (2, 17, 4, 16, 16)),
     "pose-slowonly-small": ({"width": 0.5, "in_channels": 5}, (2, 5, 4, 16, 16)),

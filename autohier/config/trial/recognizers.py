@@ -30,7 +30,7 @@ class RecognizerSettings(FrozenModel):
     A subclass names the clip input that the recognizer reads and adds one field per option. The builder of
     the recognizer is called with ``options()`` and with one argument that follows from the data:
     ``in_channels``, an int, if it reads frames or heatmaps; ``layout``, the name of a `JointLayout`, if it
-    reads skeletons::
+    reads skeletons; see also ``takes_persons``::
 
         class GruSettings(RecognizerSettings):
             reads = "skeletons"
@@ -43,6 +43,8 @@ class RecognizerSettings(FrozenModel):
 
     reads: ClassVar[ClipInputName]
     """Clip input that the recognizer reads: frames, skeletons or heatmaps."""
+    takes_persons: ClassVar[bool] = False
+    """True if the builder also takes ``num_persons``, the number of persons in a clip of skeletons."""
     name: str
     """Registered name of the recognizer."""
     start: Annotated[str | None, KeyDefault(None)] = None
@@ -173,6 +175,29 @@ class StGcnSettings(ScaledRecognizerSettings):
     """Blocks per stack, ten in all; by default a stack ends before the channels double."""
 
 
+class AdaptiveGraphSettings(StGcnSettings):
+    """Settings of CTR-GCN and AAGCN, graph networks whose graphs depend on the clip."""
+
+    takes_persons: ClassVar[bool] = True
+    name: str
+    """ctr-gcn or aagcn."""
+
+
+class MsG3dSettings(ScaledRecognizerSettings):
+    """Settings of MS-G3D, a graph network over many distances and windows of frames."""
+
+    reads: ClassVar[ClipInputName] = "skeletons"
+    takes_persons: ClassVar[bool] = True
+    name: str
+    """ms-g3d."""
+    num_scales: Annotated[PositiveInt, Field(le=1000)] = 13
+    """Distances of the graph convolutions in single frames, from 0 bones."""
+    num_window_scales: Annotated[PositiveInt, Field(le=1000)] = 6
+    """Distances of the graph convolutions in windows, from 0 bones."""
+    windows: tuple[Annotated[PositiveInt, Field(le=1000)], ...] = (3, 5)
+    """Lengths of the windows in frames, odd."""
+
+
 class TemporalConvSettings(ScaledRecognizerSettings):
     """Settings of the temporal convolutional network on all joints at once."""
 
@@ -218,6 +243,9 @@ RECOGNIZERS: Final = Registry(
         "s3d": Extension(f"{_CONVOLUTIONAL}.s3d:S3D", VideoNetworkSettings),
         "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
         "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
+        "ctr-gcn": Extension(f"{_GRAPHS}.ctr_gcn:CtrGcn", AdaptiveGraphSettings),
+        "aagcn": Extension(f"{_GRAPHS}.aagcn:Aagcn", AdaptiveGraphSettings),
+        "ms-g3d": Extension(f"{_GRAPHS}.ms_g3d:MsG3d", MsG3dSettings),
         "tcn": Extension(f"{_GRAPHS}.temporal:TemporalConvNet", TemporalConvSettings),
         "pose-slowonly": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:PoseSlowOnly", PoseSlowOnlySettings),
         "pose-slowonly-small": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:small", PoseSlowOnlySettings),

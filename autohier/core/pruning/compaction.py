@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from autohier.core.pruning.liveness import LayerUse, Norm, Weighted, output_tensors, trace_liveness
 from autohier.core.pruning.widths import channelwise_tensors, fit_widths, is_depthwise, like
 from autohier.errors import InputError
+from autohier.models.layers import filter_rows, weight_of_rows
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -43,14 +44,14 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
             some widths. Dead filters fill up the number as long as there are any.
 
     Raises:
-        InputError: if groups of a convolution would differ, if a layer is called twice and would need other
-            channels each time, or if the smaller network fails or has other outputs, e.g. because a module
-            has parameters of its own for every channel.
+        InputError: if the network has a layer that cannot be traced, if groups of a convolution would differ,
+            if a layer is called twice and would need other channels each time, or if the smaller network
+            fails or has other outputs, e.g. because a module has parameters of its own for every channel.
     """
     if multiple < 1:
         raise InputError("multiple must be at least 1", got=multiple)
     names = {module: name for name, module in network.named_modules()}
-    uses = _one_per_layer(trace_liveness(network, input_shape, multiple=multiple), names)
+    uses = _one_per_layer(trace_liveness(network, input_shape, multiple=multiple).uses, names)
     for use in uses:
         _check_groups(use, names[use.layer])
     with torch.inference_mode(mode=False), torch.no_grad():
@@ -92,9 +93,14 @@ def _remainders(use: LayerUse) -> Iterator[tuple[Tensor, Tensor]]:
         return
     for tensor in channelwise_tensors(use.layer).values():
         if tensor is use.layer.weight and not isinstance(use.layer, Norm):
-            num_groups = getattr(use.layer, "groups", 1)
-            parts = zip(*(each.chunk(num_groups) for each in (tensor, use.read_C, use.kept_F)), strict=True)
-            rest = torch.cat([part[kept_F][:, read_C] for part, read_C, kept_F in parts if kept_F.any()])
+            chunks = [
+                each.chunk(getattr(use.layer, "groups", 1))
+                for each in (filter_rows(use.layer), use.read_C, use.kept_F)
+            ]
+            parts = [
+                part[kept_F][:, read_C] for part, read_C, kept_F in zip(*chunks, strict=True) if kept_F.any()
+            ]
+            rest = weight_of_rows(use.layer, torch.cat(parts), num_groups=len(parts)).contiguous()
         else:
             rest = tensor[use.kept_F]
         yield tensor, like(tensor, rest)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
-from autohier.models.graphs.convolution import GraphConvolution
+from autohier.models.graphs.convolution import GatheringConvolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Cost:
     parameters: int
     """Weights, biases and batch norm affines."""
     multiply_adds: int
-    """Multiply-adds of convolutions, linear layers and graph aggregation; batch norm, pooling and activations
-    are not counted."""
+    """Multiply-adds of convolutions, linear layers and matrix products; batch norm, pooling, activations and
+    products element by element are not counted."""
 
 
 def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Cost:
@@ -41,12 +41,16 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: 
         network: takes a batch ``[B, *input_shape]``.
         input_shape: shape of one clip, without the batch axis.
         multiple: see `compact`; counts the copy that it would make. 0 counts no dead channel at all.
+
+    Raises:
+        InputError: if the network has a layer or an operation that cannot be counted, e.g. an LSTM.
     """
-    uses = trace_liveness(network, input_shape, multiple=multiple)
-    multiply_adds = sum(_multiply_adds(use) for use in uses if not isinstance(use.layer, Norm))
+    trace = trace_liveness(network, input_shape, multiple=multiple)
+    multiply_adds = sum(_multiply_adds(use) for use in trace.uses if not isinstance(use.layer, Norm))
+    multiply_adds += trace.products
 
     uses_by_layer: dict[nn.Module, list[LayerUse]] = defaultdict(list)
-    for use in uses:
+    for use in trace.uses:
         uses_by_layer[use.layer].append(use)
     num_left: dict[Tensor, int] = {}
     for layer_uses in uses_by_layer.values():
@@ -56,10 +60,15 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: 
 
 
 def _multiply_adds(use: LayerUse) -> int:
-    num_weights = _num_weights(use)
-    if num_weights and isinstance(use.layer, GraphConvolution):
-        num_weights += int(use.read_C.sum()) * use.layer.num_gathered
-    return use.num_positions * num_weights
+    multiply_adds = use.num_positions * _num_weights(use)
+    if isinstance(use.layer, GatheringConvolution):
+        multiply_adds += use.layer.gathering_multiply_adds(
+            int(use.read_C.sum()),
+            int(use.kept_F.sum()),
+            num_clips=use.num_rows,
+            num_positions=use.num_positions,
+        )
+    return multiply_adds
 
 
 def _parameters_left(uses: list[LayerUse]) -> dict[Tensor, int]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from autohier.errors import DivergedError, InputError
+from autohier.models.layers import TransposedConvolution, filter_rows
 from autohier.models.recognizer import PrunableFilters
 
 
@@ -63,7 +64,7 @@ def choose_filters(
 
 def _scores(each: PrunableFilters, alive_F: Tensor, norm: str, floor: int) -> Tensor:
     """Return norms ``[F]``; infinite for dead filters and the ``floor`` strongest, which cannot be chosen."""
-    weight = each.convolution.weight.detach()
+    weight = filter_rows(each.convolution).detach()
     score_F: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1, dtype=torch.float64).cpu()
     if not score_F[alive_F].isfinite().all():
         raise DivergedError(
@@ -86,6 +87,11 @@ def _check(filters: Sequence[PrunableFilters], alive: Mapping[str, Tensor], rati
     if floor < 1:
         raise InputError("every layer must keep at least one filter", got=f"floor {floor}")
     for each in filters:
-        shape = (each.convolution.weight.shape[0],)
+        if isinstance(each.convolution, TransposedConvolution) and each.convolution.groups > 1:
+            raise InputError(
+                "a transposed convolution whose filters are pruned must have one group",
+                got=f"{each.convolution.groups} groups of {each.name}",
+            )
+        shape = (len(filter_rows(each.convolution)),)
         if each.name not in alive or alive[each.name].shape != shape or alive[each.name].dtype != torch.bool:
             raise InputError(f"{each.name} must have a bool mask of shape {shape}")

@@ -9,6 +9,9 @@ Gradients pass back from live channels that are read to the channels written int
 they reach cannot be removed: another writer of the same residual stream keeps its channel alive, and a stream
 has one width. The filter is revived, and the network is traced again until nothing is left to revive.
 
+A product of two live tensors is alive. Where a tensor only scales channels, a network says so with a gate of
+`autohier.models.gates`, so that a channel of zeros stays dead.
+
 Legend: B clips, C channels read, F filters or channels written.
 """
 
@@ -23,7 +26,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+from autohier.core.pruning.operations import MatrixProducts, refuse_unknown_layers
+from autohier.models.gates import ChannelGate, Gate
+from autohier.models.layers import Convolution, TransposedConvolution, filter_rows
+
+Weighted = Convolution | nn.Linear
 Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
 # Any positive number: the gradient of a rectifier is 1 there, and 0 at 0.
@@ -40,11 +47,24 @@ class LayerUse:
     kept_F: Tensor
     """Bool mask of the channels written that remain."""
     num_positions: int
-    """Number of positions at which each channel is written."""
+    """Number of positions at which every weight is applied: those written, or those that a transposed
+    convolution reads."""
+    num_rows: int = 1
+    """Length of the first axis of what is written, e.g. clips times persons."""
 
 
-def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> list[LayerUse]:
-    """Trace one clip and return every call of a convolution, linear layer or batch norm, in order.
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Layers that one clip passes, and the products between them."""
+
+    uses: list[LayerUse]
+    """Every call of a convolution, linear layer or batch norm, in order."""
+    products: int
+    """Multiply-adds of live matrix products and convolutions that no layer calls."""
+
+
+def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Trace:
+    """Trace one clip through a network.
 
     No convolution is computed, no weight of these layers is copied, and the network is not changed.
 
@@ -53,21 +73,33 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple
         input_shape: shape of one clip, without the batch axis.
         multiple: 0 removes all dead channels. Otherwise some dead channels stay: every layer reads at least
             one channel, and every convolution keeps a multiple of this number of filters, or all it has.
+
+    Raises:
+        InputError: if the network has a layer or an operation that cannot be traced, e.g. an LSTM.
     """
+    refuse_unknown_layers(network, (Weighted, Norm))
     tape = _Tape()
     probes: dict[int, object] = {
-        id(layer): tape.probe(layer) for layer in network.modules() if isinstance(layer, Weighted | Norm)
+        id(layer): tape.probe(layer)
+        for layer in network.modules()
+        if isinstance(layer, Weighted | Norm | Gate)
     }
     # deepcopy uses the entries of its memo as the copies of these layers.
     traced = copy.deepcopy(network, probes).eval()
     like = next(network.parameters(), torch.empty(0))
     with torch.inference_mode(mode=False), torch.enable_grad():
         clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
-        outputs = list(output_tensors(traced(clip)))
+        outputs, products = _pass_through(traced, clip)
         while tape.revive(outputs) or (multiple and tape.fill_up(multiple)):
             tape.clear()
-            outputs = list(output_tensors(traced(clip)))
-    return tape.uses
+            outputs, products = _pass_through(traced, clip)
+    return Trace(tape.uses, products)
+
+
+def _pass_through(traced: nn.Module, clip: Tensor) -> tuple[list[Tensor], int]:
+    with MatrixProducts() as products:
+        outputs = list(output_tensors(traced(clip)))
+    return outputs, products.multiply_adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +111,33 @@ class _Tape:
     """Values ``[F]`` written into the channels; their gradients show which flow into live channels."""
     ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     """Tensors that the layers read, and gradient seeds of the same shape: 1 for live channels."""
+    more_ends: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    """Further tensors that gates read, and their seeds."""
     revived: list[Tensor] = field(default_factory=list)
     """Bool mask ``[F]`` for each call, of the channels that earlier passes found alive."""
 
     def clear(self) -> None:
         """Forget the pass, but keep the revived channels."""
-        for records in (self.uses, self.written, self.ends):
+        for records in (self.uses, self.written, self.ends, self.more_ends):
             records.clear()
 
-    def probe(self, layer: Weighted | Norm) -> nn.Module:
+    def probe(self, layer: Weighted | Norm | Gate) -> nn.Module:
         """Return a layer with the same parameters that computes liveness instead of activations."""
         probe = copy.copy(layer)
-        forward = partial(self._shift, layer) if isinstance(layer, Norm) else partial(self._convolve, layer)
-        vars(probe)["forward"] = forward
+        if isinstance(layer, Gate):
+            vars(probe)["forward"] = self._gate
+        elif isinstance(layer, ChannelGate):
+            vars(probe)["forward"] = partial(self._gate_channels, layer)
+        elif isinstance(layer, Norm):
+            vars(probe)["forward"] = partial(self._shift, layer)
+        else:
+            vars(probe)["forward"] = partial(self._convolve, layer)
         return probe
 
     def revive(self, outputs: list[Tensor]) -> bool:
         """Revive the dead channels that flow into live ones; return True if there are any."""
         ends = [(output, output.isnan().to(output.dtype)) for output in outputs]
-        return self._keep([use.kept_F for use in self.uses], [*self.ends, *ends])
+        return self._keep([use.kept_F for use in self.uses], [*self.ends, *self.more_ends, *ends])
 
     def fill_up(self, multiple: int) -> bool:
         """Revive the first dead channels of layers that have too few; return True if there are any."""
@@ -113,7 +153,7 @@ class _Tape:
         """Mark ``kept`` channels and all that flow into the ends as alive; return True if any was dead."""
         ends = [(end, seed) for end, seed in ends if end.requires_grad]
         self.revived[:] = kept
-        if ends:
+        if ends and self.written:
             values, seeds = zip(*ends, strict=True)
             slopes = torch.autograd.grad(
                 values, self.written, seeds, materialize_grads=True, retain_graph=True
@@ -126,12 +166,13 @@ class _Tape:
         channel_axis = _channel_axis(layer, read)
         read_C = _live_channels(read, channel_axis)
         num_groups = getattr(layer, "groups", 1)
-        num_filters = len(layer.weight)
+        rows_FC = filter_rows(layer)
+        num_filters = len(rows_FC)
         if isinstance(layer, nn.Linear):
             emits_F = read_C.new_ones(num_filters)
         else:
             reads_F = read_C.view(num_groups, -1).any(dim=1).repeat_interleave(num_filters // num_groups)
-            emits_F = reads_F & (layer.weight != 0).flatten(1).any(dim=1)
+            emits_F = reads_F & (rows_FC != 0).flatten(1).any(dim=1)
         if layer.bias is not None:
             emits_F = emits_F | (layer.bias != 0).view(num_filters, -1).any(dim=1)
 
@@ -140,10 +181,13 @@ class _Tape:
         vars(shadow)["_parameters"] = vars(layer)["_parameters"] | {
             name: each.to("meta") for name, each in layer.named_parameters()
         }
-        shape = shadow.forward(*(each.to("meta") for each in (read, *others))).shape
+        shape = _call(shadow, *(each.to("meta") for each in (read, *others))).shape
         kept_F = self._revived(emits_F)
         values_F = read.new_full((num_filters,), _DEAD).masked_fill_(kept_F, math.nan)
-        self.uses.append(LayerUse(layer, read_C, kept_F, shape.numel() // num_filters))
+        num_positions = shape.numel() // num_filters
+        if isinstance(layer, TransposedConvolution):
+            num_positions = read.numel() // len(read_C)
+        self.uses.append(LayerUse(layer, read_C, kept_F, num_positions, shape[0]))
         self.written.append(values_F.requires_grad_())
         self.ends.append((read, _along(read_C.to(read.dtype), channel_axis).expand_as(read)))
         return _along(values_F, channel_axis).expand(shape).clone()
@@ -163,14 +207,37 @@ class _Tape:
         self.ends.append((read, _along(kept_F.to(read.dtype), channel_axis).expand_as(read)))
         return read + _along(values_F, channel_axis)
 
+    def _gate(self, read: Tensor, scores: Tensor) -> Tensor:
+        """Return the liveness of the channels that a gate scales; its scores are needed."""
+        self.more_ends.append((scores, torch.ones_like(scores)))
+        return read.clone()
+
+    def _gate_channels(self, layer: ChannelGate, hidden: Tensor, read: Tensor) -> Tensor:
+        """Return the liveness of the channels that a gate scales, one filter each."""
+        channel_axis = 1 - read.ndim
+        read_H = _live_channels(hidden, -1)
+        live_F = self._revived(_live_channels(read, channel_axis))
+        values_F = hidden.new_zeros(len(live_F)).masked_fill_(live_F, math.nan)
+        self.uses.append(LayerUse(layer, read_H, live_F, hidden.numel() // len(read_H)))
+        self.written.append(values_F.requires_grad_())
+        self.ends.append((hidden, read_H.to(hidden.dtype).expand_as(hidden)))
+        self.more_ends.append((read, _along(live_F.to(read.dtype), channel_axis).expand_as(read)))
+        return read + _along(values_F, channel_axis)
+
     def _revived(self, alive_F: Tensor) -> Tensor:
         return alive_F | self.revived[len(self.uses)] if self.revived else alive_F
+
+
+def _call(layer: nn.Module, *tensors: Tensor) -> Tensor:
+    """Call a layer without its hooks."""
+    out: Tensor = layer.forward(*tensors)
+    return out
 
 
 def _filled_up(use: LayerUse, multiple: int) -> Tensor:
     """Return the mask ``[F]``, with the first dead filters added if a convolution must keep more."""
     kept_F = use.kept_F.clone()
-    if not isinstance(use.layer, Norm):
+    if not isinstance(use.layer, Norm | ChannelGate):
         num_kept = int(kept_F.sum())
         num_wanted = multiple * max(1, math.ceil(num_kept / multiple))
         kept_F[(~kept_F).nonzero()[: num_wanted - num_kept]] = True

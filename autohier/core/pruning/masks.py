@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from autohier.models.layers import filter_rows
 from autohier.models.recognizer import PrunableFilters
 
 
@@ -33,7 +34,7 @@ class FilterMasks:
     def all_alive(cls, filters: Sequence[PrunableFilters]) -> FilterMasks:
         """Return the masks of an unpruned recognizer."""
         return cls(
-            {each.name: torch.ones(len(each.convolution.weight), dtype=torch.bool) for each in filters}
+            {each.name: torch.ones(len(filter_rows(each.convolution)), dtype=torch.bool) for each in filters}
         )
 
     def to_state(self) -> dict[str, Tensor]:
@@ -50,7 +51,7 @@ class FilterMasks:
         for each in filters:
             dead = self._dead_filters(each.name, each.convolution.weight.device)
             if len(dead):
-                for parameter in (each.convolution.weight, each.convolution.bias):
+                for parameter in (filter_rows(each.convolution), each.convolution.bias):
                     if parameter is not None:
                         parameter.index_fill_(0, dead, 0.0)
                 for parameter in (each.norm.weight, each.norm.bias):

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import Norm, Weighted
 from autohier.errors import InputError
+from autohier.models.gates import ChannelGate
+from autohier.models.layers import TransposedConvolution, filter_rows
 
 _CHANNELWISE = ("weight", "bias", "running_mean", "running_var")
 _MISMATCHES_SHOWN = 3
@@ -72,12 +74,18 @@ def fit_widths(layer: Weighted | Norm) -> None:
     else:
         if is_depthwise(layer):
             layer.groups = len(layer.weight)
-        layer.out_channels, layer.in_channels = len(layer.weight), layer.groups * layer.weight.shape[1]
+        rows_FC = filter_rows(layer)
+        layer.out_channels, layer.in_channels = len(rows_FC), layer.groups * rows_FC.shape[1]
 
 
 def channelwise_tensors(layer: Weighted | Norm) -> dict[str, Tensor]:
-    """Return the tensors ``[F, ...]`` of a layer by the names of its attributes."""
-    named = {attribute: getattr(layer, attribute, None) for attribute in _CHANNELWISE}
+    """Return the tensors of a layer that lose filters or channels, by the names of its attributes.
+
+    They are ``[F, ...]``, but the weight of a transposed convolution is ``[C, F, ...]``. A layer may name
+    more of them in ``channelwise``.
+    """
+    attributes = (*_CHANNELWISE, *getattr(layer, "channelwise", ()))
+    named = {attribute: getattr(layer, attribute, None) for attribute in attributes}
     return {attribute: tensor for attribute, tensor in named.items() if tensor is not None}
 
 
@@ -98,7 +106,8 @@ def _shapes_left(layer: Weighted | Norm, prefix: str, tensors: Mapping[str, Tens
         remaining = tensors.get(prefix + first)
         if remaining is None or not _is_part(layer, remaining.shape, tensor.shape):
             return {}
-        left = {prefix + each: remaining.shape[:1] + tensor.shape[1:] for each, tensor in own.items()}
+        num_left = _num_filters(layer, remaining.shape) if first == "weight" else remaining.shape[0]
+        left = {prefix + each: torch.Size([num_left]) + tensor.shape[1:] for each, tensor in own.items()}
         return left | {prefix + first: remaining.shape}
     return {}
 
@@ -110,5 +119,12 @@ def _is_part(layer: Weighted | Norm, remaining: torch.Size, own: torch.Size) -> 
     if not all(0 < size <= own_size for size, own_size in zip(remaining[:2], own[:2], strict=True)):
         return False
     if isinstance(layer, nn.Linear):
-        return remaining[0] == own[0]
+        return remaining[0] == own[0] or isinstance(layer, ChannelGate)
     return isinstance(layer, Norm) or is_depthwise(layer) or remaining[0] % layer.groups == 0
+
+
+def _num_filters(layer: Weighted | Norm, shape: torch.Size) -> int:
+    """Return the number of filters of a weight of this shape."""
+    if not isinstance(layer, TransposedConvolution):
+        return shape[0]
+    return shape[0] if is_depthwise(layer) else layer.groups * shape[1]

@@ -87,7 +87,8 @@ def _options_of_data(
     recognizer: RecognizerSettings, clips: ClipSettings, contents: Contents
 ) -> dict[str, Any]:
     if isinstance(clips, SkeletonClips):
-        return {"layout": describe_layout(contents.layout)}
+        persons = {"num_persons": clips.num_persons} if recognizer.takes_persons else {}
+        return {"layout": describe_layout(contents.layout), **persons}
     if isinstance(clips, HeatmapClips):
         return {"in_channels": num_maps(contents.layout, clips.maps)}
     if not contents.channels:

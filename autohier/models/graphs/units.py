@@ -9,6 +9,7 @@ P partitions of a joint's neighbors.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -16,11 +17,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from autohier.models.graphs.convolution import GraphConvolution
-from autohier.models.recognizer import PassedOn, PrunableFilters
+from autohier.models.recognizer import PrunableFilters
 
 _NUM_FRAMES_SEEN = 9
-_DILATIONS = (1, 2, 3, 4)
-_NUM_BRANCHES = len(_DILATIONS) + 2
 _NUM_VECTORED = 16
 """Largest number of channels in a vector of oneDNN."""
 
@@ -69,6 +68,19 @@ class Projection(Unit):
     def filters(self) -> list[PrunableFilters]:
         """Return the filters of the projection."""
         return [PrunableFilters("conv", self.conv, self.bn)]
+
+
+def start_fan_out(convolution: nn.Conv2d, num_written: int) -> None:
+    """Sample weights with the variance 2 / (filters times kernel size); set biases to zero (He et al. 2015).
+
+    Args:
+        convolution: changed in place.
+        num_written: filters of one convolution of the published network, if this one holds several.
+    """
+    kernel_size = convolution.weight[0, 0].numel()
+    nn.init.normal_(convolution.weight, std=math.sqrt(2 / (num_written * kernel_size)))
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
 
 
 def shortcut(num_read: int, num_written: int, stride: int) -> nn.Module:
@@ -121,7 +133,7 @@ class AdaptiveSpatialUnit(Unit):
 
 
 class TemporalUnit(Unit):
-    """Convolution of ST-GCN over nine frames of a joint."""
+    """Convolution of ST-GCN and AAGCN over nine frames of a joint."""
 
     def __init__(self, num_channels: int, stride: int) -> None:
         super().__init__()
@@ -137,64 +149,3 @@ class TemporalUnit(Unit):
     def filters(self) -> list[PrunableFilters]:
         """Return the filters of the convolution."""
         return [PrunableFilters("conv", self.conv, self.bn)]
-
-
-class MultiScaleTemporalUnit(Unit):
-    """Temporal unit of ST-GCN++: four dilated convolutions, a max pooling and a 1x1 convolution in parallel.
-
-    The first five branches start with a 1x1 convolution, a norm and a ReLU. One of each serves all five, and
-    its channels are split between them. A branch has a sixth of the unit's channels; the first one also has
-    the rest.
-    """
-
-    def __init__(self, num_channels: int, stride: int) -> None:
-        super().__init__()
-        narrow = num_channels // _NUM_BRANCHES
-        widths = (num_channels - narrow * (_NUM_BRANCHES - 1), *[narrow] * (len(_DILATIONS) - 1))
-        num_entered = num_channels - narrow
-        self.entry = nn.Conv2d(num_channels, num_entered, 1)
-        self.entry_bn = nn.BatchNorm2d(num_entered)
-        self.dilated = nn.ModuleList(
-            nn.Conv2d(width, width, (3, 1), stride=(stride, 1), padding=(dilation, 0), dilation=(dilation, 1))
-            for width, dilation in zip(widths, _DILATIONS, strict=True)
-        )
-        self.pool = nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0))
-        self.pointwise = PointwiseConvolution(num_channels, narrow, stride)
-        self.branches_bn = nn.BatchNorm2d(num_channels)
-        self.transform = nn.Conv2d(num_channels, num_channels, 1)
-        self.bn = nn.BatchNorm2d(num_channels)
-
-    def forward(self, x_NCTV: Tensor) -> Tensor:
-        """Map [N, C, T, V] to [N, C, T / stride, V]."""
-        entered = self.entry_bn(self.entry(x_NCTV))
-        widths = [convolution.weight.shape[1] for convolution in self._dilated()]
-        *parts, pooled = torch.split(entered, [*widths, entered.shape[1] - sum(widths)], dim=1)
-        # ReLU per part also makes each part contiguous; a convolution would copy a slice of a wider tensor.
-        branches = [
-            convolution(F.relu(part)) for convolution, part in zip(self._dilated(), parts, strict=True)
-        ]
-        if pooled.shape[1]:
-            branches.append(self.pool(F.relu(pooled)))
-        joined = torch.cat([*branches, self.pointwise(x_NCTV)], dim=1)
-        out: Tensor = self.bn(self.transform(F.relu(self.branches_bn(joined), inplace=True)))
-        return out
-
-    def filters(self) -> list[PrunableFilters]:
-        """Return the filters of the first 1x1 convolution, the branches and the last 1x1 convolution."""
-        dilated: list[PrunableFilters] = []
-        num_read = num_written = 0
-        for index, convolution in enumerate(self._dilated()):
-            dilated.append(PrunableFilters(f"dilated.{index}", convolution, self.branches_bn, num_written))
-            num_read += convolution.weight.shape[1]
-            num_written += len(convolution.weight)
-        pooled = PassedOn(self.branches_bn, first_channel=num_written, first_filter=num_read)
-        first = self.branches_bn.num_features - len(self.pointwise.weight)
-        return [
-            PrunableFilters("entry", self.entry, self.entry_bn, passed_on=pooled),
-            *dilated,
-            PrunableFilters("pointwise", self.pointwise, self.branches_bn, first),
-            PrunableFilters("transform", self.transform, self.bn),
-        ]
-
-    def _dilated(self) -> list[nn.Conv2d]:
-        return [module for module in self.dilated if isinstance(module, nn.Conv2d)]

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from autohier.config.trial.clips import FrameClips, HeatmapClips, SkeletonClips
-from autohier.config.trial.recognizers import InflatedResNetSettings, PoseSlowOnlySettings, StGcnSettings
+from autohier.config.trial.recognizers import (
+    AdaptiveGraphSettings,
+    InflatedResNetSettings,
+    PoseSlowOnlySettings,
+    StGcnSettings,
+)
 from autohier.core.stages.builders import network_options, open_clip_input, require_people
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.heatmaps import HeatmapInput
@@ -90,6 +95,9 @@ def test_network_options_follow_the_contents_of_the_clips(layout):
     assert network_options(GRAPH, skeletons, held) == {
         "width": 1.0, "stacks": (5, 5), "layout": layout.name
     }  # fmt: skip
+    persons = SkeletonClips(input="skeletons", num_persons=3)
+    options = network_options(AdaptiveGraphSettings(name="ctr-gcn"), persons, held)
+    assert options == {"width": 1.0, "stacks": (4, 3, 3), "layout": layout.name, "num_persons": 3}
     # Limbs form a tree over the joints; if the hips hang on the shoulders, they are also joined.
     num_limbs = layout.num_joints - 1 + layout.name.startswith(("coco", "blazepose"))
     for maps, num_maps in (("joints", layout.num_joints), ("limbs", num_limbs)):

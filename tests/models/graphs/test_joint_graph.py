@@ -9,7 +9,10 @@ from autohier.errors import InputError
 from autohier.models.graphs.joint_graph import (
     directed_partitions,
     find_layout,
+    hop_partitions,
+    hops_between,
     hops_from_centre,
+    hops_in_window,
     spatial_partitions,
 )
 
@@ -41,6 +44,41 @@ def test_directed_partitions_of_a_small_tree():
     np.testing.assert_array_equal(own, np.eye(4))
     np.testing.assert_array_equal(parent, [[0, 0, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     np.testing.assert_array_equal(children, [[0, 0.5, 0, 0], [0, 0, 0, 0], [0, 0.5, 0, 0], [1, 0, 0, 0]])
+
+
+def test_hops_between_the_joints_of_a_small_tree():
+    assert hops_between(TREE).tolist() == [[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 3], [1, 2, 3, 0]]
+
+
+def test_in_a_window_a_joint_is_next_to_itself_and_its_neighbours_in_other_frames():
+    hops = hops_in_window(TREE, 3)
+    assert hops.shape == (12, 12)
+    assert hops[:4, :4].tolist() == hops[8:, 8:].tolist() == hops_between(TREE).tolist()
+    across = [[1, 1, 2, 1], [1, 1, 1, 2], [2, 1, 1, 3], [1, 2, 3, 1]]
+    assert hops[:4, 4:8].tolist() == hops[8:, :4].tolist() == across
+
+
+def test_partitions_by_distance_of_a_small_tree():
+    itself, one_hop, three_hops = hop_partitions(hops_between(TREE), 4)[[0, 1, 3]]
+    np.testing.assert_array_equal(itself, np.eye(4))
+    # With itself, the elbow and the chest have three neighbors, head and hand two. An entry is divided by the
+    # root of the number at both ends.
+    third, half, mixed = 1 / 3, 1 / 2, 1 / 6**0.5
+    expected = [[third, third, 0, mixed], [third, third, mixed, 0], [0, mixed, half, 0], [mixed, 0, 0, half]]
+    np.testing.assert_allclose(one_hop, expected, rtol=1e-6)
+    # Head and hand are the only joints at three bones; elbow and chest hold themselves.
+    np.testing.assert_allclose(
+        three_hops, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, half, half], [0, 0, half, half]], rtol=1e-6
+    )
+
+
+@layouts
+def test_distances_add_up_along_the_tree(layout):
+    hops = hops_between(layout)
+    np.testing.assert_array_equal(hops, hops.T)
+    np.testing.assert_array_equal(hops[layout.graph_centre], hops_from_centre(layout))
+    # At most as many hops as bones, and every distance up to the largest occurs.
+    assert sorted(set(hops.flatten().tolist())) == list(range(hops.max() + 1))
 
 
 @layouts

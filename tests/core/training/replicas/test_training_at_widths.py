@@ -31,7 +31,7 @@ CASES_OF_TRAINING = {
 }
 WITHOUT_CLIPS = [name for name in CASES_OF_TRAINING if "than ranks" in name]
 """Cases in which some of four ranks have no clips."""
-FAMILIES = ("inflated-resnet18", "st-gcn", "tcn", "pose-slowonly-shallow")
+FAMILIES = ("inflated-resnet18", "st-gcn", "aagcn", "tcn", "pose-slowonly-shallow")
 """One recognizer of each family."""
 
 

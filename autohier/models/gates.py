@@ -1,0 +1,40 @@
+"""Gates: attention that scales the channels of a network without mixing them.
+
+A gate multiplies a channel by one plus a number between zero and one, so that it keeps a channel of zeros. To
+`core.pruning.liveness`, a product of two live tensors is alive; these modules say which factor decides.
+
+Legend: N clips times persons, C channels, H channels of a hidden layer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Gate(nn.Module):
+    """Scale x by ``1 + sigmoid(scores)``, where the scores have one channel for all channels of x."""
+
+    def forward(self, x_NC: Tensor, scores_N1: Tensor) -> Tensor:
+        """Return x scaled; the other axes of the scores broadcast over those of x."""
+        return x_NC * (1 + torch.sigmoid(scores_N1))
+
+
+class ChannelGate(nn.Linear):
+    """Scale each channel of x by ``1 + sigmoid`` of a linear function of hidden channels.
+
+    A filter is needed as long as the channel that it scales. Compaction removes it with the channel, whatever
+    its weights are.
+
+    Args:
+        num_hidden: H.
+        num_channels: C.
+    """
+
+    def __init__(self, num_hidden: int, num_channels: int) -> None:
+        super().__init__(num_hidden, num_channels)
+
+    def forward(self, hidden_NH: Tensor, x_NC: Tensor) -> Tensor:  # type: ignore[override]
+        """Return x, ``[N, C, ...]``, scaled."""
+        scale_NC = 1 + torch.sigmoid(super().forward(hidden_NH))
+        return x_NC * scale_NC[(..., *[None] * (x_NC.ndim - 2))]

@@ -1,0 +1,67 @@
+"""CTR-GCN: a network of ten blocks whose graph is refined for every clip and channel.
+
+Chen et al., "Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition"
+(ICCV 2021).
+
+Legend: V joints, C channels, M persons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import nn
+
+from autohier.models.graphs.attention import ChannelwiseSpatialUnit
+from autohier.models.graphs.block_network import BlockNetwork, as_partitions
+from autohier.models.graphs.branches import FourBranchTemporalUnit
+from autohier.models.graphs.joint_graph import directed_partitions, find_layout
+from autohier.models.graphs.units import Projection, start_fan_out
+
+
+class CtrGcn(BlockNetwork):
+    """Network on skeletons, float [B, M, T, V, C]; stacks of 64, 128 and 256 channels at width 1.
+
+    Partitions start as the joint itself, its parent, and the mean of its children.
+
+    Args:
+        layout: name of the `JointLayout` of the V joints.
+        num_persons: M.
+        in_channels: C.
+        width: factor of every channel count; see `scaled_channels`.
+        stacks: number of blocks in each stack, front to back.
+
+    Raises:
+        InputError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: str = "kinect-v2-25",
+        num_persons: int = 2,
+        in_channels: int = 3,
+        width: float = 1.0,
+        stacks: Sequence[int] = (4, 3, 3),
+    ) -> None:
+        joints = find_layout(layout)
+        partitions_PVW = as_partitions(directed_partitions(joints))
+        super().__init__(
+            joints,
+            partial(ChannelwiseSpatialUnit, partitions_PVW=partitions_PVW),
+            FourBranchTemporalUnit,
+            num_persons=num_persons,
+            in_channels=in_channels,
+            width=width,
+            stacks=stacks,
+        )
+        start_shortcuts(self)
+
+
+def start_shortcuts(network: BlockNetwork) -> None:
+    """Sample the initial weights of the shortcuts around blocks as those of other convolutions."""
+    for block in network.blocks:
+        around: nn.Module = block.get_submodule("shortcut") if block.shortcut is not None else block
+        if isinstance(around, Projection):
+            start_fan_out(around.conv, around.conv.out_channels)
