@@ -23,8 +23,8 @@ class Gate(nn.Module):
 class ChannelGate(nn.Linear):
     """Scale each channel of x by ``1 + sigmoid`` of a linear function of hidden channels.
 
-    A filter is needed as long as the channel that it scales. Compaction removes it with the channel, whatever
-    its weights are.
+    A filter is needed as long as the channel that it scales. Compaction removes it with the channel, even if
+    its weights are not zero.
 
     Args:
         num_hidden: H.

@@ -43,7 +43,7 @@ class GatheringConvolution(nn.Conv2d, ABC):
         num_clips: int,
         num_positions: int,
     ) -> int:
-        """Return the multiply-adds beside those of ``weight``, for the given numbers of live channels.
+        """Return the multiply-adds without those of ``weight``, for the given numbers of live channels.
 
         Args:
             num_read: channels read.

@@ -132,7 +132,7 @@ class _Graph:
 
 
 class Stage(nn.Module):
-    """Spatial and temporal convolutions, and windows beside them; then temporal convolutions of the sum."""
+    """Spatial and temporal convolutions plus convolutions of windows, then temporal convolutions."""
 
     def __init__(self, num_read: int, num_inner: int, num_written: int, stride: int, graph: _Graph) -> None:
         super().__init__()

@@ -17,7 +17,13 @@ def config_of(space: str, variant: str) -> TrialConfig:
 
 
 @pytest.mark.parametrize("space", NTU_SPACES)
-@pytest.mark.parametrize(("variant", "name"), [("pyskl-joint", "st-gcn++"), ("pyskl-st-gcn", "st-gcn")])
+@pytest.mark.parametrize(
+    ("variant", "name"),
+    [
+        ("pyskl-joint", "st-gcn++"),
+        *((f"pyskl-{name}", name) for name in ("st-gcn", "ctr-gcn", "aagcn", "ms-g3d")),
+    ],
+)
 def test_graph_networks_have_the_recipe_of_pyskl(space: str, variant: str, name: str) -> None:
     config = config_of(space, variant)
     recipe, clips = config.optimisation, config.clips
