@@ -9,6 +9,7 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
     python benchmarks/training_step.py --recognizer slowonly-resnet50
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
+    python benchmarks/training_step.py --recognizer ctr-gcn --frames 100 --batch 16
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autohier.config.trial.recognizers import find_recognizer_settings
 from autohier.core.pruning.cost import measure_cost
 from autohier.core.training.devices import open_device, peak_flops
+from autohier.data.skeleton import LAYOUTS
 from autohier.models import build_recognizer
 
 _NUM_CLASSES = 60
@@ -99,12 +102,14 @@ def measure(options: argparse.Namespace) -> list[str]:
     on_cpu = device.torch_device.type == "cpu"
     num_clips = options.batch or (1 if on_cpu else 32)
     num_steps = options.steps or (2 if on_cpu else 20)
-    clip_shape = (3, options.frames, options.size, options.size)
+    clip_shape, of_data = _clips_of(options)
     clips_BCTHW = torch.randn((num_clips, *clip_shape), generator=torch.Generator().manual_seed(0))
     clips_BCTHW = clips_BCTHW.to(device.torch_device)
 
     def build() -> nn.Module:
-        return build_recognizer(options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0)
+        return build_recognizer(
+            options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0, **of_data
+        )
 
     multiply_adds = measure_cost(build(), clip_shape).multiply_adds
     steppers = {
@@ -117,11 +122,21 @@ def measure(options: argparse.Namespace) -> list[str]:
     }
     title = (
         f"{options.recognizer} x {options.width:g} on {device.torch_device}, {num_clips} clips of "
-        f"{options.frames} x {options.size} x {options.size}, {multiply_adds / 1e9:.2f} G multiply-adds "
+        f"{' x '.join(map(str, clip_shape[1:]))}, {multiply_adds / 1e9:.2f} G multiply-adds "
         f"a clip, median of {num_steps} steps"
     )
     seconds = time_steps(steppers, num_steps, num_warm_up=1 if on_cpu else 5)
     return [title, *report(seconds, num_clips, multiply_adds, peak_flops(device.torch_device))]
+
+
+def _clips_of(options: argparse.Namespace) -> tuple[tuple[int, ...], dict[str, object]]:
+    """Return the shape of one clip that the recognizer reads, and the options that follow from such clips."""
+    settings = find_recognizer_settings(options.recognizer)
+    if settings.reads != "skeletons":
+        return (3, options.frames, options.size, options.size), {}
+    persons = {"num_persons": options.persons} if settings.takes_persons else {}
+    shape = (options.persons, options.frames, LAYOUTS[options.layout].num_joints, 3)
+    return shape, {"layout": options.layout, **persons}
 
 
 def main() -> None:
@@ -130,6 +145,8 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--layout", choices=LAYOUTS, default="kinect-v2-25", help="joints of skeletons")
+    parser.add_argument("--persons", type=int, default=2, help="persons in a clip of skeletons")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch", type=int, help="clips per step; default 32, on the CPU 1")
     parser.add_argument("--steps", type=int, help="timed steps; default 20, on the CPU 2")

@@ -9,12 +9,21 @@ from support.benchmark_modules import load_benchmark
 BENCHMARK = load_benchmark("training_step")
 
 
-@pytest.mark.parametrize("network", ["inflated-resnet18 --frames 2", "slowfast-resnet50 --frames 8"])
-def test_it_prints_both_steps_and_their_ratio(capsys, monkeypatch, network):
-    options = f"--device cpu --threads 1 --width 0.125 --size 32 --recognizer {network}"
+@pytest.mark.parametrize(
+    ("recognizer", "shape"),
+    [
+        ("inflated-resnet18 --frames 2 --size 32", "2 x 32 x 32"),
+        ("slowfast-resnet50 --frames 8 --size 32", "8 x 32 x 32"),
+        ("st-gcn --frames 2 --layout coco-17", "2 x 17 x 3"),
+        ("ctr-gcn --frames 2 --persons 1", "2 x 25 x 3"),
+    ],
+)
+def test_it_prints_both_steps_and_their_ratio(capsys, monkeypatch, recognizer, shape):
+    options = f"--device cpu --threads 1 --width 0.125 --recognizer {recognizer}"
     monkeypatch.setattr("sys.argv", ["training_step.py", *options.split(), "--batch", "2", "--steps", "1"])
     BENCHMARK.main()
     printed = capsys.readouterr().out
+    assert f"on cpu, 2 clips of {shape}, " in printed
     names = re.findall(r"^(\w+) +[\d.]+ clips/s .* TFLOP/s, .*$", printed, re.MULTILINE)
     assert names == ["autohier", "plain"]
     assert re.search(r"autohier is [\d.]+ times as fast as plain", printed)
