@@ -26,7 +26,7 @@ from autohier.core.pruning import FilterMasks, compact
 from autohier.core.training.devices import open_device
 from autohier.models import PrunableFilters, build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.models.layers import filter_rows
+from autohier.models.layers import Norm, filter_rows
 
 _NUM_CLASSES = 7
 _SUPERCLASSES = (2, 3)
@@ -78,6 +78,23 @@ def randomise_zeros(network: nn.Module) -> nn.Module:
     for parameter in network.parameters():
         if not parameter.any():
             parameter.normal_(0.0, 0.1, generator=generator)
+    return network
+
+
+@torch.no_grad()
+def imitate_training(network: nn.Module, batch: Tensor) -> nn.Module:
+    """Give a network affine parameters, nonzero weights and statistics like those of a trained one.
+
+    The statistics are those of the batch, so that activations neither vanish nor saturate an attention.
+    """
+    randomise_zeros(randomise_norms(network)).train()
+    norms = [each for each in network.modules() if isinstance(each, Norm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    network(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
     return network
 
 
@@ -179,7 +196,7 @@ class RecognizerContract:
 
     def test_gradients_reach_every_parameter(self, network: HierarchicalRecognizer, batch: Tensor) -> None:
         """No parameter is unused. In training, a bias before a norm would have a gradient of zero."""
-        randomise_zeros(randomise_norms(network)).eval()
+        imitate_training(network, batch).eval()
         loss: Any = torch.stack([scores_BS.square().mean() for scores_BS in network(batch)]).sum()
         loss.backward()
         unused = [
@@ -214,7 +231,7 @@ class RecognizerContract:
         self, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """A clip alone gets the scores that it gets in a batch."""
-        randomise_zeros(randomise_norms(network)).double().eval()
+        imitate_training(network.double(), batch.double()).eval()
         batch = batch.double()
         for scores_BS, scores_1S in zip(network(batch), network(batch[:1]), strict=True):
             torch.testing.assert_close(scores_BS[:1], scores_1S, rtol=1e-10, atol=1e-10)
@@ -224,7 +241,7 @@ class RecognizerContract:
         self, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """channels_last clips and weights give the scores of contiguous ones."""
-        randomise_zeros(randomise_norms(network)).double().eval()
+        imitate_training(network.double(), batch.double()).eval()
         contiguous = network(batch.double())
         device = open_device(
             "cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1
@@ -238,7 +255,7 @@ class RecognizerContract:
         self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: Tensor
     ) -> None:
         """Removing every second filter gives a smaller network with the outputs of the masked one."""
-        randomise_zeros(randomise_norms(network)).eval()
+        imitate_training(network, batch).eval()
         filters = network.recognizer.prunable_filters()
         masks = {name: torch.arange(count) % 2 == 0 for name, count in _num_filters(filters).items()}
         FilterMasks(masks).apply(filters)

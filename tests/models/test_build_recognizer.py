@@ -96,7 +96,7 @@ def test_an_unknown_name_is_reported_with_the_nearest():
         InputError, match=r"^unknown recognizer 'inflated-resnet5': did you mean 'inflated-resnet50'"
     ):
         build_recognizer("inflated-resnet5", num_classes=6)
-    with pytest.raises(InputError, match=r"valid are inflated-resnet101, .*inflated-resnet50"):
+    with pytest.raises(InputError, match=r"valid are aagcn, .*inflated-resnet50"):
         build_recognizer("x3d", num_classes=6)
 
 

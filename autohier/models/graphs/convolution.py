@@ -176,9 +176,9 @@ class TopologyConvolution(GatheringConvolution):
         weight_PFC = self.weight[..., 0].permute(2, 0, 1)
         mixed = F.conv2d(x_NCTV, weight_PFC.flatten(0, 1)[..., None, None], self.bias.t().flatten())
         mixed_NPFTV = mixed.view(len(mixed), num_partitions, -1, *mixed.shape[2:])
-        refined = self.refinement.transpose(0, 1) @ relations_NPRVW.flatten(3)
-        refined = refined + self.refinement_bias.t()[..., None]
-        topology = torch.addcmul(partitions_PVW.flatten(1)[:, None], strength, refined)
+        # The strength scales the weights, which are fewer than the refined partitions.
+        fixed = partitions_PVW.flatten(1)[:, None] + (strength * self.refinement_bias).t()[..., None]
+        topology = (strength * self.refinement).transpose(0, 1) @ relations_NPRVW.flatten(3) + fixed
         topology_NPFVW = topology.view(*topology.shape[:3], num_joints, -1)
         return (mixed_NPFTV @ topology_NPFVW).sum(dim=1)
 

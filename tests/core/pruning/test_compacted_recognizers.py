@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from autohier.core.pruning import FilterMasks, compact, load_compacted, measure_cost
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import filter_rows
-from autohier.testing.recognizers import randomise_zeros
+from autohier.testing.recognizers import imitate_training
 from support.small_recognizers import CASES, build_small, randomise_norms, small_batch
 
 RATIOS = {"some filters of all layers": (0.1, 0.2, 0.4), "all filters of some layers": (0.0, 0.3, 0.9, 1.0)}
@@ -44,7 +44,7 @@ def random_masks(filters, ratios):
 @pytest.fixture(scope="module", params=[(name, ratios) for name in CASES for ratios in RATIOS], ids=str)
 def pruned(request):
     name, ratios = request.param
-    network = randomise_zeros(randomise_norms(build_small(name))).eval()
+    network = imitate_training(build_small(name), small_batch(name)).eval()
     filters = network.recognizer.prunable_filters()
     random_masks(filters, RATIOS[ratios]).apply(filters)
     return Pruned(name, network, compact(network, CASES[name][1][1:]), ratios == "all filters of some layers")
