@@ -175,7 +175,8 @@ class TopologyConvolution(GatheringConvolution):
         num_partitions, num_joints = partitions_PVW.shape[:2]
         weight_PFC = self.weight[..., 0].permute(2, 0, 1)
         mixed = F.conv2d(x_NCTV, weight_PFC.flatten(0, 1)[..., None, None], self.bias.t().flatten())
-        mixed_NPFTV = mixed.view(len(mixed), num_partitions, -1, *mixed.shape[2:])
+        # Not len(mixed), which would tie an exported network to one number of clips.
+        mixed_NPFTV = mixed.view(mixed.shape[0], num_partitions, -1, *mixed.shape[2:])
         # The strength scales the weights, which are fewer than the refined partitions.
         fixed = partitions_PVW.flatten(1)[:, None] + (strength * self.refinement_bias).t()[..., None]
         topology = (strength * self.refinement).transpose(0, 1) @ relations_NPRVW.flatten(3) + fixed
