@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -129,7 +130,7 @@ def measure(options: argparse.Namespace) -> list[str]:
     return [title, *report(seconds, num_clips, multiply_adds, peak_flops(device.torch_device))]
 
 
-def _clips_of(options: argparse.Namespace) -> tuple[tuple[int, ...], dict[str, object]]:
+def _clips_of(options: argparse.Namespace) -> tuple[tuple[int, ...], dict[str, Any]]:
     """Return the shape of one clip that the recognizer reads, and the options that follow from such clips."""
     settings = find_recognizer_settings(options.recognizer)
     if settings.reads != "skeletons":
