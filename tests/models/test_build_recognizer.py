@@ -97,7 +97,7 @@ def test_an_unknown_name_is_reported_with_the_nearest():
     ):
         build_recognizer("inflated-resnet5", num_classes=6)
     with pytest.raises(InputError, match=r"valid are aagcn, .*inflated-resnet50"):
-        build_recognizer("x3d", num_classes=6)
+        build_recognizer("swin", num_classes=6)
 
 
 def test_a_builder_must_return_a_recognizer(tmp_path):
