@@ -1,5 +1,7 @@
 """Costs of epochs: the arithmetic by hand, and a measurement on tiny clips."""
 
+from pathlib import Path
+
 import pytest
 
 from autohier.config.search.loading import load_space
@@ -132,3 +134,9 @@ def test_auto_validation_of_published_sizes_is_folds_where_one_subject_is_too_fe
     assert (small.protocol.validation, small.sizes) == ("folds", SplitSizes(323, 108, 430))
     large = find_clips(load_space("ntu60", ["protocol.validation=auto"]), tmp_path)
     assert (large.protocol.validation, large.sizes) == ("clean", SplitSizes(34_272, 6_048, 16_560))
+
+
+def test_few_clips_of_each_class_are_fewer_clips_than_published(tmp_path: Path) -> None:
+    few = find_clips(load_space("ntu60", ["protocol.held_out=[4]", "protocol.clips_per_class=5"]), tmp_path)
+    whole = find_clips(load_space("ntu60", ["protocol.held_out=[4]"]), tmp_path)
+    assert few.sizes == SplitSizes(5 * 60, whole.sizes.validation, whole.sizes.test)
