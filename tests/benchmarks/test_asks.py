@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "asks.py"
 
 
+@pytest.mark.slow
 def test_both_studies_hold_the_same_number_of_observations():
     command = [sys.executable, str(BENCHMARK), "--trials", "6", "--sampler", "random"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

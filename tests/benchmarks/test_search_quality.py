@@ -189,6 +189,7 @@ def test_the_table_by_hand(table: ModuleType) -> None:
     assert fresh.endswith("50%    50%")
 
 
+@pytest.mark.slow
 def test_arms_run_and_their_results_are_kept(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     arms = ("plain", "asha", "hyperband", "ours-halving")

@@ -40,6 +40,7 @@ def seven_joints(name: str, label: int, dimensions: int) -> dict[str, object]:
     return entry | parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dimensions", "network"), [(2, "joint"), (3, "bone-graph"), (2, "limbs")])
 def test_a_trial_on_a_declared_layout_is_trained_and_tested(
     autohier: Autohier, tmp_path: Path, dimensions: int, network: str

@@ -146,6 +146,7 @@ COMMAND = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_process_and_resumes(tmp_path: Path, how: signal.Signals) -> None:
     source, data = tmp_path / "source", tmp_path / "data"

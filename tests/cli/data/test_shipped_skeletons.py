@@ -43,6 +43,7 @@ def test_n_ucla_is_cross_validated_over_subjects_and_tested_on_one_view(
         assert sorted(ended.out.splitlines()[-4:]) == splits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["joint", "graph-joint"])
 def test_a_trial_on_n_ucla_skeletons_is_trained_and_tested(
     autohier: Autohier, ucla: Path, variant: str
