@@ -1,10 +1,12 @@
 """Delivery of a network from a simulated sweep, for `search_quality.py`.
 
-Three rules choose a network: ``highest``, the complete trial with the highest measured accuracy; ``model``,
-the complete trial whose kept pass has the highest estimate of `autohier.sweep.choice`, as a sweep does; and
-``any pass``, the measured network with the highest estimate, also of a stopped trial or of another pass.
+Four rules choose a network: ``highest``, the complete trial with the highest measured accuracy; ``model``,
+the complete trial whose kept pass has the highest estimate of `autohier.sweep.choice`; ``cautious``, as a
+sweep does it, the same, but the first initial config if it is not better with enough certainty; and ``any
+pass``, the measured network with the highest estimate, also of a stopped trial or of another pass.
 With confirmation, the four best networks and the first initial config are trained with two fresh seeds, and
-their measurements decide. Two controls are trained with the winner's seeds: the *control*, its config
+their measurements decide: the fresh seeds alone (``fresh``), or a model of all (``pooled``), or the same with
+the rule ``cautious``. Two controls are trained with the winner's seeds: the *control*, its config
 without pruning and with as many passes, and the *flat* recognizer, also without superclasses. A gain is
 claimed as a sweep's report does it: if the 95% interval of the paired differences between fresh seeds lies
 above 0, of the winner against either control or between the two.
@@ -29,12 +31,12 @@ from autohier.sweep.choice.measured import Measured, measured_by_trial, network_
 from autohier.sweep.planning.simulation.results import EndedTrial
 from autohier.sweep.planning.simulation.surrogate import NoisyWorld
 
-Rule = Literal["highest", "model", "any pass"]
-Decision = Literal["fresh", "pooled"]
-RULES: tuple[Rule, ...] = ("highest", "model", "any pass")
+Rule = Literal["highest", "model", "cautious", "any pass"]
+Decision = Literal["fresh", "pooled", "cautious"]
+RULES: tuple[Rule, ...] = ("highest", "model", "cautious", "any pass")
 CONFIRMED_RULES: tuple[Rule, ...] = ("highest", "model")
 """Rules whose nominees are confirmed."""
-DECISIONS: tuple[Decision, ...] = ("fresh", "pooled")
+DECISIONS: tuple[Decision, ...] = ("fresh", "pooled", "cautious")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,17 @@ def choose_network(
     if rule == "highest":
         return _by_highest(trials, stop_rule)
     among = None
-    if rule == "model":
+    if rule in {"model", "cautious"}:
         complete = [trial for trial in trials if trial.is_complete]
         among = frozenset(
             network_of(trial.config.params, stop_rule.best_pass(trial.chain)) for trial in complete
         )
-    candidates = choose(measured_in(trials, space), num_clips, among=among).candidates
-    return [Network(one.params, one.pass_index, one.observed) for one in candidates]
+    choice = choose(measured_in(trials, space), num_clips, among=among)
+    networks = [Network(one.params, one.pass_index, one.observed) for one in choice.candidates]
+    first = first_network(trials, space).identity
+    if rule == "cautious" and choice.prefers(first):
+        networks.sort(key=lambda one: one.identity != first)
+    return networks
 
 
 def _by_highest(trials: Sequence[EndedTrial], rule: StopRule) -> list[Network]:
@@ -182,7 +188,8 @@ def confirm(
             _claims_gain([one, *rivals], surrogate, fresh_seeds, choice.run_sd),
         )
 
-    return {"fresh": confirmed(best), "pooled": confirmed(pooled)}
+    cautious = first.identity if choice.prefers(first.identity) else pooled
+    return {"fresh": confirmed(best), "pooled": confirmed(pooled), "cautious": confirmed(cautious)}
 
 
 def _claims_gain(

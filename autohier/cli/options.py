@@ -167,10 +167,11 @@ MaxMultiplyAdds = Annotated[
     ),
 ]
 ChooseOption = Annotated[
-    Literal["model", "highest"],
+    Literal["cautious", "model", "highest"],
     typer.Option(
         rich_help_panel=RESULT,
-        help="What ranks the trials: model (estimates that take the luck out of the accuracies) or highest "
+        help="What ranks the trials: model (estimates that take the luck out of the accuracies), cautious "
+        "(the same, but the first config wins unless another is better with 70% probability) or highest "
         "(the measured accuracies).",
     ),
 ]

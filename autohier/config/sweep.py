@@ -18,7 +18,7 @@ from autohier.text import plural
 SQLITE: Final = "sqlite:///"
 """Storage URLs of database files, before the path."""
 SWEEP_NAME_MARKS: Final = "._-"
-ChoiceRule = Literal["model", "highest"]
+ChoiceRule = Literal["cautious", "model", "highest"]
 DecisionRule = Literal["fresh", "pooled"]
 _DEFAULT_TRIALS: Final = 32
 UNLIMITED_TRIALS: Final = 10_000
@@ -55,7 +55,8 @@ class SweepPlan(FrozenModel):
     scheduler: str = "successive-halving"
     """Registered name of the trial scheduler, which stops weak trials at rungs; see `TRIAL_SCHEDULERS`."""
     choose: ChoiceRule = "model"
-    """What ranks the trials: the estimates of a noise model, or the highest measured value."""
+    """What ranks the trials: the estimates of a noise model, or the highest measured value. cautious takes
+    the estimates, but the first initial config wins unless another is better with enough certainty."""
     budget_epochs: PositiveInt | None = None
     """Epochs that the search and its confirmation may train; None sets no limit."""
     budget_hours: PositiveFloat | None = None

@@ -48,6 +48,8 @@ class Records:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     """Estimated values of complete trials by name; empty if trials are ranked by their measured values."""
 
+    preferred: str | None = None
+    """Name of the trial of the first initial config, if no other is better with enough certainty."""
     confirmed: str | None = None
     """Name of the trial that won the confirmation; None before it is decided."""
     max_multiply_adds: int | None = None
@@ -58,19 +60,20 @@ class Records:
     def ranked(self) -> tuple[TrialRow, ...]:
         """Return the complete trials of the study that are within the bound on multiply-adds, best first.
 
-        The trial that won the confirmation comes first. The others are ordered by their estimate, if there
-        are estimates, then by the value of their config with its first seed, which comes before its other
-        seeds, by multiply-adds and name. Only first seeds are compared: a mean of several seeds has less luck
-        in it than a single value, so that it loses to the luckiest of many. The value is that of the sweep's
-        objective, e.g. the validation accuracy.
+        The trial that won the confirmation comes first; before it is decided, the preferred one, if there is
+        one. The others are ordered by their estimate, if there are estimates, then by the value of their
+        config with its first seed, which comes before its other seeds, by multiply-adds and name. Only first
+        seeds are compared: a mean of several seeds has less luck in it than a single value, so that it loses
+        to the luckiest of many. The value is that of the sweep's objective, e.g. the validation accuracy.
         """
         complete = [row for row in self._complete() if not self._exceeds(row)]
+        leader = self.confirmed or self.preferred
 
         def place(row: TrialRow) -> tuple[bool, float, float, bool, float, int, str]:
             estimate, first = self.estimates.get(row.trial), self._first[params_of(row).effect]
             estimated = -round(estimate.value, _DIGITS) if estimate else 0.0
             by_first = (-(first.value or 0.0), row.seed != first.seed)
-            is_beaten = row.trial != self.confirmed
+            is_beaten = row.trial != leader
             return (is_beaten, estimated, *by_first, -(row.value or 0.0), row.multiply_adds or 0, row.trial)
 
         return tuple(sorted(complete, key=place))

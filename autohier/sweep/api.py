@@ -82,7 +82,7 @@ def start_sweep(
     overrides: Sequence[str] = (),
     sampler: str = "tpe",
     scheduler: str = "successive-halving",
-    choose: ChoiceRule = "model",
+    choose: ChoiceRule = "cautious",
     confirm: str = "auto",
     decide: DecisionRule = "pooled",
     refits: int = 1,
@@ -114,7 +114,9 @@ def start_sweep(
         overrides: changes of the space, e.g. ``["pass_1.epochs=5"]``; only for a space given by name or file.
         sampler: sampler of hyperparameters.
         scheduler: trial scheduler, or "none".
-        choose: what ranks the trials: "model" (estimates of a noise model) or "highest" (measured values).
+        choose: what ranks the trials: "model" (estimates of a noise model), "cautious" (the same, but the
+            first initial config wins unless another is better with 70% probability) or "highest" (measured
+            values).
         confirm: how the best trials are confirmed with fresh seeds: "auto", "none", or e.g. "4x2" for the
             best four with two seeds each.
         decide: what decides among confirmed trials: fresh seeds "pooled" with the search, or "fresh" alone.

@@ -90,7 +90,7 @@ def search(
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
     max_multiply_adds: MaxMultiplyAdds = None,
-    choose: ChooseOption = "model",
+    choose: ChooseOption = "cautious",
     confirm: ConfirmOption = "auto",
     decide: DecideOption = "pooled",
     refits: Annotated[int, REFITS] = 1,

@@ -109,6 +109,14 @@ def _certainty(records: Records, ranked: Sequence[TrialRow]) -> str:
     first, second = ranked[0], ranked[1]
     if records.confirmed:
         return f"{first.trial} won the confirmation; the others are ranked by estimates."
+    if records.preferred:
+        estimates = {row.trial: records.estimates[row.trial].value for row in ranked}
+        top = max(ranked, key=lambda row: estimates[row.trial])
+        if top is not first:
+            return (
+                f"{first.trial}, the first initial config, leads: {top.trial} has the highest estimate, but "
+                f"is better with only {records.estimates[first.trial].beaten:.0%}."
+            )
     best = records.estimates[first.trial].best_probability
     beaten = records.estimates[second.trial].beaten
     return (

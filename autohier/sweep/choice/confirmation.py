@@ -149,7 +149,7 @@ def first_initial(records: Records) -> TrialRow | None:
 
 def _nominees(records: Records, number: int) -> list[TrialRow]:
     """Return the best trials of the search that train different networks, and the first initial config."""
-    search = replace(records, confirmed=None)
+    search = replace(records, confirmed=None, preferred=None)
     by_effect: dict[tuple[object, ...], TrialRow] = {}
     for row in search.ranked():
         by_effect.setdefault(kept_params(row).effect, row)

@@ -15,6 +15,7 @@ from autohier.sweep.choice.confirmation import (
     Run,
     confirmations,
     control_runs,
+    first_initial,
     fresh_values,
     nominee_runs,
 )
@@ -37,7 +38,9 @@ def with_choice(records: Records, plan: SweepPlan) -> Records:
     if plan.choose == "highest" and not any(confirmations(records)):
         return replace(records, estimates={}, confirmed=None)
     choice = _choice(records)
-    chosen = _with_estimates(records, choice) if plan.choose == "model" else replace(records, estimates={})
+    chosen = replace(records, estimates={}) if plan.choose == "highest" else _with_estimates(records, choice)
+    if plan.choose == "cautious" and chosen.estimates:
+        chosen = replace(chosen, preferred=_preferred(records, choice))
     if not any(confirmations(records)):
         return replace(chosen, confirmed=None)
     nominated = _choice(records, _within(records)) if records.over_bound() else choice
@@ -102,25 +105,38 @@ def _with_estimates(records: Records, choice: Choice) -> Records:
     return replace(records, estimates={row.trial: by_network[_network(row)] for row in complete})
 
 
+def _preferred(records: Records, choice: Choice) -> str | None:
+    """Return the trial of the first initial config, if no other is better with enough certainty."""
+    first = first_initial(records)
+    if first is None or first in records.over_bound():
+        return None
+    return first.trial if choice.prefers(_network(first)) else None
+
+
 def _confirmed(records: Records, plan: SweepPlan, choice: Choice) -> str | None:
     """Return the trial that won the confirmation; None while it is not decided."""
-    runs = nominee_runs(replace(records, confirmed=None), plan, choice)
+    runs = nominee_runs(records, plan, choice)
     values = fresh_values(records, runs)
     if not values:
         return None
     if plan.decide == "pooled":
-        values = _pooled_values(records, runs)
+        pooled, names = _pooled(records, runs)
+        first = first_initial(records)
+        if plan.choose == "cautious" and first is not None and pooled.prefers(_network(first)):
+            return names[_network(first)]
+        values = {
+            names[network_of(each.params, each.pass_index)]: each.estimate for each in pooled.candidates
+        }
     order = list(dict.fromkeys(run.confirms for run in runs))
     return min(values, key=lambda name: (-round(values[name], 6), order.index(name)))
 
 
-def _pooled_values(records: Records, runs: Sequence[Run]) -> dict[str, float]:
-    """Return the estimates of the nominees given the search and the confirmation."""
+def _pooled(records: Records, runs: Sequence[Run]) -> tuple[Choice, dict[tuple[object, ...], str]]:
+    """Return the nominees' estimates given the search and the confirmation, and their trials by network."""
     num_clips = max(row.num_validation_clips or 0 for row in records.trials)
     networks = {network_of(run.params, run.params.passes): run.confirms for run in runs}
     measured = [*measured_in(records), *confirmed_in(records, runs)]
-    choice = choose(measured, num_clips, among=frozenset(networks))
-    return {networks[network_of(each.params, each.pass_index)]: each.estimate for each in choice.candidates}
+    return choose(measured, num_clips, among=frozenset(networks)), networks
 
 
 def measured_in(records: Records) -> Iterator[Measured]:

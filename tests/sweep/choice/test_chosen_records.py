@@ -12,6 +12,7 @@ import pytest
 from autohier.records.reader import Records, read_records
 from autohier.records.schema import StageRow
 from autohier.records.writer import RecordWriter
+from autohier.reports.trials.leaderboard import leaderboard
 from autohier.sweep.choice.records import measured_in, read_chosen, with_choice
 from autohier.sweep.recovery.record_check import read_checked
 from autohier.sweep.recovery.record_repair import repair_records
@@ -54,6 +55,34 @@ def test_highest_and_confirmations_have_no_estimates(sweep: RecordedSweep) -> No
     rows = (replace(row, number=None, role="nominee", confirms="t0009") for row in records.trials)
     assert with_choice(replace(records, trials=tuple(rows)), plan).estimates == {}
     assert with_choice(Records(), plan) == Records()
+
+
+NOISE = [(60,), (60,), (60,), (66, 50), (50, 55), (55, 45)]
+CLEAR = [(60, 60), (60, 60), (60, 60), (110, 111), (111, 110), (112, 112)]
+"""Clips that the passes of six trials have right, of 120; the first three keep the same network."""
+
+
+@pytest.mark.parametrize(
+    ("chains", "leader", "preferred"), [(NOISE, "t0003", "t0000"), (CLEAR, "t0004", None)]
+)
+def test_a_cautious_sweep_prefers_the_first_config_unless_another_is_surely_better(
+    tmp_path: Path, chains: list[tuple[int, ...]], leader: str, preferred: str | None
+) -> None:
+    sweep = open_recorded_sweep(tmp_path)
+    for chain in chains:
+        sweep.complete(*chain)
+    plan, _ = sweep.folder.read_plan()
+    model = read_chosen(sweep.folder, plan)
+    cautious = read_chosen(sweep.folder, plan.model_copy(update={"choose": "cautious"}))
+    assert (model.preferred, model.ranked()[0].trial) == (None, leader)
+    assert (cautious.preferred, cautious.ranked()[0].trial) == (preferred, preferred or leader)
+    assert cautious.estimates == model.estimates
+    # The probability that the leader is better than the first is below, or above, 0.7.
+    assert (model.estimates["t0000"].beaten < 0.7) == (preferred is not None)
+    text = str(leaderboard(cautious).caption)
+    assert (f"t0000, the first initial config, leads: {leader} has the highest estimate" in text) == bool(
+        preferred
+    )
 
 
 def test_repaired_records_choose_as_before(sweep: RecordedSweep) -> None:

@@ -23,6 +23,7 @@ from autohier.sweep.choice.confirmation import (
     Run,
     controls,
     expected_gain,
+    first_initial,
     kept_params,
 )
 from autohier.sweep.choice.records import read_chosen, wanted_runs, with_choice
@@ -123,6 +124,25 @@ def test_pooled_decisions_weigh_the_search(searched: tuple[Records, SweepPlan]) 
     pooled = plan.model_copy(update={"decide": "pooled"})
     clear = {name: 0.95 if name == names[-1] else 0.4 for name in names}
     assert with_rows(records, pooled, runs, clear).confirmed == names[-1]
+
+
+def test_a_cautious_confirmation_keeps_the_first_config_unless_another_is_surely_better(
+    searched: tuple[Records, SweepPlan],
+) -> None:
+    records, plan, runs = chosen(searched)
+    first = first_initial(records)
+    assert first is not None
+    other = next(run.confirms for run in runs if run.confirms != first.trial)
+    pooled = plan.model_copy(update={"decide": "pooled"})
+    cautious = pooled.model_copy(update={"choose": "cautious"})
+    slight = {run.confirms: 0.5 if run.confirms == other else 0.49 for run in runs}
+    clear = {run.confirms: 0.95 if run.confirms == other else 0.4 for run in runs}
+    winners = [
+        with_rows(records, each, runs, values).confirmed
+        for values in (slight, clear)
+        for each in (pooled, cautious)
+    ]
+    assert winners == [other, first.trial, other, other]
 
 
 def test_controls_prune_nothing() -> None:
