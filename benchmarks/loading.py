@@ -35,6 +35,7 @@ from autohier.core.training.devices import open_device
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.loader import ClipLoader
+from autohier.data.inputs.named import ClipBatch, tensors_of
 from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.splits import Split
 from autohier.data.store.reader import ClipStore
@@ -156,7 +157,9 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
             yield videos_batch(store, source, chosen, options.frames, options.size).shape
 
     arms: dict[str, Callable[[], Iterator[tuple[int, ...]]]] = {
-        "stored": lambda: (tuple(batch.clips.shape) for batch in stored.training_epoch(0)),
+        "stored": lambda: (
+            tuple(clips.shape) for batch in stored.training_epoch(0) for clips in tensors_of(batch.clips)
+        ),
         "videos": read_videos,
     }
     clock = _CLOCKS[options.clock]
@@ -175,8 +178,8 @@ def compare_speeds(options: argparse.Namespace, folder: Path) -> list[str]:
 
 
 def time_waiting(
-    batches: Iterator[tuple[Tensor, Tensor]],
-    step: Callable[[Tensor, Tensor], None],
+    batches: Iterator[tuple[ClipBatch, Tensor]],
+    step: Callable[[ClipBatch, Tensor], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> Waiting:
     """Take a step on every batch, and measure the time spent waiting for batches."""
@@ -220,10 +223,10 @@ def measure_waiting(folder: Path, epochs: int, num_threads: int) -> list[str]:
     network = device.prepare(recognizer).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
 
-    def step(clips_BCTHW: Tensor, labels_B: Tensor) -> None:
+    def step(clips_B: ClipBatch, labels_B: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
         with device.autocast():
-            scores_BK = network(clips_BCTHW)[-1]
+            scores_BK = network(clips_B)[-1]
         F.cross_entropy(scores_BK.float(), labels_B).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 

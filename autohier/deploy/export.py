@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from autohier.config.fusion import Member
 from autohier.core.late_fusion import average, share_clips
@@ -17,6 +16,7 @@ from autohier.core.stages.compacted import read_compacted, write_compacted
 from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import refit, to_refit
+from autohier.data.inputs.named import ClipBatch
 from autohier.deploy.calibration import fit_temperature
 from autohier.deploy.model_card import write_model_card
 from autohier.deploy.model_file import (
@@ -153,7 +153,7 @@ def _export_member(
     )
 
 
-def _some_clips(trial: TrialSetup) -> Tensor:
+def _some_clips(trial: TrialSetup) -> ClipBatch:
     """Return a few validation clips as the network reads them, on the CPU."""
     data_loader = replace(trial.data_loader, batch_size=_CHECKED_CLIPS, device=torch.device("cpu"))
     clips, _ = next(iter(data_loader.evaluation_set("validation", 0, 1)))

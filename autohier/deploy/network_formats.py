@@ -1,7 +1,8 @@
 """Programs of an exported network for other runtimes: ``.pt2`` (torch.export) and ``.onnx``, each checked.
 
 Both take a batch of any size of what the clip input gives the network, and return the scores of every head,
-front to back, before softmax.
+front to back, before softmax. If the network reads named inputs, a ``.pt2`` program takes a dict of them, and
+the inputs of an ``.onnx`` program have their names.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autohier.data.inputs.named import ClipBatch, map_clips, tensors_of
 from autohier.errors import AutohierError, InputError, nearest
 from autohier.files import write_atomically
 
@@ -42,7 +45,7 @@ class _WithTuple(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, clips: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, clips: ClipBatch) -> tuple[Tensor, ...]:
         """Return the scores of every head."""
         return tuple(self.network(clips))
 
@@ -76,14 +79,14 @@ def require_packages(programs: Sequence[Program]) -> None:
         )
 
 
-def write_program(network: nn.Module, clips: Tensor, path: Path, program: Program) -> None:
+def write_program(network: nn.Module, clips: ClipBatch, path: Path, program: Program) -> None:
     """Write a network as a program and compare their scores.
 
     Time: tracing takes seconds to a minute, and the check two forward passes of 1 and of 7 clips.
 
     Args:
-        network: on the CPU, in evaluation mode; maps ``[B, ...]`` to one ``scores_BS`` per head.
-        clips: clips to trace with and to compare scores on, [B, ...]; repeated if there are few.
+        network: on the CPU, in evaluation mode; maps a batch of clips to one ``scores_BS`` per head.
+        clips: clips to trace with and to compare scores on; repeated if there are few.
         path: file to write.
         program: format of the file.
 
@@ -92,12 +95,14 @@ def write_program(network: nn.Module, clips: Tensor, path: Path, program: Progra
         OSError: if the file cannot be written.
     """
     wrapped = _WithTuple(network).eval()
-    batches = [torch.cat([clips] * (-(-size // len(clips))))[:size] for size in _CHECKED_BATCHES]
+    batches = [map_clips(partial(_repeated, number=size), clips) for size in _CHECKED_BATCHES]
     try:
         with torch.no_grad(), _quiet():
-            dynamic = ({0: torch.export.Dim("batch", min=1)},)
-            exported = torch.export.export(wrapped, (batches[1],), dynamic_shapes=dynamic)
-            run = _write_pt2(exported, path) if program == "pt2" else _write_onnx(exported, path)
+            size = {0: torch.export.Dim("batch", min=1)}
+            dynamic = dict.fromkeys(clips, size) if isinstance(clips, dict) else size
+            exported = torch.export.export(wrapped, (batches[1],), dynamic_shapes=(dynamic,))
+            names = tuple(clips) if isinstance(clips, dict) else (INPUT,)
+            run = _write_pt2(exported, path) if program == "pt2" else _write_onnx(exported, names, path)
             for batch in batches:
                 _compare(wrapped(batch), run(batch), path)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
@@ -109,26 +114,38 @@ def write_program(network: nn.Module, clips: Tensor, path: Path, program: Progra
         ) from error
 
 
-def _write_pt2(exported: Any, path: Path) -> Callable[[Tensor], Sequence[Tensor]]:  # noqa: ANN401
+def _repeated(clips: Tensor, *, number: int) -> Tensor:
+    """Return a number of clips, repeated if there are fewer."""
+    return torch.cat([clips] * (-(-number // len(clips))))[:number]
+
+
+def _write_pt2(exported: Any, path: Path) -> Callable[[ClipBatch], Sequence[Tensor]]:  # noqa: ANN401
     torch.export.save(exported, path)
     loaded = torch.export.load(path).module()
     return lambda batch: tuple(loaded(batch))
 
 
-def _write_onnx(exported: Any, path: Path) -> Callable[[Tensor], Sequence[Tensor]]:  # noqa: ANN401
+def _write_onnx(
+    exported: Any,  # noqa: ANN401
+    names: tuple[str, ...],
+    path: Path,
+) -> Callable[[ClipBatch], Sequence[Tensor]]:
     import onnxruntime  # noqa: PLC0415  an extra
 
     program = torch.onnx.export(
-        exported, input_names=[INPUT], opset_version=OPSET, dynamo=True, verbose=False, optimize=True
+        exported, input_names=list(names), opset_version=OPSET, dynamo=True, verbose=False, optimize=True
     )
     if program is None:
         raise ExportError("torch must return an ONNX program", hint="leave onnx out of --formats")
     write_atomically(path, program.model_proto.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (name,) = (each.name for each in session.get_inputs())
-    return lambda batch: [
-        torch.from_numpy(np.asarray(each)) for each in session.run(None, {name: batch.numpy()})
-    ]
+
+    def run(batch: ClipBatch) -> list[Tensor]:
+        given = zip(names, tensors_of(batch), strict=True)
+        scores = session.run(None, {name: tensor.numpy() for name, tensor in given})
+        return [torch.from_numpy(np.asarray(each)) for each in scores]
+
+    return run
 
 
 def _compare(expected: Sequence[Tensor], got: Sequence[Tensor], path: Path) -> None:

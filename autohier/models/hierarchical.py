@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from autohier.data.inputs.named import ClipBatch
 from autohier.errors import InputError
 from autohier.models.recognizer import Recognizer
 
@@ -58,7 +59,7 @@ class HierarchicalRecognizer(nn.Module):
         ]
         self.heads = nn.ModuleDict(dict(reversed(back_to_front)))
 
-    def forward(self, batch: Tensor) -> list[Tensor]:
+    def forward(self, batch: ClipBatch) -> list[Tensor]:
         """Return one ``scores_BS`` per head, coarse to fine, before softmax.
 
         Heads of one feature read the same channels of it after dropout.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -81,14 +82,15 @@ class Recognizer(nn.Module, ABC):
     """Channels of every stack's feature, front to back."""
 
     @abstractmethod
-    def forward_stacks(self, batch: Tensor) -> list[Tensor]:
+    def forward_stacks(self, batch: Any) -> list[Tensor]:  # noqa: ANN401  a tensor, or tensors by name
         """Return one pooled feature ``[B, C_l]`` per stack, front to back.
 
         Called once per training and evaluation step.
 
         Args:
             batch: float32; frames are ``[B, C, T, H, W]``; skeletons ``[B, M, T, V, C]`` with M persons,
-                zeros for absent ones; heatmaps ``[B, V, T, H, W]`` with one map per joint or limb.
+                zeros for absent ones; heatmaps ``[B, V, T, H, W]`` with one map per joint or limb. A
+                recognizer of frames with heatmaps gets a dict of ``frames`` and ``heatmaps``.
         """
 
     @abstractmethod

@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,14 @@ from torch import Tensor, nn
 from autohier.config.trial.recognizers import RECOGNIZERS, find_recognizer_settings
 from autohier.core.pruning import FilterMasks, compact
 from autohier.core.training.devices import open_device
+from autohier.data.inputs.named import (
+    ClipBatch,
+    ClipShape,
+    map_clips,
+    new_clips,
+    rows_of,
+    shapes_of,
+)
 from autohier.models import PrunableFilters, build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import Norm, filter_rows
@@ -41,8 +50,8 @@ class SmallRecognizer:
     """Registered name."""
     options: Mapping[str, Any]
     """Options of the builder, also those that follow from the data."""
-    batch_shape: tuple[int, ...]
-    """Shape of a batch of at least two clips."""
+    batch_shape: ClipShape
+    """Shape of a batch of at least two clips; by name for a recognizer that reads named inputs."""
     superclasses: tuple[int, ...] = field(default=_SUPERCLASSES)
     """Superclass counts; fewer than the recognizer has stacks."""
 
@@ -52,9 +61,22 @@ class SmallRecognizer:
             self.name, num_classes=_NUM_CLASSES, superclasses=self.superclasses, seed=3, **self.options
         )
 
-    def batch(self) -> Tensor:
+    @property
+    def num_clips(self) -> int:
+        """Number of clips of the batch."""
+        return shapes_of(self.batch_shape)[0][0]
+
+    @property
+    def clip_shape(self) -> ClipShape:
+        """Shape of one clip."""
+        if isinstance(self.batch_shape, Mapping):
+            return {name: shape[1:] for name, shape in self.batch_shape.items()}
+        return self.batch_shape[1:]
+
+    def batch(self) -> ClipBatch:
         """Return clips of noise, always the same."""
-        return torch.randn(self.batch_shape, generator=torch.Generator().manual_seed(1))
+        noise = partial(torch.randn, generator=torch.Generator().manual_seed(1))
+        return new_clips(noise, self.clip_shape, self.num_clips)
 
 
 def randomise_norms(network: nn.Module) -> nn.Module:
@@ -82,7 +104,7 @@ def randomise_zeros(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def imitate_training(network: nn.Module, batch: Tensor) -> nn.Module:
+def imitate_training(network: nn.Module, batch: ClipBatch) -> nn.Module:
     """Give a network affine parameters, nonzero weights and statistics like those of a trained one.
 
     The statistics are those of the batch, so that activations neither vanish nor saturate an attention.
@@ -112,16 +134,18 @@ class RecognizerContract:
         return small.build()
 
     @pytest.fixture
-    def batch(self, small: SmallRecognizer) -> Tensor:
+    def batch(self, small: SmallRecognizer) -> ClipBatch:
         """Return a batch for the network under test."""
         return small.batch()
 
     def test_the_builder_takes_every_setting(self, small: SmallRecognizer) -> None:
         """The builder has a parameter for every setting, and one for what follows from the data."""
         settings = find_recognizer_settings(small.name)
-        from_data = "layout" if settings.reads == "skeletons" else "in_channels"
+        from_data = {"layout"} if settings.reads == "skeletons" else {"in_channels"}
+        if settings.reads == "frames+heatmaps":
+            from_data = {"in_channels", "num_maps"}
         parameters = inspect.signature(RECOGNIZERS.find(small.name).load()).parameters
-        assert {*settings(name=small.name).options(), from_data} <= set(parameters)
+        assert {*settings(name=small.name).options(), *from_data} <= set(parameters)
 
     def test_a_seed_reproduces_the_weights(self, small: SmallRecognizer) -> None:
         """Two networks of one seed have equal weights and buffers."""
@@ -129,18 +153,21 @@ class RecognizerContract:
         assert list(one) == list(other)
         assert all(torch.equal(one[name], other[name]) for name in one)
 
-    def test_there_is_one_feature_per_stack(self, network: HierarchicalRecognizer, batch: Tensor) -> None:
+    def test_there_is_one_feature_per_stack(
+        self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: ClipBatch
+    ) -> None:
         """Features have the announced channels, for any number of frames."""
         recognizer = network.recognizer
-        expected = [(len(batch), channels) for channels in recognizer.stack_channels]
-        for clips in (batch, torch.cat([batch, batch], dim=_FRAME_AXIS)):
+        expected = [(small.num_clips, channels) for channels in recognizer.stack_channels]
+        longer = map_clips(lambda clips: torch.cat([clips, clips], dim=_FRAME_AXIS), batch)
+        for clips in (batch, longer):
             assert [tuple(feature.shape) for feature in recognizer.forward_stacks(clips)] == expected
 
     def test_there_is_one_score_per_output(
-        self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: Tensor
+        self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """Every head scores its superclasses or classes."""
-        expected = [(len(batch), size) for size in (*small.superclasses, _NUM_CLASSES)]
+        expected = [(small.num_clips, size) for size in (*small.superclasses, _NUM_CLASSES)]
         assert [tuple(scores_BS.shape) for scores_BS in network(batch)] == expected
 
     def test_prunable_filters_are_named_once_by_their_paths(self, network: HierarchicalRecognizer) -> None:
@@ -153,7 +180,7 @@ class RecognizerContract:
             assert 0 <= each.first_channel <= each.norm.num_features - each.convolution.out_channels
 
     def test_each_norm_reads_what_its_convolution_wrote(
-        self, network: HierarchicalRecognizer, batch: Tensor
+        self, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """No operation lies between a prunable convolution and its norm."""
         written: dict[str, Tensor] = {}
@@ -172,7 +199,7 @@ class RecognizerContract:
 
     @pytest.mark.parametrize("training", [True, False])
     def test_a_masked_filter_writes_zeros(
-        self, network: HierarchicalRecognizer, batch: Tensor, *, training: bool
+        self, network: HierarchicalRecognizer, batch: ClipBatch, *, training: bool
     ) -> None:
         """A masked filter writes zeros behind its norm, even if the norm has running statistics."""
         randomise_norms(network).train(training)
@@ -194,7 +221,7 @@ class RecognizerContract:
             assert (out[:, last[name]] == 0).all()
             assert last[name] == 0 or (out[:, 0] != 0).any()
 
-    def test_gradients_reach_every_parameter(self, network: HierarchicalRecognizer, batch: Tensor) -> None:
+    def test_gradients_reach_every_parameter(self, network: HierarchicalRecognizer, batch: ClipBatch) -> None:
         """No parameter is unused. In training, a bias before a norm would have a gradient of zero."""
         imitate_training(network, batch).eval()
         loss: Any = torch.stack([scores_BS.square().mean() for scores_BS in network(batch)]).sum()
@@ -206,7 +233,9 @@ class RecognizerContract:
         ]
         assert unused == []
 
-    def test_the_class_head_trains_all_stacks(self, network: HierarchicalRecognizer, batch: Tensor) -> None:
+    def test_the_class_head_trains_all_stacks(
+        self, network: HierarchicalRecognizer, batch: ClipBatch
+    ) -> None:
         """Only the superclass heads get no gradient from the class scores."""
         network(batch)[-1].square().mean().backward()
         untrained = [name for name, parameter in network.named_parameters() if parameter.grad is None]
@@ -217,7 +246,7 @@ class RecognizerContract:
 
     @torch.no_grad()
     def test_evaluation_is_reproducible_and_changes_nothing(
-        self, network: HierarchicalRecognizer, batch: Tensor
+        self, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """Evaluating twice gives the same bits and leaves every buffer as it is."""
         randomise_norms(network).eval()
@@ -228,38 +257,40 @@ class RecognizerContract:
 
     @torch.no_grad()
     def test_in_evaluation_clips_are_independent(
-        self, network: HierarchicalRecognizer, batch: Tensor
+        self, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """A clip alone gets the scores that it gets in a batch."""
-        imitate_training(network.double(), batch.double()).eval()
-        batch = batch.double()
-        for scores_BS, scores_1S in zip(network(batch), network(batch[:1]), strict=True):
+        batch = map_clips(Tensor.double, batch)
+        imitate_training(network.double(), batch).eval()
+        for scores_BS, scores_1S in zip(network(batch), network(rows_of(batch, slice(1))), strict=True):
             torch.testing.assert_close(scores_BS[:1], scores_1S, rtol=1e-10, atol=1e-10)
 
     @torch.no_grad()
     def test_memory_layout_does_not_change_the_scores(
-        self, network: HierarchicalRecognizer, batch: Tensor
+        self, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """channels_last clips and weights give the scores of contiguous ones."""
-        imitate_training(network.double(), batch.double()).eval()
-        contiguous = network(batch.double())
+        batch = map_clips(Tensor.double, batch)
+        imitate_training(network.double(), batch).eval()
+        contiguous = network(batch)
         device = open_device(
             "cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1
         )
-        moved = device.prepare(network)(batch.double().to(memory_format=torch.channels_last_3d))
+        last = map_clips(lambda clips: clips.to(memory_format=torch.channels_last_3d), batch)
+        moved = device.prepare(network)(last)
         for one, other in zip(contiguous, moved, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
     @torch.no_grad()
     def test_a_compacted_network_has_the_same_outputs(
-        self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: Tensor
+        self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
         """Removing every second filter gives a smaller network with the outputs of the masked one."""
         imitate_training(network, batch).eval()
         filters = network.recognizer.prunable_filters()
         masks = {name: torch.arange(count) % 2 == 0 for name, count in _num_filters(filters).items()}
         FilterMasks(masks).apply(filters)
-        compacted = compact(network, small.batch_shape[1:])
+        compacted = compact(network, small.clip_shape)
         assert _num_parameters(compacted) < _num_parameters(network)
         for one, other in zip(network(batch), compacted(batch), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -22,13 +22,18 @@ from autohier.core.training.optimizers import adam, sgd
 from autohier.core.training.replicas import Replicas, share_bytes, share_tensors
 from autohier.core.training.replicas.whole_batch import whole_batch_layers
 from autohier.core.training.schedules import cosine
+from autohier.data.inputs.named import ClipShape, map_clips, new_clips
 from autohier.data.inputs.share import Share
 from support.fakes.fake_data_loader import FakeDataLoader
 from support.small_recognizers import CASES, build_small
 from support.small_training import CutShortError
+from support.two_inputs import SHAPE, build_two_inputs
 
 LEVELS = (0, 0, 0, 0, 1, 1, 1), (0, 0, 1, 1, 2, 2, 2), tuple(range(7))
 """Superclasses of seven classes for the three heads of small recognizers."""
+
+TWO_INPUTS = "two-inputs"
+"""Recognizer of frames with heatmaps; see `support.two_inputs`."""
 
 
 class SmallNet(nn.Module):
@@ -110,14 +115,16 @@ def train_case(replicas: Replicas, case: Case) -> Trained:
     """Train the case's network as one of the ranks."""
     labels = [index % 7 % 3 if not case.recognizer else index % 7 for index in range(case.num_clips)]
     loader = FakeDataLoader([0.0] * case.num_clips, labels, batch_size=case.batch_size)
-    shape = CASES[case.recognizer][1][1:] if case.recognizer else (1, 3, 3)
+    shape: ClipShape = CASES[case.recognizer][1][1:] if case.recognizer in CASES else (1, 3, 3)
     generator = torch.Generator().manual_seed(1)
-    loader.points = torch.randn((case.num_clips, *shape), generator=generator).to(case.dtype)
+    noise = partial(torch.randn, generator=generator)
+    shape = SHAPE if case.recognizer == TWO_INPUTS else shape
+    loader.points = map_clips(partial(Tensor.to, dtype=case.dtype), new_clips(noise, shape, case.num_clips))
     if case.broken_rank == replicas.rank:
         loader.points[:] = torch.nan
     network: nn.Module
     if case.recognizer:
-        network = build_small(case.recognizer)
+        network = build_two_inputs() if case.recognizer == TWO_INPUTS else build_small(case.recognizer)
         network.dropout.p = case.dropout  # type: ignore[union-attr]
         hierarchy, weights = Hierarchy(LEVELS), (0.5, 0.5, 1.0)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -11,7 +11,7 @@ from autohier.config.key_defaults import KeyDefault
 from autohier.config.tagged import TaggedBy
 from autohier.errors import InputError, nearest
 
-ClipInputName = Literal["frames", "skeletons", "heatmaps"]
+ClipInputName = Literal["frames", "skeletons", "heatmaps", "frames+heatmaps"]
 NumFrames = Annotated[PositiveInt, Field(le=100_000)]
 SidePx = Annotated[PositiveInt, Field(le=4096)]
 
@@ -38,11 +38,9 @@ class _Clips(FrozenModel):
         return self.model_dump(exclude={"input", "modality", "test_sets", "test_flip"})
 
 
-class FrameClips(_Clips):
-    """Video frames."""
+class FrameSettings(_Clips):
+    """Settings of video frames, alone or next to heatmaps."""
 
-    input: Literal["frames"] = "frames"
-    """Selects video frames."""
     num_frames: NumFrames = 8
     """Segments per clip; one frame is sampled from each (HAC: 8)."""
     resize_px: SidePx = 256
@@ -61,10 +59,42 @@ class FrameClips(_Clips):
     every clip and set, as HAC does, once and for all."""
 
     @model_validator(mode="after")
-    def _check_crop(self) -> FrameClips:
+    def _check_crop(self) -> Self:
         if self.crop_px > self.resize_px:
             raise ValueError(f"crop_px <= resize_px must hold, but got {self.crop_px} > {self.resize_px}")
         return self
+
+
+class FrameClips(FrameSettings):
+    """Video frames."""
+
+    input: Literal["frames"] = "frames"
+    """Selects video frames."""
+
+
+class FramesHeatmapsClips(FrameSettings):
+    """Video frames and pseudo heatmaps of the same clip, with one crop and one mirror for both."""
+
+    input: Literal["frames+heatmaps"]
+    """Selects video frames with heatmaps."""
+    num_map_frames: NumFrames = 32
+    """Segments per clip of the heatmaps; one frame is sampled from each."""
+    maps: Literal["joints", "limbs"] = "joints"
+    """One map per joint, or one per limb."""
+    map_px: SidePx = 56
+    """Height and width of the maps."""
+    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Persons drawn into the maps, the most prominent first."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+    def frame_options(self) -> dict[str, Any]:
+        """Return the options of the frames, without those that follow from the data."""
+        return self.model_dump(include=set(FrameSettings.model_fields) - set(_Clips.model_fields))
+
+    def map_options(self) -> dict[str, Any]:
+        """Return the options of the heatmaps, without those that follow from the data."""
+        return self.model_dump(include={"num_map_frames", "maps", "map_px", "num_persons"})
 
 
 class SkeletonClips(_Clips):
@@ -114,14 +144,17 @@ class HeatmapClips(_Clips):
     """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
 
-_CLASSES: Final[dict[str, type[FrameClips | SkeletonClips | HeatmapClips]]] = {
+_CLASSES: Final[dict[str, type[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips]]] = {
     "frames": FrameClips,
     "skeletons": SkeletonClips,
     "heatmaps": HeatmapClips,
+    "frames+heatmaps": FramesHeatmapsClips,
 }
 
 
-def find_clip_settings(name: str) -> type[FrameClips | SkeletonClips | HeatmapClips]:
+def find_clip_settings(
+    name: str,
+) -> type[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips]:
     """Return the settings class of a clip input.
 
     Raises:
@@ -134,4 +167,4 @@ def find_clip_settings(name: str) -> type[FrameClips | SkeletonClips | HeatmapCl
 
 CLIPS_TAG: Final = TaggedBy("input", default="frames", find=find_clip_settings)
 
-ClipSettings = Annotated[FrameClips | SkeletonClips | HeatmapClips, CLIPS_TAG]
+ClipSettings = Annotated[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips, CLIPS_TAG]

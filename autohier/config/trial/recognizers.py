@@ -30,7 +30,8 @@ class RecognizerSettings(FrozenModel):
     A subclass names the clip input that the recognizer reads and adds one field per option. The builder of
     the recognizer is called with ``options()`` and with one argument that follows from the data:
     ``in_channels``, an int, if it reads frames or heatmaps; ``layout``, the name of a `JointLayout`, if it
-    reads skeletons; see also ``takes_persons``::
+    reads skeletons; see also ``takes_persons``. If it reads frames with heatmaps, ``in_channels`` are those
+    of the frames, and ``num_maps``, an int, is the second argument::
 
         class GruSettings(RecognizerSettings):
             reads = "skeletons"
@@ -42,7 +43,7 @@ class RecognizerSettings(FrozenModel):
     """
 
     reads: ClassVar[ClipInputName]
-    """Clip input that the recognizer reads: frames, skeletons or heatmaps."""
+    """Clip input that the recognizer reads: frames, skeletons, heatmaps or frames+heatmaps."""
     takes_persons: ClassVar[bool] = False
     """True if the builder also takes ``num_persons``, the number of persons in a clip of skeletons."""
     name: str

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, Weighted, output_tensors, trace_liveness
 from autohier.core.pruning.widths import channelwise_tensors, fit_widths, is_depthwise, like
+from autohier.data.inputs.named import ClipBatch, ClipShape, new_clips
 from autohier.errors import InputError
 from autohier.models.layers import filter_rows, weight_of_rows
 
@@ -28,7 +30,7 @@ _TOLERANCE = 1e-4
 """Largest difference of outputs, as a share of the largest output: far above rounding in float32."""
 
 
-def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1) -> Network:
+def compact(network: Network, input_shape: ClipShape, *, multiple: int = 1) -> Network:
     """Return a copy of a network without its dead channels; `measure_cost` returns the same for both.
 
     Parameter names stay, and so does everything alive. The network is not changed. Outputs in evaluation mode
@@ -38,8 +40,8 @@ def compact(network: Network, input_shape: tuple[int, ...], *, multiple: int = 1
     one clip without convolutions, and two with them.
 
     Args:
-        network: takes a batch ``[B, *input_shape]``.
-        input_shape: shape of one clip, without the batch axis.
+        network: takes a batch of clips, e.g. ``[B, *input_shape]``.
+        input_shape: shape of one clip, without the batch axis; by name if the network reads named inputs.
         multiple: every convolution keeps a multiple of this number of filters, because kernels are slow at
             some widths. Dead filters fill up the number as long as there are any.
 
@@ -106,9 +108,10 @@ def _remainders(use: LayerUse) -> Iterator[tuple[Tensor, Tensor]]:
         yield tensor, like(tensor, rest)
 
 
-def _check_outputs(network: nn.Module, compacted: nn.Module, input_shape: tuple[int, ...]) -> None:
+def _check_outputs(network: nn.Module, compacted: nn.Module, input_shape: ClipShape) -> None:
     dtype = next((each.dtype for each in network.parameters()), None)
-    clip = torch.randn((1, *input_shape), generator=torch.Generator().manual_seed(0), dtype=dtype)
+    noise = partial(torch.randn, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    clip = new_clips(noise, input_shape)
     before = list(output_tensors(_on_cpu(network)(clip)))
     after = list(output_tensors(_call_named(_on_cpu(compacted), clip)))
     for one, other in zip(before, after, strict=True):
@@ -128,7 +131,7 @@ def _on_cpu(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network, {id(each): each.cpu() for each in tensors}).eval()
 
 
-def _call_named(network: nn.Module, clip: Tensor) -> object:
+def _call_named(network: nn.Module, clip: ClipBatch) -> object:
     """Return a network's output for a clip. An error names the innermost module that failed."""
     entered: list[str] = []
 

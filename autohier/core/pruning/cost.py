@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
+from autohier.data.inputs.named import ClipShape
 from autohier.models.graphs.convolution import GatheringConvolution
 
 
@@ -27,7 +28,7 @@ class Cost:
     products element by element are not counted."""
 
 
-def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Cost:
+def measure_cost(network: nn.Module, input_shape: ClipShape, *, multiple: int = 0) -> Cost:
     """Count parameters and multiply-adds of a network as if its dead channels were removed.
 
     A filter is dead if its weights and bias are zero, and also gamma and beta of the batch norm after it, if
@@ -38,8 +39,8 @@ def measure_cost(network: nn.Module, input_shape: tuple[int, ...], *, multiple: 
     The network is not changed. No convolution is computed; memory holds the activations of one clip twice.
 
     Args:
-        network: takes a batch ``[B, *input_shape]``.
-        input_shape: shape of one clip, without the batch axis.
+        network: takes a batch of clips, e.g. ``[B, *input_shape]``.
+        input_shape: shape of one clip, without the batch axis; by name if the network reads named inputs.
         multiple: see `compact`; counts the copy that it would make. 0 counts no dead channel at all.
 
     Raises:

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.operations import MatrixProducts, refuse_unknown_layers
+from autohier.data.inputs.named import ClipBatch, ClipShape, new_clips
 from autohier.models.gates import ChannelGate, Gate
 from autohier.models.layers import Convolution, TransposedConvolution, filter_rows
 
@@ -63,14 +64,14 @@ class Trace:
     """Multiply-adds of live matrix products and convolutions that no layer calls."""
 
 
-def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple: int = 0) -> Trace:
+def trace_liveness(network: nn.Module, input_shape: ClipShape, *, multiple: int = 0) -> Trace:
     """Trace one clip through a network.
 
     No convolution is computed, no weight of these layers is copied, and the network is not changed.
 
     Args:
-        network: takes a batch ``[B, *input_shape]``.
-        input_shape: shape of one clip, without the batch axis.
+        network: takes a batch of clips, e.g. ``[B, *input_shape]``.
+        input_shape: shape of one clip, without the batch axis; by name if the network reads named inputs.
         multiple: 0 removes all dead channels. Otherwise some dead channels stay: every layer reads at least
             one channel, and every convolution keeps a multiple of this number of filters, or all it has.
 
@@ -88,7 +89,8 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple
     traced = copy.deepcopy(network, probes).eval()
     like = next(network.parameters(), torch.empty(0))
     with torch.inference_mode(mode=False), torch.enable_grad():
-        clip = torch.full((1, *input_shape), math.nan, dtype=like.dtype, device=like.device)
+        unknown = partial(torch.full, fill_value=math.nan, dtype=like.dtype, device=like.device)
+        clip = new_clips(unknown, input_shape)
         outputs, products = _pass_through(traced, clip)
         while tape.revive(outputs) or (multiple and tape.fill_up(multiple)):
             tape.clear()
@@ -96,7 +98,7 @@ def trace_liveness(network: nn.Module, input_shape: tuple[int, ...], *, multiple
     return Trace(tape.uses, products)
 
 
-def _pass_through(traced: nn.Module, clip: Tensor) -> tuple[list[Tensor], int]:
+def _pass_through(traced: nn.Module, clip: ClipBatch) -> tuple[list[Tensor], int]:
     with MatrixProducts() as products:
         outputs = list(output_tensors(traced(clip)))
     return outputs, products.multiply_adds

@@ -6,16 +6,23 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from autohier.config.trial.clips import ClipSettings, FrameClips, HeatmapClips, SkeletonClips
+from autohier.config.trial.clips import (
+    ClipSettings,
+    FrameClips,
+    FramesHeatmapsClips,
+    HeatmapClips,
+    SkeletonClips,
+)
 from autohier.config.trial.recognizers import RecognizerSettings
 from autohier.config.trial.schedules import SCHEDULES
 from autohier.config.trial.training import OptimisationSettings
 from autohier.core.training.optimizers import OptimizerBuilder, adam, sgd
 from autohier.core.training.schedules import ScheduleBuilder, recorded_rates, warm_up
 from autohier.data.inputs.base import ClipInput
-from autohier.data.inputs.frames import FrameInput, FrameStore
+from autohier.data.inputs.frames import FrameInput
+from autohier.data.inputs.frames_heatmaps import FRAMES, HEATMAPS, FramesHeatmapsInput, PictureStore
 from autohier.data.inputs.heatmaps import HeatmapInput, num_maps
-from autohier.data.inputs.skeleton_frames import SkeletonStore
+from autohier.data.inputs.named import ClipShape
 from autohier.data.inputs.skeletons import SkeletonInput
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import describe_layout, resolve_layout
@@ -35,7 +42,7 @@ class Contents(Protocol):
         """Joint layout of the skeletons."""
 
 
-class Clips(FrameStore, SkeletonStore, Protocol):
+class Clips(PictureStore, Protocol):
     """A store that every clip input can read; see data.store.reader.ClipStore."""
 
 
@@ -43,6 +50,9 @@ def open_clip_input(clips: ClipSettings, store: Clips, contents: Contents) -> Cl
     """Open the clip input that the settings describe."""
     if isinstance(clips, FrameClips):
         return FrameInput(store, channels=contents.channels, **clips.options())
+    if isinstance(clips, FramesHeatmapsClips):
+        frames = FrameInput(store, channels=contents.channels, **clips.frame_options())
+        return FramesHeatmapsInput(store=store, frames=frames, layout=contents.layout, **clips.map_options())
     kind = SkeletonInput if isinstance(clips, SkeletonClips) else HeatmapInput
     return kind(store, layout=contents.layout, **clips.options())
 
@@ -59,7 +69,7 @@ def require_people(
     """
     if isinstance(clips, FrameClips):
         return
-    in_image = isinstance(clips, HeatmapClips) or contents.layout.planar
+    in_image = isinstance(clips, HeatmapClips | FramesHeatmapsClips) or contents.layout.planar
     for row in range(len(store.clips.label)):
         skeleton = store.skeleton(row)
         places_MTVC = skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m
@@ -97,18 +107,26 @@ def _options_of_data(
             got="clips prepared without frames",
             hint="choose another clips.modality",
         )
+    if isinstance(clips, FramesHeatmapsClips):
+        return {"in_channels": contents.channels, "num_maps": num_maps(contents.layout, clips.maps)}
     return {"in_channels": contents.channels}
 
 
-def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> tuple[int, ...]:
+def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> ClipShape:
     """Return the shape of one clip like `ClipInput.clip_shape`, without reading clips.
 
     Args:
         clips: the settings.
         options: the options that `network_options` returned for them.
     """
-    if isinstance(clips, FrameClips):
-        return (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
+    if isinstance(clips, FrameClips | FramesHeatmapsClips):
+        frames = (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
+        if isinstance(clips, FrameClips):
+            return frames
+        return {
+            FRAMES: frames,
+            HEATMAPS: (options["num_maps"], clips.num_map_frames, clips.map_px, clips.map_px),
+        }
     if isinstance(clips, SkeletonClips):
         return (clips.num_persons, clips.num_frames, resolve_layout(options["layout"]).num_joints, 3)
     return (options["in_channels"], clips.num_frames, clips.size_px, clips.size_px)

@@ -42,8 +42,8 @@ class CompactedNetwork(FrozenModel):
     """Superclass of every class, for each head; the last head has the classes themselves."""
     heads: HeadPlacement = "stacks"
     """Features that the heads read."""
-    clip_shape: tuple[int, ...]
-    """Shape of one clip, as the network reads it."""
+    clip_shape: tuple[int, ...] | dict[str, tuple[int, ...]]
+    """Shape of one clip as the network reads it; by name if it reads named inputs."""
     stage: str
     """Key of the stage that trained it."""
 

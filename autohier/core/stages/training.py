@@ -19,6 +19,7 @@ from autohier.core.training.loop import train_epochs
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.training.replicas import SOLO, Replicas
+from autohier.data.inputs.named import ClipShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class TrainedStage:
     """A trained network with its measurements, not in the store yet."""
 
     job: TrainingJob
-    clip_shape: tuple[int, ...]
+    clip_shape: ClipShape
     epochs: tuple[EpochMetrics, ...]
     evaluation: Evaluation
     seconds: float

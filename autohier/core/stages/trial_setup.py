@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -23,6 +22,7 @@ from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import open_device
+from autohier.data.inputs.named import num_values
 from autohier.data.names import plain_name
 from autohier.data.protocols import Protocol
 from autohier.data.splits import assign_folds, default_held_out
@@ -73,7 +73,7 @@ class TrialSetup:
         batch_size = min(config.optimisation.batch_size, num_clips)
         require_memory(
             num_parameters,
-            batch_size * math.prod(clip_shape(config.clips, network.options)),
+            batch_size * num_values(clip_shape(config.clips, network.options)),
             memory_bytes,
             hint=_sizes_text(config),
         )

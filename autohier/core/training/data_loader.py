@@ -16,6 +16,7 @@ from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
 from autohier.data.inputs.loader import Batch, ClipLoader
+from autohier.data.inputs.named import ClipBatch, ClipShape
 from autohier.data.inputs.share import WHOLE, Share
 from autohier.data.splits import Split
 from autohier.data.transforms.clip_random import ClipRandom
@@ -41,7 +42,7 @@ class DataLoader:
     """True if each of these frame sets is evaluated mirrored, too."""
 
     @property
-    def clip_shape(self) -> tuple[int, ...]:
+    def clip_shape(self) -> ClipShape:
         """Shape of one clip, as the network reads it."""
         return self.clip_input.clip_shape
 
@@ -68,7 +69,7 @@ class DataLoader:
         """Number of optimizer steps of an epoch."""
         return self._batches("train").num_training_batches
 
-    def training_epoch(self, seed: int, share: Share = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
+    def training_epoch(self, seed: int, share: Share = WHOLE) -> Iterator[tuple[ClipBatch, Tensor]]:
         """Yield shuffled, augmented training batches; the seed alone decides order, frames and augmentation.
 
         Args:
@@ -77,7 +78,8 @@ class DataLoader:
 
         Yields:
             float32 [R, *clip_shape] of the clips that are read, and int64 [B] of the whole batch, on the
-            device. R is B if one process reads everything.
+            device; the former by name if the clip input has several parts. R is B if one process reads
+            everything.
         """
         generator = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
         for batch in self._batches("train").training_epoch(derive_seed(seed, "batches"), share):
@@ -92,7 +94,7 @@ class DataLoader:
         *,
         mirrored: bool = False,
         share: Share = WHOLE,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[ClipBatch, Tensor]]:
         """Yield batches of one part in order, with the frames of one of ``num_sets`` sets.
 
         If several processes share the part, each has a slice of it; see `ClipLoader.evaluation_set`.
@@ -112,6 +114,6 @@ class DataLoader:
 
 
 def _positions(batch: Batch) -> Tensor | None:
-    if len(batch.clips) == len(batch.labels_B):
+    if len(batch.positions_R) == len(batch.labels_B):
         return None
     return torch.from_numpy(batch.positions_R)

@@ -17,6 +17,7 @@ from autohier.core.training.data_loader import DataLoader, Part
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import NUM_TOP, Evaluation
 from autohier.core.training.replicas import SOLO, Replicas
+from autohier.data.inputs.named import ClipBatch, split_clips
 from autohier.data.inputs.share import Share
 
 
@@ -97,9 +98,9 @@ def predict(
         labels = []
         batches = data_loader.evaluation_set(part, set_index, num_sets, mirrored=mirrored, share=share)
         for batch in batches:
-            for clips_BCTHW, labels_B in split_batch(*batch, micro_batches):
+            for clips_B, labels_B in split_batch(*batch, micro_batches):
                 with autocast():
-                    scores = network(clips_BCTHW)
+                    scores = network(clips_B)
                 heads.append([scores_BS.float().softmax(dim=1) for scores_BS in scores])
                 labels.append(labels_B)
         set_NS = [torch.cat(batches) for batches in zip(*heads, strict=True)]
@@ -110,9 +111,9 @@ def predict(
     return [replicas.gather((total / len(views))[own]) for total in sums], labels_N
 
 
-def split_batch(clips_BCTHW: Tensor, labels_B: Tensor, number: int) -> list[tuple[Tensor, Tensor]]:
+def split_batch(clips_B: ClipBatch, labels_B: Tensor, number: int) -> list[tuple[ClipBatch, Tensor]]:
     """Split a batch into parts of equal size, the last possibly smaller; at most one part per clip."""
-    return list(zip(clips_BCTHW.chunk(number), labels_B.chunk(number), strict=True))
+    return list(zip(split_clips(clips_B, number), labels_B.chunk(number), strict=True))
 
 
 def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: HierarchicalLoss) -> Evaluation:

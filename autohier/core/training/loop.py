@@ -1,6 +1,6 @@
 """The training loop: one function for pass 1, pass 2 and the retraining after each pruning pass.
 
-Legend: B clips of a batch, R clips of it that this process reads, C channels, T frames, H W pixels, L heads.
+Legend: B clips of a batch, R clips of it that this process reads, L heads.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from autohier.core.training.replicas.current_part import CurrentPart
 from autohier.core.training.replicas.gradients import sum_gradients
 from autohier.core.training.replicas.whole_batch import whole_batch_layers
 from autohier.core.training.schedules import ScheduleBuilder
+from autohier.data.inputs.named import ClipBatch, rows_of
 from autohier.data.inputs.share import Share
 from autohier.digest import derive_seed
 from autohier.errors import DivergedError
@@ -154,8 +155,8 @@ def train_epochs(
             seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")),
             whole_batch_layers(network, replicas) as part,
         ):
-            for clips_RCTHW, labels_B in data_loader.training_epoch(derive_seed(seed, epoch), step.share):
-                losses_L = step(clips_RCTHW, labels_B, part)
+            for clips_R, labels_B in data_loader.training_epoch(derive_seed(seed, epoch), step.share):
+                losses_L = step(clips_R, labels_B, part)
                 after_step()
                 rate_schedule.after_step()
                 # Summed on the device: reading the loss at every step would make an accelerator wait.
@@ -207,7 +208,7 @@ class _Step:
     def share(self) -> Share:
         return Share(self.replicas.rank, self.replicas.width, self.micro_batches)
 
-    def __call__(self, clips_RCTHW: Tensor, labels_B: Tensor, part: CurrentPart) -> Tensor:
+    def __call__(self, clips_R: ClipBatch, labels_B: Tensor, part: CurrentPart) -> Tensor:
         """Step, and return what this process adds to the mean losses of the batch: float32 [L]."""
         mean_L = torch.zeros_like(self.loss.weights_L)
         self.optimizer.zero_grad(set_to_none=True)
@@ -218,7 +219,7 @@ class _Step:
             start, place = (first, share.start) if share.num_own else (0, 0)
             number = max(1, share.num_own)
             with self.autocast():
-                scores = self.network(clips_RCTHW[start : start + number])
+                scores = self.network(rows_of(clips_R, slice(start, start + number)))
             losses_L = self.loss.of_heads(scores, labels_B[place : place + number])
             losses_L = losses_L * (share.num_own / len(labels_B))
             self.loss.total(losses_L).backward()  # type: ignore[no-untyped-call]

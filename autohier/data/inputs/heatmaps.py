@@ -94,10 +94,17 @@ class HeatmapInput(SkeletonFrames):
         return clip
 
     def _render(self, keypoints_BMTV2: Tensor, scores_BMTV: Tensor) -> Tensor:
-        size = {"width": self.size_px, "height": self.size_px}
-        if self.maps == "joints":
-            return joint_heatmaps(keypoints_BMTV2, scores_BMTV, **size)
-        return limb_heatmaps(keypoints_BMTV2, scores_BMTV, limbs_of(self.layout), **size)
+        return render_maps(keypoints_BMTV2, scores_BMTV, self.layout, self.maps, size_px=self.size_px)
+
+
+def render_maps(
+    keypoints_BMTV2: Tensor, scores_BMTV: Tensor, layout: JointLayout, maps: Maps, *, size_px: int
+) -> Tensor:
+    """Render keypoints in pixels of the maps: float32 [B, V, T, H, W] with a map per joint or limb."""
+    size = {"width": size_px, "height": size_px}
+    if maps == "joints":
+        return joint_heatmaps(keypoints_BMTV2, scores_BMTV, **size)
+    return limb_heatmaps(keypoints_BMTV2, scores_BMTV, limbs_of(layout), **size)
 
 
 def _keypoints(clips: Tensor) -> tuple[Tensor, Tensor]:

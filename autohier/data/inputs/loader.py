@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
+from autohier.data.inputs.named import ClipArrays, ClipBatch, map_clips, stack_clips
 from autohier.data.inputs.share import WHOLE, Share
 
 _BATCHES_AHEAD = 2
@@ -26,7 +26,7 @@ _BATCHES_AHEAD = 2
 class Batch:
     """Batch of clips on the device, before the transform of the clip input."""
 
-    clips: Tensor
+    clips: ClipBatch
     """[R, ...] of what the clip input reads; R = B unless several processes share the batch."""
     labels_B: Tensor
     """int64, of all clips of the batch."""
@@ -77,7 +77,7 @@ class ClipLoader:
         # One seed per clip read, so that the samples do not depend on the order in which threads run.
         seeds = random.integers(2**63, size=len(order))
 
-        def read(number: int) -> NDArray[Any]:
+        def read(number: int) -> ClipArrays:
             row = self.rows[number % len(self.rows)]
             return self.clip_input.read_train(int(row), np.random.default_rng(seeds[number]))
 
@@ -92,13 +92,13 @@ class ClipLoader:
         own = share.slice_of(len(self.rows)) or range(1)
         order, size = np.arange(own.start, own.stop), -(-self.batch_size // share.width)
 
-        def read(index: int) -> NDArray[Any]:
+        def read(index: int) -> ClipArrays:
             return self.clip_input.read_eval(int(self.rows[index]), set_index, num_sets)
 
         yield from self._read(np.split(order, range(size, len(order), size)), read, WHOLE)
 
     def _read(
-        self, whole: Sequence[NDArray[np.int64]], read: Callable[[int], NDArray[Any]], share: Share
+        self, whole: Sequence[NDArray[np.int64]], read: Callable[[int], ClipArrays], share: Share
     ) -> Iterator[Batch]:
         batches = [_Indices(indices, share.positions(len(indices))) for indices in whole]
         if self.device.type == "cpu" and not self.clip_input.frees_interpreter:
@@ -108,11 +108,9 @@ class ClipLoader:
         else:
             yield from self._read_ahead(batches, read)
 
-    def _read_ahead(
-        self, batches: Sequence[_Indices], read: Callable[[int], NDArray[Any]]
-    ) -> Iterator[Batch]:
+    def _read_ahead(self, batches: Sequence[_Indices], read: Callable[[int], ClipArrays]) -> Iterator[Batch]:
         with ThreadPoolExecutor(self.num_threads, thread_name_prefix="decode") as threads:
-            pending: deque[tuple[_Indices, list[Future[NDArray[Any]]]]] = deque()
+            pending: deque[tuple[_Indices, list[Future[ClipArrays]]]] = deque()
             todo = iter(batches)
             try:
                 while True:
@@ -125,13 +123,13 @@ class ClipLoader:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _to_device(self, indices: _Indices, read: list[NDArray[Any]]) -> Batch:
-        clips = torch.from_numpy(np.stack(read))
+    def _to_device(self, indices: _Indices, read: list[ClipArrays]) -> Batch:
+        clips = stack_clips(read)
         labels_B = torch.from_numpy(self.clip_input.labels[self.rows[indices.whole_B % len(self.rows)]])
         if self.device.type == "cuda":
-            clips, labels_B = clips.pin_memory(), labels_B.pin_memory()
+            clips, labels_B = map_clips(Tensor.pin_memory, clips), labels_B.pin_memory()
         return Batch(
-            clips.to(self.device, non_blocking=True),
+            map_clips(lambda tensor: tensor.to(self.device, non_blocking=True), clips),
             labels_B.to(self.device, non_blocking=True),
             indices.positions_R,
         )

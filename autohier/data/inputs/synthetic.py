@@ -74,6 +74,14 @@ class SyntheticClips:
         """Decode the frame once per position: uint8 [T, H, W, C]."""
         return np.stack([self._decode(size_px) for _ in positions])
 
+    def box_px(self, row: int) -> tuple[int, int, int, int]:  # noqa: ARG002
+        """Return the whole image as the part that the frames show."""
+        return (0, 0, _SIZE_PX, _SIZE_PX)
+
+    def video_size_px(self, row: int) -> tuple[int, int]:  # noqa: ARG002
+        """Return width and height of the image."""
+        return (_SIZE_PX, _SIZE_PX)
+
     def skeleton(self, row: int) -> Skeleton:  # noqa: ARG002
         """Return the skeleton that all clips share."""
         return self.people

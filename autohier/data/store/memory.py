@@ -50,6 +50,14 @@ class ClipsInMemory:
             decode_frame(memoryview(jpegs[position]), frames_THWC[index], stored_px=self.size_px)
         return frames_THWC
 
+    def box_px(self, row: int) -> tuple[int, int, int, int]:
+        """Return the crop of a clip: left, top, right, bottom in pixels of the source video."""
+        return self.prepared[row].box
+
+    def video_size_px(self, row: int) -> tuple[int, int]:
+        """Return width and height of the source video."""
+        return self.prepared[row].video_size_px
+
     def skeleton(self, row: int) -> Skeleton:
         """Return the skeleton of a clip, in all frames of its file."""
         return self.prepared[row].skeleton

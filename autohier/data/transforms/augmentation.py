@@ -5,6 +5,8 @@ Legend: B clips, T frames, H W pixels as stored, h w pixels after the crop, C ch
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -33,17 +35,60 @@ def random_crop_flip(
     Returns:
         uint8 [B, T, h, w, C], contiguous.
     """
-    num_clips, num_frames, height, width, channels = clips_BTHWC.shape
+    crops = sample_crops(
+        tuple(clips_BTHWC.shape[2:4]), crop_px=crop_px, flip=flip, random=random, min_scale=min_scale
+    )
+    return crop_flip(clips_BTHWC, crops, crop_px=crop_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Rectangle of every clip that is kept, and the clips that are mirrored."""
+
+    boxes_B4: Tensor
+    """int64: left, top, right, bottom in pixels."""
+    mirrored_B: Tensor
+    """bool."""
+
+
+def sample_crops(
+    size_px: tuple[int, ...], *, crop_px: int, flip: bool, random: ClipRandom, min_scale: float = 1.0
+) -> Crops:
+    """Sample the crops of `random_crop_flip`; the rectangles do not depend on ``flip``.
+
+    Args:
+        size_px: height and width of the frames.
+        crop_px: see `random_crop_flip`.
+        flip: see `random_crop_flip`.
+        random: see `random_crop_flip`.
+        min_scale: see `random_crop_flip`.
+    """
+    height, width = size_px
     heights = _sample_sides(crop_px, height, min_scale, random)
     widths = _sample_sides(crop_px, width, min_scale, random)
     tops = ((height - heights + 1) * random.uniform()).long()
     lefts = ((width - widths + 1) * random.uniform()).long()
-    mirrored = (random.uniform() < 0.5).tolist()
-    boxes = torch.stack([tops, tops + heights, lefts, lefts + widths], dim=1).tolist()
+    mirrored = random.uniform() < 0.5
+    boxes = torch.stack([lefts, tops, lefts + widths, tops + heights], dim=1)
+    return Crops(boxes, mirrored if flip else torch.zeros_like(mirrored))
+
+
+def center_crops(size_px: tuple[int, int], num_clips: int, *, crop_px: int, mirrored: bool) -> Crops:
+    """Return the square in the middle of the frames, for every clip."""
+    height, width = size_px
+    top, left = (height - crop_px) // 2, (width - crop_px) // 2
+    box = torch.tensor([left, top, left + crop_px, top + crop_px])
+    return Crops(box.repeat(num_clips, 1), torch.full((num_clips,), mirrored))
+
+
+def crop_flip(clips_BTHWC: Tensor, crops: Crops, *, crop_px: int) -> Tensor:
+    """Crop every clip to its rectangle, resize it to squares, and mirror it: uint8 [B, T, h, w, C]."""
+    num_clips, num_frames, _, _, channels = clips_BTHWC.shape
+    mirrored = crops.mirrored_B.tolist()
     cropped_BThwC = clips_BTHWC.new_empty((num_clips, num_frames, crop_px, crop_px, channels))
-    for index, (top, bottom, left, right) in enumerate(boxes):
+    for index, (left, top, right, bottom) in enumerate(crops.boxes_B4.tolist()):
         clip_ThwC = _resize(clips_BTHWC[index, :, top:bottom, left:right], crop_px)
-        cropped_BThwC[index] = clip_ThwC.flip(2) if flip and mirrored[index] else clip_ThwC
+        cropped_BThwC[index] = clip_ThwC.flip(2) if mirrored[index] else clip_ThwC
     return cropped_BThwC
 
 

@@ -33,6 +33,7 @@ from autohier.core.training.evaluation import evaluate
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.data.datasets.registry import open_dataset
+from autohier.data.inputs.named import shapes_of
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.joint_layout import JointLayout
 from autohier.data.splits import Split
@@ -77,7 +78,8 @@ class Profiler:
         self, space: SearchSpace, device: Device, data_loader: DataLoader, contents: Contents
     ) -> None:
         self._space, self._device, self._data_loader, self._contents = space, device, data_loader, contents
-        self._min_clips = 1 if data_loader.clip_shape[-1] >= _SMALL_PX else 2
+        smallest_px = min(shape[-1] for shape in shapes_of(data_loader.clip_shape))
+        self._min_clips = 1 if smallest_px >= _SMALL_PX else 2
         self._measured: dict[StageKind, ClipTime] = {}
         self._epochs = _EPOCHS
         self.num_clips = min(_MAX_BATCHES * data_loader.batch_size, data_loader.num_clips("train"))

@@ -230,7 +230,7 @@ def test_the_default_recognizer_is_a_resnet():
             r"clips\.stream must be one of joint, bone, .*, but got 'bones': did you mean 'bone'",
         ),
         ("recognizer.weights=x.pth", "unknown setting 'recognizer.weights'"),
-        ("clips.input=sound", r"clips\.input: unknown clip input 'sound': valid are frames, heat"),
+        ("clips.input=sound", r"clips\.input: unknown clip input 'sound': valid are frames, frames"),
     ],
 )
 def test_each_clip_input_and_recognizer_has_its_own_settings(override, message):

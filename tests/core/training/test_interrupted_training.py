@@ -23,8 +23,10 @@ from autohier.core.training.schedules import (
 )
 from support.fakes.fake_data_loader import FakeDataLoader
 from support.fuzz.places import PLACES
+from support.replica_work import TWO_INPUTS
 from support.small_recognizers import CASES, build_small, small_batch
 from support.small_training import EPOCHS, SCHEDULES, CutShortError, Epochs, TwoLayers, cut, run, untimed
+from support.two_inputs import build_two_inputs, two_input_clips
 
 
 def assert_same_weights(found: nn.Module, expected: nn.Module) -> None:
@@ -52,7 +54,7 @@ def test_it_ends_in_the_same_bits(tmp_path: Path, schedule: str, cuts: tuple[int
     assert len({metrics.learning_rate for metrics in history}) > 1
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, TWO_INPUTS])
 def test_every_recognizer_ends_in_the_same_bits_in_its_own_memory_order(tmp_path: Path, name: str) -> None:
     device = open_device("cpu", precision="float32", deterministic=True, compile_network=False, num_threads=1)
     levels = (0, 0, 0, 0, 1, 1, 1), (0, 0, 1, 1, 2, 2, 2), tuple(range(7))
@@ -61,8 +63,9 @@ def test_every_recognizer_ends_in_the_same_bits_in_its_own_memory_order(tmp_path
     def train_recognizer(
         last: int | None = None, path: Path | None = None
     ) -> tuple[nn.Module, list[EpochMetrics]]:
-        network, loader = device.prepare(build_small(name)), FakeDataLoader([0.0, 0.0], [3, 6], batch_size=2)
-        loader.points = small_batch(name)
+        built = build_two_inputs() if name == TWO_INPUTS else build_small(name)
+        network, loader = device.prepare(built), FakeDataLoader([0.0, 0.0], [3, 6], batch_size=2)
+        loader.points = two_input_clips(2) if name == TWO_INPUTS else small_batch(name)
         history = train(
             network,
             loader,  # type: ignore[arg-type]

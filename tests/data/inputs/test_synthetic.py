@@ -19,6 +19,7 @@ def test_synthetic_clips_are_read_like_a_store(channels: int) -> None:
     clip_input = FrameInput(clips, channels, num_frames=4, resize_px=32, crop_px=32)
     batches = ClipLoader(clip_input, np.arange(5), batch_size=5, device=torch.device("cpu"))
     (batch,) = batches.evaluation_set(0, 1)
+    assert isinstance(batch.clips, torch.Tensor)
     assert batch.clips.shape == (5, 4, 32, 32, channels)
     assert batch.clips.dtype == torch.uint8
     assert batch.labels_B.tolist() == [0, 1, 2, 0, 1]

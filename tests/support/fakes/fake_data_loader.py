@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from autohier.data.inputs.named import map_clips
 from autohier.data.inputs.share import WHOLE
 
 
@@ -33,10 +34,13 @@ class FakeDataLoader:
         self.seeds.append(seed)
         order = torch.randperm(len(self.labels), generator=torch.Generator().manual_seed(seed))
         for indices in order.split(self.batch_size):
-            yield self.points[indices[share.positions(len(indices))]], self.labels[indices]
+            yield self._points(indices[share.positions(len(indices))]), self.labels[indices]
 
     def evaluation_set(self, part, set_index, num_sets, *, mirrored=False, share=WHOLE):  # noqa: ARG002
         own = share.slice_of(len(self.labels)) or range(1)
         for indices in torch.tensor(own).split(-(-self.batch_size // share.width)):
-            points = self.points[indices] + self.shifts[set_index]
-            yield -points if mirrored else points, self.labels[indices]
+            points = map_clips(lambda each: each + self.shifts[set_index], self._points(indices))
+            yield map_clips(torch.neg, points) if mirrored else points, self.labels[indices]
+
+    def _points(self, indices):
+        return map_clips(lambda each: each[indices], self.points)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from autohier.config.search.search_space import SearchSpace
-from autohier.config.trial.clips import FrameClips
+from autohier.config.trial.clips import FrameClips, FrameSettings
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings
 from autohier.core.stages.checks.improbable_values import improbable_values
@@ -88,7 +88,7 @@ def _start_warnings(space: SearchSpace) -> Iterator[str]:
 
 def _frame_warnings(space: SearchSpace, store: StoreOptions) -> Iterator[str]:
     clips = space.clips
-    if not isinstance(clips, FrameClips):
+    if not isinstance(clips, FrameSettings):
         return
     if clips.resize_px > store.size_px:
         yield (

@@ -12,7 +12,7 @@ import torch
 from autohier.core.training.replicas import SOLO
 from autohier.errors import DivergedError
 from support.rank_pool import RankPool
-from support.replica_work import Case, Trained, train_case
+from support.replica_work import TWO_INPUTS, Case, Trained, train_case
 from support.small_recognizers import CASES
 from support.small_training import CutShortError
 
@@ -60,7 +60,7 @@ def test_the_cases_compute_different_things() -> None:
         assert all(one.distance(other) > 1e-4 for other in networks[:index])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, TWO_INPUTS])
 def test_every_recognizer_trains_alike_on_two_ranks(ranks: RankPool, name: str) -> None:
     case = _of_recognizer(name, torch.float64)
     alone = train_case(SOLO, case)
