@@ -44,8 +44,22 @@ class Block(nn.Module):
         return F.relu(out, inplace=True)
 
 
+_OF_JOINTS = {"partitions", "importance", "offset"}
+"""Parameters and buffers of units that have a value for every pair of joints."""
+
+
 class GraphRecognizer(Recognizer):
     """Base class of recognizers made of units; it finds their filters and pools features."""
+
+    def data_tensors(self) -> frozenset[str]:
+        """Return the names of the norm of the coordinates, the graphs, and the attention to joints."""
+        return frozenset(
+            name
+            for name in self.state_dict()
+            if name.startswith("data_bn.")
+            or name.rpartition(".")[2] in _OF_JOINTS
+            or "joint_attention" in name.split(".")
+        )
 
     def prunable_filters(self) -> list[PrunableFilters]:
         """Return the filters of all convolutions in the order of the data; a block's shortcut is last."""

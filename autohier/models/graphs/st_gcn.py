@@ -63,15 +63,6 @@ class StGcn(BlockNetwork):
             stacks=stacks,
         )
 
-    def data_tensors(self) -> frozenset[str]:
-        """Return the names of the norm of the coordinates, the partitions and the edge importances."""
-        own = ("partitions", "importance")
-        return frozenset(
-            name
-            for name in self.state_dict()
-            if name.startswith("data_bn.") or name.rpartition(".")[2] in own
-        )
-
 
 st_gcn = partial(StGcn, "st-gcn")
 st_gcn_plus_plus = partial(StGcn, "st-gcn++")

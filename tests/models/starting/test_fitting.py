@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from autohier.config.trial.recognizers import find_recognizer_settings
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.starting.fitting import fit_weights
@@ -32,6 +33,23 @@ def test_data_tensors_exist():
     for name in CASES:
         recognizer = build_small(name).recognizer
         assert recognizer.data_tensors() <= recognizer.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if find_recognizer_settings(name).reads == "skeletons"]
+)
+def test_a_network_on_other_joints_starts_with_all_that_does_not_depend_on_them(name):
+    options, _ = CASES[name]
+    networks = [
+        build_recognizer(name, num_classes=3, seed=seed, **options | {"layout": layout}).recognizer
+        for seed, layout in enumerate(("kinect-v2-25", "kinect-v1-20"))
+    ]
+    one, other = (network.state_dict() for network in networks)
+    fit = fit_weights(networks[1], one, other_layout=True)
+    assert set(fit.initial) == networks[1].data_tensors()
+    kept = networks[1].state_dict()
+    assert all(torch.equal(kept[each], other[each]) for each in fit.initial)
+    assert all(torch.equal(kept[each], one[each]) for each in kept if each not in fit.initial)
 
 
 def test_heads_of_every_origin_are_ignored():
