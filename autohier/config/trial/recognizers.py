@@ -131,6 +131,9 @@ class SlowOnlySettings(InflatedResNetSettings):
 
     name: str
     """slowonly-resnet50."""
+    inflation: Annotated[Literal["centre", "mean"], KeyDefault("centre")] = "mean"
+    """Inflation of 2D weights. mean: a third of the kernel in each of 3 time slices (MMAction2); centre: the
+    kernel in the middle one, zeros in the others."""
 
 
 class SlowFastSettings(ScaledRecognizerSettings):

@@ -159,3 +159,11 @@ def test_frames_that_do_not_fit_are_reported_before_any_clip_is_read(
     ended = autohier(command, "demo", "--data", str(tmp_path / "none"), *where, *changes)
     assert "multiple of recognizer.slow_stride 8, but got 12" in ended.error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_2d_weights_are_inflated_as_the_network_was_published() -> None:
+    kinds = {
+        name: load_space("demo", [f"recognizer={{name='{name}'}}"]).recognizer.inflation_kind
+        for name in ("inflated-resnet50", "slowonly-resnet50")
+    }
+    assert kinds == {"inflated-resnet50": "centre", "slowonly-resnet50": "mean"}
