@@ -52,6 +52,17 @@ def test_a_network_on_other_joints_starts_with_all_that_does_not_depend_on_them(
     assert all(torch.equal(kept[each], one[each]) for each in kept if each not in fit.initial)
 
 
+@pytest.mark.parametrize("name", ["ctr-gcn", "aagcn", "ms-g3d"])
+def test_the_norm_of_the_coordinates_stays_initial_with_other_numbers_of_persons(name):
+    options = CASES[name][0]
+    two, three = (
+        build_recognizer(name, num_classes=3, seed=0, **options | {"num_persons": number}).recognizer
+        for number in (2, 3)
+    )
+    initial = fit_weights(three, two.state_dict()).initial
+    assert initial == tuple(f"data_bn.{part}" for part in ("weight", "bias", "running_mean", "running_var"))
+
+
 def test_heads_of_every_origin_are_ignored():
     state = small(seed=1).state_dict()
     heads = ("heads.stack4.weight", "fc.weight", "cls_head.fc_cls.bias", "classifier.1.weight")
