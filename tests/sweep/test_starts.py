@@ -107,7 +107,8 @@ class TestNames:
         searched = resolved.search.settings["recognizer.start"]
         assert searched == (str(source.stage(1)), str(source.stage(0)))
         assert resolve_starts(resolved, Path("elsewhere")) == resolved
-        assert space() == resolve_starts(space(), Path("elsewhere"))
+        for none in (space(), space("recognizer.start=''")):
+            assert none == resolve_starts(none, Path("elsewhere"))
 
 
 class TestPlaces:
@@ -233,6 +234,11 @@ class TestFiles:
             check_starts(space(f"recognizer.start={tmp_path / 'any.pth'}"))
         with pytest.raises(InputError, match=r"must name trained weights, but got none at"):
             read_start(tmp_path, "inflated-resnet18")
+
+    def test_modules_of_a_recognizer_may_have_the_names_of_heads(self, tmp_path: Path) -> None:
+        tensors = {f"{name}.weight": torch.ones(1) for name in ("recognizer.fc", "recognizer.a", "heads.a")}
+        save_file(tensors, tmp_path / "own.safetensors")
+        assert read_start(tmp_path / "own.safetensors", "any").tensors.keys() == {"fc.weight", "a.weight"}
 
     def test_values_that_are_not_finite_are_refused(self, tmp_path: Path) -> None:
         torch.save({"conv1.weight": torch.tensor([float("nan")])}, tmp_path / "any.pth")

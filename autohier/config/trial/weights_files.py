@@ -57,7 +57,7 @@ def find_starts(values: object) -> tuple[str, ...]:
 def _convert_paths(value: object, convert: Callable[[str], str]) -> object:
     if isinstance(value, list):
         return [_convert_paths(each, convert) for each in value]
-    return convert(value) if isinstance(value, str) else value
+    return convert(value) if isinstance(value, str) and value else value  # empty as if it were not set
 
 
 def relocate_weights(values: Mapping[str, Any], given: Path) -> dict[str, Any]:

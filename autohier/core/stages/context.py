@@ -118,14 +118,14 @@ class StageContext:
     @staticmethod
     def _fit_start(path: Path, built: HierarchicalRecognizer, network: NetworkInputs) -> str:
         """Load the starting weights into a recognizer, and return what was loaded."""
-        weights = read_start(path, network.name)
-        if weights.sha256 != network.start_sha256:
+        weights, layout = read_start(path, network.name), network.options.get("layout")
+        if weights.digest_for(layout) != network.start_sha256:
             raise InputError(
                 "recognizer.start must not change while a trial runs",
                 got=f"another content of {path}",
                 hint="put the weights back, or start a new trial",
             )
-        return weights.text(weights.fit_into(built.recognizer, network.options.get("layout")))
+        return weights.text(weights.fit_into(built.recognizer, layout))
 
     def count_parameters(
         self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement

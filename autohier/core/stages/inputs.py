@@ -31,7 +31,7 @@ class NetworkInputs(FrozenModel):
     inflation: Annotated[Literal["centre", "mean"], KeyDefault("centre")] = "centre"
     """Inflation of these weights; "centre" without any."""
     start_sha256: Annotated[str | None, KeyDefault(None)] = None
-    """Digest of the starting weights, by the recognizer's names; None if there are none."""
+    """Digest of the starting weights by the recognizer's names, for its joints; None if there are none."""
     num_classes: int
 
 

@@ -1,7 +1,8 @@
 """Starting weights of a trial: reading them from a stage, an exported model or a file, and their digest.
 
-The digest is that of the tensors by the recognizer's names, without heads. So it names what a network starts
-from: neither the path nor the format of the file matters, and a changed name table changes the stage keys.
+The digest is that of the tensors by the recognizer's names, without heads, and another one for weights of
+other joints. So it names what a network starts from: neither the path nor the format of the file matters, and
+a changed name table changes the stage keys.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from autohier.core.stages.store.stage_files import (
 )
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import resolve_layout
+from autohier.digest import digest
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.recognizer import Recognizer
@@ -63,6 +65,19 @@ class StartingWeights:
     is_compacted: bool = False
     """True if they lack the pruned filters."""
 
+    def digest_for(self, layout: str | Mapping[str, object] | None) -> str:
+        """Return a digest of what a recognizer with this option ``layout`` starts from, for its stage key.
+
+        It is `sha256`, unless the joints are known to be others: then `fit_into` leaves out the tensors that
+        belong to joints, even if their shapes are equal.
+        """
+        return digest([self.sha256, "other joints"]) if self._is_of_other_joints(layout) else self.sha256
+
+    def _is_of_other_joints(self, layout: str | Mapping[str, object] | None) -> bool:
+        if layout is None or self.layout is None:
+            return False
+        return not _same_joints(self.layout, resolve_layout(layout))
+
     def fit_into(self, recognizer: Recognizer, layout: str | Mapping[str, object] | None) -> Fit:
         """Set the tensors of a recognizer, in place.
 
@@ -73,13 +88,8 @@ class StartingWeights:
         Raises:
             InputError: if names or shapes differ.
         """
-        other_layout = (
-            layout is not None
-            and self.layout is not None
-            and not _same_joints(self.layout, resolve_layout(layout))
-        )
         try:
-            return fit_weights(recognizer, self.tensors, other_layout=other_layout)
+            return fit_weights(recognizer, self.tensors, other_layout=self._is_of_other_joints(layout))
         except InputError as error:
             raise InputError(
                 f"{_SETTING} must have the names and shapes of the recognizer",
@@ -130,7 +140,9 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
         origin = str(file)
     num_pruned = sum(int((~mask.bool()).sum()) for name, mask in state.items() if name.startswith(_MASK))
     named, packages = rename_tensors(recognizer, {n: t for n, t in state.items() if not n.startswith(_MASK)})
-    tensors = {name: tensor for name, tensor in named.items() if not is_head(name)}
+    # A recognizer of autohier may have a module with a name of other packages' heads.
+    is_own = packages == "autohier"
+    tensors = {name: tensor for name, tensor in named.items() if is_own or not is_head(name)}
     if packages not in ("", "autohier"):
         origin += f" (names of {packages})"
     unusable = find_not_finite(tensors)

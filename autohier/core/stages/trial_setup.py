@@ -205,17 +205,18 @@ def open_trial(
     resolved = resolve_protocol(config.protocol, clips).protocol
     config = config.model_copy(update={"protocol": resolved})
     protocols = _protocols(resolved, clips.clips, rule)
+    options = network_options(config.recognizer, config.clips, clips.manifest)
     base = BaseInputs(
         data=clips.fingerprint,
         protocol=protocols[0],
         clips=config.clips,
         network=NetworkInputs(
             name=config.recognizer.name,
-            options=network_options(config.recognizer, config.clips, clips.manifest),
+            options=options,
             at_key_default=_options_at_key_default(config.recognizer),
             weights_sha256=digest_file(weights_path) if weights_path else None,
             inflation=config.recognizer.inflation_kind if weights_path else "centre",
-            start_sha256=start.sha256 if start else None,
+            start_sha256=start.digest_for(options.get("layout")) if start else None,
             num_classes=config.num_classes,
         ),
         numerics=opened.numerics_class,

@@ -53,6 +53,7 @@ NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
 """Tables by the registered name of a recognizer."""
 
 _OWN_PREFIX: Final = "recognizer."
+_OWN_HEADS: Final = "heads."
 
 
 def rename_tensors(recognizer: str, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
@@ -61,10 +62,11 @@ def rename_tensors(recognizer: str, state: Mapping[str, Tensor]) -> tuple[dict[s
     Args:
         recognizer: registered name.
         state: tensors by the names in the file. Those of autohier's networks begin with ``recognizer.``, next
-            to ``heads.``; others are renamed by the table that matches, if one does.
+            to ``heads.``, which are left out; others are renamed by the table that matches, if one does.
     """
     if any(name.startswith(_OWN_PREFIX) for name in state):
-        return {name.removeprefix(_OWN_PREFIX): tensor for name, tensor in state.items()}, "autohier"
+        own = {name: tensor for name, tensor in state.items() if not name.startswith(_OWN_HEADS)}
+        return {name.removeprefix(_OWN_PREFIX): tensor for name, tensor in own.items()}, "autohier"
     for table in NAME_TABLES.get(recognizer, ()):
         if table.matches(state):
             return table.rename(state), table.origin

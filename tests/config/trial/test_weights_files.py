@@ -39,7 +39,15 @@ def test_every_path_of_weights_in_a_space_is_found() -> None:
 def test_settings_without_weights_stay() -> None:
     space = load_space("demo").model_dump(mode="json")
     assert convert_weights(space, lambda _: "changed") == space
-    for odd in (None, 3, "text", ["text"], {"recognizer": 3}, {"recognizer": {"weights": None}}):
+    for odd in (
+        None,
+        3,
+        "text",
+        ["text"],
+        {"recognizer": 3},
+        {"recognizer": {"weights": None}},
+        {"recognizer.start": ""},
+    ):
         assert convert_weights(odd, lambda _: "changed") == odd
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,20 @@ class TestKeysOfATrial:
         assert same == [same[0]] * 3
         assert not set(none) & set(same[0])
         assert not set(other) & {*none, *same[0]}
+
+    def test_starting_weights_of_other_joints_count_as_others(
+        self, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        """Tensors of joints stay initial then, so equal weights are another start."""
+        found = {}
+        for layout in ("", "kinect-v2-25", "body-25-3d"):
+            about = {"autohier": json.dumps({"options": {"layout": layout}})} if layout else None
+            path = tmp_path / f"{layout or 'unknown'}.safetensors"
+            save_file({"recognizer.data_bn.weight": torch.ones(75)}, path, metadata=about)
+            config = tiny_config(*OVERRIDES["skeletons"], f"recognizer.start={path}")
+            found[layout] = keys(config, tiny_clips)
+        assert found[""] == found["kinect-v2-25"]
+        assert not set(found[""]) & set(found["body-25-3d"])
 
 
 def test_the_confusion_behind_the_assignments_is_not_in_the_key(tiny_clips: ClipStore) -> None:
