@@ -78,7 +78,7 @@ def trace_liveness(network: nn.Module, input_shape: ClipShape, *, multiple: int 
     Raises:
         InputError: if the network has a layer or an operation that cannot be traced, e.g. an LSTM.
     """
-    refuse_unknown_layers(network, (Weighted, Norm))
+    require_known_layers(network)
     tape = _Tape()
     probes: dict[int, object] = {
         id(layer): tape.probe(layer)
@@ -96,6 +96,15 @@ def trace_liveness(network: nn.Module, input_shape: ClipShape, *, multiple: int 
             tape.clear()
             outputs, products = _pass_through(traced, clip)
     return Trace(tape.uses, products)
+
+
+def require_known_layers(network: nn.Module) -> None:
+    """Refuse a network with a layer that cannot be traced, without tracing it; see `refuse_unknown_layers`.
+
+    Raises:
+        InputError: if there is one, e.g. an LSTM.
+    """
+    refuse_unknown_layers(network, (Weighted, Norm))
 
 
 def _pass_through(traced: nn.Module, clip: ClipBatch) -> tuple[list[Tensor], int]:

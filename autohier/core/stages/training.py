@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from autohier.core.pruning.cost import measure_cost
+from autohier.core.pruning.liveness import require_known_layers
 from autohier.core.stages.builders import optimizer_builder, schedule_builder
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.context import StageContext, TrainingJob
@@ -103,6 +104,7 @@ def train_stage(run: StageRun, replicas: Replicas = SOLO) -> Generator[EpochMetr
     checkpoint = context.store.partial(run.kind, run.key)
     # Before on_stage_start: a stage whose parent is missing has not started.
     job = run.prepare(context)
+    require_known_layers(job.network)  # now, as its cost is measured after all epochs
     data_loader = context.data_loader(inputs.base, inputs.optimisation)
     callback.on_stage_start(run.kind, run.pass_index, reused=False)
     base, balanced = inputs.base, job.optimisation.class_weights == "balanced"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import nn
 
 from autohier.core.recipes.base import StageRequest
 from autohier.core.stages.kinds.hac import PASS_1
@@ -14,6 +16,9 @@ from autohier.core.training.data_loader import DataLoader, Part
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import StoreRunner
 from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
+from autohier.models import build_recognizer
+from autohier.models.hierarchical import HierarchicalRecognizer
 from support.sources.tiny_clips import OVERRIDES, open_tiny_trial, tiny_config
 
 EPOCHS = 3
@@ -85,3 +90,18 @@ def test_the_rates_of_a_warm_up_are_recorded(tiny_clips: ClipStore, tmp_path: Pa
     six = ("pass_1.epochs=6", "optimisation.warmup_epochs=3", "optimisation.lr_patience=6")
     rates = [metrics.learning_rate for metrics in train_pass_1(tiny_clips, tmp_path, *six)]
     assert rates == pytest.approx([1e-3, 2e-3, 3e-3, 3e-3, 3e-3, 3e-3])
+
+
+def test_a_layer_that_cannot_be_counted_is_refused_before_the_first_epoch(
+    tiny_clips: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*args: Any, **options: Any) -> HierarchicalRecognizer:
+        network = build_recognizer(*args, **options)
+        network.recognizer.recurrent = nn.LSTM(4, 5)
+        return network
+
+    monkeypatch.setattr("autohier.core.stages.context.build_recognizer", build)
+    monkeypatch.setattr("autohier.core.stages.training.train_epochs", None)  # is never called
+    trial = open_tiny_trial(tiny_config(*OVERRIDES["skeletons"]), tiny_clips, tmp_path)
+    with pytest.raises(InputError, match=r"every layer with weights must be .* got LSTM at recognizer"):
+        StoreRunner(trial)(StageRequest(PASS_1))
