@@ -279,7 +279,7 @@ def with_protocol(
         "protocol.drop_duplicates": "true" if drop_duplicates else None,
         "protocol.clips_per_class": clips_per_class,
         # In quotes, as the name of a sweep may look like a number.
-        "recognizer.start": None if start is None else json.dumps(start),
+        "recognizer.start": None if start is None else json.dumps(start, ensure_ascii=False),
     }
     return [
         *(overrides or ()),
