@@ -63,7 +63,12 @@ def rename_graph(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         renamed[f"{path}.{unit}" if unit else name] = tensor
     for name, parts in entries.items():
         in_order = [parts[branch] for branch in sorted(parts)]
-        renamed[name] = in_order[0] if name.endswith(_COUNTER) else torch.cat(in_order)
+        if name.endswith(_COUNTER):
+            renamed[name] = in_order[0]
+        elif in_order[0].ndim and len({(each.ndim, each.shape[1:]) for each in in_order}) == 1:
+            renamed[name] = torch.cat(in_order)
+        else:  # they do not fit each other, so the first is of another shape and is refused
+            renamed[name] = in_order[0]
     return {name: _in_partitions(name, tensor, renamed) for name, tensor in renamed.items()}
 
 
@@ -79,9 +84,10 @@ def _in_partitions(name: str, tensor: Tensor, state: Mapping[str, Tensor]) -> Te
         return tensor
     path = name.rpartition(".conv.")[0]
     partitions_PVW = state.get(f"{path}.partitions")
-    if partitions_PVW is None or len(tensor) % len(partitions_PVW):
+    num_partitions = 0 if partitions_PVW is None or not partitions_PVW.ndim else len(partitions_PVW)
+    if not num_partitions or not tensor.ndim or len(tensor) % num_partitions:
         return tensor
-    return reshape(tensor, len(partitions_PVW))
+    return reshape(tensor, num_partitions)
 
 
 def _split_weight(weight: Tensor, num_partitions: int) -> Tensor:

@@ -28,7 +28,8 @@ def read_state_dict(path: Path, *, hint: str) -> dict[str, Tensor]:
         hint: for the error.
 
     Raises:
-        InputError: if the file cannot be read, holds other objects than tensors, or holds no tensors.
+        InputError: if the file cannot be read, holds other objects than dense tensors of real numbers, or
+            holds no tensors.
     """
     try:
         state: object = (
@@ -45,6 +46,11 @@ def read_state_dict(path: Path, *, hint: str) -> dict[str, Tensor]:
     found = _unwrapped(state)
     if not isinstance(found, Mapping) or not found or not all(map(_is_named_tensor, found.items())):
         raise InputError(f"{path} must hold a state dict", got=type(state).__name__, hint=hint)
+    odd = next((name for name, tensor in found.items() if not _is_plain(tensor)), None)
+    if odd is not None:
+        raise InputError(
+            f"{path} must hold dense tensors of real numbers", got=f"another kind in {odd}", hint=hint
+        )
     if all(name.startswith(_PARALLEL) for name in found):
         return {name.removeprefix(_PARALLEL): tensor for name, tensor in found.items()}
     return dict(found)
@@ -58,3 +64,9 @@ def _unwrapped(state: object) -> object:
 
 def _is_named_tensor(item: tuple[object, object]) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return False for sparse, quantized, complex and meta tensors, which no network here has."""
+    is_dense = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_meta
+    return is_dense and not tensor.is_complex()

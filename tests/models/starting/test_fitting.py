@@ -123,3 +123,19 @@ def test_a_file_without_named_tensors_is_refused(tmp_path, content):
     torch.save(content, path)
     with pytest.raises(InputError, match=r"any\.pth must hold a state dict"):
         read_state_dict(path, hint="")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(2, 2).to_sparse(),
+        torch.ones(3, dtype=torch.complex64),
+        torch.ones(3, device="meta"),
+    ],
+    ids=["sparse", "complex", "meta"],
+)
+def test_tensors_that_no_network_has_are_refused(tmp_path, tensor):
+    path = tmp_path / "any.pth"
+    torch.save({"conv.weight": tensor}, path)
+    with pytest.raises(InputError, match=r"must hold dense tensors of real numbers, .* in conv\.weight"):
+        read_state_dict(path, hint="")

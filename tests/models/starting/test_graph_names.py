@@ -164,3 +164,27 @@ def test_st_gcn_is_not_st_gcn_plus_plus():
     network = build_recognizer("st-gcn++", num_classes=5, width=0.125, layout="coco-17")
     with pytest.raises(InputError, match=r"tensors missing \(blocks.0.spatial.shortcut.*unexpected \(blocks"):
         fit_weights(network.recognizer, rename_tensors("st-gcn++", pyskl_state(plus=False))[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("backbone.gcn.0.gcn.A", ()),
+        ("backbone.gcn.0.gcn.A", (0, JOINTS, JOINTS)),
+        ("backbone.gcn.0.gcn.conv.weight", ()),
+        ("backbone.gcn.0.tcn.branches.1.0.weight", (1, 9, 1, 1)),
+        ("backbone.gcn.0.tcn.branches.0.0.bias", ()),
+        ("backbone.gcn.0.tcn.branches.1.0.bias", ()),
+    ],
+)
+def test_tensors_of_odd_shapes_are_refused_by_name(name, shape):
+    network = build_recognizer("st-gcn++", num_classes=5, width=0.125, layout="coco-17")
+    state = pyskl_state(plus=True)
+    assert name in state
+    tensors, _ = rename_tensors("st-gcn++", state | {name: torch.zeros(shape)})
+    if name.endswith(".A"):  # the filters of all partitions stay as in the file
+        with pytest.raises(InputError, match=r"of another shape \(blocks\.0\.spatial\.conv\.weight is"):
+            fit_weights(network.recognizer, tensors)
+    else:
+        with pytest.raises(InputError, match=r"of another shape \(blocks\.0\."):
+            fit_weights(network.recognizer, tensors)
