@@ -13,11 +13,13 @@ from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.cross_validation import FoldedResult
 from autohier.core.stages.executor import on_device
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.store.stage_files import read_description
 from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.data_loader import Part
 from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import StoreRunner, TrialOutcome, refit, rerun, to_refit
+from autohier.errors import InputError
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,14 +36,29 @@ def find_kept_pass(trial: TrialSetup, kept_pass: int, keys: Sequence[str]) -> St
         keys: stage keys of the kept pass, one for each fold.
 
     Raises:
+        InputError: if the trial has other 2D weights or starting weights than the stored pass, from which a
+            refit would start.
         TrialError: if the pass is trained again and that fails.
     """
     store, kind = trial.context.store, chain_kind(trial.config, kept_pass)
     cached = [stage for key in keys if (stage := store.find(kind, key))]
+    for stage in cached:
+        _require_same_start(trial, stage)
     if len(cached) == len(keys):
         return FoldedResult.of(cached) if trial.fold_bases else cached[0]
     _LOG.warning("%s is missing from %s; it is trained again", kind.label(kept_pass), store.folder)
     return rerun(trial, kept_pass)
+
+
+def _require_same_start(trial: TrialSetup, stage: StageResult) -> None:
+    path = trial.context.store.folder / stage.kind.name / stage.key
+    stored, own = read_description(path)["inputs"]["base"]["network"], trial.base.network
+    if (stored.get("weights_sha256"), stored.get("start_sha256")) != (own.weights_sha256, own.start_sha256):
+        raise InputError(
+            "a finished trial must have the weights that its network started from",
+            got=f"others than {stage.kind.label(stage.pass_index)}",
+            hint="name the file or stage of those with --pretrained",
+        )
 
 
 def predict_validation(trial: TrialSetup, kept: StageResult) -> Predictions:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from autohier.core.prediction import find_kept_pass, predict_test, predict_validation
 from autohier.core.stages.result import StageResult
@@ -15,6 +17,7 @@ from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import TrialOutcome, evaluate_stage_on_test, run_trial
 from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
 from support.sources.tiny_clips import TEST_SUBJECTS, VALIDATION_SUBJECTS, open_tiny_trial, tiny_config
 from support.sweep_runs.whole_trials import probabilities_by_hand, rebuilt, weights_of
 
@@ -101,6 +104,17 @@ class TestKeptPass:
         assert result.key == stage.key
         assert result.reused
         assert [path.name for path in tmp_path.iterdir()] == ["prune"]
+
+    def test_it_must_have_started_from_the_same_weights(
+        self, outcome: TrialOutcome, tiny_clips: ClipStore, folder: Path, tmp_path: Path
+    ) -> None:
+        """Else a refit on all training clips would be of another network."""
+        stage = outcome.chain[1]
+        save_file({"recognizer.conv1.weight": torch.ones(1)}, tmp_path / "other.safetensors")
+        other = tiny_config(f"recognizer.start={tmp_path / 'other.safetensors'}", passes=1)
+        trial = open_tiny_trial(other, tiny_clips, folder)
+        with pytest.raises(InputError, match=r"must have the weights that .* got others than prune 1: name"):
+            find_kept_pass(trial, 1, [stage.key])
 
     def test_if_it_is_missing_the_chain_is_trained_up_to_it(
         self,
