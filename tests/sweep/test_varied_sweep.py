@@ -47,7 +47,11 @@ def swept(tmp_path_factory, sweeps_in):
     space.write_text("".join((own, VARIED, *initial)))
     sweeps = sweeps_in(folder)
     out = finish(
-        sweeps.search("varied", "--trials", "3", "--parallel", "2", "--scheduler", "none", space=space)
+        sweeps.search(
+            "varied",
+            *("--trials", "3", "--parallel", "2", "--scheduler", "none", "--choose", "highest"),
+            space=space,
+        )
     )
     return sweeps, folder / "sweeps" / "varied", out
 

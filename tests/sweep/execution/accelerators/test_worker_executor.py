@@ -116,7 +116,7 @@ def assert_equal_training(lent: StageResult, alone: StageResult) -> None:
     The seeds are ones for which two threads instead of one change the losses by less than this.
     """
     assert lent.key == alone.key
-    for own, other, rounding in zip(lent.epochs, alone.epochs, (1e-4, 1e-3, 1e-3), strict=True):
+    for own, other, rounding in zip(lent.epochs, alone.epochs, (1e-4, 1e-3, 1e-2), strict=True):
         assert own.loss == pytest.approx(other.loss, rel=rounding)
     assert lent.accuracy == pytest.approx(alone.accuracy, abs=0.15)
 
