@@ -54,7 +54,7 @@ class SweepPlan(FrozenModel):
     """Registered name of the sampler; see `SAMPLERS`."""
     scheduler: str = "successive-halving"
     """Registered name of the trial scheduler, which stops weak trials at rungs; see `TRIAL_SCHEDULERS`."""
-    choose: ChoiceRule = "model"
+    choose: ChoiceRule = "cautious"
     """What ranks the trials: the estimates of a noise model, or the highest measured value. cautious takes
     the estimates, but the first initial config wins unless another is better with enough certainty."""
     budget_epochs: PositiveInt | None = None

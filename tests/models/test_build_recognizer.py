@@ -120,6 +120,6 @@ def test_importing_models_imports_no_recognizer_and_no_higher_room():
     imported = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = imported.stdout.split()
     assert {name.split(".")[1] for name in modules} == {
-        *("models", "config", "extensions", "errors", "faults", "text", "version")
+        *("models", "data", "config", "extensions", "errors", "faults", "text", "version")
     }
     assert "autohier.models.graphs.st_gcn" not in modules

@@ -17,6 +17,7 @@ def make_plan(folder: Path, **changes: Any) -> SweepPlan:
         "space": load_space("demo"),
         "trials": 6,
         "sampler": "tpe",
+        "choose": "model",
         "data_folder": str(folder),
         "stage_folder": str(folder),
         **changes,
