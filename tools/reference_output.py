@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from autohier.reports.evaluated import ClipPrediction, EvaluatedModel
 from autohier.reports.output import columns_of
 from autohier.reports.protocols import ProtocolResult
 from autohier.reports.stages import StageEntry
@@ -36,8 +37,11 @@ ROWS: dict[str, tuple[tuple[str, type[Any]], ...]] = {
     "ablation": (("ablation", AblationRow),),
     "store": (("stages", StageEntry),),
     "plan": (("quantities", PlannedQuantity),),
+    "evaluate": (("evaluation", EvaluatedModel), ("clips", ClipPrediction)),
 }
 """Parts of the JSON of each command, with the kind of their rows; CSV holds the first."""
+WITHOUT_CSV = {"evaluate"}
+"""Commands that print no CSV."""
 
 
 def write_output() -> str:
@@ -46,7 +50,7 @@ def write_output() -> str:
         line
         for command, parts in ROWS.items()
         for index, (part, row_type) in enumerate(parts)
-        for line in _section(command, part, row_type, in_csv=index == 0)
+        for line in _section(command, part, row_type, in_csv=index == 0 and command not in WITHOUT_CSV)
     )
 
 

@@ -41,6 +41,16 @@ GivenData = Annotated[
         help="Folder of the prepared datasets; by default the one that the sweep used.",
     ),
 ]
+OtherData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        rich_help_panel=FOLDERS,
+        metavar="DIR|OTHER",
+        help="Another prepared dataset to measure on, by its name or folder; repeatable for models that read "
+        "several. Or the folder of the prepared datasets; by default the one that the sweep used.",
+    ),
+]
 GivenOut = Annotated[
     Path | None,
     typer.Option(

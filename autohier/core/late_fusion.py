@@ -53,6 +53,11 @@ class Fused:
         return self.members[self.best]
 
     @property
+    def heaviest(self) -> Predictions:
+        """Predictions of the member with the highest weight, the first of equals."""
+        return self.members[int(np.argmax(self.weights))]
+
+    @property
     def newly_correct_and_wrong(self) -> tuple[int, int]:
         """Number of clips that only the average gets right, and that only the best member does."""
         best_N = self.best_predictions.is_right

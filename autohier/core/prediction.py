@@ -72,6 +72,10 @@ def predict_validation(trial: TrialSetup, kept: StageResult) -> Predictions:
         clip_ids=tuple(clip_id for fold in predictions for clip_id in fold.clip_ids),
         labels_N=np.concatenate([fold.labels_N for fold in predictions]),
         probabilities_NK=np.concatenate([fold.probabilities_NK for fold in predictions]),
+        # All folds of a trial have the same superclasses.
+        superclasses=tuple(
+            np.concatenate(heads) for heads in zip(*(fold.superclasses for fold in predictions), strict=True)
+        ),
     )
 
 
@@ -121,4 +125,5 @@ def _predict_here(trial: TrialSetup, stage: StageResult, part: Part) -> Predicti
         clip_ids=tuple(names[row] for row in data_loader.rows(part)),
         labels_N=labels_N.cpu().numpy(),
         probabilities_NK=stacks[-1].cpu().numpy(),
+        superclasses=tuple(stack_NS.cpu().numpy() for stack_NS in stacks[:-1]),
     )

@@ -13,15 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.core.late_fusion import average
-from autohier.core.stages.builders import open_clip_input
-from autohier.core.stages.compacted import read_compacted
-from autohier.core.training.data_loader import DataLoader
-from autohier.core.training.devices import open_device
-from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions
 from autohier.data.datasets.base import ClipReader, ClipSource
 from autohier.data.prepare.clip import BadFileError, prepare_clip
-from autohier.data.splits import Split
 from autohier.data.store.memory import ClipsInMemory
 from autohier.data.store.schema import PreparedClip
 from autohier.deploy.calibration import scale
@@ -35,11 +29,10 @@ from autohier.deploy.new_clips import (
     open_labelled,
     sources_of_files,
 )
+from autohier.deploy.torch_network import load_torch_networks
 from autohier.errors import ClipError, InputError
-from autohier.models.hierarchical import HierarchicalRecognizer
 
 _CLIPS_AT_A_TIME = 64
-_BATCH_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +97,9 @@ class LoadedModel:
             InputError: if the folder holds no model, or the device is unknown.
         """
         self.description: ExportedModel = read_model_file(folder)
-        self._device = open_device(
-            device, precision="float32", deterministic=False, compile_network=False, num_threads=num_threads
+        self._networks = tuple(
+            load_torch_networks(folder, self.description, device=device, num_threads=num_threads)
         )
-        self._num_threads = num_threads
-        self._networks: list[HierarchicalRecognizer] = []
-        for network in self.description.networks:
-            loaded, _ = read_compacted(folder / network.weights)
-            self._device.prepare(loaded)
-            self._networks.append(loaded)
 
     def predict(
         self, clip: str | Path | ClipArrays, *, poses: str | Path | None = None, top: int = 5
@@ -216,31 +203,14 @@ class LoadedModel:
             ):
                 sources = [reading.sources[row] for row in rows]
                 clips = _prepare(network, reading.reader, sources, reasons, whole_frame=whole_frame)
-                stacks.append((clips, self._run(network, loaded, clips)) if clips.prepared else None)
+                every_row = np.arange(len(clips.prepared))
+                stacks.append((clips, loaded.predict(clips, every_row)) if clips.prepared else None)
             found = self._combine(stacks, top)
             for row in rows:
                 clip_id = readings[0].sources[row].clip_id
                 yield found.get(clip_id) or ClipFailure(clip_id, reasons[clip_id])
             if on_progress is not None:
                 on_progress(rows.stop)
-
-    def _run(
-        self, network: ExportedNetwork, loaded: HierarchicalRecognizer, clips: ClipsInMemory
-    ) -> list[NDArray[np.float32]]:
-        nothing, rows = np.empty(0, dtype=np.int64), np.arange(len(clips.prepared))
-        data_loader = DataLoader(
-            open_clip_input(network.clips, clips, network.prepared),
-            Split(nothing, nothing, rows),
-            test_sets=network.clips.test_sets,
-            batch_size=_BATCH_SIZE,
-            device=self._device.torch_device,
-            num_threads=self._num_threads,
-            test_flip=network.clips.test_flip,
-        )
-        stacks, _ = predict(
-            loaded, data_loader, "test", num_sets=network.clips.test_sets, flip=network.clips.test_flip
-        )
-        return [stack_NS.cpu().numpy() for stack_NS in stacks]
 
     def _combine(
         self, stacks: Sequence[tuple[ClipsInMemory, list[NDArray[np.float32]]] | None], top: int

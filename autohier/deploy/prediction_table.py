@@ -1,7 +1,4 @@
-"""Predictions as text and as a CSV file.
-
-Legend: N clips, K classes, T most probable classes.
-"""
+"""Predictions as text and as a CSV file."""
 
 from __future__ import annotations
 
@@ -10,9 +7,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from autohier.core.training.metrics import Predictions
 from autohier.deploy.prediction import ClipFailure, Prediction
 from autohier.files import write_atomically
 from autohier.records.statistics import wilson_interval
@@ -73,26 +67,6 @@ def write_predictions(
     writer.writeheader()
     for each in found:
         writer.writerow(_row(each) | ({"true": true[each.clip_id]} if true else {}))
-    write_atomically(path, buffer.getvalue().encode("utf-8", "surrogateescape"))
-
-
-def write_evaluated(path: Path, predictions: Predictions, classes: Sequence[str], *, top: int = 5) -> None:
-    """Write the predictions of an evaluation as CSV: ``clip``, ``true``, ``class_k`` and ``probability_k``.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    ranks = range(1, min(top, len(classes)) + 1)
-    writer.writerow(
-        ["clip", "true", *(f"{name}_{rank}" for rank in ranks for name in ("class", "probability"))]
-    )
-    best_NT = np.argsort(-predictions.probabilities_NK, axis=1, kind="stable")[:, : len(ranks)]
-    for row, clip_id in enumerate(predictions.clip_ids):
-        guesses = [(classes[best], predictions.probabilities_NK[row, best]) for best in best_NT[row]]
-        cells = [cell for name, probability in guesses for cell in (name, f"{probability:.6f}")]
-        writer.writerow([clip_id, classes[predictions.labels_N[row]], *cells])
     write_atomically(path, buffer.getvalue().encode("utf-8", "surrogateescape"))
 
 

@@ -11,13 +11,11 @@ import pytest
 import torch
 
 import autohier
-from autohier.core.training.metrics import Predictions
 from autohier.data.datasets.base import ClipSource
 from autohier.deploy.export import export_model
 from autohier.deploy.model_file import MODEL_FILE, read_model_file
 from autohier.deploy.new_clips import ClipArrays
 from autohier.deploy.prediction import load_model
-from autohier.deploy.prediction_table import write_evaluated
 from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model, find_model, save_test_results
 from autohier.sweep.paths import SweepFolder
@@ -150,17 +148,6 @@ def test_a_fusion_averages_its_networks(tmp_path: Path, tiny_data: Path) -> None
     np.testing.assert_allclose(
         prediction.probabilities, np.sort(expected.probabilities_NK[5])[::-1], rtol=1e-4
     )
-
-
-def test_an_evaluation_is_written_clip_by_clip(tmp_path: Path) -> None:
-    probabilities = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]], dtype=np.float32)
-    predictions = Predictions(("a", "b"), np.array([1, 2]), probabilities)
-    write_evaluated(tmp_path / "own.csv", predictions, ("sit", "run", "wave"), top=2)
-    assert (tmp_path / "own.csv").read_text().splitlines() == [
-        "clip,true,class_1,probability_1,class_2,probability_2",
-        "a,run,run,0.500000,wave,0.300000",
-        "b,wave,sit,0.600000,wave,0.300000",
-    ]
 
 
 def test_the_sweep_is_not_needed_afterwards(tmp_path: Path, tiny_data: Path) -> None:

@@ -67,19 +67,32 @@ def require_people(
     Raises:
         InputError: if no clip has a joint in the image, or in meters if the recognizer reads meters.
     """
-    if isinstance(clips, FrameClips):
+    if has_people(clips, store, contents):
         return
-    in_image = isinstance(clips, HeatmapClips | FramesHeatmapsClips) or contents.layout.planar
-    for row in range(len(store.clips.label)):
-        skeleton = store.skeleton(row)
-        places_MTVC = skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m
-        if present_joints(places_MTVC, skeleton.scores_MTV).any():
-            return
+    in_image = _reads_image(clips, contents)
     raise InputError(
         f"{recognizer.name} must have clips with joints",
         got=f"clips without joints in {'the image' if in_image else 'meters'}",
         hint="prepare clips with their skeletons, or choose a recognizer that reads these clips",
     )
+
+
+def has_people(clips: ClipSettings, store: Clips, contents: Contents) -> bool:
+    """Return whether any clip of a store has a joint that the clip input reads; True if it reads none."""
+    if isinstance(clips, FrameClips):
+        return True
+    in_image = _reads_image(clips, contents)
+    for row in range(len(store.clips.label)):
+        skeleton = store.skeleton(row)
+        places_MTVC = skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m
+        if present_joints(places_MTVC, skeleton.scores_MTV).any():
+            return True
+    return False
+
+
+def _reads_image(clips: ClipSettings, contents: Contents) -> bool:
+    """Return whether a clip input reads joints in the image, not in meters."""
+    return isinstance(clips, HeatmapClips | FramesHeatmapsClips) or contents.layout.planar
 
 
 def network_options(

@@ -94,6 +94,9 @@ class Predictions:
     labels_N: npt.NDArray[np.int64]
     probabilities_NK: npt.NDArray[np.float32]
     """Probabilities of the original classes, averaged over frame sets."""
+    superclasses: tuple[npt.NDArray[np.float32], ...] = ()
+    """Probabilities of the superclasses of each head before the last, front to back: [N, S]. Empty for an
+    average of networks, whose superclasses may differ."""
 
     @property
     def is_right(self) -> npt.NDArray[np.bool_]:
@@ -139,7 +142,12 @@ class Predictions:
         """
         rows = {clip_id: row for row, clip_id in enumerate(self.clip_ids)}
         chosen = [rows[clip_id] for clip_id in clip_ids]
-        return Predictions(tuple(clip_ids), self.labels_N[chosen], self.probabilities_NK[chosen])
+        return Predictions(
+            tuple(clip_ids),
+            self.labels_N[chosen],
+            self.probabilities_NK[chosen],
+            tuple(head_NS[chosen] for head_NS in self.superclasses),
+        )
 
     def _count(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return np.bincount(labels, minlength=self.probabilities_NK.shape[1])

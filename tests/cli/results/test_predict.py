@@ -81,22 +81,6 @@ def test_clips_and_source_exclude_each_other(autohier: Autohier, model: Path, tm
     assert ended.error.startswith("--source finds the poses itself")
 
 
-def test_evaluate_writes_its_predictions(autohier: Autohier, tmp_path: Path, tiny_data: Path) -> None:
-    finish_sweep(tmp_path, "s", tiny_data)
-    table = tmp_path / "own.csv"
-    options = ("--no-refit", "--device", "cpu", "--out", tmp_path, "--predictions", table)
-    ended = autohier("evaluate", "s", *options)
-    assert f"predictions written to {table}" in ended.out
-    rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert len(rows) == 48  # two test subjects
-    assert all(CLASS_NAMES[CLIPS[row["clip"]].label] == row["true"] for row in rows)
-    right = sum(row["class_1"] == row["true"] for row in rows)
-    assert f"{right / 48:.1%}" in ended.out or f"{100 * right / 48:.2f}%" in ended.out
-    assert autohier("evaluate", "s", *options).error.startswith(
-        "--predictions must name a file that does not"
-    )
-
-
 def test_an_unknown_format_is_refused_before_any_work(autohier: Autohier, tmp_path: Path) -> None:
     ended = autohier("export", "none", "--out", tmp_path / "model", "--formats", "onx")
     assert ended.error == "unknown format 'onx': did you mean 'onnx'?"
