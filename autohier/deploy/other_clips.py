@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autohier.data.names import composed
 from autohier.data.splits import split_masks
-from autohier.data.store.paths import MANIFEST
+from autohier.data.store.paths import MANIFEST, find_store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.trained_models import TrainedModel
 from autohier.errors import InputError
@@ -57,14 +57,16 @@ def find_other_store(name: str | Path, data: Path) -> Path | None:
     """Return the folder of a prepared dataset, given by its folder or by its name; None if there is none.
 
     Args:
-        name: folder of a store, or the name of a store in the folder of prepared datasets.
+        name: folder of a store, or the name of a dataset or store in the folder of prepared datasets.
         data: that folder.
     """
     folder = Path(name)
     if (folder / MANIFEST).is_file():
         return folder
-    named = data / folder
-    return named if len(folder.parts) == 1 and (named / MANIFEST).is_file() else None
+    if len(folder.parts) != 1:
+        return None
+    named = find_store_folder(data, str(name), None)
+    return named if (named / MANIFEST).is_file() else None
 
 
 def choose_clips(model: TrainedModel, store: ClipStore, *, every_clip: bool = False) -> OtherClips:

@@ -81,7 +81,7 @@ def test_an_exported_model_is_evaluated_on_named_data_for_programs(
 ) -> None:
     export_tiny(sweep, "s", sweep / "model")
     (sweep / "data").mkdir()
-    (sweep / "other" / "demo").rename(sweep / "data" / "lab")
+    (sweep / "other" / "demo").rename(sweep / "data" / "lab-depth")  # the only modality of "lab"
     monkeypatch.chdir(sweep)
     ended = autohier("evaluate", sweep / "model", "--data", "lab", "--json", "--device", "cpu")
     found = json.loads(ended.out)
