@@ -131,7 +131,8 @@ def main() -> None:
     """Run the command line.
 
     Errors that a user can cause are one line on standard error and exit code 2, including errors of the
-    operating system, e.g. a folder that cannot be written or a full disk.
+    operating system, e.g. a folder that cannot be written or a full disk, and packages that are missing in an
+    environment that predicts only.
     """
     # OpenMP reads this when torch is imported, here and in the processes of a local Ray. Threads that spin
     # while they wait occupy cores that other threads need: on a busy machine, two threads then take ten
@@ -154,4 +155,15 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"autohier: {shown(cause_text(error))}\n")
         sys.exit(USER_ERROR)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"autohier: {_missing_package_text(error)}\n")
+        sys.exit(USER_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _missing_package_text(error: ModuleNotFoundError) -> str:
+    """Return what to install for a package that is missing; raise the error again if it is our own module."""
+    package = (error.name or "").split(".")[0]
+    if package in {"", "autohier"}:
+        raise error
+    return f"this command needs the package {shown(package)}, which is not installed: pip install autohier"

@@ -1,4 +1,4 @@
-"""Confidences: temperature scaling of class probabilities, and the calibration error.
+"""Calibration of confidences: the fit of a temperature, and the calibration error.
 
 Legend: N clips, K classes.
 """
@@ -11,23 +11,10 @@ from scipy.optimize import minimize_scalar
 
 from autohier.core.training.metrics import Predictions
 from autohier.deploy.model_file import Calibration
+from autohier.deploy.temperature import SMALLEST, scale
 
-_SMALLEST = float(np.finfo(np.float32).tiny)
 _NUM_BINS = 15
 _LARGEST_LOG = float(np.log(20.0))
-
-
-def scale(probabilities_NK: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Return probabilities whose logarithms are divided by a temperature; their order stays.
-
-    For one network and one frame set this is the softmax of the scores divided by the temperature
-    (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 9). Probabilities here are
-    averages over frame sets and networks, so their logarithms take the place of the scores.
-    """
-    logs_NK = np.log(np.maximum(probabilities_NK.astype(np.float64), _SMALLEST)) / temperature
-    scaled_NK = np.exp(logs_NK - logs_NK.max(axis=1, keepdims=True))
-    total: NDArray[np.float64] = scaled_NK / scaled_NK.sum(axis=1, keepdims=True)
-    return total
 
 
 def fit_temperature(predictions: Predictions) -> Calibration:
@@ -47,7 +34,7 @@ def fit_temperature(predictions: Predictions) -> Calibration:
 
     def loss(log_temperature: float) -> float:
         scaled_NK = scale(probabilities_NK, float(np.exp(log_temperature)))
-        return float(-(targets_NK * np.log(np.maximum(scaled_NK, _SMALLEST))).sum(axis=1).mean())
+        return float(-(targets_NK * np.log(np.maximum(scaled_NK, SMALLEST))).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
     temperature = float(np.exp(found.x))

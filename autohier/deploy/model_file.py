@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from autohier.config.file_format import MODEL_FORMAT, check_format
 from autohier.config.frozen import FrozenModel, validate
 from autohier.config.trial.clips import ClipSettings
-from autohier.core.stages.compacted import CompactedNetwork
+from autohier.core.stages.network_description import CompactedNetwork
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import LAYOUTS
 from autohier.data.store.manifest import Manifest, StoreOptions

@@ -17,8 +17,7 @@ from autohier.core.training.metrics import Predictions
 from autohier.data.datasets.base import ClipReader, ClipSource
 from autohier.data.prepare.clip import BadFileError, prepare_clip
 from autohier.data.store.memory import ClipsInMemory
-from autohier.data.store.schema import PreparedClip
-from autohier.deploy.calibration import scale
+from autohier.data.store.prepared_clip import PreparedClip
 from autohier.deploy.model_file import ExportedModel, ExportedNetwork, read_model_file
 from autohier.deploy.new_clips import (
     ArrayReader,
@@ -29,7 +28,8 @@ from autohier.deploy.new_clips import (
     open_labelled,
     sources_of_files,
 )
-from autohier.deploy.torch_network import load_torch_networks
+from autohier.deploy.runtimes import RuntimeName, load_networks
+from autohier.deploy.temperature import scale
 from autohier.errors import ClipError, InputError
 
 _CLIPS_AT_A_TIME = 64
@@ -85,20 +85,24 @@ class LoadedModel:
     'walk'
     """
 
-    def __init__(self, folder: Path, *, device: str = "auto", num_threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, runtime: RuntimeName = "auto", device: str = "auto", num_threads: int = 1
+    ) -> None:
         """Read a model and move its networks to a device.
 
         Args:
             folder: folder that ``autohier export`` wrote.
+            runtime: what computes; "auto" takes torch if it is installed, else onnxruntime.
             device: "auto", "cpu", "cuda", ...
             num_threads: CPU threads.
 
         Raises:
-            InputError: if the folder holds no model, or the device is unknown.
+            InputError: if the folder holds no model, the device is unknown, or the runtime cannot compute
+                the model.
         """
         self.description: ExportedModel = read_model_file(folder)
         self._networks = tuple(
-            load_torch_networks(folder, self.description, device=device, num_threads=num_threads)
+            load_networks(folder, self.description, runtime=runtime, device=device, num_threads=num_threads)
         )
 
     def predict(
@@ -269,9 +273,11 @@ class LoadedModel:
         )
 
 
-def load_model(folder: str | Path, *, device: str = "auto", num_threads: int = 1) -> LoadedModel:
+def load_model(
+    folder: str | Path, *, runtime: RuntimeName = "auto", device: str = "auto", num_threads: int = 1
+) -> LoadedModel:
     """Load an exported model; see `LoadedModel`."""
-    return LoadedModel(Path(folder), device=device, num_threads=num_threads)
+    return LoadedModel(Path(folder), runtime=runtime, device=device, num_threads=num_threads)
 
 
 def _prepare(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autohier.config.trial.clips import ClipSettings
-from autohier.core.stages.builders import Clips, Contents, open_clip_input
+from autohier.core.stages.builders import open_clip_input
+from autohier.core.stages.clip_readings import Clips, Contents
 from autohier.core.stages.compacted import read_compacted
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import open_device

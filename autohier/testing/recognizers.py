@@ -25,14 +25,8 @@ from torch import Tensor, nn
 from autohier.config.trial.recognizers import RECOGNIZERS, find_recognizer_settings
 from autohier.core.pruning import FilterMasks, compact
 from autohier.core.training.devices import open_device
-from autohier.data.inputs.named import (
-    ClipBatch,
-    ClipShape,
-    map_clips,
-    new_clips,
-    rows_of,
-    shapes_of,
-)
+from autohier.data.inputs.named import ClipBatch, map_clips, new_clips, rows_of
+from autohier.data.inputs.shapes import ClipShape, shapes_of
 from autohier.models import PrunableFilters, build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import Norm, filter_rows

@@ -153,3 +153,19 @@ def test_a_missing_sweep_is_reported_with_its_path_and_the_others(autohier: Auto
     for command in ("status", "resume", "fuse"):
         assert autohier(command, "mhda", "--out", tmp_path).error == f"{rule}: did you mean 'mhad'?"
     assert autohier("status", "x", "--out", tmp_path).error.endswith("/x: valid are bones, mhad")
+
+
+def test_a_package_that_is_missing_is_named(autohier: Autohier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lack(name: str) -> None:
+        def app(**_: object) -> None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        monkeypatch.setattr("autohier.cli.main.app", app)
+
+    lack("torch.nn")
+    assert autohier("search", "demo").error == (
+        "this command needs the package torch, which is not installed: pip install autohier"
+    )
+    lack("autohier.cli.none")
+    with pytest.raises(ModuleNotFoundError, match=r"autohier\.cli\.none"):
+        autohier("search", "demo")

@@ -22,7 +22,8 @@ from autohier.core.training.optimizers import adam, sgd
 from autohier.core.training.replicas import Replicas, share_bytes, share_tensors
 from autohier.core.training.replicas.whole_batch import whole_batch_layers
 from autohier.core.training.schedules import cosine
-from autohier.data.inputs.named import ClipShape, map_clips, new_clips
+from autohier.data.inputs.named import map_clips, new_clips
+from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.share import Share
 from support.fakes.fake_data_loader import FakeDataLoader
 from support.small_recognizers import CASES, build_small

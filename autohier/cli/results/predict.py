@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,6 +44,13 @@ def predict(
         typer.Option(metavar="FILE", help="CSV file to write, a row per clip."),
     ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Number of classes per clip.")] = 5,
+    runtime: Annotated[
+        Literal["auto", "torch", "onnx"],
+        typer.Option(
+            help="What computes: torch, or onnxruntime (onnx), which needs no torch but the ONNX programs of "
+            "the model; automatic: torch if it is installed.",
+        ),
+    ] = "auto",
     device: DeviceName = "auto",
     threads: NumThreads = None,
 ) -> None:
@@ -63,7 +70,7 @@ def predict(
         raise InputError("--source finds the poses itself", hint="leave out --poses and --whole-frame")
     if out is not None:
         check_new_file(out, option="--out")
-    loaded = LoadedModel(model, device=device, num_threads=threads or usable_cores())
+    loaded = LoadedModel(model, runtime=runtime, device=device, num_threads=threads or usable_cores())
     console = open_console()
     with console.status("predicting") as status:
 

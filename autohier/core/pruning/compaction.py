@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, Weighted, output_tensors, trace_liveness
 from autohier.core.pruning.widths import channelwise_tensors, fit_widths, is_depthwise, like
-from autohier.data.inputs.named import ClipBatch, ClipShape, new_clips
+from autohier.data.inputs.named import ClipBatch, new_clips
+from autohier.data.inputs.shapes import ClipShape
 from autohier.errors import InputError
 from autohier.models.layers import filter_rows, weight_of_rows
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.liveness import LayerUse, Norm, trace_liveness
-from autohier.data.inputs.named import ClipShape
+from autohier.data.inputs.shapes import ClipShape
 from autohier.models.graphs.convolution import GatheringConvolution
 
 

@@ -27,7 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.operations import MatrixProducts, refuse_unknown_layers
-from autohier.data.inputs.named import ClipBatch, ClipShape, new_clips
+from autohier.data.inputs.named import ClipBatch, new_clips
+from autohier.data.inputs.shapes import ClipShape
 from autohier.models.gates import ChannelGate, Gate
 from autohier.models.layers import Convolution, TransposedConvolution, filter_rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from autohier.config.trial.clips import (
     ClipSettings,
@@ -16,34 +16,20 @@ from autohier.config.trial.clips import (
 from autohier.config.trial.recognizers import RecognizerSettings
 from autohier.config.trial.schedules import SCHEDULES
 from autohier.config.trial.training import OptimisationSettings
+from autohier.core.stages.clip_readings import Clips, Contents
 from autohier.core.training.optimizers import OptimizerBuilder, adam, sgd
 from autohier.core.training.schedules import ScheduleBuilder, recorded_rates, warm_up
 from autohier.data.inputs.base import ClipInput
 from autohier.data.inputs.frames import FrameInput
-from autohier.data.inputs.frames_heatmaps import FRAMES, HEATMAPS, FramesHeatmapsInput, PictureStore
-from autohier.data.inputs.heatmaps import HeatmapInput, num_maps
-from autohier.data.inputs.named import ClipShape
+from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
+from autohier.data.inputs.heatmaps import HeatmapInput
+from autohier.data.inputs.reading.frames_heatmaps import FRAMES, HEATMAPS
+from autohier.data.inputs.reading.heatmaps import num_maps
+from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.skeletons import SkeletonInput
-from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import describe_layout, resolve_layout
 from autohier.data.skeleton import present_joints
 from autohier.errors import InputError
-
-
-class Contents(Protocol):
-    """Contents of a dataset's clips; see data.store.manifest.Manifest."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of frames; 0 without frames."""
-
-    @property
-    def layout(self) -> JointLayout:
-        """Joint layout of the skeletons."""
-
-
-class Clips(PictureStore, Protocol):
-    """A store that every clip input can read; see data.store.reader.ClipStore."""
 
 
 def open_clip_input(clips: ClipSettings, store: Clips, contents: Contents) -> ClipInput:

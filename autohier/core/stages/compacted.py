@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from autohier.config.frozen import FrozenModel, validate
+from autohier.config.frozen import validate
 from autohier.config.key_defaults import added_settings
 from autohier.config.trial.recognizers import find_recognizer_settings
-from autohier.config.trial.training import HeadPlacement
 from autohier.core.pruning import Cost, compact, load_compacted, measure_cost
 from autohier.core.stages.builders import clip_shape
 from autohier.core.stages.inputs import BaseInputs
 from autohier.core.stages.kinds.base import StageKind
+from autohier.core.stages.network_description import CompactedNetwork
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.errors import InputError, StageDamagedError, damage_text
@@ -30,35 +29,6 @@ from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 
 _METADATA_KEY = "autohier"
-
-
-class CompactedNetwork(FrozenModel):
-    """Description of the network in a file, sufficient to build it."""
-
-    recognizer: str
-    options: dict[str, Any]
-    """Options of `autohier.models.build_recognizer`."""
-    hierarchy: tuple[tuple[int, ...], ...]
-    """Superclass of every class, for each head; the last head has the classes themselves."""
-    heads: HeadPlacement = "stacks"
-    """Features that the heads read."""
-    clip_shape: tuple[int, ...] | dict[str, tuple[int, ...]]
-    """Shape of one clip as the network reads it; by name if it reads named inputs."""
-    stage: str
-    """Key of the stage that trained it."""
-
-    def build(self) -> HierarchicalRecognizer:
-        """Build the network at its unpruned size, with random weights."""
-        *superclasses, num_classes = (len(set(assignment)) for assignment in self.hierarchy)
-        # A network that was stored before an option existed does without it.
-        options = added_settings(find_recognizer_settings(self.recognizer)) | self.options
-        return build_recognizer(
-            self.recognizer,
-            num_classes=num_classes,
-            superclasses=superclasses,
-            heads=self.heads,
-            **options,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +68,27 @@ def write_compacted(store: StageStore, kind: StageKind, key: str, path: Path, *,
         clip_shape=clip_shape(base.clips, base.network.options),
         stage=key,
     )
-    network = description.build()
+    network = build_network(description)
     unpruned = measure_cost(network, description.clip_shape)
     store.load_into(network, kind, key)
     compacted = compact(network, description.clip_shape, multiple=multiple)
     state = {name: tensor.contiguous() for name, tensor in compacted.state_dict().items()}
     write_atomically(path, save(state, {_METADATA_KEY: description.model_dump_json()}))
     return Saving(unpruned, measure_cost(network, description.clip_shape, multiple=multiple))
+
+
+def build_network(description: CompactedNetwork) -> HierarchicalRecognizer:
+    """Build a described network at its unpruned size, with random weights."""
+    *superclasses, num_classes = (len(set(assignment)) for assignment in description.hierarchy)
+    # A network that was stored before an option existed does without it.
+    options = added_settings(find_recognizer_settings(description.recognizer)) | description.options
+    return build_recognizer(
+        description.recognizer,
+        num_classes=num_classes,
+        superclasses=superclasses,
+        heads=description.heads,
+        **options,
+    )
 
 
 def read_compacted(path: Path) -> tuple[HierarchicalRecognizer, CompactedNetwork]:
@@ -124,6 +108,6 @@ def read_compacted(path: Path) -> tuple[HierarchicalRecognizer, CompactedNetwork
             got=damage_text(error),
             hint="write it again",
         ) from error
-    network = description.build()
+    network = build_network(description)
     load_compacted(network, tensors)
     return network.eval(), description

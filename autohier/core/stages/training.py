@@ -20,7 +20,7 @@ from autohier.core.training.loop import train_epochs
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.training.replicas import SOLO, Replicas
-from autohier.data.inputs.named import ClipShape
+from autohier.data.inputs.shapes import ClipShape
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import open_device
-from autohier.data.inputs.named import num_values
+from autohier.data.inputs.shapes import num_values
 from autohier.data.names import plain_name
 from autohier.data.protocols import Protocol
 from autohier.data.splits import assign_folds, default_held_out

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
 from autohier.data.inputs.loader import Batch, ClipLoader
-from autohier.data.inputs.named import ClipBatch, ClipShape
+from autohier.data.inputs.named import ClipBatch
+from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.share import WHOLE, Share
 from autohier.data.splits import Split
 from autohier.data.transforms.clip_random import ClipRandom

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.inputs.named import ClipArrays, ClipBatch, ClipShape
+from autohier.data.inputs.named import ClipBatch
+from autohier.data.inputs.shapes import ClipArrays, ClipShape
 from autohier.data.transforms.clip_random import ClipRandom
 
 

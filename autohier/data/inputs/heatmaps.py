@@ -6,18 +6,14 @@ Legend: B clips, M persons, T frames, V joints or their maps, H W pixels of a ma
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from autohier.data.inputs.skeleton_frames import SkeletonFrames
+from autohier.data.inputs.reading.heatmaps import HeatmapReading, Maps
 from autohier.data.joint_layout import JointLayout
-from autohier.data.skeleton import Skeleton
 from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps, limbs_of
+from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps
 from autohier.data.transforms.keypoints import (
     center_boxes,
     compact_boxes,
@@ -25,32 +21,18 @@ from autohier.data.transforms.keypoints import (
     mirror,
     random_crop_mirror,
 )
-
-Maps = Literal["joints", "limbs"]
-
-
-def num_maps(layout: JointLayout, maps: Maps) -> int:
-    """Return the number of channels of a clip's heatmaps."""
-    return layout.num_joints if maps == "joints" else len(limbs_of(layout))
+from autohier.data.transforms.limbs import limbs_of
 
 
 @dataclass(frozen=True, slots=True)
-class HeatmapInput(SkeletonFrames):
+class HeatmapInput(HeatmapReading):
     """One frame per segment and one map per joint or limb (PoseConv3D, CVPR 2022). Implements `ClipInput`.
 
     A clip is read as keypoints: float32 [M, T, V + 1, 3] with x, y in pixels and the score of every joint.
     The additional last joint holds the width and height of the image.
     """
 
-    maps: Maps
-    size_px: int
-    min_area: float = 1.0
     flip: bool = False
-
-    @property
-    def clip_shape(self) -> tuple[int, int, int, int]:
-        """[V, T, H, W]."""
-        return (num_maps(self.layout, self.maps), self.num_frames, self.size_px, self.size_px)
 
     def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Render random parts of the people's box, half mirrored if ``flip``: float32 [B, V, T, H, W]."""
@@ -78,20 +60,6 @@ class HeatmapInput(SkeletonFrames):
             every_B = torch.ones(len(clips), dtype=torch.bool, device=clips.device)
             keypoints, scores = mirror(keypoints, scores, every_B, layout=self.layout, width=self.size_px)
         return self._render(keypoints, scores)
-
-    def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
-        num_joints = self.layout.num_joints
-        clip = np.zeros((self.num_persons, self.num_frames, num_joints + 1, 3), dtype=np.float32)
-        clip[:, :, -1, :2] = skeleton.image_width_px, skeleton.image_height_px
-        if skeleton.num_frames:
-            pixels_MTV2 = skeleton.pixels_MTV2[: self.num_persons, positions_T]
-            num_read = len(pixels_MTV2)
-            clip[:num_read, :, :-1, :2] = pixels_MTV2
-            # Without scores, every joint with a position is present.
-            clip[:num_read, :, :-1, 2] = (
-                1 if skeleton.scores_MTV is None else skeleton.scores_MTV[: self.num_persons, positions_T]
-            )
-        return clip
 
     def _render(self, keypoints_BMTV2: Tensor, scores_BMTV: Tensor) -> Tensor:
         return render_maps(keypoints_BMTV2, scores_BMTV, self.layout, self.maps, size_px=self.size_px)

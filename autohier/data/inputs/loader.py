@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.inputs.base import ClipInput
-from autohier.data.inputs.named import ClipArrays, ClipBatch, map_clips, stack_clips
+from autohier.data.inputs.named import ClipBatch, map_clips, stack_clips
+from autohier.data.inputs.shapes import ClipArrays
 from autohier.data.inputs.share import WHOLE, Share
 
 _BATCHES_AHEAD = 2

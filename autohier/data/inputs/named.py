@@ -1,25 +1,19 @@
-"""Batches and shapes of clips: one tensor, or tensors by name for a recognizer that reads several inputs.
+"""Batches of clips: one tensor, or tensors by name for a recognizer that reads several inputs.
 
 Legend: B clips.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+
+from autohier.data.inputs.shapes import ClipArrays, ClipShape, stack_arrays
 
 ClipBatch = Tensor | dict[str, Tensor]
 """Clips as a network reads them: ``[B, ...]``, or one such tensor for each named input."""
-ClipShape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
-"""Shape of one clip without the batch axis, or one for each named input."""
-ClipArrays = NDArray[Any] | dict[str, NDArray[Any]]
-"""One clip as a clip input reads it: an array, or one for each named input."""
 
 
 def map_clips(function: Callable[[Tensor], Tensor], clips: ClipBatch) -> ClipBatch:
@@ -49,14 +43,10 @@ def split_clips(clips: ClipBatch, number: int) -> list[ClipBatch]:
 
 def stack_clips(read: Sequence[ClipArrays]) -> ClipBatch:
     """Stack clips, all with the same names, to a batch."""
-    first = read[0]
-    if isinstance(first, dict):
-        return {name: _stacked(each[name] for each in read if isinstance(each, dict)) for name in first}
-    return _stacked(each for each in read if not isinstance(each, dict))
-
-
-def _stacked(arrays: Iterable[NDArray[Any]]) -> Tensor:
-    return torch.from_numpy(np.stack(list(arrays)))
+    stacked = stack_arrays(read)
+    if isinstance(stacked, dict):
+        return {name: torch.from_numpy(array) for name, array in stacked.items()}
+    return torch.from_numpy(stacked)
 
 
 def new_clips(function: Callable[[tuple[int, ...]], Tensor], shape: ClipShape, number: int = 1) -> ClipBatch:
@@ -64,13 +54,3 @@ def new_clips(function: Callable[[tuple[int, ...]], Tensor], shape: ClipShape, n
     if isinstance(shape, Mapping):
         return {name: function((number, *each)) for name, each in shape.items()}
     return function((number, *shape))
-
-
-def shapes_of(shape: ClipShape) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of a clip's tensors, in the order of the names."""
-    return tuple(shape.values()) if isinstance(shape, Mapping) else (shape,)
-
-
-def num_values(shape: ClipShape) -> int:
-    """Return the number of values of one clip."""
-    return sum(math.prod(each) for each in shapes_of(shape))

@@ -8,19 +8,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from autohier.data.inputs.skeleton_frames import SkeletonFrames
-from autohier.data.skeleton import Skeleton
+from autohier.data.inputs.reading.skeletons import SkeletonReading
 from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.skeletons import Stream, mirrored_joints, read_stream
+from autohier.data.transforms.skeletons import mirrored_joints
 
 
 @dataclass(frozen=True, slots=True)
-class SkeletonInput(SkeletonFrames):
+class SkeletonInput(SkeletonReading):
     """One frame per segment with all joints. Implements `ClipInput`.
 
     A clip is read as float32 [M, T, V, C]. Coordinates are in meters relative to the first person's body. For
@@ -29,7 +26,6 @@ class SkeletonInput(SkeletonFrames):
     the positions.
     """
 
-    stream: Stream
     rotation_degrees: float = 0.0
     """Largest random rotation about each axis."""
     scaling: float = 0.0
@@ -37,11 +33,6 @@ class SkeletonInput(SkeletonFrames):
     joint_drop: float = 0.0
     """Probability that a joint is set to zero in all frames of a clip."""
     flip: bool = False
-
-    @property
-    def clip_shape(self) -> tuple[int, int, int, int]:
-        """[M, T, V, C]."""
-        return (self.num_persons, self.num_frames, self.layout.num_joints, 3)
 
     def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Rotate, scale and mirror clips at random and drop joints: float32 [B, M, T, V, C]."""
@@ -65,15 +56,6 @@ class SkeletonInput(SkeletonFrames):
         other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
         # Negating the column of x mirrors left and right.
         return clips[:, :, :, other] * clips.new_tensor([-1.0, 1.0, 1.0])
-
-    def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
-        clip_MTVC = np.zeros(self.clip_shape, dtype=np.float32)
-        if skeleton.num_persons and skeleton.num_frames:
-            stream_MTVC = read_stream(
-                skeleton, self.layout, self.stream, num_persons=self.num_persons, positions_T=positions_T
-            )
-            clip_MTVC[: len(stream_MTVC)] = stream_MTVC
-        return clip_MTVC
 
     def _sample_matrices(self, random: ClipRandom) -> Tensor:
         """Sample a rotation and scaling per clip, [B, C, C]; for a planar layout within the image plane."""

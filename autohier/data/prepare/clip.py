@@ -18,7 +18,7 @@ from PIL import Image
 from autohier.data.datasets.base import ClipReader, ClipSource, bounds_of_frames, read_skeleton
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.manifest import Rejection, StoreOptions
-from autohier.data.store.schema import PreparedClip
+from autohier.data.store.prepared_clip import PreparedClip
 from autohier.data.transforms.boxes import skeleton_box, whole_frame
 from autohier.data.transforms.crop import crop_and_resize
 from autohier.data.transforms.sampling import evenly_spaced, spread_over_time

@@ -17,7 +17,8 @@ from autohier.data.store.manifest import (
     load_record,
 )
 from autohier.data.store.paths import MANIFEST, receipt_path, shard_path
-from autohier.data.store.schema import PreparedClip, encode_shard
+from autohier.data.store.prepared_clip import PreparedClip
+from autohier.data.store.schema import encode_shard
 from autohier.digest import digest_file
 from autohier.files import write_atomically
 

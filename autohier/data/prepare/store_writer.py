@@ -26,8 +26,7 @@ from autohier.data.store.manifest import (
 from autohier.data.store.paths import MANIFEST, OPTIONS, REJECTED, SHARDS, SOURCE, shard_path
 from autohier.data.store.persons import has_earlier_persons
 from autohier.data.store.same_content import SAME_CONTENT, SameContent, find_same_content
-from autohier.data.store.shards import map_shard
-from autohier.data.store.table import tabulate
+from autohier.data.store.shards import map_shard, tabulate
 from autohier.data.superclasses import GivenSuperclasses
 from autohier.digest import digest
 from autohier.errors import InputError, MissingDataError, printable

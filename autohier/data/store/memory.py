@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autohier.data.datasets.base import ClipSource
 from autohier.data.skeleton import Skeleton
 from autohier.data.store.frame_decoding import decode_frame
-from autohier.data.store.schema import PreparedClip
+from autohier.data.store.prepared_clip import PreparedClip
 from autohier.data.store.table import ClipTable, tabulate_sources
 
 

@@ -20,8 +20,7 @@ from autohier.data.store.manifest import Manifest, check_version, load_record
 from autohier.data.store.paths import MANIFEST, prepare_command, shard_path, unprepared_hint
 from autohier.data.store.same_content import number_content
 from autohier.data.store.schema import row_skeleton
-from autohier.data.store.shards import map_shard
-from autohier.data.store.table import tabulate
+from autohier.data.store.shards import map_shard, tabulate
 from autohier.data.store.verification import ShardDigests
 from autohier.errors import MissingDataError
 

@@ -9,16 +9,14 @@ Shape letters: N rows, M persons, T frames, V joints.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from autohier.data.datasets.base import ClipSource
 from autohier.data.skeleton import Skeleton
-from autohier.data.transforms.boxes import Box
+from autohier.data.store.prepared_clip import PreparedClip
 
 SCHEMA: Final = pa.schema(
     [
@@ -46,31 +44,6 @@ SCHEMA: Final = pa.schema(
 )
 JOINT_BYTES: Final = {"joints_MTV3_m": 12, "pixels_MTV2": 8, "scores_MTV": 4}
 """Bytes per joint of the columns that hold skeletons."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedClip:
-    """One clip ready to be written to the store.
-
-    Attributes:
-        source: id, labels and files of the clip.
-        num_frames: frames of the source video.
-        video_size_px: width and height of the source video.
-        box: crop of each frame.
-        frame_indices: numbers of the kept frames in the source video, which never descend. They are evenly
-            spread over its time, so they may repeat if its frames differ in length. Pose files count frames
-            by the same number.
-        jpegs: the kept frames.
-        skeleton: all frames of the skeleton file; has no person if the clip has no skeleton.
-    """
-
-    source: ClipSource
-    num_frames: int
-    video_size_px: tuple[int, int]
-    box: Box
-    frame_indices: tuple[int, ...]
-    jpegs: tuple[bytes, ...]
-    skeleton: Skeleton
 
 
 def encode_shard(clips: Sequence[PreparedClip]) -> bytes:

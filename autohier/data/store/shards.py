@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from autohier.data.store.schema import JOINT_BYTES, SCHEMA
+from autohier.data.store.table import ClipTable
 from autohier.errors import MissingDataError
 
 
@@ -63,4 +66,24 @@ def _has_sound_skeletons(batch: pa.RecordBatch) -> bool:
     return bool((shape_N3 >= 0).all() and has_positions_N.all()) and all(
         ((num_bytes_N < 0) | (num_bytes_N == num_joints_N * JOINT_BYTES[name])).all()
         for name, num_bytes_N in sizes.items()
+    )
+
+
+def tabulate(shards: Sequence[pa.RecordBatch]) -> ClipTable:
+    """Return the table of the clips in shards, in their order."""
+    table = pa.Table.from_batches(shards, schema=SCHEMA)
+
+    def numbers(column: str) -> NDArray[np.int64]:
+        values: NDArray[np.int64] = table[column].to_numpy().astype(np.int64)
+        values.flags.writeable = False
+        return values
+
+    return ClipTable(
+        clip_id=tuple(table["clip_id"].to_pylist()),
+        label=numbers("label"),
+        subject=numbers("subject"),
+        camera=numbers("camera"),
+        setup=numbers("setup"),
+        num_frames=numbers("num_frames"),
+        parts=tuple(map(tuple, table["parts"].to_pylist())),
     )

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from autohier.data.datasets.base import ClipSource
-from autohier.data.store.schema import SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +37,6 @@ class ClipTable:
 
     def __len__(self) -> int:
         return len(self.clip_id)
-
-
-def tabulate(shards: Sequence[pa.RecordBatch]) -> ClipTable:
-    """Return the table of the clips in shards, in their order."""
-    table = pa.Table.from_batches(shards, schema=SCHEMA)
-
-    def numbers(column: str) -> NDArray[np.int64]:
-        values: NDArray[np.int64] = table[column].to_numpy().astype(np.int64)
-        values.flags.writeable = False
-        return values
-
-    return ClipTable(
-        clip_id=tuple(table["clip_id"].to_pylist()),
-        label=numbers("label"),
-        subject=numbers("subject"),
-        camera=numbers("camera"),
-        setup=numbers("setup"),
-        num_frames=numbers("num_frames"),
-        parts=tuple(map(tuple, table["parts"].to_pylist())),
-    )
 
 
 def tabulate_sources(sources: Sequence[ClipSource]) -> ClipTable:

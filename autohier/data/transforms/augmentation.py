@@ -12,10 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from autohier.data.transforms.clip_random import ClipRandom
-
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# Depth clips have a background of exact zeros: with a mean of zero it stays equal to padding.
-_DEPTH_MEAN, _DEPTH_STD = (0.0,), (0.25,)
+from autohier.data.transforms.constants import color_statistics
 
 
 def random_crop_flip(
@@ -121,8 +118,8 @@ def normalize(clips_BTHWC: Tensor, *, dtype: torch.dtype = torch.float32) -> Ten
         ``dtype`` [B, C, T, H, W] in channels_last_3d memory format: the order of the input, so that no
         element moves.
     """
-    is_color = clips_BTHWC.shape[-1] == len(_IMAGENET_MEAN)
-    mean = clips_BTHWC.new_tensor(_IMAGENET_MEAN if is_color else _DEPTH_MEAN, dtype=dtype)
-    std = clips_BTHWC.new_tensor(_IMAGENET_STD if is_color else _DEPTH_STD, dtype=dtype)
+    mean, std = (
+        clips_BTHWC.new_tensor(each, dtype=dtype) for each in color_statistics(clips_BTHWC.shape[-1])
+    )
     scaled_BTHWC = clips_BTHWC.to(dtype).div_(255.0).sub_(mean).div_(std)
     return scaled_BTHWC.permute(0, 4, 1, 2, 3)

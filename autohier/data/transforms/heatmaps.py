@@ -23,11 +23,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import present_joints
-
-SIGMA_PX = 0.6
-_PATCH_SIGMAS = 3.0
+from autohier.data.transforms.constants import PATCH_SIGMAS, SIGMA_PX
 
 
 def joint_heatmaps(
@@ -94,7 +91,7 @@ def limb_heatmaps(
     segments = _Segments.between(places_BMVT2[:, :, starts] / unit_px, places_BMVT2[:, :, ends] / unit_px)
     (along_BMLTW, across_BMLTW), (along_BMLTH, across_BMLTH) = (
         segments.terms(
-            axis, _pixel_centers(places_BMVT2, length) / unit_px, _PATCH_SIGMAS * sigma_px / unit_px
+            axis, _pixel_centers(places_BMVT2, length) / unit_px, PATCH_SIGMAS * sigma_px / unit_px
         )
         for axis, length in enumerate((width, height))
     )
@@ -108,16 +105,6 @@ def limb_heatmaps(
         ).addcmul_(beyond_MLTHW, beyond_MLTHW, value=-1)
         torch.amax(exponents_MLTHW, dim=0, out=maps_LTHW).exp_()
     return maps_BLTHW
-
-
-def limbs_of(layout: JointLayout) -> tuple[tuple[int, int], ...]:
-    """Return a layout's bones, plus hip to hip if the hips have different parents: PYSKL's 17 for COCO."""
-    hips = ("left hip", "right hip")
-    if not set(hips) <= set(layout.joint_names):
-        return layout.edges
-    parents = dict(layout.edges)
-    left, right = (layout.joint_names.index(hip) for hip in hips)
-    return layout.edges if parents.get(left) == parents.get(right) else (*layout.edges, (left, right))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +152,7 @@ def _gaussians(places_BMVT: Tensor, length: int, sigma_px: float) -> Tensor:
     """Return Gaussians along one axis, zero outside the patch: [B, M, V, T, length]."""
     offset_BMVTN = _pixel_centers(places_BMVT, length) - places_BMVT[..., None]
     values_BMVTN = torch.exp(offset_BMVTN.square() / (-2 * sigma_px**2))
-    return values_BMVTN.masked_fill_(offset_BMVTN.abs() > _PATCH_SIGMAS * sigma_px, 0.0)
+    return values_BMVTN.masked_fill_(offset_BMVTN.abs() > PATCH_SIGMAS * sigma_px, 0.0)
 
 
 def _pixel_centers(like: Tensor, length: int) -> Tensor:

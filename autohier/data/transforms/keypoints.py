@@ -20,10 +20,10 @@ from torch import Tensor
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import present_joints
 from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.constants import MIN_SIDE_PX, PADDING, center_side
 from autohier.data.transforms.skeletons import mirrored_joints
 
 _ATTEMPTS = 10
-_PADDING = 0.25
 
 
 def compact_boxes(
@@ -31,8 +31,8 @@ def compact_boxes(
     scores_BMTV: Tensor,
     image_sizes_B2: Tensor,
     *,
-    padding: float = _PADDING,
-    min_side_px: float = 10.0,
+    padding: float = PADDING,
+    min_side_px: float = MIN_SIDE_PX,
 ) -> Tensor:
     """Return one square around all joints of all persons and frames (the paper's subject-centered crop).
 
@@ -75,7 +75,7 @@ def center_boxes(boxes_B4: Tensor, *, min_area: float) -> Tensor:
     Returns:
         float32 [B, 4].
     """
-    side = max(math.sqrt((1 + min_area) / 2), 1 / (1 + _PADDING))
+    side = center_side(min_area)
     center_B2 = (boxes_B4[:, :2] + boxes_B4[:, 2:]) / 2
     half_B2 = (boxes_B4[:, 2:] - boxes_B4[:, :2]) * side / 2
     return torch.cat([center_B2 - half_B2, center_B2 + half_B2], dim=1)

@@ -16,13 +16,13 @@ from autohier.core.failures import is_out_of_memory
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import FilterMasks, choose_filters
 from autohier.core.stages.builders import (
-    Contents,
     network_options,
     open_clip_input,
     optimizer_builder,
     schedule_builder,
 )
 from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.clip_readings import Contents
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.store.stage_store import StageStore
@@ -33,7 +33,7 @@ from autohier.core.training.evaluation import evaluate
 from autohier.core.training.loop import train
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.data.datasets.registry import open_dataset
-from autohier.data.inputs.named import shapes_of
+from autohier.data.inputs.shapes import shapes_of
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.joint_layout import JointLayout
 from autohier.data.splits import Split

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autohier.deploy.model_file import read_model_file
 from support.command_line import Autohier
-from support.sources.tiny_clips import CLASS_NAMES, NUM_FRAMES, OVERRIDES, ColourReader
+from support.sources.tiny_clips import CLASS_NAMES, NUM_FRAMES, ColourReader
 from support.sources.tiny_datasets import write_video
 from support.sweep_runs.finished_sweeps import finish_sweep
 
@@ -84,19 +83,3 @@ def test_clips_and_source_exclude_each_other(autohier: Autohier, model: Path, tm
 def test_an_unknown_format_is_refused_before_any_work(autohier: Autohier, tmp_path: Path) -> None:
     ended = autohier("export", "none", "--out", tmp_path / "model", "--formats", "onx")
     assert ended.error == "unknown format 'onx': did you mean 'onnx'?"
-
-
-def test_onnx_gives_the_scores_of_the_network(autohier: Autohier, tmp_path: Path, tiny_data: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra deploy")
-    pytest.importorskip("onnxscript", reason="needs the extra deploy")
-    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES["skeletons"], passes=1)
-    folder = tmp_path / "model"
-    ended = autohier(
-        *("export", "s", "--out", folder, "--sweeps", tmp_path, "--formats", "onnx", "--device", "cpu")
-    )
-    assert ended.code == 0
-    shape = read_model_file(folder).networks[0].network.clip_shape
-    session = onnxruntime.InferenceSession(folder / "network1.onnx")
-    for size in (1, 5):
-        scores = session.run(None, {"clips": np.zeros((size, *shape), dtype=np.float32)})
-        assert [each.shape for each in scores] == [(size, 2), (size, 3), (size, 6)]

@@ -13,8 +13,9 @@ from autohier.config.trial.clips import FrameClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.recognizers import InflatedResNetSettings, PoseSlowOnlySettings, StGcnSettings
 from autohier.core.pruning import measure_cost
 from autohier.core.stages.builders import clip_shape, network_options, open_clip_input
-from autohier.core.stages.compacted import CompactedNetwork, read_compacted, write_compacted
+from autohier.core.stages.compacted import build_network, read_compacted, write_compacted
 from autohier.core.stages.kinds.hac import PRUNE
+from autohier.core.stages.network_description import CompactedNetwork
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.skeleton import KINECT_V1_20
@@ -88,7 +89,7 @@ def test_a_network_stored_before_the_stem_pool_has_none():
             clip_shape=(5, 4, 16, 16),
             stage="0" * 64,
         )
-        return description.build().recognizer.maxpool
+        return build_network(description).recognizer.maxpool
 
     assert type(build()) is nn.Identity
     assert type(build(stem_pool=True)) is nn.MaxPool3d

@@ -208,6 +208,17 @@ def test_the_evaluation_transform_is_deterministic(case):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_arrays_of_evaluation_equal_the_tensors(case, mirrored):
+    batch = np.stack([case.clip_input.read_eval(row, 0, 2) for row in (0, 1, 2)])
+    untouched = batch.copy()
+    tensors = case.clip_input.transform_eval(torch.from_numpy(batch), mirrored=mirrored)
+    arrays = case.clip_input.eval_arrays(batch, mirrored=mirrored)
+    assert arrays.dtype == np.float32
+    np.testing.assert_allclose(arrays, tensors.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(batch, untouched)
+
+
 def test_batches_do_not_depend_on_the_number_of_threads(case):
     def read(num_threads):
         rows, cpu = np.arange(len(case.labels))[:7], torch.device("cpu")
@@ -281,6 +292,11 @@ def test_edge_cases_give_finite_inputs(name):
     train = np.stack([clip_input.read_train(row, np.random.default_rng(row)) for row in rows])
     evaluation = np.stack([clip_input.read_eval(row, 1, 3) for row in rows])
     random = ClipRandom.seeded(0, len(rows))
+    for clips in (train, evaluation):
+        for mirrored in (False, True):
+            tensors = clip_input.transform_eval(torch.from_numpy(clips), mirrored=mirrored)
+            arrays = clip_input.eval_arrays(clips, mirrored=mirrored)
+            np.testing.assert_allclose(arrays, tensors.numpy(), rtol=1e-4, atol=1e-5)
     for read in (
         *(clip_input.transform_eval(torch.from_numpy(clips)) for clips in (train, evaluation)),
         *(clip_input.transform_train(torch.from_numpy(clips), random) for clips in (train, evaluation)),

@@ -15,6 +15,7 @@ import torch
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
 from autohier.data.inputs.loader import ClipLoader
+from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.skeleton import COCO_17, Skeleton
 from autohier.data.transforms.clip_random import ClipRandom
@@ -168,3 +169,17 @@ def test_clips_without_people_have_empty_maps() -> None:
     out = clip_input.transform_eval(read(clip_input))
     assert not out["heatmaps"].any()
     assert out["frames"].isfinite().all()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("empty", [False, True])
+def test_arrays_of_evaluation_equal_the_tensors(mirrored, empty):
+    clip_input = make(PointClips(empty=empty))
+    arrays = stack_arrays([clip_input.read_eval(row, 0, 2) for row in range(5)])
+    expected = clip_input.transform_eval(
+        {name: torch.from_numpy(each) for name, each in arrays.items()}, mirrored=mirrored
+    )
+    found = clip_input.eval_arrays(arrays, mirrored=mirrored)
+    assert list(found) == list(expected) == ["frames", "heatmaps"]
+    for name, tensor in expected.items():
+        np.testing.assert_allclose(found[name], tensor.numpy(), rtol=1e-4, atol=1e-5)

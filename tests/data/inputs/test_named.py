@@ -3,16 +3,8 @@
 import numpy as np
 import torch
 
-from autohier.data.inputs.named import (
-    map_clips,
-    new_clips,
-    num_values,
-    rows_of,
-    shapes_of,
-    split_clips,
-    stack_clips,
-    tensors_of,
-)
+from autohier.data.inputs.named import map_clips, new_clips, rows_of, split_clips, stack_clips, tensors_of
+from autohier.data.inputs.shapes import num_values, shapes_of
 
 BATCH = {"a": torch.arange(10).view(5, 2), "b": torch.arange(5)}
 

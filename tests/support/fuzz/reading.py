@@ -12,7 +12,8 @@ from autohier.data.datasets.registry import open_dataset
 from autohier.data.prepare.clip import BadFileError, prepare_clip
 from autohier.data.skeleton import LAYOUTS, Skeleton
 from autohier.data.store.manifest import StoreOptions
-from autohier.data.store.schema import PreparedClip, encode_shard
+from autohier.data.store.prepared_clip import PreparedClip
+from autohier.data.store.schema import encode_shard
 from autohier.errors import AutohierError
 from support.fuzz.law import check_law
 from support.fuzz.sources import Case

@@ -1,29 +1,18 @@
-"""Common part of the clip inputs that read skeletons: one frame per segment of a clip."""
+"""Common part of clip inputs that read skeletons: one frame per segment of a clip."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.inputs.frames import Labelled
+from autohier.data.inputs.stores import SkeletonStore
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton
 from autohier.data.transforms.sampling import evaluation_positions, random_positions
-
-
-class SkeletonStore(Protocol):
-    """Store of skeletons, such as data.store.reader.ClipStore. Several threads call its methods."""
-
-    @property
-    def clips(self) -> Labelled:
-        """Table of the clips."""
-
-    def skeleton(self, row: int) -> Skeleton:
-        """Return the skeleton of a clip."""
 
 
 @dataclass(frozen=True, slots=True)
