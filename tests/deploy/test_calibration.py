@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from autohier.core.training.metrics import Predictions
-from autohier.deploy.calibration import calibration_error, fit_temperature, scale
+from autohier.deploy.calibration import calibration_error, fit_temperature
+from autohier.deploy.temperature import scale
 
 
 def predictions(probabilities: list[list[float]], labels: list[int]) -> Predictions:

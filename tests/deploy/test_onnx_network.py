@@ -76,8 +76,8 @@ def test_without_torch_and_ray_predictions_are_those_of_torch(models: Path, clip
     assert ended.returncode == 0, ended.stderr
     for kind in KINDS:
         rows = {row["clip"]: row for row in csv.DictReader((models / f"{kind}.csv").read_text().splitlines())}
-        _, expected = load_model(models / kind, runtime="torch", device="cpu").predict_source(clips, top=6)
-        expected = list(expected)
+        loaded = load_model(models / kind, runtime="torch", device="cpu")
+        expected = list(loaded.predict_source(clips, top=6)[1])
         assert len(rows) == len(expected) == 6  # two performances, three cameras
         for each in expected:
             assert isinstance(each, Prediction)
