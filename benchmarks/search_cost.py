@@ -144,8 +144,9 @@ def train_autohier(space: SearchSpace, data: Path, trials: int, seed: int) -> Co
     from rich.console import Console
 
     from autohier.records.reader import read_records
-    from autohier.sweep.driver import check_plan, drive
+    from autohier.sweep.driver import drive
     from autohier.sweep.paths import SweepFolder
+    from autohier.sweep.plans.check import check_plan
 
     with tempfile.TemporaryDirectory() as name:
         folder = SweepFolder(Path(name) / "sweep")

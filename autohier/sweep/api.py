@@ -25,11 +25,10 @@ from autohier.errors import InputError, RepeatedFailureError
 from autohier.records.reader import params_of
 from autohier.records.schema import EvaluationRow, TrialRow
 from autohier.sweep.choice.records import read_chosen
-from autohier.sweep.driver import SweepEnd, check_plan, drive
+from autohier.sweep.driver import SweepEnd, drive
 from autohier.sweep.execution.callback_extensions import check_callbacks
 from autohier.sweep.execution.signals import catch_signals
 from autohier.sweep.locking.sweep_lock import hold_sweep
-from autohier.sweep.new_plan import SweepOptions, check_new_plan, make_plan
 from autohier.sweep.paths import (
     SweepFolder,
     clip_folder,
@@ -40,7 +39,9 @@ from autohier.sweep.paths import (
     time_name,
 )
 from autohier.sweep.places import GivenFolders
-from autohier.sweep.plan_extensions import check_extensions, extension_texts
+from autohier.sweep.plans.check import check_plan
+from autohier.sweep.plans.extensions import check_extensions, extension_texts
+from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
 from autohier.sweep.provenance import provenance
 
 DEFAULT_DATA = Path("data")

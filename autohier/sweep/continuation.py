@@ -18,8 +18,8 @@ from autohier.sweep.api import DEFAULT_DATA, DEFAULT_OUT, SweepResult, result_of
 from autohier.sweep.driver import SweepEnd
 from autohier.sweep.execution.signals import StopRequest, catch_signals
 from autohier.sweep.locking.sweep_lock import driver_of
-from autohier.sweep.new_plan import SweepOptions, check_new_plan, make_plan
 from autohier.sweep.paths import SweepFolder
+from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
 
 _FIXED_OPTIONS: Final = (
     *("seed", "sampler", "scheduler", "choose", "decide"),

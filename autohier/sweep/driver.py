@@ -11,7 +11,6 @@ trains its own, and trials that need the same one at the same time train it once
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +20,9 @@ from rich.console import Console
 
 from autohier.config.scaling import parse_scaling
 from autohier.config.sweep import SweepPlan, finished_text
-from autohier.core.stages.checks.space_warnings import space_warnings
-from autohier.core.stages.given_superclasses import require_samplable_level
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, resolve_protocol
 from autohier.core.training.devices import ACCELERATOR
-from autohier.data.splits import num_shared_test_clips
-from autohier.errors import LostProcessError, error_about
-from autohier.machine import machine_share
+from autohier.errors import LostProcessError
 from autohier.records.reader import Records
 from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.records.rows import evaluation_row
@@ -43,11 +37,11 @@ from autohier.sweep.execution.session import Share, ray_session
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError, catch_signals
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
-from autohier.sweep.paths import SweepFolder, check_same_clips, check_same_weights, clip_folder
+from autohier.sweep.paths import SweepFolder, clip_folder
 from autohier.sweep.phases.confirmation import confirm, missing_runs, reconcile_confirmation
-from autohier.sweep.phases.pass_1 import open_flat, record_epoch, refit_ahead, run_pass_1
+from autohier.sweep.phases.pass_1 import record_epoch, refit_ahead, run_pass_1
 from autohier.sweep.phases.refits import missing_refits, run_refits
-from autohier.sweep.plan_extensions import foreign_packages
+from autohier.sweep.plans.extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
 from autohier.sweep.recovery.stage_check import lost_stages_text
 from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
@@ -82,62 +76,6 @@ class SweepEnd:
     def complete(self) -> bool:
         """Return True if every trial has ended and nothing was cut short."""
         return self.num_finished >= self.target and not self.interrupted
-
-
-def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> SweepPlan:
-    """Check that a plan fits its clips, before anything is computed.
-
-    Args:
-        plan: of the sweep.
-        say: called with a line that says what ``auto`` validation became, and why, with warnings, and with
-            what networks start from.
-
-    Returns:
-        The plan with the fingerprint of the clips, and with the validation that ``auto`` becomes for them.
-
-    Raises:
-        MissingDataError: if the dataset is not prepared.
-        InputError: if search space and clips do not fit together.
-    """
-    trials: dict[str, TrialSetup] = {}
-    for network, flat in plan.space.flat_params_by_network().items():
-        with error_about(network):
-            trials[network] = trial = open_flat(plan, flat)
-    clips = trial.context.clips
-    resolved = resolve_protocol(plan.space.protocol, clips)
-    if resolved.reason:
-        say(f"validation: {resolved.protocol.validation}, because {resolved.reason}")
-    for warning in space_warnings(
-        plan.space,
-        clips.manifest,
-        clips=clips,
-        num_training=trial.num_training,
-        num_validation=trial.num_validation,
-    ):
-        say(warning)
-    # Machines of a cluster may have more memory than this one.
-    memory_bytes = None if plan.ray_address else machine_share().memory_bytes
-    for network, each in trials.items():
-        with error_about(network):
-            each.check_network(plan.space.search.levels, memory_bytes=memory_bytes)
-            if start := each.describe_start():
-                say(f"{network}: {start}" if network else start)
-    space = plan.space.model_copy(update={"protocol": resolved.protocol})
-    require_samplable_level(plan.space, clips.manifest.levels)
-    check_same_clips(clips, plan.clips_fingerprint)
-    networks = {name: each.base.network for name, each in trials.items()}
-    weights = {name: each.weights_sha256 or each.start_sha256 for name, each in networks.items()}
-    weights_sha256 = {name: sha256 for name, sha256 in weights.items() if sha256 is not None}
-    check_same_weights(plan.weights_sha256, weights_sha256)
-    num_shared = num_shared_test_clips(clips.clips, trial.data_loader.split)
-    return plan.model_copy(
-        update={
-            "space": space,
-            "clips_fingerprint": clips.fingerprint,
-            "weights_sha256": weights_sha256,
-            "num_shared_test_clips": num_shared,
-        }
-    )
 
 
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:

@@ -25,8 +25,8 @@ from autohier.errors import InputError, error_about, nearest
 from autohier.sweep.api import DEFAULT_DATA, DEFAULT_OUT, SweepResult
 from autohier.sweep.continuation import require_same, run
 from autohier.sweep.execution.signals import catch_signals
-from autohier.sweep.new_plan import SweepOptions, check_new_plan, make_plan
 from autohier.sweep.paths import SweepFolder
+from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
 
 ALL: Final = "all"
 """Stands for every protocol of the dataset."""

@@ -11,8 +11,8 @@ from autohier.core.stages.store.listing import StoredStage, choose_evicted, evic
 from autohier.records.reader import Records
 from autohier.sweep.locking.sweep_lock import driver_of
 from autohier.sweep.paths import SweepFolder, stage_folder
+from autohier.sweep.plans.starts import start_stages
 from autohier.sweep.recovery.record_check import read_checked, require_whole
-from autohier.sweep.starts import start_stages
 
 _NUM_BEST = 3
 """Number of best trials of every sweep whose stages stay."""
@@ -32,7 +32,7 @@ class SweepUse:
     """Creation time of the sweep if a driver runs it now, else None. The stages of a running trial are not
     recorded yet."""
     starts: tuple[str, ...] = ()
-    """Keys of the stages that its trials start from; see `autohier.sweep.starts`."""
+    """Keys of the stages that its trials start from; see `autohier.sweep.plans.starts`."""
 
 
 @dataclass(frozen=True, slots=True)

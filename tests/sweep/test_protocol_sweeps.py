@@ -20,8 +20,8 @@ from autohier.errors import InputError, MissingDataError
 from autohier.sweep import api
 from autohier.sweep.driver import SweepEnd
 from autohier.sweep.execution.signals import catch_signals
-from autohier.sweep.new_plan import SweepOptions
 from autohier.sweep.paths import SweepFolder
+from autohier.sweep.plans.new_plan import SweepOptions
 from autohier.sweep.protocol_sweeps import ProtocolResults, choose_protocols, search_protocols
 from support.fakes.fake_driver import FakeDriver
 from support.sources.tiny_clips import SPACE_FILE, ColourReader, prepare_tiny_clips

@@ -7,7 +7,7 @@ import pytest
 
 from autohier.config.search.loading import load_space
 from autohier.errors import InputError
-from autohier.sweep.driver import check_plan
+from autohier.sweep.plans.check import check_plan
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan
 from support.sweep_runs.sweeps import finish

@@ -62,7 +62,7 @@ def _with_checked_starts(space: SearchSpace, out: Path) -> SearchSpace:
 
     if not find_starts(space.model_dump(mode="json")):
         return space
-    from autohier.sweep.starts import check_starts, resolve_starts  # imports torch
+    from autohier.sweep.plans.starts import check_starts, resolve_starts  # imports torch
 
     resolved = resolve_starts(space, out)
     check_starts(resolved)

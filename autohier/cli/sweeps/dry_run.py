@@ -13,7 +13,7 @@ from autohier.text import plural, shown
 if TYPE_CHECKING:
     from autohier.config.search.search_space import SearchSpace
     from autohier.config.sweep import SweepPlan
-    from autohier.sweep.new_plan import SweepOptions
+    from autohier.sweep.plans.new_plan import SweepOptions
 
 _SHOWN_INITIAL = 5
 _FIXED = frozenset({"name", "study_name", "space", "data_folder", "stage_folder", "clips_fingerprint"})
@@ -39,8 +39,8 @@ def print_dry_run(
         InputError: if the search would refuse to start, except for clips that are not prepared.
     """
     from autohier.config.search.toml_text import space_text
-    from autohier.sweep.new_plan import check_new_plan, make_plan
     from autohier.sweep.paths import free_folder, time_name
+    from autohier.sweep.plans.new_plan import check_new_plan, make_plan
 
     name = name or time_name(space.name)
     plan = make_plan(space, name=name, trials=trials, out=out, data=data, options=options)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from autohier.config.search.search_space import SearchSpace
     from autohier.sweep.api import SweepResult
-    from autohier.sweep.new_plan import SweepOptions
+    from autohier.sweep.plans.new_plan import SweepOptions
     from autohier.sweep.protocol_sweeps import ProtocolResults
 
 

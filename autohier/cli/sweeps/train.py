@@ -65,7 +65,7 @@ def train(
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share, usable_cores
     from autohier.sweep.paths import stage_folder
-    from autohier.sweep.starts import resolve_starts
+    from autohier.sweep.plans.starts import resolve_starts
 
     own, general = split_overrides(
         with_protocol(

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autohier.config.sweep import SweepPlan
-from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
-from autohier.core.stages.callbacks import CallbackList
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.stages.cross_validation import FoldedResult
-from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.trial import find_pass_1
-from autohier.data.store.reader import ClipStore
 from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
-from autohier.sweep.paths import clip_folder
+from autohier.sweep.plans.check import open_flat
 
 if TYPE_CHECKING:
     from autohier.sweep.execution.actors.context import SweepContext
@@ -74,14 +69,3 @@ def record_epoch(work: WorkRecorder, message: StageMessage) -> None:
     """Count an epoch of work outside the trials."""
     if isinstance(message, EpochEnd):
         work.add_epoch(message.stage, message.accuracy, message.seconds, reused=message.reused)
-
-
-def open_flat(plan: SweepPlan, flat: Hyperparameters) -> TrialSetup:
-    """Set up pass 1 of a plan, on the CPU."""
-    return open_trial(
-        plan.space.config(flat, seed=plan.seed),
-        clips=ClipStore.open(clip_folder(plan)),
-        stages=StageStore(Path(plan.stage_folder)),
-        callback=CallbackList(),
-        device="cpu",
-    )

@@ -13,10 +13,10 @@ from autohier.config.storage_url import HOW_TO_PASS, PASSWORD_SHOWS, check_no_ot
 from autohier.config.sweep import SQLITE, ChoiceRule, DecisionRule, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.recipes.check import check_recipe
-from autohier.sweep.driver import check_plan
 from autohier.sweep.execution.callback_extensions import check_callbacks
 from autohier.sweep.paths import find_sweep, stage_folder
-from autohier.sweep.starts import check_starts, resolve_starts
+from autohier.sweep.plans.check import check_plan
+from autohier.sweep.plans.starts import check_starts, resolve_starts
 from autohier.sweep.study.warm_start import results_of
 
 

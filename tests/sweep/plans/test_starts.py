@@ -23,7 +23,7 @@ from autohier.core.trial import TrialOutcome, train_pass_1
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError, InputError, StageDamagedError
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.starts import check_starts, find_start, resolve_starts, start_stages
+from autohier.sweep.plans.starts import check_starts, find_start, resolve_starts, start_stages
 from support.command_line import Autohier
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial
 from support.sweep_runs.finished_sweeps import finish_sweep

@@ -9,7 +9,7 @@ import pytest
 
 from autohier.config.search.loading import load_space
 from autohier.errors import InputError
-from autohier.sweep.plan_extensions import check_extensions, extension_texts, foreign_packages
+from autohier.sweep.plans.extensions import check_extensions, extension_texts, foreign_packages
 from support.fakes.fake_packages import installed_example, installed_package
 from support.sources.tiny_clips import SPACE_FILE
 from support.sweep_runs.plans import make_plan

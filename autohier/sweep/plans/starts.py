@@ -1,4 +1,4 @@
-"""Finding what ``recognizer.start`` names: the unpruned network of a finished trial, a folder or a file.
+"""Find what ``recognizer.start`` names: the unpruned network of a finished trial, a folder or a file.
 
 A plan holds the folder of the stage or the path of the file, so that a sweep starts from the same weights
 whenever it continues, even if another trial of the named sweep has become its best.
