@@ -126,15 +126,6 @@ def test_branches_have_a_quarter_of_the_channels():
     assert (unit.entry.out_channels, unit.pointwise.out_channels) == (48, 16)
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_layout_and_number_of_persons_and_coordinates_works(layout):
-    network = small(layout=layout, in_channels=2, num_persons=3)
-    features = network.forward_stacks(clips(2, 3, 1, LAYOUTS[layout].num_joints, 2))
-    assert [feature.shape for feature in features] == [(2, 8), (2, 16), (2, 32)]
-    assert all(feature.isfinite().all() for feature in features)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

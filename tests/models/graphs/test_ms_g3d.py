@@ -114,15 +114,6 @@ def test_only_the_first_stage_widens_before_its_last_convolutions():
     assert (narrow.entry.out_channels, narrow.pointwise.out_channels) == (5, 3)
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_layout_and_number_of_persons_works(layout):
-    network = small(layout=layout, num_persons=1)
-    features = network.forward_stacks(clips(2, 1, 1, LAYOUTS[layout].num_joints, 3))
-    assert [feature.shape[0] for feature in features] == [2, 2, 2]
-    assert all(feature.isfinite().all() for feature in features)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

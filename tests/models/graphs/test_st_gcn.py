@@ -176,16 +176,6 @@ def test_persons_are_averaged_and_absent_ones_count_as_zeros(variant):
 
 @torch.no_grad()
 @variants
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_layout_and_number_of_persons_and_coordinates_works(variant, layout):
-    network = small(variant, layout=layout, in_channels=2)
-    features = network.forward_stacks(clips(2, 3, 1, LAYOUTS[layout].num_joints, 2))
-    assert [feature.shape for feature in features] == [(2, 8), (2, 16), (2, 32)]
-    assert all(feature.isfinite().all() for feature in features)
-
-
-@torch.no_grad()
-@variants
 def test_any_memory_format_of_a_batch_works(variant):
     network = small(variant).double().eval()
     batch = clips(2, 2, 5, 17, 3).double()
