@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -92,11 +92,10 @@ def trace_liveness(network: nn.Module, input_shape: ClipShape, *, multiple: int 
     with torch.inference_mode(mode=False), torch.enable_grad():
         unknown = partial(torch.full, fill_value=math.nan, dtype=like.dtype, device=like.device)
         clip = new_clips(unknown, input_shape)
-        outputs, products = _pass_through(traced, clip)
+        outputs = tape.record(traced, clip)
         while tape.revive(outputs) or (multiple and tape.fill_up(multiple)):
-            tape.clear()
-            outputs, products = _pass_through(traced, clip)
-    return Trace(tape.uses, products)
+            outputs = tape.record(traced, clip)
+    return Trace(tape.uses, tape.products.multiply_adds)
 
 
 def require_known_layers(network: nn.Module) -> None:
@@ -106,12 +105,6 @@ def require_known_layers(network: nn.Module) -> None:
         InputError: if there is one, e.g. an LSTM.
     """
     refuse_unknown_layers(network, (Weighted, Norm))
-
-
-def _pass_through(traced: nn.Module, clip: ClipBatch) -> tuple[list[Tensor], int]:
-    with MatrixProducts() as products:
-        outputs = list(output_tensors(traced(clip)))
-    return outputs, products.multiply_adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +120,30 @@ class _Tape:
     """Further tensors that gates read, and their seeds."""
     revived: list[Tensor] = field(default_factory=list)
     """Bool mask ``[F]`` for each call, of the channels that earlier passes found alive."""
+    products: MatrixProducts = field(default_factory=MatrixProducts)
+    """Counter of the products between the layers."""
 
-    def clear(self) -> None:
-        """Forget the pass, but keep the revived channels."""
+    def record(self, traced: nn.Module, clip: ClipBatch) -> list[Tensor]:
+        """Pass a clip through a network of probes, return its outputs, and forget the pass before."""
         for records in (self.uses, self.written, self.ends, self.more_ends):
             records.clear()
+        self.products.multiply_adds = 0
+        with self.products:
+            return list(output_tensors(traced(clip)))
 
     def probe(self, layer: Weighted | Norm | Gate) -> nn.Module:
         """Return a layer with the same parameters that computes liveness instead of activations."""
         probe = copy.copy(layer)
+        forward: Callable[..., Tensor]
         if isinstance(layer, Gate):
-            vars(probe)["forward"] = self._gate
+            forward = self._gate
         elif isinstance(layer, ChannelGate):
-            vars(probe)["forward"] = partial(self._gate_channels, layer)
+            forward = partial(self._gate_channels, layer)
         elif isinstance(layer, Norm):
-            vars(probe)["forward"] = partial(self._shift, layer)
+            forward = partial(self._shift, layer)
         else:
-            vars(probe)["forward"] = partial(self._convolve, layer)
+            forward = partial(self._convolve, layer)
+        vars(probe)["forward"] = self.products.paused()(forward)
         return probe
 
     def revive(self, outputs: list[Tensor]) -> bool:

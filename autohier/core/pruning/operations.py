@@ -6,7 +6,8 @@ Legend: B matrices of a batch, N rows of the first factor, K its columns, M colu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from types import UnionType
 from typing import Any, Final
 
@@ -66,6 +67,18 @@ class MatrixProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.multiply_adds = 0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count nothing within: an operation that is seen takes several times as long.
+
+        Must be entered while this is the innermost mode.
+        """
+        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            self.__enter__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
