@@ -167,6 +167,16 @@ SchedulerName = Annotated[
         help="Trial scheduler: successive-halving, promising, asha, none, or one of an installed package.",
     ),
 ]
+StagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stages",
+        rich_help_panel=FOLDERS,
+        metavar="URL",
+        help="Object storage to which finished stages are copied, e.g. s3://BUCKET/FOLDER, and from which "
+        "missing ones are read; kept for all sweeps of --out. Credentials come from the environment.",
+    ),
+]
 MaxMultiplyAdds = Annotated[
     str | None,
     typer.Option(

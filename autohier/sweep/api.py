@@ -21,6 +21,8 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.config.trial.weights_files import require_weights
 from autohier.console import open_console
 from autohier.core.recipes.check import check_recipe
+from autohier.core.stages.store.remote_stages import find_remote, set_remote
+from autohier.core.stages.store.stage_store import StageStore
 from autohier.errors import InputError, RepeatedFailureError
 from autohier.records.reader import params_of
 from autohier.records.schema import EvaluationRow, TrialRow
@@ -98,6 +100,7 @@ def start_sweep(
     failures_in_a_row: int = 5,
     seed: int = 0,
     storage: str | None = None,
+    stages: str | None = None,
     ray_address: str | None = None,
     prepare: Callable[[SearchSpace], None] | None = None,
     console: Console | None = None,
@@ -136,6 +139,8 @@ def start_sweep(
         seed: seed of the search and of its trials.
         storage: Optuna storage URL; by default a journal file in the sweep's folder. Its password is best
             left to the environment; see `autohier.config.storage_url`.
+        stages: URL in object storage, e.g. "s3://bucket/stages", to which finished stages are copied, and
+            from which missing ones are read; the stage store in ``out`` keeps it for later sweeps.
         ray_address: address of a running Ray cluster; by default Ray starts on this machine.
         prepare: called with the loaded space when all other arguments are checked; may prepare its dataset.
         console: console that shows the progress; by default standard output, or the notebook's cell.
@@ -170,6 +175,7 @@ def start_sweep(
             "failures_in_a_row": failures_in_a_row,
             "seed": seed,
             "storage": storage,
+            "stages": stages,
             "ray_address": ray_address,
         }
         name = name or time_name(loaded.name)
@@ -177,6 +183,8 @@ def start_sweep(
         folder = free_folder(plan.name, out)
         console = console or open_console()
         plan = check_new_plan(plan, prepare=prepare, say=console.print)
+        if stages is not None:
+            set_remote(Path(plan.stage_folder), stages)
         folder.write_plan(plan, provenance(plan, extension_texts(plan)))
         try:
             return _run(folder, plan, console)
@@ -283,6 +291,7 @@ def _run(folder: SweepFolder, plan: SweepPlan, console: Console | None) -> Sweep
     Path(plan.stage_folder).mkdir(parents=True, exist_ok=True)
     console = console or open_console()
     console.print(f"sweep {plan.name}: {plan.limits_text} of {plan.space.name}, in {folder.path}")
+    _say_remote(Path(plan.stage_folder), console)
     end = drive(folder, plan, console)
     if end.halt is not None:
         raise RepeatedFailureError(
@@ -292,6 +301,22 @@ def _run(folder: SweepFolder, plan: SweepPlan, console: Console | None) -> Sweep
             f"'{folder.resume_command}' runs these trials again",
         )
     return result_of(folder, plan, end)
+
+
+def _say_remote(stage_folder: Path, console: Console) -> None:
+    """Copy the stages that object storage lacks, and say where they are copied to."""
+    if (remote := find_remote(stage_folder)) is None:
+        return
+    try:
+        num_copied, num_left = StageStore(stage_folder).upload_missing()
+    except OSError as error:
+        raise InputError(
+            "the object storage of the stages must be reachable",
+            got=f"{remote.url}: {error}",
+            hint="check its credentials in the environment; 'autohier store remote --none' does without it",
+        ) from error
+    left = f", {num_left} could not be copied" if num_left else ""
+    console.print(f"stages: copied to {remote.url} ({num_copied} now{left})", soft_wrap=True)
 
 
 def result_of(folder: SweepFolder, plan: SweepPlan, end: SweepEnd) -> SweepResult:

@@ -12,6 +12,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.storage_url import without_password
 from autohier.config.sweep import SweepPlan
 from autohier.console import open_console
+from autohier.core.stages.store.remote_stages import set_remote
 from autohier.errors import InputError
 from autohier.records.reader import read_records
 from autohier.sweep.api import DEFAULT_DATA, DEFAULT_OUT, SweepResult, result_of, resume_sweep, start_sweep
@@ -114,6 +115,8 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
         return start_sweep(
             plan.space, trials=plan.trials, name=plan.name, out=out, data=data, console=console, **options
         )
+    if (stages := options.get("stages")) is not None:
+        set_remote(Path(plan.stage_folder), stages)
     return resume_sweep(
         out / plan.name,
         trials=plan.trials,

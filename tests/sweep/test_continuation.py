@@ -14,6 +14,7 @@ from rich.console import Console
 
 from autohier.config.search.loading import load_space
 from autohier.config.sweep import UNLIMITED_TRIALS
+from autohier.core.stages.store.remote_stages import RemoteStages, find_remote
 from autohier.errors import InputError
 from autohier.records.reader import read_records
 from autohier.records.writer import RecordWriter
@@ -140,3 +141,22 @@ def test_confirmations_and_requeued_trials_have_not_ended(run: Run, tmp_path: Pa
     with hold_sweep(folder.lock_file), catch_signals() as stop:
         stop.make()
         assert run().num_finished == 1
+
+
+def test_stages_are_copied_to_object_storage_from_the_first_run_on_or_from_a_later_one(
+    run: Run, driver: FakeDriver, tmp_path: Path, said: io.StringIO
+) -> None:
+    run()
+    assert len(driver.driven) == 1
+    assert find_remote(tmp_path / "stages") is None
+    url = f"file://{tmp_path}/remote"
+    for name in ("job", "other"):
+        run(name=name, trials=3, stages=url)
+        assert find_remote(tmp_path / "stages") == RemoteStages(url)
+        assert f"stages: copied to {url} (0 now)" in said.getvalue()
+    with pytest.raises(InputError, match="copied to one place"):
+        run(name="third", stages="file:///elsewhere")
+    assert not (tmp_path / "third").exists()
+    (tmp_path / "stages" / "remote.json").write_text('{"url": "nowhere://bucket"}')
+    with pytest.raises(InputError, match="--stages must be a URL of a storage"):
+        run(trials=4)

@@ -39,6 +39,7 @@ from autohier.cli.options import (
     ScalingOption,
     SchedulerName,
     SpaceName,
+    StagesOption,
     StartOption,
     with_bound,
     with_protocol,
@@ -134,6 +135,7 @@ def search(
             "$AUTOHIER_STORAGE_PASSWORD.",
         ),
     ] = None,
+    stages: StagesOption = None,
     ray_address: RayAddress = None,
     drop_duplicates: DropDuplicates = False,
     clips_per_class: ClipsPerClass = None,
@@ -190,6 +192,7 @@ def search(
         "failures_in_a_row": failures_in_a_row,
         "seed": seed,
         "storage": storage,
+        "stages": stages,
         "ray_address": ray_address,
     }
     changes = with_bound(

@@ -12,6 +12,7 @@ from autohier.cli.echo import echo
 from autohier.cli.formats import CsvOutput, JsonOutput, is_for_programs, print_rows
 from autohier.cli.options import DEFAULT_OUT, OutFolder
 from autohier.errors import InputError
+from autohier.text import plural
 
 _BYTES_PER_GB = 1_000_000_000
 
@@ -46,6 +47,40 @@ def store(
         print_rows({"stages": entries}, StageEntry, entries, as_json=as_json)
     else:
         open_console().print(stage_report(stored, users, limit=limit))
+
+
+@store_app.command()
+def remote(
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="[URL]", help="Object storage, e.g. s3://BUCKET/FOLDER; by default shows it."),
+    ] = None,
+    none: Annotated[
+        bool, typer.Option("--none", help="Copy stages nowhere from now on; the copies stay.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
+    ] = None,
+) -> None:
+    """Copy the finished stages to object storage from now on, also those that are there already."""
+    from autohier.core.stages.store.remote_stages import find_remote, set_remote, unset_remote
+    from autohier.core.stages.store.stage_store import StageStore
+    from autohier.sweep.paths import stage_folder
+
+    folder = stage_folder(out or context.obj)
+    if url and none:
+        raise InputError("a URL and --none exclude each other", hint="omit one")
+    if url:
+        set_remote(folder, url)
+        num_copied, num_left = StageStore(folder).upload_missing()
+        left = f"; {num_left} could not be copied" if num_left else ""
+        echo(f"copied {plural(num_copied, 'stage')} of {folder} to {url}{left}")
+        return
+    if none:
+        unset_remote(folder)
+    found = find_remote(folder)
+    echo(f"stages of {folder} are copied {f'to {found.url}' if found else 'nowhere'}")
 
 
 @store_app.command()

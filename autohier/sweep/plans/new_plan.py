@@ -40,6 +40,7 @@ class SweepOptions(TypedDict, total=False):
     failures_in_a_row: int
     seed: int
     storage: str | None
+    stages: str | None
     ray_address: str | None
 
 
@@ -62,7 +63,8 @@ def make_plan(
     check_no_other_secret(options.get("storage") or "")
     warm_from = (find_sweep(str(each), out).path.resolve() for each in options.get("warm_from", ()))
     values = {
-        **options,
+        # Where stages are copied to is noted in their store, for all its readers.
+        **{option: value for option, value in options.items() if option != "stages"},
         "storage": _absolute_storage(options.get("storage")),
         "name": name,
         # Unique, so that neither a shared database nor the journal of another sweep has a study of this name.

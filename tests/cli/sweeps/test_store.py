@@ -171,3 +171,23 @@ def test_a_limit_shows_the_stages_used_last(autohier: Autohier, out: Path) -> No
     assert rows(limited) == rows(whole)[:2]
     assert "2 of 6 stages shown, most recently used first" in limited
     assert limited.splitlines()[:4] == whole.splitlines()[:4]
+
+
+def test_stages_are_copied_to_object_storage(autohier: Autohier, out: Path, tmp_path: Path) -> None:
+    url, stages = f"file://{tmp_path}/remote", out / "stages"
+    ended = autohier("store", "--out", out, "remote")
+    assert (ended.code, ended.out) == (0, f"stages of {stages} are copied nowhere\n")
+    num_finished = sum(stage.place == "finished" for stage in list_store(stages))
+    ended = autohier("store", "--out", out, "remote", url)
+    # The stage with the damaged description cannot be copied.
+    num_copied = num_finished - 1
+    copied = f"copied {num_copied} stages of {stages} to {url}; 1 could not be copied\n"
+    assert (ended.code, ended.out) == (0, copied)
+    assert len(list((tmp_path / "remote").rglob("stage.json"))) == num_copied
+    assert autohier("store", "remote", "--out", out).out == f"stages of {stages} are copied to {url}\n"
+    ended = autohier("store", "remote", "file:///elsewhere", "--out", out)
+    assert ended.code == 2
+    assert f"but they are in {url}: see 'autohier store remote'" in " ".join(ended.err.split())
+    assert autohier("store", "remote", url, "--none", "--out", out).code == 2
+    ended = autohier("store", "remote", "--none", "--out", out)
+    assert (ended.code, ended.out) == (0, f"stages of {stages} are copied nowhere\n")

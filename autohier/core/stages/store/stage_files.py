@@ -36,7 +36,8 @@ from autohier.files import naming_file, open_regular
 
 STAGE_FILE = "stage.json"
 _MODEL, _EPOCHS, _CONFUSION = "model.safetensors", "epochs.parquet", "confusion.npy"
-_CONTENTS = (_MODEL, _EPOCHS, _CONFUSION)
+CONTENTS = (_MODEL, _EPOCHS, _CONFUSION)
+"""Names of the files of a stage, except its description."""
 _DAMAGE_ERRNOS = frozenset(
     {None, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EIO}
 )
@@ -71,7 +72,7 @@ def write_stage(
         "inputs": inputs.model_dump(mode="json"),
         "key_content": stage_key_content(result.kind, inputs),
         "versions": {"autohier": version("autohier"), "torch": torch.__version__},
-        "files": {name: _content(folder / name) for name in _CONTENTS},
+        "files": {name: _content(folder / name) for name in CONTENTS},
     }
     stage = {"stage": description, "sha256": digest(description)}
     (folder / STAGE_FILE).write_text(json.dumps(stage, indent=1))
@@ -188,17 +189,17 @@ def _damage(rule: str) -> Iterator[None]:
 
 def _check_names(path: Path) -> None:
     names = {entry.name for entry in path.iterdir()}
-    if names != {STAGE_FILE, *_CONTENTS}:
+    if names != {STAGE_FILE, *CONTENTS}:
         raise StageDamagedError(
-            f"the stage {path.name[:12]} must hold {', '.join((STAGE_FILE, *_CONTENTS))} and nothing else",
+            f"the stage {path.name[:12]} must hold {', '.join((STAGE_FILE, *CONTENTS))} and nothing else",
             got=", ".join(sorted(names)) or "an empty folder",
         )
 
 
 def _check_contents(path: Path, description: Mapping[str, Any]) -> None:
     stated = description["files"]
-    damaged = [name for name in _CONTENTS if stated[name] != _content(path / name)]
-    if damaged or len(stated) != len(_CONTENTS):
+    damaged = [name for name in CONTENTS if stated[name] != _content(path / name)]
+    if damaged or len(stated) != len(CONTENTS):
         raise StageDamagedError(
             f"the files of stage {path.name[:12]} must match their digests",
             got=", ".join(damaged or sorted(stated)),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from autohier.core.stages.store.remote_stages import find_remote
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError, MissingDataError, cause_text, one_line
 from autohier.files import write_atomically
@@ -79,6 +80,7 @@ def check_machine(demands: Demands, node: str) -> Findings:
     faults = [*_folder_faults(demands, node), *_clip_faults(demands)]
     faults += _version_faults(demands.versions)
     faults += [*_space_faults(demands.stage_folder), *_space_faults(Path(tempfile.gettempdir()))]
+    faults += _remote_faults(demands.stage_folder)
     if demands.needs_gpu:
         faults += _gpu_faults()
     return Findings(tuple(one_line(fault) for fault in faults), time.time())
@@ -156,6 +158,15 @@ def _space_faults(folder: Path) -> Iterator[str]:
     free = shutil.disk_usage(existing).free
     if free < _FREE_BYTES:
         yield f"only {free >> 20} MB are free in {existing}"
+
+
+def _remote_faults(stage_folder: Path) -> Iterator[str]:
+    """Try the object storage to which stages are copied: its credentials may be on one machine only."""
+    try:
+        if (remote := find_remote(stage_folder)) is not None:
+            remote.check()
+    except (OSError, AutohierError) as error:
+        yield f"the copies of the stages cannot be reached: {error}"
 
 
 def _gpu_faults() -> Iterator[str]:

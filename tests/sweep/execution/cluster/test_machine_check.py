@@ -115,3 +115,12 @@ def test_clocks_may_differ_by_half_a_minute(machine_s: float, expected: list[str
     from autohier.sweep.execution.cluster.machines import clock_faults
 
     assert clock_faults(machine_s, 1000.0, 1010.0) == expected
+
+
+def test_copies_of_stages_that_are_out_of_reach_are_a_fault(demands: Demands) -> None:
+    demands.stage_folder.mkdir()
+    (demands.stage_folder / "remote.json").write_text('{"url": "nowhere://bucket"}')
+    (fault,) = check_machine(demands, NODE).faults
+    assert fault.startswith("the copies of the stages cannot be reached: --stages must be a URL of a storage")
+    (demands.stage_folder / "remote.json").write_text(f'{{"url": "file://{demands.folder}"}}')
+    assert check_machine(demands, NODE).faults == ()
