@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -298,4 +300,31 @@ def _prepare_demo(data: Path) -> None:
 
     if not (store_folder(data, "demo", None) / MANIFEST).is_file():
         echo(f"demo is not prepared: generating and preparing it first, in {data.absolute()}")
-        prepare("demo", data=data)
+        with _ended_by_signals():
+            prepare("demo", data=data)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have SIGINT and SIGTERM interrupt the block, which asks for no stop request, and exit with their code.
+
+    Within the block that catches signals for a sweep, they would only make the request.
+    """
+    from autohier.sweep.execution.signals import keep_handler
+
+    received: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with ExitStack() as stack:
+        for number in numbers:
+            stack.enter_context(keep_handler(number))
+        for number in numbers:
+            signal.signal(number, interrupt)
+        try:
+            yield
+        except typer.Exit as error:
+            raise typer.Exit(128 + received[-1] if received else error.exit_code) from error

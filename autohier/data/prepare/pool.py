@@ -7,8 +7,9 @@ Process model:
   that the caller's libraries may hold.
 * Each worker receives the job once, when it starts, and then one shard at a time. The parent keeps at most
   two shards per worker submitted, so that it can stop soon.
-* On SIGINT (Ctrl-C) only the parent raises KeyboardInterrupt: workers ignore the signal. The parent then sets
-  the stop event and waits; each worker ends its shard after the current clip, without publishing it.
+* On SIGINT (Ctrl-C) only the parent raises KeyboardInterrupt: workers ignore it, and SIGTERM, which a whole
+  process group may get. The parent then sets the stop event and waits; each worker ends its shard after the
+  current clip, without publishing it.
 * If the parent dies in any way, a thread in each worker notices and ends the worker at once.
 * If a worker is killed, the parent stops the others in the same way and raises InputError. Published shards
   are kept in every case.
@@ -154,8 +155,9 @@ _job: ContextVar[_Job] = ContextVar("job")
 
 
 def tie_to_parent() -> None:
-    """Make this worker process ignore SIGINT and exit as soon as its parent process has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Make this worker process ignore SIGINT and SIGTERM, and exit as soon as its parent has ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 
