@@ -44,13 +44,18 @@ def convert_starts(values: object, convert: Callable[[str], str]) -> object:
 
 def find_starts(values: object) -> tuple[str, ...]:
     """Return every ``recognizer.start`` in JSON values, each once."""
+    return find_weights(values, fields=(_START,))
+
+
+def find_weights(values: object, *, fields: Sequence[str] = _FIELDS) -> tuple[str, ...]:
+    """Return every path of weights in JSON values, each once; see `convert_weights`."""
     found: list[str] = []
 
     def note(path: str) -> str:
         found.append(path)
         return path
 
-    convert_starts(values, note)
+    convert_weights(values, note, fields=fields)
     return tuple(dict.fromkeys(found))
 
 

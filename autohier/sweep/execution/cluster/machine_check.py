@@ -49,6 +49,8 @@ class Demands:
     versions: Mapping[str, str]
     """Versions of Python and of packages, from `installed_versions`."""
     needs_gpu: bool
+    weights: tuple[Path, ...] = ()
+    """Files and stages that networks start from."""
 
     @property
     def driver_file(self) -> Path:
@@ -81,6 +83,7 @@ def check_machine(demands: Demands, node: str) -> Findings:
     faults += _version_faults(demands.versions)
     faults += [*_space_faults(demands.stage_folder), *_space_faults(Path(tempfile.gettempdir()))]
     faults += _remote_faults(demands.stage_folder)
+    faults += (f"it has no weights at {path}" for path in demands.weights if not path.exists())
     if demands.needs_gpu:
         faults += _gpu_faults()
     return Findings(tuple(one_line(fault) for fault in faults), time.time())

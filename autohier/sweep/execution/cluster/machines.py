@@ -255,6 +255,8 @@ def make_demands(
     versions: Mapping[str, str],
     *,
     needs_gpu: bool,
+    weights: tuple[Path, ...] = (),
 ) -> Demands:
     """Return demands with a new token."""
-    return Demands(folder, secrets.token_hex(16), clip_folder, fingerprint, stage_folder, versions, needs_gpu)
+    token = secrets.token_hex(16)
+    return Demands(folder, token, clip_folder, fingerprint, stage_folder, versions, needs_gpu, weights)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from autohier.config.sweep import SweepPlan
+from autohier.config.trial.weights_files import find_weights
 from autohier.core.training.devices import find_accelerator
 from autohier.sweep.execution.cluster.head_watch import watched_head
+from autohier.sweep.execution.cluster.machine_check import Demands
 from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
 from autohier.sweep.execution.session import Share, count_trials, fits_trial, share_of
 from autohier.sweep.execution.signals import StopRequest
@@ -58,14 +60,7 @@ def preflight(
             find_accelerator()
         yield Admitted(share)
         return
-    demands = make_demands(
-        folder.machines,
-        clip_folder(plan),
-        plan.clips_fingerprint or "",
-        Path(plan.stage_folder),
-        versions,
-        needs_gpu=share.gpus > 0,
-    )
+    demands = demands_of(folder, plan, share, versions)
     with (
         watched_head(plan.ray_address, folder.resume_command, stop),
         checked_machines(
@@ -78,3 +73,16 @@ def preflight(
         share = share_of(plan, machines.admitted(stop))
         counted = replace(share, count=lambda: count_trials(plan, share, machines.passed()))
         yield Admitted(counted, machines.table)
+
+
+def demands_of(folder: SweepFolder, plan: SweepPlan, share: Share, versions: Mapping[str, str]) -> Demands:
+    """Return what a sweep demands of every machine; see `preflight`."""
+    return make_demands(
+        folder.machines,
+        clip_folder(plan),
+        plan.clips_fingerprint or "",
+        Path(plan.stage_folder),
+        versions,
+        needs_gpu=share.gpus > 0,
+        weights=tuple(map(Path, find_weights(plan.space.model_dump(mode="json")))),
+    )

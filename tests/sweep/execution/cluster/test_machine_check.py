@@ -124,3 +124,10 @@ def test_copies_of_stages_that_are_out_of_reach_are_a_fault(demands: Demands) ->
     assert fault.startswith("the copies of the stages cannot be reached: --stages must be a URL of a storage")
     (demands.stage_folder / "remote.json").write_text(f'{{"url": "file://{demands.folder}"}}')
     assert check_machine(demands, NODE).faults == ()
+
+
+def test_weights_that_lie_on_the_drivers_machine_only_are_a_fault(demands: Demands, tmp_path: Path) -> None:
+    here, elsewhere = tmp_path / "here.pth", tmp_path / "elsewhere.pth"
+    here.touch()
+    wanting = replace(demands, weights=(here, elsewhere))
+    assert check_machine(wanting, NODE).faults == (f"it has no weights at {elsewhere}",)
