@@ -67,15 +67,9 @@ def predict_validation(trial: TrialSetup, kept: StageResult) -> Predictions:
     A trial with folds validates all training clips; the network of the fold that held a clip out predicts it.
     """
     folds = trial.folds(CallbackList()) or [trial]
-    predictions = [_predict(fold, kept.fold(index), "validation") for index, fold in enumerate(folds)]
-    return Predictions(
-        clip_ids=tuple(clip_id for fold in predictions for clip_id in fold.clip_ids),
-        labels_N=np.concatenate([fold.labels_N for fold in predictions]),
-        probabilities_NK=np.concatenate([fold.probabilities_NK for fold in predictions]),
-        # All folds of a trial have the same superclasses.
-        superclasses=tuple(
-            np.concatenate(heads) for heads in zip(*(fold.superclasses for fold in predictions), strict=True)
-        ),
+    # All folds of a trial have the same superclasses.
+    return Predictions.joined(
+        [_predict(fold, kept.fold(index), "validation") for index, fold in enumerate(folds)]
     )
 
 
@@ -121,9 +115,12 @@ def _predict_here(trial: TrialSetup, stage: StageResult, part: Part) -> Predicti
         autocast=trial.context.device.autocast,
     )
     names = trial.context.clips.clips.clip_id
+    own_N = labels_N.cpu().numpy()
+    *levels, _ = stage.hierarchy.assignments
     return Predictions(
         clip_ids=tuple(names[row] for row in data_loader.rows(part)),
-        labels_N=labels_N.cpu().numpy(),
+        labels_N=own_N,
         probabilities_NK=stacks[-1].cpu().numpy(),
         superclasses=tuple(stack_NS.cpu().numpy() for stack_NS in stacks[:-1]),
+        superclass_labels=tuple(np.asarray(superclasses)[own_N] for superclasses in levels),
     )

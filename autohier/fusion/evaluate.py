@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from autohier.config.fusion import Member
 from autohier.core.late_fusion import Fused, share_clips
@@ -20,7 +21,11 @@ from autohier.records.schema import EvaluationRow
 from autohier.records.writer import RecordWriter
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.places import STORED, GivenFolders
+from autohier.sweep.shown_tests import show_test_results
 from autohier.text import shell_words
+
+FUSION: Final = "fusion"
+"""Name of the network of a fusion, in its test results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def find_model(name: str, out: Path, given: GivenFolders = STORED) -> Model:
     folder = find_fusion(name, out)
     if folder is not None:
         members = folder.read(given).members
-        return Model(folder.path.absolute().name, "fusion", members, folder.records)
+        return Model(folder.path.absolute().name, FUSION, members, folder.records)
     if not has_sweep(name, out):
         sweeps = [path.name for path in sorted(out.glob("*")) if SweepFolder(path).plan_file.is_file()]
         known = [*read_fusions(out), *sweeps]
@@ -148,7 +153,9 @@ def save_test_results(model: Model, fused: Fused, *, refitted: bool) -> Recorded
         for member, predictions in zip(model.members, fused.members, strict=True):
             if SweepFolder(Path(member.sweep)).plan_file.is_file():  # else the sweep was moved or removed
                 _record(_single(member), predictions, refitted=refitted)
-    return _record(model, fused.predictions, refitted=refitted)
+    # A fusion has no superclasses, but a single member has.
+    own = fused.predictions if len(model.members) > 1 else fused.members[0]
+    return _record(model, own, refitted=refitted)
 
 
 def _record(model: Model, predictions: Predictions, *, refitted: bool) -> RecordedTest:
@@ -159,4 +166,8 @@ def _record(model: Model, predictions: Predictions, *, refitted: bool) -> Record
     )
     earlier = read_whole_tests(model.records)
     RecordWriter(model.records).add_test_result(row)
+    if model.network != FUSION:
+        (member,) = model.members
+        num_levels = len(member.config.params.superclasses) + 1
+        show_test_results(SweepFolder(Path(member.sweep)), model.name, num_levels)
     return RecordedTest(row, earlier)

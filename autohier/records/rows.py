@@ -121,6 +121,7 @@ def model_evaluation_row(
         at: time of the evaluation, with a time zone.
     """
     low, high = wilson_interval(predictions.accuracy, len(predictions.clip_ids))
+    levels = (*predictions.levels, predictions)
     return EvaluationRow(
         trial=model,
         stage=network,
@@ -128,12 +129,12 @@ def model_evaluation_row(
         validation=validation,
         accuracy=predictions.accuracy,
         num_clips=len(predictions.clip_ids),
-        stack_accuracies=(predictions.accuracy,),
+        stack_accuracies=tuple(level.accuracy for level in levels),
         accuracy_low=low,
         accuracy_high=high,
         evaluated_at=at,
-        stack_top5_accuracies=(predictions.top5_accuracy,),
-        stack_mean_class_accuracies=(predictions.mean_class_accuracy,),
+        stack_top5_accuracies=tuple(level.top5_accuracy for level in levels),
+        stack_mean_class_accuracies=tuple(level.mean_class_accuracy for level in levels),
     )
 
 

@@ -166,7 +166,7 @@ class EvaluationRow:
     num_clips: Annotated[int, "number of test clips"]
     stack_accuracies: Annotated[
         tuple[float, ...],
-        "test accuracy of every head; after autohier evaluate, of the last one only",
+        "test accuracy of every head; of a fusion, over the classes only",
     ]
     accuracy_low: Annotated[float, "lower end of the accuracy's 95% Wilson interval"]
     accuracy_high: Annotated[float, "upper end of the accuracy's 95% Wilson interval"]

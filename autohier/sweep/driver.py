@@ -45,6 +45,7 @@ from autohier.sweep.plans.extensions import foreign_packages
 from autohier.sweep.recovery.record_repair import repair_records, test_values
 from autohier.sweep.recovery.stage_check import lost_stages_text
 from autohier.sweep.scheduling.failure_limit import FailureLimit, FailureStreak
+from autohier.sweep.shown_tests import show_test_results
 from autohier.sweep.study.storages.ownership import claim_study
 from autohier.sweep.study.storages.patient_storage import Patience, StorageLostError
 from autohier.sweep.study.storages.storage import open_storage, storage_failures
@@ -307,3 +308,4 @@ def _test_winner(
     # The study first: lost records are restored from it, without a second look at the test split.
     study.record_tests(winner.trial, test_values(rows))
     RecordWriter(context.folder.records).write_test_results(winner.trial, rows)
+    show_test_results(context.folder, winner.trial, len(config.params.superclasses) + 1)

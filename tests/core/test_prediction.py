@@ -64,6 +64,24 @@ def test_test_predictions_are_those_of_the_trial_or_of_its_refit(
     assert predictions.accuracy == pytest.approx(evaluate_stage_on_test(trial, refitted[-1]).accuracy)
 
 
+@pytest.mark.parametrize("refit_too", [False, True])
+def test_levels_are_those_of_the_test_evaluation(
+    trial: TrialSetup, outcome: TrialOutcome, refitted: tuple[StageResult, ...], refit_too: bool
+) -> None:
+    kept = outcome.chain[1]
+    expected = evaluate_stage_on_test(trial, refitted[-1] if refit_too else kept)
+    predictions = predict_test(trial, kept, refitted=refit_too)
+    levels = (*predictions.levels, predictions)
+    assert tuple(level.accuracy for level in levels) == pytest.approx(expected.stack_accuracies)
+    assert tuple(level.top5_accuracy for level in levels) == pytest.approx(expected.stack_top5_accuracies)
+    assert tuple(level.mean_class_accuracy for level in levels) == pytest.approx(
+        expected.stack_mean_class_accuracies
+    )
+    assert [level.probabilities_NK.shape[1] for level in levels] == [2, 3, 6]
+    some = predictions.clip_ids[3:1:-1]
+    assert predictions.of(some).levels[0].labels_N.tolist() == predictions.levels[0].labels_N[3:1:-1].tolist()
+
+
 @pytest.fixture(scope="module")
 def folds(tiny_clips: ClipStore, folder: Path) -> TrialSetup:
     return open_tiny_trial(FOLDS, tiny_clips, folder)
@@ -86,6 +104,11 @@ class TestFolds:
             check_predictions(part, tiny_clips, rows, folder, folds_kept.fold(index))
             start += len(rows)
         assert start == len(predictions.clip_ids) == len(set(predictions.clip_ids))
+        # All folds have one set of superclasses.
+        *levels, _ = folds_kept.hierarchy.assignments
+        for level, superclasses in zip(predictions.levels, levels, strict=True):
+            assert level.clip_ids == predictions.clip_ids
+            assert level.labels_N.tolist() == [superclasses[k] for k in predictions.labels_N]
 
     def test_they_are_found_by_their_stage_keys(self, folds: TrialSetup, folds_kept: StageResult) -> None:
         result = find_kept_pass(folds, 0, folds_kept.keys)

@@ -143,6 +143,11 @@ def test_tensorboard_has_the_curves_and_pictures_of_a_trial(swept):
         scalars
     )
     assert {"confusion", "hierarchy"} <= set(ask("images/tags")["t0000"])
+    tests = read(folder, "tests")
+    for _, row in tests.iterrows():
+        tag = f"test/{row.stage.replace(', ', '-').replace(' ', '-')}/mean_class_stack/3"
+        ((_, step, value),) = ask("scalars/scalars", run=row.trial, tag=tag)
+        assert (step, value) == (0, pytest.approx(row.stack_mean_class_accuracies[-1]))
     epochs = read(folder, "epochs")
     curve = ask("scalars/scalars", run="t0000", tag="loss/train")
     assert [value for _, _, value in curve] == pytest.approx(

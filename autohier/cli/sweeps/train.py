@@ -64,6 +64,7 @@ def train(
     from autohier.data.store.paths import store_folder
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share, usable_cores
+    from autohier.reports.levels import levels_text
     from autohier.sweep.paths import stage_folder
     from autohier.sweep.plans.starts import resolve_starts
 
@@ -105,6 +106,8 @@ def train(
         f"parameters {dense.parameters:,} -> {kept.cost.parameters:,}, "
         f"multiply-adds {dense.multiply_adds:,} -> {kept.cost.multiply_adds:,}"
     )
+    counts = trial.config.params.counts_text
+    console.print(f"  by level: {levels_text(kept, counts)}", soft_wrap=True)
     for line in _result_lines(trial.context.store, kept, out):
         console.print(line, soft_wrap=True)
     if test:
@@ -115,6 +118,8 @@ def train(
                 f"{plural(evaluation.num_clips, 'clip')}, top-5 {evaluation.stack_top5_accuracies[-1]:.2%}, "
                 f"mean class {evaluation.stack_mean_class_accuracies[-1]:.2%}"
             )
+            if len(evaluation.stack_accuracies) > 1:
+                console.print(f"  by level: {levels_text(evaluation, counts)}", soft_wrap=True)
         console.print("printed only, not recorded; 'autohier search' and 'autohier evaluate' record theirs")
 
 

@@ -97,6 +97,18 @@ class Predictions:
     superclasses: tuple[npt.NDArray[np.float32], ...] = ()
     """Probabilities of the superclasses of each head before the last, front to back: [N, S]. Empty for an
     average of networks, whose superclasses may differ."""
+    superclass_labels: tuple[npt.NDArray[np.int64], ...] = ()
+    """Each clip's own superclass of each of these heads: [N]; empty if they are not known."""
+
+    @property
+    def levels(self) -> tuple[Predictions, ...]:
+        """Predictions of the superclasses of each head before the last; empty if the true ones are unknown."""
+        if not self.superclass_labels:
+            return ()
+        return tuple(
+            Predictions(self.clip_ids, own_N, head_NS)
+            for own_N, head_NS in zip(self.superclass_labels, self.superclasses, strict=True)
+        )
 
     @property
     def is_right(self) -> npt.NDArray[np.bool_]:
@@ -147,6 +159,20 @@ class Predictions:
             self.labels_N[chosen],
             self.probabilities_NK[chosen],
             tuple(head_NS[chosen] for head_NS in self.superclasses),
+            tuple(own_N[chosen] for own_N in self.superclass_labels),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Return the predictions of all parts' clips, which are different ones, in the same superclasses."""
+        heads = zip(*(part.superclasses for part in parts), strict=True)
+        own = zip(*(part.superclass_labels for part in parts), strict=True)
+        return cls(
+            clip_ids=tuple(clip_id for part in parts for clip_id in part.clip_ids),
+            labels_N=np.concatenate([part.labels_N for part in parts]),
+            probabilities_NK=np.concatenate([part.probabilities_NK for part in parts]),
+            superclasses=tuple(map(np.concatenate, heads)),
+            superclass_labels=tuple(map(np.concatenate, own)),
         )
 
     def _count(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -11,6 +11,8 @@ Tags in the trial's run; the step is the number of epochs in the trial so far:
 * ``best_validation``: highest validation accuracy so far, after every epoch and stage;
 * ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
   every stage;
+* ``stage/accuracy_stack/l``, ``stage/top5_stack/l``, ``stage/mean_class_stack/l``: the same of the head of
+  level l, over all frame sets of a test, after every stage;
 * ``confusion``: after every stage; ``hierarchy``: after pass 2.
 """
 
@@ -100,6 +102,9 @@ class TensorBoardCallback(TrialCallback):
             scalar(BEST_VALIDATION, self._best),
             scalar("stage/accuracy", result.accuracy),
             scalar("stage/mean_class_accuracy", result.mean_class_accuracy),
+            *self._per_stack("stage/accuracy_stack", result.stack_accuracies),
+            *self._per_stack("stage/top5_stack", result.stack_top5_accuracies),
+            *self._per_stack("stage/mean_class_stack", result.stack_mean_class_accuracies),
             scalar("stage/parameters", result.cost.parameters),
             scalar("stage/multiply_adds", result.cost.multiply_adds),
             image("confusion", confusion_picture(result.confusion_KK, assignments, self._class_names)),

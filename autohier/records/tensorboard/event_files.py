@@ -4,7 +4,8 @@ The folder of a run holds, in the order in which TensorBoard reads them:
 
 * ``events.out.tfevents.0-begun``: the trial's hyperparameters; a re-run replaces it;
 * ``events.out.tfevents.<time>...curves``: the trial's curves and images; a re-run adds a file;
-* ``events.out.tfevents.9-ended``: the trial's final state and metrics.
+* ``events.out.tfevents.9-ended``: the trial's final state and metrics;
+* ``events.out.tfevents.9-tested``: its test results, if it was tested.
 
 The names matter: TensorBoard's Python loader reads the files of a folder in the order of their names and
 never goes back, and its loaders keep the first hyperparameters of a run.
@@ -28,6 +29,7 @@ from autohier.files import write_atomically
 
 BEGUN_FILE = "events.out.tfevents.0-begun"
 ENDED_FILE = "events.out.tfevents.9-ended"
+TESTED_FILE = "events.out.tfevents.9-tested"
 CURVES_SUFFIX = ".curves"
 BEST_VALIDATION = "best_validation"
 """Tag of the highest validation accuracy so far, in a trial's curves."""

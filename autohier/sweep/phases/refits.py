@@ -16,6 +16,7 @@ from autohier.sweep.execution.messages import EpochEnd, StageMessage
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.recovery.record_repair import test_row, test_values
+from autohier.sweep.shown_tests import show_test_results
 from autohier.sweep.study.study import SweepStudy
 from autohier.text import plural
 
@@ -78,3 +79,4 @@ def run_refits(
     values = [*study.tests()[winner.trial], *test_values(rows)]
     study.record_tests(winner.trial, values)
     RecordWriter(context.folder.records).write_test_results(winner.trial, [test_row(each) for each in values])
+    show_test_results(context.folder, winner.trial, len(config.params.superclasses) + 1)

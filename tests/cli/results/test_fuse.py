@@ -31,6 +31,7 @@ from autohier.records.statistics import wilson_interval
 from support.command_line import Autohier, Ended
 from support.sources.tiny_clips import CLASS_NAMES, CLIPS_PER_SUBJECT, ColourReader, prepare_tiny_clips
 from support.sweep_runs.finished_sweeps import finish_sweep
+from support.sweep_runs.tensorboard_pages import open_tensorboard
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,17 @@ class TestEvaluate:
         records = read_records(out / "colours" / "records")
         (row,) = records.tests_of("t0001")
         assert (row.stage, row.accuracy) == ("pass 2", alone.accuracy)
+        levels = (*alone.levels, alone)
+        assert [level.probabilities_NK.shape[1] for level in levels] == [2, 3, 6]
+        assert row.stack_accuracies == tuple(level.accuracy for level in levels)
+        assert row.stack_top5_accuracies == tuple(level.top5_accuracy for level in levels)
+        assert row.stack_mean_class_accuracies == tuple(level.mean_class_accuracy for level in levels)
+        said = " ".join(ended.out.split())
+        assert f"by level: 2 superclasses: top-1 {levels[0].accuracy:.1%}, top-5 100.0%, mean class" in said
+        assert f"; classes: top-1 {alone.accuracy:.1%}, top-5 {alone.top5_accuracy:.1%}" in said
+        curves = open_tensorboard(out / "colours" / "tensorboard")
+        tested = curves("scalars/scalars", run="t0001", tag="test/pass-2/accuracy_stack/3")
+        assert [point[1:] for point in tested] == [[0, pytest.approx(alone.accuracy)]]
         # The sweep still evaluates its winner itself.
         assert records.untested_winner() == records.ranked()[0]
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from autohier.core.training.metrics import mean_class_accuracy
+from autohier.core.stages.result import StageResult
+from autohier.core.training.metrics import Evaluation, mean_class_accuracy
 from autohier.core.trial import evaluate_on_test, run_trial
 from autohier.data.store.reader import ClipStore
 from support.command_line import Autohier
@@ -61,6 +62,22 @@ def test_it_runs_the_initial_config_with_overrides_and_prints_accuracies(
         f"parameters {dense.cost.parameters:,} -> {best.cost.parameters:,}, "
         f"multiply-adds {dense.cost.multiply_adds:,} -> {best.cost.multiply_adds:,}"
     )
+    names = ("2 superclasses", "3 superclasses", "classes")
+
+    def levels_of(each: StageResult | Evaluation) -> str:
+        shares = zip(
+            each.stack_accuracies, each.stack_top5_accuracies, each.stack_mean_class_accuracies, strict=True
+        )
+        return "  by level: " + "; ".join(
+            f"{name}: top-1 {100 * a:.1f}%, top-5 {100 * b:.1f}%, mean class {100 * c:.1f}%"
+            for name, (a, b, c) in zip(names, shares, strict=True)
+        )
+
+    tested = [evaluation for name, evaluation in evaluate_on_test(trial, outcome) if "pass 1" not in name]
+    assert [line for line in lines if line.startswith("  by level: ")] == [
+        levels_of(best),
+        *map(levels_of, tested),
+    ]
     assert [line for line in lines if line.startswith("test accuracy")] == [
         f"test accuracy of {name}: {100 * evaluation.accuracy:.2f}% of 48 clips, "
         f"top-5 {100 * evaluation.stack_top5_accuracies[-1]:.2f}%, "
@@ -69,7 +86,7 @@ def test_it_runs_the_initial_config_with_overrides_and_prints_accuracies(
     ]
 
     assert lines[-1] == "printed only, not recorded; 'autohier search' and 'autohier evaluate' record theirs"
-    result = lines[len(labels) + 1 : len(labels) + 3]
+    result = lines[len(labels) + 2 : len(labels) + 4]
     assert result == [
         f"result: 1 network of {best.label} in {tmp_path / 'out' / 'stages'}",
         f"export: autohier compact {best.key[:12]} --file recognizer.safetensors --out {tmp_path / 'out'}",
@@ -84,6 +101,7 @@ def test_it_runs_the_initial_config_with_overrides_and_prints_accuracies(
             for stage in outcome.stages
         ),
         kept,
+        levels_of(best),
         *result,
     ]
 
@@ -276,10 +294,10 @@ def test_it_follows_the_recipe_of_a_package(autohier: Autohier, tiny_data: Path,
     with installed_example("autohier-stage-kind", tmp_path / "site"):
         ended = autohier(*command, "--set", "recipe=heads-only")
     assert (ended.code, ended.err) == (0, "")
-    assert [line.partition(": ")[0] for line in ended.out.splitlines()[2:-3:2]] == [
+    assert [line.partition(": ")[0] for line in ended.out.splitlines()[2:-4:2]] == [
         *("pass 1", "heads only", "prune 1"),
     ]
-    assert ", heads only " in ended.out.splitlines()[-3]
+    assert ", heads only " in ended.out.splitlines()[-4]
 
 
 def epochs_of(out: str) -> list[str]:
