@@ -76,9 +76,10 @@ class SearchSpace(FrozenModel):
     """Clip input that the recognizer reads."""
     recognizer: AnyRecognizerSettings = InflatedResNetSettings()
     """Recognizer and its options."""
-    assumes_2d_weights: bool = False
-    """True if the recipe is that of an inflated network which starts from the weights of a 2D one. `check`
-    and `search` then warn if recognizer.weights is not set."""
+    assumes_2d_weights: bool | tuple[str, ...] = False
+    """True if the recipe is that of an inflated network which starts from the weights of a 2D one, or the
+    names of the variants of which this holds. `check` and `search` then warn if recognizer.weights is not
+    set."""
     optimisation: OptimisationSettings = OptimisationSettings()
     """Optimizer and learning-rate schedule of every stage."""
     pass_1: Pass1Settings = Pass1Settings()
@@ -125,6 +126,11 @@ class SearchSpace(FrozenModel):
         return self
 
     def _variant_faults(self) -> Iterator[str]:
+        if not isinstance(self.assumes_2d_weights, bool) and self.search.variants:
+            for name in self.assumes_2d_weights:
+                if name not in self.search.variants:
+                    known = nearest(name, list(self.search.variants))
+                    yield f"assumes_2d_weights names the variant {name!r}, which is unknown: {known}"
         for variant in self._variant_names:
             try:
                 self._check_variant(variant)

@@ -53,15 +53,21 @@ def test_mirroring_of_sided_classes_is_a_warning(autohier: Autohier, tiny_data: 
     shutil.copytree(tiny_data, tmp_path / "data")
     path = tmp_path / "data" / "demo" / "manifest.json"
 
-    def output(*, sided: bool, flip: str) -> str:
+    def output(*, sided: bool, **clips: str) -> str:
         change_record(path, sided=sided)
-        ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data", "--set", f"clips.flip={flip}")
+        options = [part for name, value in clips.items() for part in ("--set", f"clips.{name}={value}")]
+        ended = autohier("check", SPACE_FILE, "--data", tmp_path / "data", *options)
         assert ended.code == 0
         return ended.out
 
     warning = "WARNING: clips.flip mirrors clips, but classes may differ in left and right\n  fix: --set "
     assert warning in output(sided=True, flip="true")
     assert "clips.flip" not in output(sided=True, flip="false") + output(sided=False, flip="true")
+    warning = (
+        "WARNING: clips.test_flip mirrors the clips of tests, but classes may differ in left and right\n"
+    )
+    assert warning in output(sided=True, flip="false", test_flip="true")
+    assert "test_flip" not in output(sided=False, flip="true", test_flip="true")
 
 
 def test_it_says_which_given_superclasses_are_sampled(autohier: Autohier, tiny_data: Path) -> None:

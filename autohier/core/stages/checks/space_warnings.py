@@ -21,6 +21,7 @@ _NUM_CLIPS_INSPECTED = 200
 _FRAME_FACTOR = 4
 """A skeleton that is read in this many times its longest clip's frames mostly repeats frames."""
 _STEPS_PER_EPOCH = 8
+_NAME, _WEIGHTS = "recognizer.name", "recognizer.weights"
 
 
 def space_warnings(
@@ -48,7 +49,7 @@ def space_warnings(
     persons = _inspect_persons(clips) if clips and any(_reads_skeletons(own) for _, own in variants) else []
     found: dict[str, list[str]] = {}
     for name, variant in variants:
-        warnings = [*_start_warnings(variant), *improbable_values(variant, searched, params)]
+        warnings = [*_start_warnings(space, name, variant), *improbable_values(variant, searched, params)]
         if store is not None:
             warnings += _frame_warnings(variant, store)
         if clips is not None:
@@ -71,19 +72,28 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names)
 
 
-def _start_warnings(space: SearchSpace) -> Iterator[str]:
-    recognizer = space.recognizer
-    if not space.assumes_2d_weights or not isinstance(recognizer, InflatedResNetSettings):
+def _start_warnings(space: SearchSpace, name: str, variant: SearchSpace) -> Iterator[str]:
+    """Warn if a variant, of this name in the space, starts from random weights against its recipe."""
+    recognizer, assumes = variant.recognizer, space.assumes_2d_weights
+    if not (assumes if isinstance(assumes, bool) else name in assumes):
         return
-    if recognizer.weights is None and recognizer.start is None:
-        yield (
-            f"the network starts from random weights, but the recipe of {space.name} assumes those of a 2D "
-            "ResNet trained on ImageNet\n"
-            "  fix: --set recognizer.weights=FILE, see 'ImageNet weights' in docs/search-spaces.md; or "
-            "--start SWEEP, a trained network, see docs/starting-weights.md. Or train "
-            "from random weights, longer and at a higher rate: --set optimisation.learning_rate=4e-3 "
-            "--set optimisation.schedule=one-cycle --set pass_1.epochs=40 --set assumes_2d_weights=false"
-        )
+    if not isinstance(recognizer, InflatedResNetSettings) or recognizer.weights or recognizer.start:
+        return
+    # A --set outside search holds for all variants, and the weights of one network do not fit another.
+    needs_own = assumes is not True or any(_NAME in dict(own) for own in space.search.variants.values())
+    setting = f"search.variants.VARIANT.{_WEIGHTS}" if needs_own else _WEIGHTS
+    random_weights = (
+        " Or train from random weights, longer and at a higher rate: --set optimisation.learning_rate=4e-3 "
+        "--set optimisation.schedule=one-cycle --set pass_1.epochs=40 --set assumes_2d_weights=false"
+        if assumes is True
+        else ""
+    )
+    yield (
+        f"the network starts from random weights, but the recipe of {space.name} assumes those of a 2D "
+        "ResNet trained on ImageNet\n"
+        f"  fix: --set {setting}=FILE, see 'ImageNet weights' in docs/search-spaces.md; or "
+        f"--start SWEEP, a trained network, see docs/starting-weights.md.{random_weights}"
+    )
 
 
 def _frame_warnings(space: SearchSpace, store: StoreOptions) -> Iterator[str]:
@@ -165,11 +175,12 @@ def _skeleton_warnings(space: SearchSpace, clips: ClipStore, persons: Sequence[i
 
 
 def _flip_warnings(space: SearchSpace, clips: ClipStore) -> Iterator[str]:
-    if clips.manifest.sided and space.clips.flip:
-        yield (
-            "clips.flip mirrors clips, but classes may differ in left and right\n"
-            "  fix: --set clips.flip=false, unless left and right are one class"
-        )
+    for setting, mirrored in (("flip", "clips"), ("test_flip", "the clips of tests")):
+        if clips.manifest.sided and getattr(space.clips, setting):
+            yield (
+                f"clips.{setting} mirrors {mirrored}, but classes may differ in left and right\n"
+                f"  fix: --set clips.{setting}=false, unless left and right are one class"
+            )
 
 
 def _batch_warnings(

@@ -10,8 +10,18 @@ from autohier.config.search.loading import load_space, shipped_spaces
 from autohier.core.stages.checks.space_warnings import space_warnings
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.reader import ClipStore
+from autohier.errors import InputError
 
-FROM_IMAGENET = {"gym99", "n_ucla", "ntu120", "ntu60", "ntu60_depths", "utd_mhad_from_ntu60"}
+FROM_IMAGENET = {
+    "gym99",
+    "gym99_slowfast",
+    "n_ucla",
+    "ntu120",
+    "ntu60",
+    "ntu60_depths",
+    "utd_mhad_from_ntu60",
+}
+OF_SOME_VARIANTS = {"gym99_slowfast", "ntu60_depths"}
 
 
 def store_of(max_frames: int) -> StoreOptions:
@@ -30,7 +40,7 @@ def store_of(max_frames: int) -> StoreOptions:
 def test_spaces_of_hac_warn_without_imagenet_weights(name: str) -> None:
     found = space_warnings(load_space(name), None)
     assert bool(found) == (name in FROM_IMAGENET)
-    if found:
+    if found and name not in OF_SOME_VARIANTS:
         (warning,) = found
         assert warning.startswith(
             f"WARNING: the network starts from random weights, but the recipe of {name} "
@@ -50,12 +60,32 @@ def test_the_documented_section_exists() -> None:
     assert "## ImageNet weights\n" in page.read_text(encoding="utf-8")
 
 
-def test_only_variants_without_weights_are_named() -> None:
-    weights = "search.variants.resnet18.recognizer.weights=resnet18.pth"
-    (warning,) = space_warnings(load_space("ntu60_depths", [weights]), None)
+def test_variants_with_networks_of_their_own_need_weights_of_their_own() -> None:
+    (warning,) = space_warnings(load_space("ntu60_depths"), None)
+    assert warning.startswith("WARNING: the network starts from random weights, but the ")
+    assert "\n  fix: --set search.variants.VARIANT.recognizer.weights=FILE, see" in warning
+    weights = ["search.variants.resnet18.recognizer.weights=resnet18.pth"]
+    (warning,) = space_warnings(load_space("ntu60_depths", weights), None)
     assert warning.startswith(
         "WARNING: variants resnet50, resnet34, resnet101: the network starts from random"
     )
+    weights += [f"search.variants.resnet{n}.recognizer.weights=resnet{n}.pth" for n in (34, 50, 101)]
+    assert space_warnings(load_space("ntu60_depths", weights), None) == []
+
+
+def test_a_recipe_of_one_variant_may_assume_weights() -> None:
+    (warning,) = space_warnings(load_space("gym99_slowfast"), None)
+    assert warning.startswith(
+        "WARNING: variants slowonly-4: the network starts from random weights, but the "
+    )
+    assert "\n  fix: --set search.variants.VARIANT.recognizer.weights=FILE, see" in warning
+    assert "train from random weights" not in warning
+    weights = ["search.variants.slowonly-4.recognizer.weights=resnet50.pth"]
+    assert space_warnings(load_space("gym99_slowfast", weights), None) == []
+    with pytest.raises(
+        InputError, match=r"assumes_2d_weights names the variant 'slow', which is unknown: did you"
+    ):
+        load_space("gym99_slowfast", ["assumes_2d_weights=['slow']"])
 
 
 @pytest.mark.parametrize(
