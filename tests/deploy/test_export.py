@@ -43,9 +43,15 @@ def arrays_of(clip: ClipSource) -> ClipArrays:
 def test_predictions_of_source_clips_equal_those_of_evaluate(
     tmp_path: Path, tiny_data: Path, clip_input: str, heads: str
 ) -> None:
-    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES[clip_input], f"pass_2.heads={heads}", passes=1)
+    settings = [f"pass_2.heads={heads}"]
+    if clip_input == "heatmaps":
+        settings.append("clips.test_flip=true")
+    if clip_input == "skeletons":  # after few steps, its outputs are nearly the same for all clips
+        settings += ["optimisation.batch_size=6", "optimisation.learning_rate=1e-2"]
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES[clip_input], *settings, passes=1)
     model, _ = export_tiny(tmp_path, "s", tmp_path / "model")
     expected = evaluate_model(model, "test", refitted=False, opener=OPENER, log=lambda _: None).predictions
+    assert np.ptp(expected.probabilities_NK, axis=0).max() > 0.01
     loaded = autohier.load_model(tmp_path / "model", device="cpu")
     for row in range(0, len(expected.clip_ids), 7):
         clip_id = expected.clip_ids[row]

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from autohier.config.trial.clips import FrameClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.recognizers import (
@@ -12,7 +14,13 @@ from autohier.config.trial.recognizers import (
     PoseSlowOnlySettings,
     StGcnSettings,
 )
-from autohier.core.stages.builders import network_options, open_clip_input, require_people
+from autohier.config.trial.training import OptimisationSettings
+from autohier.core.stages.builders import (
+    network_options,
+    open_clip_input,
+    optimizer_builder,
+    require_people,
+)
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.heatmaps import HeatmapInput
 from autohier.data.inputs.skeletons import SkeletonInput
@@ -22,6 +30,18 @@ from autohier.errors import InputError
 NAN = np.nan
 RESNET, GRAPH = InflatedResNetSettings(width=0.5), StGcnSettings(name="st-gcn++", stacks=(5, 5))
 POSES = PoseSlowOnlySettings(name="pose-slowonly-small", initialisation="fan-out")
+
+
+def test_sgd_has_all_of_its_settings():
+    settings = OptimisationSettings(
+        optimizer="sgd", learning_rate=0.2, momentum=0.5, nesterov=False, weight_decay=0.01
+    )
+    optimizer = optimizer_builder(settings)([nn.Parameter(torch.zeros(1))])
+    assert isinstance(optimizer, torch.optim.SGD)
+    names = ("lr", "momentum", "nesterov", "weight_decay")
+    assert [optimizer.param_groups[0][name] for name in names] == [0.2, 0.5, False, 0.01]
+    default = optimizer_builder(OptimisationSettings(optimizer="sgd"))([nn.Parameter(torch.zeros(1))])
+    assert [default.param_groups[0][name] for name in names] == [1e-4, 0.9, True, 0]
 
 
 def contents(layout=KINECT_V2_25, *, channels=3):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from autohier.cli.data.prepare import prepare
 from autohier.config.search.loading import load_space, shipped_spaces
 from autohier.core.stages.checks.space_warnings import space_warnings
+from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
@@ -109,6 +112,14 @@ def test_a_store_with_too_few_frames_is_too_coarse(max_frames: int, num_sets: in
     rule, fix = warning.splitlines()
     assert f"the store keeps {max_frames} frames per clip, so only {num_sets} of the 5 test sets of 8" in rule
     assert fix == f"  fix: prepare with --frames 40, or --set clips.test_sets={num_sets}"
+
+
+@pytest.mark.parametrize("name", ["ntu60", "ntu120", "n_ucla", "utd_mhad", "gym99", "demo"])
+def test_by_default_a_store_has_five_different_test_sets_of_hac(name: str) -> None:
+    defaults = (signature(prepare_dataset).parameters["max_frames"], signature(prepare).parameters["frames"])
+    for parameter in defaults:
+        found = space_warnings(load_space(name, ["assumes_2d_weights=false"]), store_of(parameter.default))
+        assert not any("test sets" in warning for warning in found)
 
 
 def test_skeletons_are_stored_whole() -> None:
