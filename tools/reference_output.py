@@ -8,6 +8,7 @@ from typing import Any
 from autohier.reports.evaluated import ClipPrediction, EvaluatedModel
 from autohier.reports.output import columns_of
 from autohier.reports.protocols import ProtocolResult
+from autohier.reports.robustness import RobustnessRow
 from autohier.reports.stages import StageEntry
 from autohier.reports.sweeps.comparison import ConfigDifference, LeadingConfig, SweepDifference
 from autohier.reports.sweeps.running import RunningTrial, RunningWork, TimeLeft
@@ -37,6 +38,7 @@ ROWS: dict[str, tuple[tuple[str, type[Any]], ...]] = {
     "ablation": (("ablation", AblationRow),),
     "store": (("stages", StageEntry),),
     "plan": (("quantities", PlannedQuantity),),
+    "robustness": (("robustness", RobustnessRow),),
     "evaluate": (("evaluation", EvaluatedModel), ("clips", ClipPrediction)),
 }
 """Parts of the JSON of each command, with the kind of their rows; CSV holds the first."""

@@ -26,6 +26,7 @@ from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
 from autohier.cli.results.predict import predict
 from autohier.cli.results.report import report
+from autohier.cli.results.robustness import robustness
 from autohier.cli.retired_options import check_retired_options
 from autohier.cli.sweeps.compare import compare
 from autohier.cli.sweeps.confirm import confirm
@@ -50,6 +51,7 @@ _ORDER = (
         "importances",
         "ablation",
         "evaluate",
+        "robustness",
         "fuse",
         "export",
         "predict",
@@ -77,7 +79,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export)
+_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export, robustness)
 """Commands that continue where they were interrupted, if they are run again."""
 _CHANGE_NOTHING = (
     *(

@@ -69,7 +69,9 @@ def find_other_store(name: str | Path, data: Path) -> Path | None:
     return named if (named / MANIFEST).is_file() else None
 
 
-def choose_clips(model: TrainedModel, store: ClipStore, *, every_clip: bool = False) -> OtherClips:
+def choose_clips(
+    model: TrainedModel, store: ClipStore, *, every_clip: bool = False, takes_own: bool = False
+) -> OtherClips:
     """Choose the clips of a store that measure a model.
 
     These are the test clips of the model's protocol if the store is of the model's dataset, e.g. with poses
@@ -77,13 +79,14 @@ def choose_clips(model: TrainedModel, store: ClipStore, *, every_clip: bool = Fa
 
     Args:
         model: the model.
-        store: a store of clips that the model was not trained on.
+        store: a store of clips.
         every_clip: takes all clips of a store of the model's dataset, too.
+        takes_own: accepts the store that the model was trained on.
 
     Raises:
         InputError: if these are the clips of the model itself, or no clip has a class that it knows.
     """
-    if store.fingerprint in model.own_clips:
+    if store.fingerprint in model.own_clips and not takes_own:
         raise InputError(
             "--data must name other clips than those that the model was trained on",
             got=store.folder,

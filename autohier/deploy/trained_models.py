@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from autohier.config.fusion import Member
 from autohier.core.prediction import find_kept_pass
+from autohier.core.stages.result import StageResult
+from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.trial import refit, to_refit
 from autohier.data.splits import split_masks
 from autohier.data.store.reader import ClipStore
@@ -100,24 +103,14 @@ def finished_model(model: Model, *, refitted: bool, opener: MemberOpener, log: L
     protocol = model.members[0].config.protocol.name
 
     def networks() -> Iterator[ModelNetwork]:
-        for member, store in zip(model.members, stores, strict=True):
+        for member in model.members:
             trial = opener(member)
             kept = find_kept_pass(trial, member.kept_pass, member.stage_keys[-1])
             stage = kept
             if refitted:
                 log(f"{member.name}: finding its refit on all training clips, or training it")
                 stage = refit(to_refit(trial, kept), kept)[-1]
-            device = trial.context.device
-            network = TorchNetwork(
-                trial.load_network(stage),
-                member.config.clips,
-                ClipFormat.of(store.manifest),
-                device.torch_device,
-                trial.context.num_threads,
-                member.config.optimisation.batch_size,
-                device.autocast,
-            )
-            yield ModelNetwork(member.name, member.weight, ClipFormat.of(store.manifest), network)
+            yield trial_network(member, trial, stage)
 
     return TrainedModel(
         name=model.name if len(model.members) > 1 else model.members[0].name,
@@ -129,6 +122,21 @@ def finished_model(model: Model, *, refitted: bool, opener: MemberOpener, log: L
         is_refit=refitted,
         open_networks=networks,
     )
+
+
+def trial_network(member: Member, trial: TrialSetup, stage: StageResult) -> ModelNetwork:
+    """Load the network of one stage of an open trial onto the trial's device."""
+    device, contents = trial.context.device, ClipFormat.of(trial.context.clips.manifest)
+    network = TorchNetwork(
+        trial.load_network(stage),
+        member.config.clips,
+        contents,
+        device.torch_device,
+        trial.context.num_threads,
+        member.config.optimisation.batch_size,
+        device.autocast,
+    )
+    return ModelNetwork(member.name, member.weight, contents, network)
 
 
 def _training_ids(store: ClipStore, protocol: str) -> set[str]:

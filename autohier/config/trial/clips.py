@@ -14,6 +14,7 @@ from autohier.errors import InputError, nearest
 ClipInputName = Literal["frames", "skeletons", "heatmaps", "frames+heatmaps"]
 NumFrames = Annotated[PositiveInt, Field(le=100_000)]
 SidePx = Annotated[PositiveInt, Field(le=4096)]
+FrameJointDrop = Annotated[float, Field(ge=0, le=1), KeyDefault(0.0)]
 
 
 class _Clips(FrozenModel):
@@ -85,6 +86,9 @@ class FramesHeatmapsClips(FrameSettings):
     """Height and width of the maps."""
     num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
     """Persons drawn into the maps, the most prominent first."""
+    frame_joint_drop: FrameJointDrop = 0.0
+    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
+    poses with missing joints; `autohier robustness` drops by the same rule."""
     test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
     """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
@@ -94,7 +98,8 @@ class FramesHeatmapsClips(FrameSettings):
 
     def map_options(self) -> dict[str, Any]:
         """Return the options of the heatmaps, without those that follow from the data."""
-        return self.model_dump(include={"num_map_frames", "maps", "map_px", "num_persons"})
+        names = {"num_map_frames", "maps", "map_px", "num_persons", "frame_joint_drop"}
+        return self.model_dump(include=names)
 
 
 class SkeletonClips(_Clips):
@@ -115,6 +120,9 @@ class SkeletonClips(_Clips):
     """Largest random scaling of a training clip along each axis, as a share."""
     joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Probability that a joint of a training clip is removed."""
+    frame_joint_drop: FrameJointDrop = 0.0
+    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
+    poses with missing joints; `autohier robustness` drops by the same rule."""
     flip: bool = False
     """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
     right."""
@@ -137,6 +145,9 @@ class HeatmapClips(_Clips):
     """Height and width of the maps."""
     min_area: Annotated[float, Field(gt=0, le=1)] = 0.56
     """Smallest area of a random training crop, as a share of the map."""
+    frame_joint_drop: FrameJointDrop = 0.0
+    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
+    poses with missing joints; `autohier robustness` drops by the same rule."""
     flip: bool = True
     """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
     right."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.heatmaps import render_maps
 from autohier.data.inputs.reading.frames_heatmaps import FRAMES, HEATMAPS, FramesHeatmapsReading
+from autohier.data.inputs.reading.skeleton_frames import num_kept
 from autohier.data.transforms.augmentation import (
     Crops,
     center_crops,
@@ -23,6 +24,7 @@ from autohier.data.transforms.augmentation import (
     sample_crops,
 )
 from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.joint_drop import drop_joints
 from autohier.data.transforms.keypoints import map_into_boxes, mirror
 from autohier.data.transforms.sampling import random_positions
 
@@ -32,12 +34,17 @@ class FramesHeatmapsInput(FramesHeatmapsReading):
     """Clips as ``frames`` and ``heatmaps``, with one crop and one mirror. Implements `ClipInput`."""
 
     frames: FrameInput
+    frame_joint_drop: float = 0.0
+    """Probability with which each frame of a training clip loses a joint; see data.transforms.joint_drop."""
 
     def read_train(self, row: int, random: np.random.Generator) -> dict[str, NDArray[Any]]:
         """Read uint8 [T, H, W, C] at one random offset, and keypoints of a random frame per segment."""
         frames = self.frames.read_train(row, random)
-        positions_BT = random_positions(self._num_kept(row), self.num_map_frames, random)
-        return {FRAMES: frames, HEATMAPS: self._keypoints(row, positions_BT[0])}
+        skeleton = self.store.skeleton(row)
+        positions_BT = random_positions(num_kept(skeleton), self.num_map_frames, random)
+        if self.frame_joint_drop:
+            skeleton = drop_joints(skeleton, self.frame_joint_drop, random)
+        return {FRAMES: frames, HEATMAPS: self._keypoints(row, skeleton, positions_BT[0])}
 
     def transform_train(self, clips: dict[str, Tensor], random: ClipRandom) -> dict[str, Tensor]:
         """Return random crops, half of them mirrored if the frames are: float32 [B, C, T, H, W] by name."""

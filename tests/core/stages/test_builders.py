@@ -77,14 +77,14 @@ def clip_of(layout=KINECT_V2_25, *, meters=NAN, pixels=NAN, num_persons=1):
         (
             SkeletonClips(
                 input="skeletons", stream="bone", num_frames=7, num_persons=3, rotation_degrees=5,
-                scaling=0.3, joint_drop=0.2, flip=True,
+                scaling=0.3, joint_drop=0.2, frame_joint_drop=0.1, flip=True,
             ),
             SkeletonInput,
         ),
         (
             HeatmapClips(
                 input="heatmaps", maps="limbs", num_frames=7, num_persons=3, size_px=20, min_area=0.9,
-                flip=False,
+                frame_joint_drop=0.1, flip=False,
             ),
             HeatmapInput,
         ),

@@ -325,3 +325,19 @@ def test_only_the_first_persons_are_read(name):
     clips = SimpleNamespace(label=np.zeros(2, dtype=np.int64))
     clip_input = make(SimpleNamespace(clips=clips, skeleton=[four, two].__getitem__), layout)
     np.testing.assert_array_equal(clip_input.read_eval(0, 0, 1), clip_input.read_eval(1, 0, 1))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+def test_training_drops_joints_of_frames_and_evaluation_does_not(name):
+    make, layout = CASES[name]
+    plain = make(EdgeCaseClips(layout), layout)
+    row = list(EDGE_CASES).index("one person")
+    never, always = (replace(plain, frame_joint_drop=probability) for probability in (0.0, 1.0))
+    read, same, dropped = (each.read_train(row, np.random.default_rng(4)) for each in (plain, never, always))
+    np.testing.assert_array_equal(same, read)
+    np.testing.assert_array_equal(plain.read_eval(row, 0, 2), always.read_eval(row, 0, 2))
+    differs_TV = (np.nan_to_num(read) != np.nan_to_num(dropped)).any(axis=(0, 3))
+    if name.startswith(("joint of", "heatmaps")):
+        assert differs_TV.sum(axis=1).tolist() == [1] * 3  # the same frames, each without one joint
+    else:
+        assert differs_TV.any(axis=1).all()

@@ -6,6 +6,7 @@ be that of the joint's map.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -183,3 +184,17 @@ def test_arrays_of_evaluation_equal_the_tensors(mirrored, empty):
     assert list(found) == list(expected) == ["frames", "heatmaps"]
     for name, tensor in expected.items():
         np.testing.assert_allclose(found[name], tensor.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_training_drops_joints_of_the_heatmaps_alone():
+    clip_input = make()
+    dropping = replace(clip_input, frame_joint_drop=1.0)
+    rows = range(NUM_CLIPS)
+    read, dropped = (
+        [each.read_train(row, np.random.default_rng(row)) for row in rows] for each in (clip_input, dropping)
+    )
+    np.testing.assert_array_equal([clip["frames"] for clip in read], [clip["frames"] for clip in dropped])
+    scores = np.array([clip["heatmaps"][0, :, LEFT_WRIST, 2] for clip in dropped])
+    assert np.array([clip["heatmaps"][0, :, LEFT_WRIST, 2] for clip in read]).all()
+    # The only joint is lost in one of 17 frames; 96 frames are read.
+    assert 0 < (scores == 0).sum() < 20

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from autohier.data.inputs.reading.frames import FrameReading
 from autohier.data.inputs.reading.heatmaps import Maps, num_maps, render_arrays
+from autohier.data.inputs.reading.skeleton_frames import num_kept
 from autohier.data.inputs.stores import PictureStore
 from autohier.data.joint_layout import JointLayout
-from autohier.data.skeleton import present_joints
+from autohier.data.skeleton import Skeleton, present_joints
 from autohier.data.transforms.arrays.frames import center_corner
 from autohier.data.transforms.arrays.keypoints import map_into_boxes, mirror
 from autohier.data.transforms.sampling import evaluation_positions
@@ -61,9 +62,9 @@ class FramesHeatmapsReading:
     def read_eval(self, row: int, set_index: int, num_sets: int) -> dict[str, NDArray[Any]]:
         """Read the set's frames, and keypoints of the set's frames."""
         frames = self.frames.read_eval(row, set_index, num_sets)
-        kept = self._num_kept(row)
-        positions_BT = evaluation_positions(kept, self.num_map_frames, set_index, num_sets)
-        return {FRAMES: frames, HEATMAPS: self._keypoints(row, positions_BT[0])}
+        skeleton = self.store.skeleton(row)
+        positions_BT = evaluation_positions(num_kept(skeleton), self.num_map_frames, set_index, num_sets)
+        return {FRAMES: frames, HEATMAPS: self._keypoints(row, skeleton, positions_BT[0])}
 
     def eval_arrays(
         self, clips: dict[str, NDArray[Any]], *, mirrored: bool = False
@@ -83,11 +84,7 @@ class FramesHeatmapsReading:
         maps = render_arrays(keypoints_BMTV2, scores_BMTV, self.layout, self.maps, size_px=self.map_px)
         return {FRAMES: self.frames.eval_arrays(clips[FRAMES], mirrored=mirrored), HEATMAPS: maps}
 
-    def _num_kept(self, row: int) -> NDArray[np.int64]:
-        return np.array([max(self.store.skeleton(row).num_frames, 1)])
-
-    def _keypoints(self, row: int, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
-        skeleton = self.store.skeleton(row)
+    def _keypoints(self, row: int, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:
         shape_MTV = (self.num_persons, self.num_map_frames, self.layout.num_joints)
         clip = np.full((*shape_MTV, 3), np.nan, dtype=np.float32)
         clip[..., 2] = 0
@@ -98,13 +95,12 @@ class FramesHeatmapsReading:
         scores_MTV = None if scores_MTV is None else scores_MTV[: self.num_persons, positions_T]
         present_MTV1 = present_joints(pixels_MTV2, scores_MTV)[..., None]
         own = clip[: len(pixels_MTV2)]
-        own[..., :2] = np.where(present_MTV1, self._shares(row, pixels_MTV2), np.nan)
+        own[..., :2] = np.where(present_MTV1, self._shares(row, skeleton, pixels_MTV2), np.nan)
         own[..., 2:] = np.where(present_MTV1, 1 if scores_MTV is None else scores_MTV[..., None], 0)
         return clip
 
-    def _shares(self, row: int, pixels_MTV2: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _shares(self, row: int, skeleton: Skeleton, pixels_MTV2: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return places in the stored picture, whose corners are (0, 0) and (1, 1)."""
-        skeleton = self.store.skeleton(row)
         left, top, right, bottom = self.store.box_px(row)
         image_2 = np.array((skeleton.image_width_px, skeleton.image_height_px))
         scale_2 = np.array(self.store.video_size_px(row)) / image_2

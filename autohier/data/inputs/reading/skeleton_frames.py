@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autohier.data.inputs.stores import SkeletonStore
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.joint_drop import drop_joints
 from autohier.data.transforms.sampling import evaluation_positions, random_positions
 
 
@@ -25,6 +26,8 @@ class SkeletonFrames(ABC):
     layout: JointLayout
     num_frames: int = field(kw_only=True)
     num_persons: int = field(kw_only=True)
+    frame_joint_drop: float = field(default=0.0, kw_only=True)
+    """Probability with which each frame of a training clip loses a joint; see data.transforms.joint_drop."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -34,12 +37,15 @@ class SkeletonFrames(ABC):
     def read_train(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
         """Read a random frame per segment."""
         skeleton = self.store.skeleton(row)
-        return self._read(skeleton, random_positions(_num_kept(skeleton), self.num_frames, random)[0])
+        positions_T = random_positions(num_kept(skeleton), self.num_frames, random)[0]
+        if self.frame_joint_drop:
+            skeleton = drop_joints(skeleton, self.frame_joint_drop, random)
+        return self._read(skeleton, positions_T)
 
     def read_eval(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
         """Read the set's frames."""
         skeleton = self.store.skeleton(row)
-        positions_BT = evaluation_positions(_num_kept(skeleton), self.num_frames, set_index, num_sets)
+        positions_BT = evaluation_positions(num_kept(skeleton), self.num_frames, set_index, num_sets)
         return self._read(skeleton, positions_BT[0])
 
     @abstractmethod
@@ -47,5 +53,6 @@ class SkeletonFrames(ABC):
         """Return the clip at some frames; zeros where there is no person or no frame."""
 
 
-def _num_kept(skeleton: Skeleton) -> NDArray[np.int64]:
+def num_kept(skeleton: Skeleton) -> NDArray[np.int64]:
+    """Return the number of frames of a skeleton to sample from, at least 1, as an array of one clip."""
     return np.array([max(skeleton.num_frames, 1)])
