@@ -102,7 +102,7 @@ class Predictions:
 
     @property
     def levels(self) -> tuple[Predictions, ...]:
-        """Predictions of the superclasses of each head before the last; empty if the true ones are unknown."""
+        """Predictions of the superclasses of each head before the last; none if the true ones are unknown."""
         if not self.superclass_labels:
             return ()
         return tuple(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.prepare.pipeline import prepare_dataset
 from support.command_line import Autohier
+from support.sources.tiny_clips import NUM_FRAMES
 from support.sources.tiny_pyskl import annotation, write_pyskl
 
 
@@ -35,6 +37,19 @@ def test_the_file_is_named_after_the_clip(
     ended = autohier("show", "mine", "a")
     assert (ended.code, ended.out) == (0, "a_x.png\n")
     assert (tmp_path / "a_x.png").is_file()
+
+
+def test_a_video_is_named_after_the_clip_and_has_all_frames_of_the_source(
+    autohier: Autohier, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = autohier("show", "demo", "S1R2A3", "--data", tiny_data, "--video", "--rate", 8)
+    assert (ended.code, ended.out, ended.err) == (0, "S1R2A3.mp4\n", "")
+    with av.open("S1R2A3.mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == NUM_FRAMES
+        assert container.streams.video[0].average_rate == 8
+    error = autohier("show", "demo", "S1R2A3", "--data", tiny_data, "--video", "--out", "a.avi").error
+    assert error == "a video must end in .mp4 or .gif, but got a.avi: write e.g. --out clip.mp4"
 
 
 def test_clip_ids_may_begin_with_a_dash_and_use_any_script(
