@@ -60,4 +60,4 @@ def test_a_trial_on_a_declared_layout_is_trained_and_tested(
     options += ["--test", "--out", str(tmp_path / "out"), "--threads", "1", "--device", "cpu"]
     ended = autohier("train", "utd_mhad_skeleton", *where, *options)
     assert ended.code == 0, ended.err
-    assert "of 8 clips" in ended.out.splitlines()[-2]
+    assert "of 8 clips" in ended.out.splitlines()[-3]

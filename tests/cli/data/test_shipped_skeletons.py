@@ -52,7 +52,7 @@ def test_a_trial_on_n_ucla_skeletons_is_trained_and_tested(
     where = ("--data", ucla, "--out", ucla.parent / "out", "--threads", 1, "--device", "cpu")
     ended = autohier("train", "n_ucla_skeleton", "--test", *where, *options)
     assert ended.code == 0
-    assert "of 40 clips" in ended.out.splitlines()[-2]
+    assert "of 40 clips" in ended.out.splitlines()[-3]
 
 
 def test_clips_with_more_persons_than_are_read_are_a_warning(autohier: Autohier, tmp_path: Path) -> None:
