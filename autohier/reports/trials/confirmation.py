@@ -16,7 +16,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
 from autohier.records.statistics import PairedDifference, paired_difference
-from autohier.reports.text import percent
+from autohier.reports.text import count_text, percent
 from autohier.sweep.choice.confirmation import (
     CONTROL,
     FLAT,
@@ -27,6 +27,8 @@ from autohier.sweep.choice.confirmation import (
     kept_params,
 )
 from autohier.text import plural
+
+_CONTROLS = {CONTROL: "the control", FLAT: "the flat control"}
 
 
 def confirmation_text(records: Records) -> str:
@@ -41,8 +43,26 @@ def confirmation_text(records: Records) -> str:
         names[records.confirmed] = None
     lines = [head, *(_nominee_line(records, name) for name in names)]
     if records.confirmed is None:
-        return "\n".join([*lines, "  not decided yet"])
-    return "\n".join([*lines, *_gain_lines(records, seeds, len(names))])
+        return "\n".join([*lines, "  not decided yet", *_bound_lines(records)])
+    return "\n".join([*lines, *_gain_lines(records, seeds, len(names)), *_bound_lines(records)])
+
+
+def _bound_lines(records: Records) -> Iterator[str]:
+    """Yield which networks of the confirmation exceed the bound on multiply-adds."""
+    if records.max_multiply_adds is None:
+        return
+    bound = f"{count_text(records.max_multiply_adds)} multiply-adds"
+    highest: dict[str, int] = {}
+    for row in confirmations(records):
+        name = row.confirms if row.role == NOMINEE else _CONTROLS.get(row.role, row.role)
+        if (row.multiply_adds or 0) > records.max_multiply_adds:
+            highest[name] = max(row.multiply_adds or 0, highest.get(name, 0))
+    if highest:
+        texts = (f"{name} with {count_text(cost)}" for name, cost in highest.items())
+        yield f"exceed the bound of {bound}: {', '.join(texts)}"
+    first = first_initial(records)
+    if first is not None and first in records.over_bound():
+        yield f"the first config, {first.trial}, exceeds the bound of {bound}, so it was not confirmed"
 
 
 def _nominee_line(records: Records, name: str) -> str:

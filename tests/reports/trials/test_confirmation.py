@@ -85,3 +85,20 @@ def test_an_undecided_confirmation_claims_nothing() -> None:
     assert confirmation_text(records).endswith("not decided yet")
     assert confirmation_text(Records()) == ""
     assert sweep_report(records) is not None
+
+
+def test_what_exceeds_the_bound_is_shown_apart() -> None:
+    records = confirmed({"nominee": 20, "control": 20, "flat": 0}, run_sd=0.001)
+    assert "bound" not in confirmation_text(records)
+    # Fresh runs of a network pruned once have 1 G; the controls, unpruned, have 2 G.
+    pruned = fake_outcome(72, (60, 66)).chain[1].cost.multiply_adds
+    rows = [replace(row, multiply_adds=pruned) if row.role == "nominee" else row for row in records.trials]
+    winner, first = replace(rows[0], trial_index=1), replace(rows[1], trial_index=0, source="Table 1")
+    bounded = replace(records, trials=(winner, first, *rows[2:]), max_multiply_adds=1_500_000_000)
+    *_, controls_line, first_line = confirmation_text(bounded).splitlines()
+    assert controls_line == (
+        "exceed the bound of 1.5 G multiply-adds: the control with 2 G, the flat control with 2 G"
+    )
+    assert first_line == (
+        "the first config, t0001, exceeds the bound of 1.5 G multiply-adds, so it was not confirmed"
+    )
