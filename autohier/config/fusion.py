@@ -35,11 +35,18 @@ class Member(FrozenModel):
     """Validation accuracy of the trial."""
     weight: NonNegativeFloat = 1.0
     """Fusion weight."""
+    pass_name: str = ""
+    """Pass of its chain that the user named, e.g. "prune-2"; empty for the one that the trial kept."""
+
+    @property
+    def selector(self) -> str:
+        """Name in its sweep: TRIAL, or TRIAL@PASS."""
+        return f"{self.trial}@{self.pass_name}" if self.pass_name else self.trial
 
     @property
     def name(self) -> str:
-        """Display name, SWEEP:TRIAL."""
-        return f"{PurePath(self.sweep).name}:{self.trial}"
+        """Display name, SWEEP:TRIAL or SWEEP:TRIAL@PASS."""
+        return f"{PurePath(self.sweep).name}:{self.selector}"
 
     @property
     def kept_pass(self) -> int:

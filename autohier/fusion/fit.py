@@ -87,7 +87,7 @@ def _without_copies(members: Sequence[Member], weights: Weights, log: Log) -> li
     names, places = [], []
     for member in members:
         names.append(member.name)
-        places.append(f"{member.sweep}:{member.trial}")
+        places.append(f"{member.sweep}:{member.selector}")
     if len(set(places)) < len(places):
         raise InputError("fusion members must differ", got=", ".join(names), hint="name each trial once")
     if len(set(names)) < len(names):  # copies of one name

@@ -1,4 +1,4 @@
-"""Selection of finished trials by name: SWEEP, SWEEP:VARIANT, SWEEP:each or SWEEP:TRIAL."""
+"""Selection of finished trials by name: SWEEP, SWEEP:VARIANT, SWEEP:each, SWEEP:TRIAL or SWEEP:TRIAL@PASS."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def find_member(name: str, out: Path, given: GivenFolders = STORED) -> Member:
     """Return one finished trial.
 
     Args:
-        name: SWEEP (its best trial), SWEEP:VARIANT (best trial of the variant) or SWEEP:TRIAL; the sweep by
-            its name below ``out`` or by its path.
+        name: SWEEP (its best trial), SWEEP:VARIANT (best trial of the variant), SWEEP:TRIAL, or
+            SWEEP:TRIAL@PASS (another pass of its chain than the one that it kept); the sweep by its name
+            below ``out`` or by its path.
         out: folder of the sweeps.
         given: folders that the user names.
 
@@ -34,7 +35,7 @@ def find_member(name: str, out: Path, given: GivenFolders = STORED) -> Member:
         InputError: if the sweep does not exist, or the trial is not complete.
     """
     sweep, selector = _open(name, out, given)
-    return _member(sweep, sweep.complete_trial(selector), given)
+    return _named_member(sweep, selector, given)
 
 
 def find_members(name: str, out: Path, log: Log, given: GivenFolders = STORED) -> list[Member]:
@@ -51,7 +52,7 @@ def find_members(name: str, out: Path, log: Log, given: GivenFolders = STORED) -
     """
     sweep, selector = _open(name, out, given)
     if selector != EACH_VARIANT:
-        return [_member(sweep, sweep.complete_trial(selector), given)]
+        return [_named_member(sweep, selector, given)]
     best: dict[str, TrialRow] = {}
     for row in sweep.records.ranked():
         best.setdefault(row.variant, row)
@@ -64,6 +65,12 @@ def find_members(name: str, out: Path, log: Log, given: GivenFolders = STORED) -
 def has_sweep(name: str, out: Path) -> bool:
     """Return whether the sweep in a trial's name exists."""
     return split_trial_name(name, out)[0].plan_file.is_file()
+
+
+def _named_member(sweep: RecordedSweep, selector: str | None, given: GivenFolders) -> Member:
+    """Return a trial as a fusion member, with the pass that the user named, if any."""
+    member = _member(sweep, sweep.complete_trial(selector), given)
+    return member.model_copy(update={"pass_name": (selector or "").partition("@")[2]})
 
 
 def _member(sweep: RecordedSweep, row: TrialRow, given: GivenFolders) -> Member:
@@ -97,4 +104,4 @@ def _open(name: str, out: Path, given: GivenFolders) -> tuple[RecordedSweep, str
 def _full_name(member: Member, out: Path) -> str:
     """Return a name that selects a member: with the path of its sweep unless that is in ``out``."""
     is_below = Path(member.sweep).parent == out.resolve()
-    return member.name if is_below else f"{member.sweep}:{member.trial}"
+    return member.name if is_below else f"{member.sweep}:{member.selector}"

@@ -31,8 +31,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Fusion (name or folder), SWEEP (its best trial) or SWEEP:TRIAL; with --data OTHER also the "
-            "folder of an exported model.",
+            help="Fusion (name or folder), SWEEP (its best trial), SWEEP:TRIAL or SWEEP:TRIAL@PASS (e.g. "
+            "@prune-1); with --data OTHER also the folder of an exported model.",
         ),
     ],
     split: Annotated[

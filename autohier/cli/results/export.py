@@ -14,7 +14,9 @@ def export(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="Fusion (name or folder), SWEEP (its best trial) or SWEEP:TRIAL."
+            metavar="MODEL",
+            help="Fusion (name or folder), SWEEP (its best trial), SWEEP:TRIAL or "
+            "SWEEP:TRIAL@PASS (e.g. @prune-1).",
         ),
     ],
     *,

@@ -18,7 +18,7 @@ def fuse(
         typer.Argument(
             metavar="TRIAL...",
             help="Members: SWEEP (its best trial), SWEEP:VARIANT (best of the variant), SWEEP:each (best of "
-            "each variant) or SWEEP:TRIAL.",
+            "each variant), SWEEP:TRIAL or SWEEP:TRIAL@PASS (e.g. @prune-1).",
         ),
     ],
     weights: Annotated[

@@ -21,9 +21,10 @@ from autohier.reports.html.charts import (
 from autohier.reports.html.findings import history_points, kept_stage
 from autohier.reports.sweeps.standings import TrialStanding, trial_standings
 from autohier.reports.text import count_text, interval_text, percent
-from autohier.reports.trials.front import front_networks, measured_networks, pareto_front
+from autohier.reports.trials.front import front_rows
 from autohier.reports.trials.importances import find_importances
 from autohier.reports.unfinished import unfinished_text
+from autohier.sweep.choice.front import measured_networks, pareto_front
 
 _SVG = "image/svg+xml"
 _NUMBERS = (
@@ -151,7 +152,8 @@ def front_section(records: Records) -> html.Html:
     networks = list(measured_networks(records))
     if not networks:
         return _empty("front", title, _NO_TRIAL)
-    on_front = {each.stage.key for each in pareto_front(networks)}
+    front = pareto_front(networks)
+    on_front = {each.stage.key for each in front}
     kept = kept_stage(records)
     points = [
         FrontPoint(
@@ -170,8 +172,7 @@ def front_section(records: Records) -> html.Html:
         "estimate",
         "95% interval",
         "measured",
-        "trial",
-        "pass",
+        "trial and pass",
         "config",
     )
     rows = [
@@ -181,11 +182,10 @@ def front_section(records: Records) -> html.Html:
             percent(each.estimate),
             interval_text(each.low, each.high),
             percent(each.accuracy),
-            each.trial,
-            each.stage,
+            each.name,
             each.config,
         )
-        for each in front_networks(records)
+        for each in front_rows(front, records)
     ]
     figure = html.figure("front", draw_front(points), _SVG, caption)
     return html.section("front", title, figure, html.table(headings, rows, headings[:5]))

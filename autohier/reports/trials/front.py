@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from rich.console import Group
 from rich.text import Text
 
-from autohier.records.reader import Records, params_of
-from autohier.records.schema import StageRow
+from autohier.records.reader import Records
 from autohier.reports.text import count_text, interval_text, percent, plain_table
-from autohier.sweep.choice.choose import Candidate
-from autohier.sweep.choice.measured import network_of
-from autohier.sweep.choice.records import estimate_all
+from autohier.sweep.choice.front import (
+    Network,
+    measured_networks,
+    pareto_front,
+    sweep_front,
+)
 from autohier.text import plural
 
-_DIGITS = 6
-"""Decimal places that count in a comparison, as in the choice."""
 _COLUMNS = (
     "mult-\nadds",
     "param-\neters",
     "estimate",
     "95%\ninterval",
     "measured",
-    "trial",
-    "pass",
+    "trial and pass",
     "config",
 )
-_TEXT_COLUMNS = {"trial", "pass", "config"}
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A network that a sweep measured: a pass of a chain."""
-
-    candidate: Candidate
-    stage: StageRow
+_TEXT_COLUMNS = {"trial and pass", "config"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,81 +45,60 @@ class FrontNetwork:
     accuracy: Annotated[float, "measured validation accuracy; the mean over seeds"]
     is_over_bound: Annotated[bool, "true if it exceeds the bound on multiply-adds"]
     config: Annotated[str, "its hyperparameters"]
+    name: Annotated[str, "its name after SWEEP: for evaluate, export and fuse, e.g. t0003@prune-2"]
 
 
 def front_networks(records: Records) -> tuple[FrontNetwork, ...]:
     """Return the Pareto front of a sweep, the cheapest network first."""
-    bound = records.max_multiply_adds
-    return tuple(
-        FrontNetwork(
-            trial=each.stage.trial,
-            stage=each.stage.label,
-            multiply_adds=each.stage.multiply_adds,
-            parameters=each.stage.parameters,
-            estimate=each.candidate.estimate,
-            low=each.candidate.interval[0],
-            high=each.candidate.interval[1],
-            accuracy=each.candidate.observed,
-            is_over_bound=bound is not None and each.stage.multiply_adds > bound,
-            config=_config_text(each.candidate),
-        )
-        for each in pareto_front(measured_networks(records))
-    )
+    return front_rows(sweep_front(records), records)
 
 
-def pareto_front(networks: Iterable[Network]) -> list[Network]:
-    """Return the networks to which no other is equal or better in both accuracy and multiply-adds.
-
-    Returns:
-        The cheapest first. Of equal ones only the first.
-    """
-    front: list[Network] = []
-    for each in sorted(networks, key=lambda one: (one.stage.multiply_adds, -_estimate(one))):
-        if not front or _estimate(each) > _estimate(front[-1]):
-            front.append(each)
-    return front
+def front_rows(front: Sequence[Network], records: Records) -> tuple[FrontNetwork, ...]:
+    """Return the rows of a sweep's front."""
+    return tuple(_row(each, records.max_multiply_adds) for each in front)
 
 
 def front_report(records: Records) -> Group:
     """Return the front as a table; accuracies are estimates, which take the luck out of the measured ones."""
-    num_networks = sum(1 for _ in measured_networks(records))
-    front, bound = front_networks(records), records.max_multiply_adds
-    table = plain_table("Pareto front of validation accuracy and multiply-adds")
+    networks = list(measured_networks(records))
+    front, bound = pareto_front(networks), records.max_multiply_adds
+    by_class = any(row.objective == "mean-class" for row in records.trials)
+    table = plain_table(f"Pareto front of validation {objective_name(by_class)} and multiply-adds")
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
-    for each in front:
+    for each in front_rows(front, records):
         table.add_row(
             f"{count_text(each.multiply_adds)}{' *' if each.is_over_bound else ''}",
             count_text(each.parameters),
             percent(each.estimate),
             interval_text(each.low, each.high),
             percent(each.accuracy),
-            each.trial,
-            each.stage,
+            each.name,
             each.config,
         )
-    note = f"{len(front)} of {plural(num_networks, 'network')}: every pass of every trial counts."
+    note = f"{len(front)} of {plural(len(networks), 'network')}: every pass of every trial counts."
     over = f" * exceeds the bound of {count_text(bound)}." if bound is not None else ""
     return Group(table, Text(), Text(note + over))
 
 
-def _estimate(network: Network) -> float:
-    return round(network.candidate.estimate, _DIGITS)
+def objective_name(by_class: bool) -> str:
+    """Return what a search maximizes, in words."""
+    return "mean class accuracy" if by_class else "accuracy"
 
 
-def _config_text(candidate: Candidate) -> str:
-    return candidate.params.model_copy(update={"passes": candidate.pass_index}).settings_text
-
-
-def measured_networks(records: Records) -> Iterator[Network]:
-    """Yield every network that a sweep measured: each pass of each complete or stopped trial, once."""
-    stages: dict[tuple[object, ...], StageRow] = {}
-    for row in records.trials:
-        if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:
-            chain = [stage for stage in records.stages_of(row.trial) if stage.superclasses]
-            for pass_index, stage in enumerate(chain):
-                stages.setdefault(network_of(params_of(row), pass_index), stage)
-    for candidate in estimate_all(records).candidates:
-        network = network_of(candidate.params, candidate.pass_index)
-        if network in stages:
-            yield Network(candidate, stages[network])
+def _row(network: Network, bound: int | None) -> FrontNetwork:
+    candidate, stage = network.candidate, network.stage
+    low, high = candidate.interval
+    return FrontNetwork(
+        trial=stage.trial,
+        stage=stage.label,
+        multiply_adds=stage.multiply_adds,
+        parameters=stage.parameters,
+        estimate=candidate.estimate,
+        low=low,
+        high=high,
+        accuracy=candidate.observed,
+        is_over_bound=bound is not None and stage.multiply_adds > bound,
+        config=network.config_text,
+        name=network.name,
+    )

@@ -53,6 +53,11 @@ class Candidate:
     """Probability that the first candidate is more accurate; 0.5 for the first itself."""
 
     @property
+    def network(self) -> tuple[object, ...]:
+        """Values that it depends on, as `network_of` names it."""
+        return network_of(self.params, self.pass_index)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """95% interval of its accuracy."""
         half = _Z_95 * self.sd

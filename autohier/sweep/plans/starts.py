@@ -92,6 +92,12 @@ def _unpruned_stage(sweep: RecordedSweep, selector: str | None) -> Path:
 
     Filters that were pruned are zero, and training hardly revives them.
     """
+    if "@" in (selector or ""):
+        raise InputError(
+            f"{_SETTING} takes the unpruned network of a trial, so its name has no pass",
+            got=selector,
+            hint="leave out what follows the @",
+        )
     trial = sweep.complete_trial(selector)
     stages = [row for row in sweep.records.stages_of(trial.trial) if not find_stage_kind(row.kind).is_pruning]
     if not stages:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from autohier.records.rows import stage_rows
-from autohier.reports.trials.front import Network, pareto_front
 from autohier.sweep.choice.choose import Candidate
+from autohier.sweep.choice.front import Network, pareto_front
 from support.command_line import Autohier
 from support.fakes.fake_outcomes import PARAMS, fake_outcome
 from support.sweep_runs.recorded_sweeps import open_recorded_sweep
@@ -33,6 +33,18 @@ def test_the_front_holds_what_no_other_network_beats() -> None:
     assert pareto_front([]) == []
 
 
+def test_a_network_is_left_out_if_a_better_one_costs_at_most_a_percent_more() -> None:
+    networks = [
+        network(0.5, 1000, "worse by a head"),
+        network(0.6, 1005, "cheapest"),
+        network(0.8, 1016, "better for more than 1%"),
+    ]
+    assert [each.candidate.trials for each in pareto_front(networks)] == [
+        ("cheapest",),
+        ("better for more than 1%",),
+    ]
+
+
 def test_status_prints_the_front_with_every_pass(autohier: Autohier, tmp_path: Path) -> None:
     outcome = fake_outcome(72, (60, 60))
     sweep = open_recorded_sweep(tmp_path, f"search.max_multiply_adds={outcome.chain[1].cost.multiply_adds}")
@@ -42,5 +54,5 @@ def test_status_prints_the_front_with_every_pass(autohier: Autohier, tmp_path: P
     text = " ".join(shown.out.split())
     assert "2 of 2 networks" in text
     # The cheapest comes first; only the unpruned one exceeds the bound.
-    assert text.index("prune 1") < text.index("pass 2")
+    assert text.index("t0000@prune-1") < text.index("t0000@pass-2")
     assert text.count(" * ") - text.count("* exceeds") == 1
