@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
+
+from autohier.errors import InputError
 
 SEARCH = "Search"
 RESULT = "Result"
@@ -177,6 +180,15 @@ StagesOption = Annotated[
         "missing ones are read; kept for all sweeps of --out. Credentials come from the environment.",
     ),
 ]
+Objectives = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=SEARCH,
+        metavar="NAMES",
+        help="What to search for: accuracy (by default) or mean-class; accuracy,multiply-adds seeks the "
+        "Pareto front of both. The winner is the most accurate.",
+    ),
+]
 MaxMultiplyAdds = Annotated[
     str | None,
     typer.Option(
@@ -307,10 +319,34 @@ def with_protocol(
     ]
 
 
-def with_bound(overrides: list[str] | None, max_multiply_adds: str | None) -> list[str]:
-    """Return the overrides, followed by the setting that ``--max-multiply-adds`` stands for."""
+def with_aims(
+    overrides: list[str] | None, *, objectives: str | None, max_multiply_adds: str | None
+) -> list[str]:
+    """Return the overrides, then the settings of --objectives and --max-multiply-adds.
+
+    Raises:
+        InputError: if the objectives are not one to maximize, and at most one to minimize.
+    """
     bound = [] if max_multiply_adds is None else [f"search.max_multiply_adds={max_multiply_adds}"]
-    return [*(overrides or ()), *bound]
+    return [*(overrides or ()), *_objective_settings(objectives), *bound]
+
+
+def _objective_settings(objectives: str | None) -> Iterator[str]:
+    if objectives is None:
+        return
+    from autohier.config.trial.trial_config import Objective, SecondObjective
+
+    names = [name.strip() for name in objectives.split(",")]
+    first = [name for name in names if name in get_args(Objective)]
+    second = [name for name in names if name in get_args(SecondObjective)]
+    if len(first) != 1 or len(second) > 1 or len(first) + len(second) < len(names):
+        raise InputError(
+            f"--objectives must name {' or '.join(get_args(Objective))}, alone or with multiply-adds",
+            got=objectives,
+            hint="write e.g. --objectives accuracy,multiply-adds",
+        )
+    yield f"search.objective={first[0]}"
+    yield f"search.second_objective={''.join(second) or 'none'}"
 
 
 def parse_reader_options(texts: list[str] | None) -> dict[str, object]:

@@ -16,7 +16,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import StageRequest, run_recipe
-from autohier.core.recipes.chain import after_passes, by_stop_rule, open_recipe, stage_kinds
+from autohier.core.recipes.chain import after_passes, chain_end, open_recipe, stage_kinds
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
 from autohier.core.stages.executor import on_device
@@ -156,7 +156,7 @@ def run_trial(trial: TrialSetup, *, keeps_last: bool = False) -> TrialOutcome:
         OutOfMemoryError: if a stage does not fit the memory; finished stages stay in the store.
     """
     config = trial.config
-    ends = after_passes(config.params.passes) if keeps_last else by_stop_rule(config)
+    ends = after_passes(config.params.passes) if keeps_last else chain_end(config)
     stages = run_recipe(open_recipe(config, ends), StoreRunner(trial))
     return TrialOutcome(config, stages, config.params.passes) if keeps_last else finish(config, stages)
 

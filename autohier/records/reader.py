@@ -54,6 +54,8 @@ class Records:
     """Name of the trial that won the confirmation; None before it is decided."""
     max_multiply_adds: int | None = None
     """Bound on the multiply-adds of the winner."""
+    second_objective: str | None = None
+    """Cost that the search minimizes as well, so that it seeks a Pareto front; None for most searches."""
     run_sd: float | None = None
     """Standard deviation of one config's values in runs that share their pass 1, as the search shows it."""
 

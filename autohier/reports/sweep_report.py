@@ -15,6 +15,7 @@ from autohier.reports.evaluations import evaluations_text
 from autohier.reports.levels import best_levels
 from autohier.reports.text import count_text, percent
 from autohier.reports.trials.confirmation import confirmation_text
+from autohier.reports.trials.front import front_report
 from autohier.reports.trials.leaderboard import leaderboard
 from autohier.reports.unfinished import unfinished_text
 from autohier.text import plural
@@ -23,7 +24,7 @@ NO_COMPLETE_TRIAL = "no trial is complete yet"
 
 
 def sweep_report(records: Records, *, limit: int | None = None, is_driven: bool = True) -> Group:
-    """Return the leaderboard, followed by the best config, its accuracies and its test results.
+    """Return the leaderboard, the front of a search that seeks one, and the best config with its results.
 
     Args:
         records: records of one sweep.
@@ -39,7 +40,10 @@ def sweep_report(records: Records, *, limit: int | None = None, is_driven: bool 
         evaluations_text(records),
     )
     parts = (Text(text) for text in dict.fromkeys(texts) if text)
-    return Group(leaderboard(records, limit=limit, is_driven=is_driven), Text(), *parts)
+    table = leaderboard(records, limit=limit, is_driven=is_driven)
+    if records.second_objective is None:
+        return Group(table, Text(), *parts)
+    return Group(table, Text(), front_report(records), Text(), *parts)
 
 
 def best_config(records: Records) -> str:

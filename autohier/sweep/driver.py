@@ -39,6 +39,7 @@ from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.paths import SweepFolder, clip_folder
 from autohier.sweep.phases.confirmation import confirm, missing_runs, reconcile_confirmation
+from autohier.sweep.phases.front import record_front
 from autohier.sweep.phases.pass_1 import record_epoch, refit_ahead, run_pass_1
 from autohier.sweep.phases.refits import missing_refits, run_refits
 from autohier.sweep.plans.extensions import foreign_packages
@@ -256,6 +257,7 @@ def _run_phases(
         return
     if is_searching:
         _note_target(folder, plan, study, display)
+        record_front(folder, plan)
     confirm(folder, plan, study, context, share, display, failure_limit, stop)
     winner = read_chosen(folder, plan).untested_winner()
     if failure_limit.exceeded:

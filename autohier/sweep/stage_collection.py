@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from autohier.core.stages.store.listing import StoredStage, choose_evicted, evict, list_store
 from autohier.records.reader import Records
+from autohier.sweep.choice.front import sweep_front
 from autohier.sweep.locking.sweep_lock import driver_of
 from autohier.sweep.paths import SweepFolder, stage_folder
 from autohier.sweep.plans.starts import start_stages
@@ -80,8 +81,9 @@ def needed_stages(
     """Return the reason why a stage must stay, by its path, for all such stages.
 
     These are the stages that a running sweep has recorded, and those used since it was created, which its
-    trials may use; the stages of every sweep's best trials and the protected ones, with their refits; those
-    that the trials of a sweep start from; and unfinished stages younger than a day.
+    trials may use; the stages of every sweep's best trials, those of the Pareto front if the sweep seeks one,
+    and the protected ones, with their refits; those that the trials of a sweep start from; and unfinished
+    stages younger than a day.
 
     Args:
         stored: everything in the store.
@@ -159,7 +161,17 @@ def _needed_keys(sweeps: Sequence[SweepUse], protected: Mapping[str, str]) -> di
             elif row.trial in best:
                 for key in row.store_keys:
                     by_key.setdefault(key, f"best trials of {sweep.name}")
+        if sweep.records.second_objective is not None:
+            for key in _front_keys(sweep.records):
+                by_key.setdefault(key, f"Pareto front of {sweep.name}")
     return {**protected, **by_key}
+
+
+def _front_keys(records: Records) -> Iterator[str]:
+    """Yield the keys of the networks on a sweep's Pareto front and of their ancestors."""
+    for network in sweep_front(records):
+        for stage in records.stages_of(network.stage.trial)[: network.candidate.pass_index + 2]:
+            yield from stage.store_keys
 
 
 def _used_by_running(stage: StoredStage, sweeps: Sequence[SweepUse]) -> str | None:

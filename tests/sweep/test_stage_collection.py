@@ -45,6 +45,22 @@ def test_the_stages_of_the_best_three_trials_of_each_sweep_stay(tmp_path: Path) 
     assert set(done.needed.values()) == {"best trials of four", "best trials of two"}
 
 
+def test_the_stages_of_a_pareto_front_stay(tmp_path: Path) -> None:
+    # Three trials are more accurate, but only the fourth, which was pruned twice, is as cheap.
+    outcomes = [outcome_of(90), outcome_of(91), outcome_of(92), outcome_of(60, 61, 62)]
+    space = load_space("demo", ["search.second_objective=multiply-adds"])
+    for name, each in (("one", load_space("demo")), ("two", space)):
+        folder = make_sweep(tmp_path, name, *outcomes)
+        folder.write_plan(make_plan(tmp_path, name=name, space=each), make_provenance())
+    paths = {path for each in outcomes for path in publish(tmp_path, each.stages, LONG_AGO)}
+
+    done = collect(tmp_path, keep_bytes=0, protected=protected_stages)
+
+    assert stored_paths(tmp_path) == paths
+    assert "Pareto front of two" in done.needed.values()
+    assert "Pareto front of one" not in done.needed.values()
+
+
 def test_only_refits_of_best_trials_stay(tmp_path: Path) -> None:
     outcome = outcome_of(80)
     make_sweep(tmp_path, "one", outcome)

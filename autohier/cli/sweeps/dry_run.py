@@ -78,6 +78,8 @@ def _trial_lines(plan: SweepPlan) -> Iterator[str]:
     from autohier.core.recipes.chain import stage_kinds
 
     space = plan.space
+    if space.search.second_objective is not None:
+        yield f"objectives: {space.search.objective} and {space.search.second_objective}"
     num_passes = space.search.max_passes
     config = space.config(FLAT_PARAMS.model_copy(update={"passes": num_passes}), seed=plan.seed)
     folds = f" on each of {space.num_folds} folds" if space.num_folds > 1 else ""

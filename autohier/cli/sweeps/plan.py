@@ -15,12 +15,18 @@ from autohier.cli.options import (
     ConfirmOption,
     DataFolder,
     MaxMultiplyAdds,
+    Objectives,
     Overrides,
     Sampler,
     ScalingOption,
     SchedulerName,
     SpaceName,
-    with_bound,
+    with_aims,
+)
+
+_COSTS_NOTE = (
+    "Multiply-adds are simulated: they fall with the square of the filters that are left, and all unpruned "
+    "networks have the same."
 )
 
 
@@ -53,6 +59,7 @@ def plan(
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
     confirm: ConfirmOption = "auto",
+    objectives: Objectives = None,
     max_multiply_adds: MaxMultiplyAdds = None,
     overrides: Overrides = None,
     as_json: JsonOutput = False,
@@ -73,7 +80,9 @@ def plan(
     values = {
         "name": "plan",
         "study_name": "plan",
-        "space": load_space(space, with_bound(overrides, max_multiply_adds)),
+        "space": load_space(
+            space, with_aims(overrides, objectives=objectives, max_multiply_adds=max_multiply_adds)
+        ),
         "trials": trials or default_trials(budget_epochs, budget_hours),
         "budget_epochs": budget_epochs,
         "budget_hours": budget_hours,
@@ -97,6 +106,9 @@ def plan(
         print_rows({**about, "quantities": rows}, PlannedQuantity, rows, as_json=as_json)
     else:
         echo(expected.text())
-    if planned.space.search.max_multiply_adds is not None:
+    search = planned.space.search
+    if search.second_objective is not None:
+        echo(_COSTS_NOTE, err=is_machine_readable)
+    if search.max_multiply_adds is not None:
         note = "The bound on multiply-adds is not simulated: the estimate is that of a sweep without it."
         echo(note, err=is_machine_readable)

@@ -33,6 +33,7 @@ from autohier.cli.options import (
     DropDuplicates,
     GpusPerTrial,
     MaxMultiplyAdds,
+    Objectives,
     OutFolder,
     Overrides,
     Parallel,
@@ -43,7 +44,7 @@ from autohier.cli.options import (
     SpaceName,
     StagesOption,
     StartOption,
-    with_bound,
+    with_aims,
     with_protocol,
 )
 from autohier.cli.sweeps.dry_run import print_dry_run
@@ -92,6 +93,7 @@ def search(
     out: OutFolder = DEFAULT_OUT,
     sampler: Sampler = "tpe",
     scheduler: SchedulerName = "successive-halving",
+    objectives: Objectives = None,
     max_multiply_adds: MaxMultiplyAdds = None,
     choose: ChooseOption = "cautious",
     confirm: ConfirmOption = "auto",
@@ -197,11 +199,12 @@ def search(
         "stages": stages,
         "ray_address": ray_address,
     }
-    changes = with_bound(
+    changes = with_aims(
         with_protocol(
             overrides, drop_duplicates=drop_duplicates, clips_per_class=clips_per_class, start=start
         ),
-        max_multiply_adds,
+        objectives=objectives,
+        max_multiply_adds=max_multiply_adds,
     )
     trials = trials or default_trials(budget_epochs, budget_hours)
     with faults.collect():

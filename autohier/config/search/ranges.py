@@ -13,13 +13,18 @@ from autohier.config.quantities import Count
 from autohier.config.search.counts import CountRule
 from autohier.config.trial.hyperparameters import Scope
 from autohier.config.trial.overrides import Overrides, flatten_table
-from autohier.config.trial.trial_config import Objective
+from autohier.config.trial.trial_config import Objective, SecondObjective
 
 
 def _check_not_reserved(name: str) -> str:
     if re.fullmatch(r"each|t\d+", name):
         raise ValueError(f"a variant cannot be called {name!r}, which names trials")
     return check_plain_name(name, marks="+_-", max_chars=40)
+
+
+def _none(value: Any) -> Any:  # noqa: ANN401  pydantic checks what is no text
+    """Return None for "none", which TOML has no word for."""
+    return None if value == "none" else value
 
 
 VariantName = Annotated[str, AfterValidator(_check_not_reserved)]
@@ -43,6 +48,10 @@ class SearchRanges(FrozenModel):
     objective: Objective = "accuracy"
     """Measurement on the validation clips that the search maximizes, and that the stop rule and the trial
     scheduler compare: accuracy, or mean-class, the mean of the classes' accuracies."""
+    second_objective: Annotated[SecondObjective | None, BeforeValidator(_none)] = None
+    """Cost of the network that the search minimizes as well: multiply-adds, those of one clip without pruned
+    filters; or none. The search then seeks the Pareto front of both, and a chain that prunes trains all its
+    passes."""
     max_multiply_adds: Count | None = None
     """Bound on the multiply-adds of one clip, e.g. "2G". A trial keeps the best pass within it, and only
     trials within it can win."""
@@ -80,3 +89,8 @@ class SearchRanges(FrozenModel):
         if isinstance(values, tuple):
             check_different(values)
         return values
+
+    @property
+    def objectives(self) -> tuple[Objective, SecondObjective | None]:
+        """Objective that the search maximizes, and the one that it minimizes, if any."""
+        return self.objective, self.second_objective

@@ -248,6 +248,7 @@ class SearchSpace(FrozenModel):
             params=self.complete(params),
             seed=seed,
             objective=self.search.objective,
+            second_objective=self.search.second_objective,
             max_multiply_adds=self.search.max_multiply_adds,
         )
 

@@ -22,6 +22,7 @@ from autohier.config.trial.training import (
 
 HierarchySource = Literal["derived", "given"]
 Objective = Literal["accuracy", "mean-class"]
+SecondObjective = Literal["multiply-adds"]
 
 
 class TrialConfig(FrozenModel):
@@ -57,5 +58,7 @@ class TrialConfig(FrozenModel):
     """Seed of the trial."""
     objective: Objective = "accuracy"
     """Measurement that the stop rule and the choice of the kept pass compare; see `SearchRanges`."""
+    second_objective: SecondObjective | None = None
+    """Cost that the search minimizes, so that a chain may end later; see `SearchRanges`."""
     max_multiply_adds: int | None = None
     """Bound on the multiply-adds of the kept pass; see `SearchRanges`."""

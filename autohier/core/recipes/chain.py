@@ -24,6 +24,19 @@ def by_stop_rule(config: TrialConfig) -> ChainEnd:
     return ends
 
 
+def chain_end(config: TrialConfig) -> ChainEnd:
+    """End a chain as the objectives of its search demand.
+
+    HAC's stop rule ends a chain whose accuracy falls, since more pruning gives no better network. If the
+    search minimizes multiply-adds, too, every pruned network is cheaper than those before it, and none of
+    them replaces it. Such a chain has its sampled number of passes. A chain of ratio 0 prunes nothing, and
+    the rule holds.
+    """
+    if config.second_objective is not None and config.params.ratio:
+        return after_passes(config.params.passes)
+    return by_stop_rule(config)
+
+
 def after_passes(number: int) -> ChainEnd:
     """End a chain after a fixed number of pruning passes; their values do not matter."""
     return lambda values: len(values) > number

@@ -21,7 +21,7 @@ from autohier.reports.html.charts import (
 from autohier.reports.html.findings import history_points, kept_stage
 from autohier.reports.sweeps.standings import TrialStanding, trial_standings
 from autohier.reports.text import count_text, interval_text, percent
-from autohier.reports.trials.front import front_rows
+from autohier.reports.trials.front import front_rows, winner_text
 from autohier.reports.trials.importances import find_importances
 from autohier.reports.unfinished import unfinished_text
 from autohier.sweep.choice.front import measured_networks, pareto_front
@@ -188,7 +188,8 @@ def front_section(records: Records) -> html.Html:
         for each in front_rows(front, records)
     ]
     figure = html.figure("front", draw_front(points), _SVG, caption)
-    return html.section("front", title, figure, html.table(headings, rows, headings[:5]))
+    winner = html.lines(winner_text(records, front))
+    return html.section("front", title, winner, figure, html.table(headings, rows, headings[:5]))
 
 
 def _empty(name: str, title: str, reason: str) -> html.Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from rich.table import Table
 
@@ -24,6 +24,7 @@ from autohier.reports.sweeps.running import (
 )
 from autohier.reports.sweeps.standings import ReportedResult, TrialStanding, reported_result, trial_standings
 from autohier.reports.sweeps.summary import SweepSummary, summarize
+from autohier.reports.trials.front import FrontNetwork, front_networks
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.phases.confirmation import missing_runs
 
@@ -37,6 +38,8 @@ class StatusParts(TypedDict):
     work: tuple[RunningWork, ...]
     time_left: TimeLeft | None
     result: ReportedResult | None
+    front: NotRequired[tuple[FrontNetwork, ...]]
+    """Of a search that seeks a Pareto front."""
 
 
 def status_parts(
@@ -53,7 +56,7 @@ def status_parts(
     summary = summarize(folder, plan, provenance, records)
     is_driven = summary.state == "running"
     running, work, left = _now(folder, plan, records)
-    return StatusParts(
+    parts = StatusParts(
         sweep=summary,
         trials=trial_standings(records, is_driven=is_driven),
         running=running if is_driven else (),
@@ -61,6 +64,9 @@ def status_parts(
         time_left=left if is_driven else None,
         result=reported_result(records),
     )
+    if records.second_objective is not None:
+        parts["front"] = front_networks(records)
+    return parts
 
 
 def now_lines(folder: SweepFolder, plan: SweepPlan, records: Records) -> Iterator[str | Table]:

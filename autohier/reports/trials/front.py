@@ -9,14 +9,16 @@ from typing import Annotated
 from rich.console import Group
 from rich.text import Text
 
-from autohier.records.reader import Records
+from autohier.records.reader import Records, params_of
 from autohier.reports.text import count_text, interval_text, percent, plain_table
 from autohier.sweep.choice.front import (
     Network,
     measured_networks,
     pareto_front,
+    pass_name,
     sweep_front,
 )
+from autohier.sweep.choice.measured import network_of
 from autohier.text import plural
 
 _COLUMNS = (
@@ -29,6 +31,8 @@ _COLUMNS = (
     "config",
 )
 _TEXT_COLUMNS = {"trial and pass", "config"}
+_SURE = 0.975
+"""Probability from which on a network counts as worse than the most accurate one, as in the leaderboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,64 @@ def front_report(records: Records) -> Group:
         )
     note = f"{len(front)} of {plural(len(networks), 'network')}: every pass of every trial counts."
     over = f" * exceeds the bound of {count_text(bound)}." if bound is not None else ""
-    return Group(table, Text(), Text(note + over))
+    text = winner_text(records, front)
+    return Group(table, Text(), *([Text(text)] if text else []), Text(note + over))
 
 
 def objective_name(by_class: bool) -> str:
     """Return what a search maximizes, in words."""
     return "mean class accuracy" if by_class else "accuracy"
+
+
+def winner_text(records: Records, front: Sequence[Network]) -> str:
+    """Return which trial is the winner of a search with two objectives, and how to take another network.
+
+    Args:
+        records: of the sweep.
+        front: its Pareto front.
+
+    Returns:
+        An empty text for a search with one objective, or without a complete trial.
+    """
+    winner = next(iter(records.ranked()), None)
+    if records.second_objective is None or winner is None:
+        return ""
+    kept = records.kept_label(winner)
+    name = f"{winner.trial}@{pass_name(kept)}" if kept else winner.trial
+    network = network_of(params_of(winner), winner.kept_pass or 0)
+    is_member = any(each.candidate.network == network for each in front)
+    text = (
+        f"winner: {name}, {_why(records)}, with {count_text(winner.multiply_adds)} multiply-adds; it is "
+        f"{'on' if is_member else 'not on'} the front. It alone is refit and tested."
+    )
+    near = cheapest_near_best(front)
+    if near is None:
+        return text
+    return (
+        f"{text}\ncheapest network within noise of the most accurate: {near.name}, {_summary(near)}. Take "
+        f"any member of the front by its name, e.g. 'autohier export SWEEP:{near.name} --out DIR'."
+    )
+
+
+def cheapest_near_best(front: Sequence[Network]) -> Network | None:
+    """Return the cheapest network that the most accurate one does not surely beat; None without a front."""
+    return next((each for each in front if each.candidate.beaten < _SURE), None)
+
+
+def _why(records: Records) -> str:
+    if records.confirmed:
+        return "confirmed as the most accurate with fresh seeds"
+    if records.preferred:
+        return "the first initial config, as no other is more accurate with enough certainty"
+    return "the most accurate by the " + ("estimates" if records.estimates else "measured values")
+
+
+def _summary(network: Network) -> str:
+    candidate = network.candidate
+    return (
+        f"{count_text(network.stage.multiply_adds)} multiply-adds, estimate {percent(candidate.estimate)} "
+        f"({interval_text(*candidate.interval)})"
+    )
 
 
 def _row(network: Network, bound: int | None) -> FrontNetwork:

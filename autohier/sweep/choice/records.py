@@ -33,8 +33,11 @@ def read_chosen(folder: SweepFolder, plan: SweepPlan) -> Records:
 
 
 def with_choice(records: Records, plan: SweepPlan) -> Records:
-    """Add a sweep's bound, the estimates of its trials if its rule has them, and the confirmed winner."""
-    records = replace(records, max_multiply_adds=plan.space.search.max_multiply_adds)
+    """Add a sweep's bound and second objective, its trials' estimates, if any, and the confirmed winner."""
+    search = plan.space.search
+    records = replace(
+        records, max_multiply_adds=search.max_multiply_adds, second_objective=search.second_objective
+    )
     if plan.choose == "highest" and not any(confirmations(records)):
         return replace(records, estimates={}, confirmed=None)
     choice = _choice(records)

@@ -93,6 +93,8 @@ class TrialComplete:
     rungs: tuple[tuple[int, float], ...]
     """Step and value at every rung, in order."""
     facts: TrialFacts
+    rung_multiply_adds: tuple[int | None, ...] = ()
+    """Multiply-adds at every rung; None unless the sweep minimizes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class TrialStopped:
     seconds_computed: float = 0.0
     chain_multiply_adds: tuple[int, ...] = ()
     """Multiply-adds after the passes of the chain."""
+    rung_multiply_adds: tuple[int | None, ...] = ()
+    """See `TrialComplete`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def from_dict(content: Mapping[str, Any]) -> Message:
     if "chain" in values:
         values["chain"] = tuple(values["chain"])
         values["rungs"] = tuple((step, value) for step, value in values["rungs"])
-    for name in {"stages", "chain_multiply_adds"} & values.keys():
+    for name in {"stages", "chain_multiply_adds", "rung_multiply_adds"} & values.keys():
         values[name] = tuple(values[name])
     if "facts" in values:
         facts: dict[str, Any] = values["facts"]

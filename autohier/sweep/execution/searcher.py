@@ -139,7 +139,7 @@ class StudySearcher(Searcher):
             case TrialFailed(reason, failure):
                 spent = {"epochs_computed": end.epochs_computed, "seconds_computed": end.seconds_computed}
                 self._report_failure(sampled, reason, failure, spent)
-            case TrialStopped(chain, rungs, reason):
+            case TrialStopped(reason=reason):
                 self._failure_limit.trial_completed()
                 facts = {
                     "stages": list(end.stages),
@@ -148,10 +148,10 @@ class StudySearcher(Searcher):
                     "seconds_computed": end.seconds_computed,
                     **({COSTS: list(end.chain_multiply_adds)} if end.chain_multiply_adds else {}),
                 }
-                self._study.record_pruned(sampled, Measurements(list(chain), dict(rungs)), reason, facts)
-            case TrialComplete(chain, rungs, facts):
+                self._study.record_pruned(sampled, _measured(end), reason, facts)
+            case TrialComplete(facts=facts):
                 self._failure_limit.trial_completed()
-                self._study.record_complete(sampled, Measurements(list(chain), dict(rungs)), _known(facts))
+                self._study.record_complete(sampled, _measured(end), _known(facts))
 
     def _report_failure(
         self,
@@ -178,6 +178,11 @@ class StudySearcher(Searcher):
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles the searcher into its own snapshot, which is never read.
         return {"_metric": self._metric, "_mode": self._mode}
+
+
+def _measured(end: TrialComplete | TrialStopped) -> Measurements:
+    costs = {step: cost for (step, _), cost in zip(end.rungs, end.rung_multiply_adds, strict=False)}
+    return Measurements(list(end.chain), dict(end.rungs), costs)
 
 
 def _known(facts: TrialFacts) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from autohier.config.sweep_extensions import TRIAL_SCHEDULERS
+from autohier.sweep.scheduling.front_keeper import FrontKeeper
 from autohier.sweep.scheduling.rungs import RungReport, Rungs
 
 
@@ -32,6 +33,9 @@ class TrialScheduler(Protocol):
           the first initial config. So a trial may report after an answer to stop.
         - A value that is at least as high as all earlier ones at its rung must continue, or the best trial
           could be lost.
+        - If the search minimizes multiply-adds, too, a report after a pruning pass has that pass's own value,
+          and its cost. A trial on the Pareto front of its rung then continues even if the answer is to stop;
+          see `autohier.sweep.scheduling.front_keeper`.
         - Answers follow from the reports alone: no clock, no file, no unseeded random numbers.
         - State survives the driver. A new driver builds a new scheduler and passes it, in order, the reports
           that the study recorded; see `SchedulerHost`. Nothing else is restored.
@@ -57,12 +61,13 @@ class TrialScheduler(Protocol):
 
 
 def build_scheduler(name: str, rungs: Rungs) -> TrialScheduler:
-    """Build a registered scheduler without any reports.
+    """Build a registered scheduler without any reports; it stops no trial on the front of a rung.
 
     Raises:
         InputError: if no package offers the name, or its builder cannot be imported.
     """
-    return cast("TrialScheduler", TRIAL_SCHEDULERS.find(name).load()(rungs))
+    scheduler = cast("TrialScheduler", TRIAL_SCHEDULERS.find(name).load()(rungs))
+    return FrontKeeper(scheduler) if scheduler.stops_trials else scheduler
 
 
 class SchedulerHost:

@@ -32,6 +32,8 @@ class EarlyStopping(TrialCallback):
         decide: called at every rung. Its answer is ignored if the trial ends here anyway, or is never
             stopped.
         objective: measurement on the validation clips that the sweep maximizes.
+        has_cost: whether the sweep minimizes multiply-adds, too. Then a pruning pass reports its own value
+            and cost, as no pass replaces a cheaper one; before pass 2 ends, a trial has the cost of pass 1.
     """
 
     def __init__(
@@ -42,12 +44,16 @@ class EarlyStopping(TrialCallback):
         decide: StopDecision,
         *,
         objective: Objective = "accuracy",
+        has_cost: bool = False,
     ) -> None:
-        self._objective = objective
+        self._objective, self._has_cost = objective, has_cost
+        self._multiply_adds: int | None = None
         self.chain: list[float] = []
         """Value of pass 2 and of each pruning pass so far."""
         self.reached: dict[int, float] = {}
         """Value at each rung so far, by step."""
+        self.costs: dict[int, int | None] = {}
+        """Multiply-adds at each rung so far, by step; None unless the sweep minimizes them."""
         self._rungs, self._params, self._ends, self._decide = rungs, params, ends, decide
         self._stage_reused = False
 
@@ -66,14 +72,21 @@ class EarlyStopping(TrialCallback):
         if kind.starts_chain and epoch + 1 in self._rungs.epochs and not math.isnan(value):
             self._reach(self._rungs.epochs.index(epoch + 1), value, last=reused)
 
-    def after_pass(self, pass_index: int, value: float) -> None:
+    def after_pass(self, pass_index: int, value: float, multiply_adds: int | None = None) -> None:
         """Report the end of pass 2 (0) or of a pruning pass, with the best value of the passes so far.
+
+        Args:
+            pass_index: 0 for pass 2, k for the k-th pruning pass.
+            value: of the objective.
+            multiply_adds: of the network, if the sweep minimizes them; the value reported is then its own.
 
         Raises:
             TrialStoppedError: if the scheduler stops the trial.
         """
         self.chain.append(value)
-        self._reach(self._rungs.pass_step(pass_index), max(self.chain), last=self._ends(self.chain))
+        self._multiply_adds = multiply_adds
+        reached = max(self.chain) if multiply_adds is None else value
+        self._reach(self._rungs.pass_step(pass_index), reached, last=self._ends(self.chain))
 
     def on_stage_start(self, kind: StageKind, pass_index: int, *, reused: bool) -> None:  # noqa: ARG002
         """See `TrialCallback`."""
@@ -100,12 +113,15 @@ class EarlyStopping(TrialCallback):
         Raises:
             TrialStoppedError: if the scheduler stops the trial.
         """
-        if not result.kind.is_flat:
-            self.after_pass(result.pass_index, result.measure(self._objective))
+        multiply_adds = result.cost.multiply_adds if self._has_cost else None
+        if result.kind.is_flat:
+            self._multiply_adds = multiply_adds
+        else:
+            self.after_pass(result.pass_index, result.measure(self._objective), multiply_adds)
 
     def _reach(self, step: int, value: float, *, last: bool) -> None:
-        self.reached[step] = value
-        report = self._rungs.report(self._params, step, value)
+        self.reached[step], self.costs[step] = value, self._multiply_adds
+        report = self._rungs.report(self._params, step, value, self._multiply_adds)
         reason = self._decide(report)
         if reason and not last and report.trial not in self._rungs.unstopped:
             raise TrialStoppedError(reason)

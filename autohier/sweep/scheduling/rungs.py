@@ -26,6 +26,8 @@ class RungReport:
     """Equal for trials that share the stage in which the value was measured."""
     trial: tuple[object, ...]
     """Hyperparameters of the trial; equal if a trial runs again after its process died."""
+    multiply_adds: int | None = None
+    """Multiply-adds of the network that was measured; None unless the search minimizes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,11 @@ class Rungs:
         """Return the hyperparameters that the value at a step depends on."""
         return params.prefix if step <= len(self.epochs) else params.chain
 
-    def report(self, params: Hyperparameters, step: int, value: float) -> RungReport:
+    def report(
+        self, params: Hyperparameters, step: int, value: float, multiply_adds: int | None = None
+    ) -> RungReport:
         """Return the report of a trial that reached a value at a step."""
-        return RungReport(step, value, self.stage_params(params, step), params.effect)
+        return RungReport(step, value, self.stage_params(params, step), params.effect, multiply_adds)
 
 
 def open_rungs(space: SearchSpace, *, within_pass_2: bool = True) -> Rungs:

@@ -21,6 +21,8 @@ INDEX, SEED, SOURCE, CHAIN, FAILURE = "trial_index", "seed", "source", "chain", 
 passes, and the class of its failure, which is set only if the trial itself failed."""
 COSTS = "chain_multiply_adds"
 """Fact of an ended try: the multiply-adds of its passes."""
+RUNG_COSTS = "rung_multiply_adds"
+"""User attribute of an ended try, if the search minimizes multiply-adds: those at its rungs, in order."""
 CODE = "code"
 """User attribute of a trial whose config the sampler can sample: what `search_space.encode` makes of it."""
 REASON = "reason"
@@ -31,7 +33,10 @@ ROLE, CONFIRMS = "role", "confirms"
 WARM_FROM = "warm_from"
 """User attribute of a result of another sweep: the sweep and the trial's number there."""
 _OWN: Final = frozenset(
-    {NAME, CONFIG, INDEX, SEED, SOURCE, CHAIN, FAILURE, CODE, REASON, ROLE, CONFIRMS, WARM_FROM}
+    (
+        *(NAME, CONFIG, INDEX, SEED, SOURCE, CHAIN, FAILURE),
+        *(RUNG_COSTS, CODE, REASON, ROLE, CONFIRMS, WARM_FROM),
+    )
 )
 
 BOUND = "max_multiply_adds"

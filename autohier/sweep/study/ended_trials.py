@@ -163,7 +163,7 @@ def _ended(space: SearchSpace, index: int, trial: FrozenTrial) -> EndedTrial:
             for epoch, value in sorted(trial.intermediate_values.items())
             if epoch < space.pass_2.epochs
         },
-        value=trial.value if trial.state is TrialState.COMPLETE else None,
+        value=trial.values[0] if trial.state is TrialState.COMPLETE else None,
         stage_keys=tuple(facts.get("stages", ())),
         facts=facts,
         reason=attributes.get(REASON),

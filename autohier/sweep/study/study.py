@@ -15,6 +15,10 @@ times. A config that was tried already is accepted only if it is the best so far
 Observations. A trained chain of passes also gives the value of the same config with fewer passes. The sampler
 learns from these, too. They follow from the stored chains, so the study holds trials of the sweep only.
 
+Two objectives. If the search minimizes multiply-adds, too, every pass of a chain is an observation of its
+own, a stopped trial has none but those of its passes, and the prefixes that are kept are those of the front.
+In half of the trials the pruning (scope, ratio, passes) is sampled uniformly.
+
 Storage. A trial's parameters are its hyperparameters, and its intermediate values are at epochs since the
 start of pass 2. Its user attributes, the sampler's code among them, are in `autohier.sweep.study.attributes`.
 
@@ -30,7 +34,8 @@ run at the same time may end in another order, and later configs differ accordin
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +44,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autohier.config.search.search_space import InitialConfig, SearchSpace
+from autohier.config.search.search_space import InitialConfig
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.trial_config import TrialConfig
@@ -55,6 +60,7 @@ from autohier.sweep.study.attributes import (
     FAILURE,
     REASON,
     RETRIED,
+    RUNG_COSTS,
     SEARCH,
     SEED,
     SOURCE,
@@ -67,7 +73,7 @@ from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.ended_trials import StudyTrials, study_trials, trial_name
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
 from autohier.sweep.study.sampling.hyperparameters import ConfigSampler
-from autohier.sweep.study.sampling.search_space import decode, distributions, encode
+from autohier.sweep.study.sampling.search_space import decode, encode, plain_code
 from autohier.sweep.study.storages.storage import open_study, written_at_once
 from autohier.sweep.study.trial_index import MEASURED, TrialIndex
 
@@ -76,6 +82,9 @@ _SAMPLED, _SAMPLED_KEPT = "sampled", "sampled, prefix kept"
 """Sources of a config, as they stand in the records."""
 _STARTUP_TRIALS = 10
 """Trials finished before the sampler learns from them; until then configs are sampled uniformly."""
+_UNIFORM_PRUNING = 0.5
+"""Share of the trials whose pruning is sampled uniformly if the search minimizes multiply-adds, too. A
+sampler learns what is good at the costs that were tried; a front has to be found at all of them."""
 _MAX_SAMPLES = 40
 """Samples and single-parameter steps for one trial, before a config is accepted that adds no information."""
 
@@ -117,6 +126,8 @@ class Measurements:
     """Validation accuracy of pass 2 and of each pruning pass."""
     rungs: Mapping[int, float]
     """Value at each rung that the trial reached, by step, ascending."""
+    rung_costs: Mapping[int, int | None] = field(default_factory=dict)
+    """Multiply-adds at each rung, by step, if the search minimizes them."""
 
 
 class SweepStudy:
@@ -132,7 +143,7 @@ class SweepStudy:
         self.plan = self._plan = plan
         self.storage = self._storage = storage
         """Shared with the study of the confirmation."""
-        self._study = open_study(storage, plan.study_name, plan.space.search.objective)
+        self._study = open_study(storage, plan.study_name, *plan.space.search.objectives)
         self._id = storage.get_study_id_from_name(plan.study_name)
         self.scheduler = plan.scheduler
         """Registered name of the trial scheduler."""
@@ -277,10 +288,12 @@ class SweepStudy:
     def rung_reports(self) -> list[RungReport]:
         """Return the recorded reports of trials with the sweep's own seed, to restore a scheduler with."""
         return [
-            self.rungs.report(self._params(trial), self.rungs.step_at(budget), value)
+            self.rungs.report(self._params(trial), self.rungs.step_at(budget), value, cost)
             for trial in self._trial_index.tries.values()
             if trial.user_attrs[SEED] == self._plan.seed and trial.state in MEASURED
-            for budget, value in trial.intermediate_values.items()
+            for (budget, value), cost in zip_longest(
+                trial.intermediate_values.items(), trial.user_attrs.get(RUNG_COSTS, ())
+            )
         ]
 
     def add_results(self, results: Sequence[FrozenTrial]) -> None:
@@ -322,7 +335,10 @@ class SweepStudy:
         keeps = bool(prefixes) and random.random() < space.search.keep_prefix
         fixed = prefixes[random.integers(len(prefixes))] if keeps else {}
         sampler = "random" if starting else self._plan.sampler
-        encoded = configs.sample(sampler, derive_seed(seed, "ask", index, 0), fixed)
+        given = dict(fixed)
+        if space.search.second_objective is not None and random.random() < _UNIFORM_PRUNING:
+            given |= configs.pruning(derive_seed(seed, "pruning", index))
+        encoded = configs.sample(sampler, derive_seed(seed, "ask", index, 0), given)
         for step in range(1, _MAX_SAMPLES):
             if trial_index.adds_information(decode(space, encoded)):
                 break
@@ -339,7 +355,7 @@ class SweepStudy:
             state=TrialState.RUNNING,
             params=parameters(space, params),
             distributions=parameter_distributions(space, params),
-            user_attrs=begun if code is None else {**begun, CODE: _as_json(space, code)},
+            user_attrs=begun if code is None else {**begun, CODE: plain_code(space, code)},
         )
         trial_id = self._add(trial)
         config = space.config(params, seed=seed)
@@ -355,18 +371,22 @@ class SweepStudy:
         """Write a trial's values before its state, so that a trial whose record is cut short runs again."""
         trial = sampled.trial
         with written_at_once(self._storage):
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
             for step, value in measured.rungs.items():
-                trial.report(value, self.rungs.budgets[step])
-            for name, attribute in {CHAIN: list(measured.chain), **attributes}.items():
+                # Not by Trial.report, which refuses a study of two objectives.
+                self._storage.set_trial_intermediate_value(trial_id, self.rungs.budgets[step], value)
+            costs_at = [measured.rung_costs.get(step) for step in measured.rungs]
+            known = {RUNG_COSTS: costs_at} if any(costs_at) else {}
+            for name, attribute in {CHAIN: list(measured.chain), **known, **attributes}.items():
                 trial.set_user_attr(name, attribute)
-            best = None
+            values = None
             if state is TrialState.COMPLETE:
-                costs, bound = attributes.get(COSTS, ()), self._plan.space.search.max_multiply_adds
-                worth = worth_of(measured.chain, costs, bound)
-                best = worth.value
+                search = self._plan.space.search
+                worth = worth_of(measured.chain, attributes.get(COSTS, ()), search.max_multiply_adds)
+                values = worth.values(search)
                 if worth.excess is not None:
                     trial.set_constraint(BOUND, worth.excess)
-            self._trial_index.enter(self._study.tell(trial, best, state))
+            self._trial_index.enter(self._study.tell(trial, values, state))
 
     def _add(self, trial: FrozenTrial) -> int:
         """Add a whole trial to the study and to the index; return its id in the storage."""
@@ -374,14 +394,6 @@ class SweepStudy:
         trial.number = self._storage.get_trial_number_from_id(trial_id)
         self._trial_index.enter(trial)
         return trial_id
-
-
-def _as_json(space: SearchSpace, code: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a code in plain numbers and texts, which samplers may give as those of NumPy."""
-    return {
-        name: one.to_external_repr(one.to_internal_repr(code[name]))
-        for name, one in distributions(space).items()
-    }
 
 
 def _completed_at(trial: FrozenTrial) -> float:

@@ -16,11 +16,18 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.sweep.fronts import front_ranks
 from autohier.sweep.scheduling.rungs import Rungs, StageParams
-from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, INDEX, is_lost
-from autohier.sweep.study.derived_trials import Prefixes, Worth, shorter_chains
+from autohier.sweep.study.attributes import CHAIN, CODE, INDEX, is_lost
+from autohier.sweep.study.derived_trials import (
+    FrontPrefixes,
+    Prefixes,
+    Worth,
+    observed_worth,
+    shorter_chains,
+)
 from autohier.sweep.study.parameters import params_of
-from autohier.sweep.study.sampling.hyperparameters import Observations
+from autohier.sweep.study.sampling.hyperparameters import FrontObservations, Observations
 from autohier.sweep.study.sampling.search_space import distributions
 
 MEASURED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -43,19 +50,20 @@ class TrialIndex:
     ) -> None:
         self._space, self._rungs, self._retried = space, rungs, retried
         self._distributions = distributions(space)
-        self._bound = space.search.max_multiply_adds
+        self._has_cost = space.search.second_objective is not None
         self.tries: dict[int, FrozenTrial] = {}
         """The latest try of every trial, by trial index."""
         self.lost: dict[int, FrozenTrial] = {}
         """Trials that must run again, by trial index."""
         self.running: dict[int, FrozenTrial] = {}
-        self.observed = Observations()
+        self.observed = FrontObservations() if self._has_cost else Observations()
         """All trials with a value, in codes, for the sampler: tries, warm-start results, and the shorter
         chains of both."""
-        self.prefixes = Prefixes(space)
+        self.prefixes = FrontPrefixes(space) if self._has_cost else Prefixes(space)
         self.num_tried = 0
         self._values: dict[tuple[object, ...], list[float]] = {}
         self._means: dict[tuple[object, ...], float] = {}
+        self._costs: dict[tuple[object, ...], float] = {}
         self._num_seeds: Counter[tuple[object, ...]] = Counter()
         self._known: set[tuple[object, ...]] = set()
         self._stopped: set[tuple[int, StageParams]] = set()
@@ -72,8 +80,13 @@ class TrialIndex:
         return self._num_seeds[params.effect]
 
     def is_best(self, params: Hyperparameters) -> bool:
-        """Return True if no completed config has a higher mean over its seeds."""
-        return params.effect in self._means and self._means[params.effect] >= max(self._means.values())
+        """Return True if no completed config has a higher mean over its seeds, or is as good and cheaper."""
+        if params.effect not in self._means:
+            return False
+        if self._has_cost:
+            ranks = front_ranks([(self._means[each], self._costs[each]) for each in self._means])
+            return ranks[list(self._means).index(params.effect)] == 0
+        return self._means[params.effect] >= max(self._means.values())
 
     def is_known(self, params: Hyperparameters) -> bool:
         """Return True if running a config would add no information.
@@ -107,28 +120,48 @@ class TrialIndex:
             self.tries[index] = trial
             _keep(self.lost, index, trial, holds=is_lost(trial, self._retried))
             _keep(self.running, index, trial, holds=trial.state is TrialState.RUNNING)
+        worth = self._worth(trial, params)
         if trial.state in MEASURED and code is not None:
-            self.observed.add(self._in_code(trial))
-        if trial.state is TrialState.COMPLETE and trial.value is not None:
+            self._observe(trial, worth)
+        if worth is not None:
             if code is not None:
-                self.prefixes.add(params, code, trial.value)
+                self.prefixes.add(params, code, worth)
             if index is not None:
-                self._enter_result(params, trial, trial.value)
+                self._enter_result(params, trial, worth)
         if trial.state is TrialState.PRUNED:
             step = self._rungs.step_at(max(trial.intermediate_values))
             self._stopped.add((step, self._rungs.stage_params(params, step)))
         elif trial.state is TrialState.FAIL and not is_lost(trial, self._retried):
             self._known.add(params.effect)
         if trial.state in MEASURED:
-            for passes, worth in shorter_chains(trial, self._bound):
+            for passes, shorter_worth in shorter_chains(trial, self._space.search):
                 shorter = params.model_copy(update={"passes": passes})
-                self._enter_shorter(shorter, code, worth, is_known=index is not None)
+                self._enter_shorter(shorter, code, shorter_worth, is_known=index is not None)
 
-    def _enter_result(self, params: Hyperparameters, trial: FrozenTrial, value: float) -> None:
+    def _worth(self, trial: FrozenTrial, params: Hyperparameters) -> Worth | None:
+        """Return the worth of a complete trial's config; None for other trials."""
+        if trial.state is not TrialState.COMPLETE or not trial.values:
+            return None
+        if self._has_cost:
+            return observed_worth(trial, params.passes, self._space.search)
+        return Worth(trial.values[0], None)
+
+    def _observe(self, trial: FrozenTrial, worth: Worth | None) -> None:
+        """Let the sampler learn from a trial; with two objectives a stopped one has no value."""
+        coded = self._in_code(trial)
+        if self._has_cost:
+            coded.values = None if worth is None else worth.values(self._space.search)
+            coded.intermediate_values = {}  # samplers compare them by a single objective
+            if worth is None and trial.state is TrialState.COMPLETE:
+                return
+        self.observed.add(coded)
+
+    def _enter_result(self, params: Hyperparameters, trial: FrozenTrial, worth: Worth) -> None:
         if all(excess <= 0 for excess in trial.constraints.values()):
             values = self._values.setdefault(params.effect, [])
-            values.append(value)
+            values.append(worth.value)
             self._means[params.effect] = mean(values)
+            self._costs[params.effect] = float(worth.multiply_adds or 0)
         self._known |= _equal_longer(params, len(trial.user_attrs[CHAIN]), self._space)
 
     def _enter_shorter(
@@ -137,13 +170,13 @@ class TrialIndex:
         if code is not None:
             code = {**code, "passes": params.passes}
             observation = create_trial(
-                value=worth.value,
+                values=worth.values(self._space.search),
                 params=code,
                 distributions=self._distributions,
-                constraints=None if worth.excess is None else {BOUND: worth.excess},
+                constraints=worth.constraints,
             )
             self.observed.add(observation)
-            self.prefixes.add(params, code, worth.value)
+            self.prefixes.add(params, code, worth)
         if is_known:
             self._known.add(params.effect)
 

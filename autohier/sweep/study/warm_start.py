@@ -11,10 +11,11 @@ from autohier.config.frozen import FrozenModel
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.core.pruning import StopRule
 from autohier.errors import InputError
 from autohier.faults import shown_value
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.study.attributes import BOUND, CHAIN, CODE, COSTS, WARM_FROM, check_study_format
+from autohier.sweep.study.attributes import CHAIN, CODE, COSTS, WARM_FROM, check_study_format
 from autohier.sweep.study.derived_trials import worth_of
 from autohier.sweep.study.parameters import parameter_distributions, parameters, params_of
 from autohier.sweep.study.sampling.search_space import encode
@@ -31,7 +32,8 @@ def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = N
     """Return what the chains of a sweep have measured, as trials for a new search space.
 
     Each is as long as the new search space allows. Leaves out configs that it does not contain, and configs
-    that it would train otherwise, as their variant or training settings differ.
+    that it would train otherwise, as their variant or training settings differ. A search that minimizes
+    multiply-adds, too, learns nothing from sweeps that did not record them.
 
     Args:
         path: folder of the earlier sweep.
@@ -71,9 +73,11 @@ def results_of(path: Path, space: SearchSpace, clips_fingerprint: str | None = N
             params, chain = longest
             costs = list(trial.user_attrs.get(COSTS, ()))[: len(chain)]
             worth = worth_of(chain, costs, space.search.max_multiply_adds)
+            if space.search.second_objective is not None and worth.multiply_adds is None:
+                continue
             result = create_trial(
-                value=worth.value,
-                constraints=None if worth.excess is None else {BOUND: worth.excess},
+                values=worth.values(space.search),
+                constraints=worth.constraints,
                 params=parameters(space, params),
                 distributions=parameter_distributions(space, params),
                 user_attrs={
@@ -95,13 +99,32 @@ def _longest(
     A stopped trial has measured the shorter configs whose passes it trained, and not its own.
     """
     params, chain = params_of(earlier, trial), list(trial.user_attrs[CHAIN])
-    is_complete = trial.state is TrialState.COMPLETE
-    most = params.passes if is_complete else min(params.passes, len(chain)) - 1
+    is_whole = trial.state is TrialState.COMPLETE
+    if earlier.search.second_objective != space.search.second_objective and params.ratio:
+        chain, is_whole = _ended_again(chain, params, earlier, space)
+    most = params.passes if is_whole else min(params.passes, len(chain)) - 1
     for passes in range(min(most, space.search.max_passes), -1, -1):
         shorter = params.model_copy(update={"passes": passes})
         if not space.find_fault(shorter) and _trained(earlier, shorter) == _trained(space, shorter):
             return shorter, chain[: passes + 1]
     return None
+
+
+def _ended_again(
+    chain: list[float], params: Hyperparameters, earlier: SearchSpace, space: SearchSpace
+) -> tuple[list[float], bool]:
+    """Return a chain up to its end in a search with another number of objectives, and if it reaches it.
+
+    The stop rule ends a chain only if accuracy is the only objective; see `autohier.core.recipes.chain`.
+    """
+    has_all_passes = len(chain) > params.passes
+    if space.search.second_objective is not None:
+        return chain, has_all_passes
+    rule = StopRule(ties=earlier.pruning.ties)
+    for length in range(1, len(chain) + 1):
+        if rule.should_stop(chain[:length]):
+            return chain[:length], True
+    return chain, has_all_passes
 
 
 def check_comparable(folder: SweepFolder, space: SearchSpace) -> SweepPlan:

@@ -77,3 +77,33 @@ def test_a_space_may_name_the_store_as_its_dataset(tmp_path: Path) -> None:
         assert (space.dataset, space.clips.modality) == ("mine", "skeleton")
     path.write_text(text + recognizer + 'modality = "rgb"\n')
     assert load_space(str(path)).dataset == "mine-skeleton"
+
+
+@pytest.mark.parametrize(
+    ("given", "objective", "second"),
+    [
+        ("accuracy,multiply-adds", "accuracy", "multiply-adds"),
+        ("multiply-adds, mean-class", "mean-class", "multiply-adds"),
+        ("mean-class", "mean-class", None),
+    ],
+)
+def test_objectives_are_settings_of_the_space(
+    autohier: Autohier, tmp_path: Path, given: str, objective: str, second: str | None
+) -> None:
+    folders = ("--data", tmp_path, "--out", tmp_path / "out")
+    shown = autohier("search", "demo", "--objectives", given, "--dry-run", *folders)
+    assert shown.code == 0
+    assert (f"# objectives: {objective} and {second}" in shown.out) == (second is not None)
+    path = tmp_path / "resolved.toml"
+    path.write_text(shown.out)
+    search = load_space(str(path)).search
+    assert (search.objective, search.second_objective) == (objective, second)
+
+
+@pytest.mark.parametrize(
+    "given", ["multiply-adds", "accuracy,mean-class", "accuracy,latency", "accuracy,accuracy", ""]
+)
+def test_other_objectives_are_refused(autohier: Autohier, given: str) -> None:
+    error = autohier("search", "demo", "--objectives", given, "--dry-run").error
+    assert error.startswith("--objectives must name accuracy or mean-class, alone or with multiply-adds")
+    assert "write e.g. --objectives accuracy,multiply-adds" in error

@@ -138,3 +138,14 @@ def test_a_budget_of_hours_needs_epochs_that_take_time(autohier: Autohier, tiny_
     options = ("--data", tiny_data, "--seconds-per-epoch", 0, "--budget-hours", 1)
     error = autohier("plan", SPACE_FILE, *options).error
     assert "epochs must take time to use up --budget-hours, but got --seconds-per-epoch 0" in error
+
+
+def test_two_objectives_are_simulated(autohier: Autohier, tmp_path: Path) -> None:
+    options = ("--trials", 6, "--seconds-per-epoch", 1, "--scheduler", "none", "--data", tmp_path)
+    one = autohier("plan", "ntu60", *options)
+    two = autohier("plan", "ntu60", *options, "--objectives", "accuracy,multiply-adds")
+    assert (one.code, two.code) == (0, 0)
+    # No stop rule ends a chain that prunes.
+    assert mean_of(two.out, "epochs") > mean_of(one.out, "epochs")
+    assert "Multiply-adds are simulated" in two.out
+    assert "Multiply-adds are simulated" not in one.out

@@ -133,6 +133,7 @@ TESTED_APART = {
     "params.variant",
     "params.settings",
     "objective",
+    "second_objective",  # no stage reads it: it decides when the chain ends
     "max_multiply_adds",  # no stage reads it: it decides which pass is kept
 }
 

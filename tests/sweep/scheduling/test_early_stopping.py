@@ -39,6 +39,27 @@ def test_a_trial_reports_pass_2_and_the_best_of_its_passes():
     assert [(report.step, report.value) for report in reports] == list(callback.reached.items())
 
 
+def test_with_two_objectives_a_pass_reports_its_own_value_and_cost():
+    reports = []
+    params = PARAMS.model_copy(update={"passes": 2})
+    callback = EarlyStopping(RUNGS, params, lambda values: len(values) == 3, reports.append, has_cost=True)
+    outcome = fake_outcome(60, (78, 72, 84))
+    replay(outcome, callback)
+    dense, *pruned = (stage.cost.multiply_adds for stage in outcome.chain)
+    assert [report.value for report in reports[1:]] == [0.65, 0.6, 0.7]
+    # Before pass 2 ends, its network has not been measured: that of pass 1 stands for it.
+    costs = [outcome.pass_1.cost.multiply_adds, dense, *pruned]
+    assert [report.multiply_adds for report in reports] == costs
+    assert callback.costs == dict(enumerate(costs))
+
+
+def test_with_one_objective_reports_have_no_cost():
+    reports = []
+    callback = early_stopping(decide=reports.append)
+    replay(fake_outcome(60, (78, 72, 84)), callback)
+    assert {report.multiply_adds for report in reports} == {None}
+
+
 def by_class(result, value):
     """Return a copy of a stage or epoch with another mean class accuracy."""
     return replace(result, stack_mean_class_accuracies=(*result.stack_mean_class_accuracies[:-1], value))

@@ -195,3 +195,35 @@ def test_a_result_is_used_if_it_would_be_trained_in_the_same_way(tmp_path, new, 
 
 def test_results_without_variants_belong_to_the_one_that_changes_nothing(tmp_path):
     assert results_across(tmp_path, (), *VARIANTS) == {"variant plain"}
+
+
+TWO = "search.second_objective=multiply-adds"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "chain", "passes", "values"),
+    [
+        # The stop rule ends the chain after two bad passes; without it, a third pass would follow.
+        ([], [TWO], [0.6, 0.5, 0.55], 2, [0.6, 200]),
+        ([TWO], [TWO], [0.6, 0.5, 0.55, 0.7], 3, [0.7, 50]),
+        # The rule would have ended the chain before its best pass.
+        ([TWO], [], [0.6, 0.5, 0.55, 0.7], 3, [0.6]),
+    ],
+)
+def test_a_chain_ends_as_in_the_new_search(tmp_path, before, after, chain, passes, values):
+    plan = make_plan(tmp_path, trials=1, space=load_space("demo", before))
+    folder = SweepFolder(tmp_path / "earlier")
+    folder.path.mkdir()
+    folder.write_plan(plan, make_provenance())
+    study = SweepStudy(plan, open_storage(None, folder.journal_file))
+    sampled = study.next_trial()
+    assert (sampled.config.params.passes, sampled.config.params.ratio > 0) == (3, True)
+    costs = [200, 150, 100, 50][: len(chain)]
+    study.record_complete(sampled, Measurements(chain, {}), {"chain_multiply_adds": costs})
+    (result,) = results_of(folder.path, load_space("demo", after))
+    assert (result.params["passes"], result.values) == (passes, values)
+
+
+def test_a_sweep_that_did_not_record_costs_gives_a_search_for_the_front_nothing(earlier):
+    assert results_of(earlier, load_space("demo", [TWO])) == []
+    assert len(results_of(earlier, load_space("demo"))) == 1

@@ -19,7 +19,7 @@ from ray import tune
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.failures import breaks_device, failure_class
 from autohier.core.prediction import right_clips
-from autohier.core.recipes.chain import by_stop_rule
+from autohier.core.recipes.chain import chain_end
 from autohier.core.stages.callbacks import CallbackList, TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
@@ -90,9 +90,10 @@ def _run_recorded(
     early_stopping = EarlyStopping(
         context.rungs,
         config.params,
-        by_stop_rule(config),
+        chain_end(config),
         context.stop_decision(config),
         objective=config.objective,
+        has_cost=config.second_objective is not None,
     )
     with (
         _recorder(tune_config, config, context) as recorder,
@@ -122,11 +123,17 @@ def _run_recorded(
                 epochs_computed=recorder.row.epochs_computed or 0,
                 seconds_computed=recorder.row.seconds_computed or 0.0,
                 chain_multiply_adds=_costs(recorder.history.stages),
+                rung_multiply_adds=tuple(early_stopping.costs.values()),
             )
         recorder.set_rungs(rung_epochs(context.rungs, early_stopping.reached))
         outcome = recorder.complete(outcome)
     rungs = tuple(early_stopping.reached.items())
-    return TrialComplete(tuple(early_stopping.chain), rungs, _facts(outcome, recorder.row.right_clips))
+    return TrialComplete(
+        tuple(early_stopping.chain),
+        rungs,
+        _facts(outcome, recorder.row.right_clips),
+        rung_multiply_adds=tuple(early_stopping.costs.values()),
+    )
 
 
 @contextmanager

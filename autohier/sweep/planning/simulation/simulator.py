@@ -20,7 +20,7 @@ from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import Objective, TrialConfig
 from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import Recipe, StageRequest, run_recipe
-from autohier.core.recipes.chain import by_stop_rule, open_recipe, stage_kinds
+from autohier.core.recipes.chain import chain_end, open_recipe, stage_kinds
 from autohier.core.stages.kinds.base import StageKind
 from autohier.sweep.planning.simulation.clock import Clock, Steps
 from autohier.sweep.planning.simulation.results import Costs, EndedTrial, EpochCosts, SimulatedSweep
@@ -248,7 +248,7 @@ class _Simulation:
         self._count_alone(config)
         stopped = ""
         try:
-            yield from self._run(open_recipe(config, by_stop_rule(config)), trial)
+            yield from self._run(open_recipe(config, chain_end(config)), trial)
         except TrialStoppedError as stop:
             stopped = str(stop)
         else:
@@ -329,7 +329,7 @@ class _Simulation:
 
     def _count_alone(self, config: TrialConfig) -> None:
         """Count the cost of a trial that shares no stages and is not stopped early."""
-        recipe = open_recipe(config, by_stop_rule(config))
+        recipe = open_recipe(config, chain_end(config))
         kinds = [stage.kind for stage in run_recipe(recipe, lambda request: self._result(request, config))]
         costs = [self._cost(kind, config) for kind in kinds]
         self._num_trials += 1

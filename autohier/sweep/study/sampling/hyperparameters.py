@@ -21,8 +21,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autohier.config.search.search_space import SearchSpace
+from autohier.sweep.fronts import cost_step, least_needed
 from autohier.sweep.study.sampling.samplers import build_sampler
-from autohier.sweep.study.sampling.search_space import distributions
+from autohier.sweep.study.sampling.search_space import PRUNING_NAMES, distributions
 
 _NUM_BEST, _NUM_LATEST = 50, 150
 """Observations kept for a sampler in a long sweep; TPE models its good configs from at most 25."""
@@ -53,6 +54,30 @@ class Observations:
         yield from self._latest
 
 
+class FrontObservations:
+    """Observations of two objectives: the latest trials, and the earlier ones that are near the front."""
+
+    def __init__(self) -> None:
+        self._latest: deque[FrozenTrial] = deque()
+        self._best: list[FrozenTrial] = []
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Add a trial, which has no values if it was stopped; see `Observations.add`."""
+        self._latest.append(trial)
+        if len(self._latest) > _NUM_LATEST:
+            earlier = self._latest.popleft()
+            if earlier.values:
+                self._best.append(earlier)
+        if len(self._best) > _NUM_BEST:
+            del self._best[
+                least_needed([(value, cost) for value, cost in (one.values for one in self._best)])
+            ]
+
+    def __iter__(self) -> Iterator[FrozenTrial]:
+        yield from self._best
+        yield from self._latest
+
+
 class ConfigSampler:
     """Samples for one trial: from the same observations, each sample with a seed of its own.
 
@@ -68,8 +93,11 @@ class ConfigSampler:
         self._space = space
         self._distributions = distributions(space)
         self._searched = {name: one for name, one in sorted(self._distributions.items()) if not one.single()}
-        self._storage = _ObservedStorage([*observed, *running])
-        study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE])
+        self._storage = _ObservedStorage([*_with_steps(observed), *running])
+        directions = [StudyDirection.MAXIMIZE]
+        if space.search.second_objective is not None:
+            directions.append(StudyDirection.MINIMIZE)
+        study_id = self._storage.create_new_study(directions)
         self._study = optuna.Study(self._storage.get_study_name_from_id(study_id), self._storage)
         # Samplers may store attributes with the trial that they sample for.
         self._trial = self._storage.get_trial(self._storage.create_new_trial(study_id))
@@ -91,6 +119,10 @@ class ConfigSampler:
         single = [name for name in missing if name not in self._searched]
         encoded |= self._independent(built, searched) | self._uniform(single, seed)
         return encoded
+
+    def pruning(self, seed: int) -> dict[str, Any]:
+        """Sample the parameters that decide how much is pruned, uniformly."""
+        return self._uniform(PRUNING_NAMES, seed)
 
     def vary(self, encoded: Mapping[str, Any], seed: int, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Sample one parameter again and keep the others: a step to a neighbor, much cheaper than `sample`.
@@ -114,6 +146,21 @@ class ConfigSampler:
             name: sampler.sample_independent(self._study, self._trial, name, self._distributions[name])
             for name in names
         }
+
+
+def _with_steps(observed: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return trials whose multiply-adds, if they have any, are replaced by steps above the lowest.
+
+    Halving a low cost then counts as much as halving a high one, and costs that count as equal are equal.
+    """
+    trials = list(observed)
+    steps = [cost_step(trial.values[1]) for trial in trials if trial.values and len(trial.values) > 1]
+    for index, trial in enumerate(trials if steps else ()):
+        if trial.values:
+            value, cost = trial.values
+            trials[index] = scaled = copy(trial)
+            scaled.values = [value, cost_step(cost) - min(steps)]
+    return trials
 
 
 class _ObservedStorage(InMemoryStorage):

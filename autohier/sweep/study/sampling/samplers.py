@@ -7,6 +7,8 @@ builder is called as ``build(seed, space)`` and returns an `optuna.samplers.Base
   that it is given, and keeps no state between trials; a resumed sweep then samples as an uninterrupted one.
 - The study holds complete trials, pruned ones (with the value at their last rung) and running ones, at
   most 200 with a value. The study maximizes.
+- If the search minimizes multiply-adds, too, the study has two directions, and a second value: the cost in
+  steps of 1% above the cheapest. Then pruned trials have no value, and no intermediate values.
 - `sample_relative` gets every parameter that has more than one value. One that it leaves out is sampled with
   `sample_independent`.
 - Start-up trials are sampled at random by the sweep, so a sampler needs none of its own.

@@ -12,7 +12,7 @@ user attribute.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from optuna.distributions import (
     BaseDistribution,
@@ -25,6 +25,9 @@ from autohier.config.search.counts import decode_counts, encode_counts
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.overrides import changes_pass_2, is_ordered
+
+PRUNING_NAMES: Final = ("scope", "ratio", "passes")
+"""Codes that decide how much is pruned."""
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
@@ -75,6 +78,14 @@ def encode(space: SearchSpace, params: Hyperparameters) -> dict[str, Any]:
         "passes": params.passes,
         **variants,
         **{name: table.index(settings[name]) for name, table in space.search.settings.items()},
+    }
+
+
+def plain_code(space: SearchSpace, code: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a code in plain numbers and texts, which samplers may give as those of NumPy."""
+    return {
+        name: one.to_external_repr(one.to_internal_repr(code[name]))
+        for name, one in distributions(space).items()
     }
 
 

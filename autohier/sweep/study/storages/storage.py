@@ -12,9 +12,10 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.study import StudyDirection
 
 from autohier.config.storage_url import HOW_TO_PASS, with_password, without_password
-from autohier.config.trial.trial_config import Objective
+from autohier.config.trial.trial_config import Objective, SecondObjective
 from autohier.errors import InputError
 from autohier.files import naming_file
 from autohier.sweep.study.attributes import FORMAT, STUDY_FORMAT, check_study_format
@@ -23,9 +24,10 @@ from autohier.sweep.study.storages.patient_storage import Patience, PatientStora
 
 _SQLITE = "sqlite:"
 _LOG = logging.getLogger(__name__)
-_METRICS: dict[Objective, str] = {
+_METRICS: dict[Objective | SecondObjective, str] = {
     "accuracy": "validation accuracy",
     "mean-class": "validation mean class accuracy",
+    "multiply-adds": "multiply-adds",
 }
 """Names of objectives in optuna-dashboard."""
 
@@ -71,17 +73,26 @@ def open_storage(
         ) from error
 
 
-def open_study(storage: BaseStorage, name: str, objective: Objective) -> optuna.Study:
-    """Open a study, or create it with the name of its objective and the format of its trials.
+def open_study(
+    storage: BaseStorage, name: str, objective: Objective, second: SecondObjective | None = None
+) -> optuna.Study:
+    """Open a study, or create it with the names of its objectives and the format of its trials.
+
+    Args:
+        storage: of the study.
+        name: of the study.
+        objective: maximized.
+        second: minimized; None opens a study of one objective.
 
     Raises:
-        InputError: if another version of autohier wrote the study.
+        InputError: if another version of autohier wrote the study, or it has other objectives.
     """
+    objectives = [_METRICS[each] for each in (objective, second) if each is not None]
     # Trials are added whole, so that a driver may die at any moment; the study's own sampler is not used.
     study = optuna.create_study(
         study_name=name,
         storage=storage,
-        direction="maximize",
+        directions=[StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE][: len(objectives)],
         sampler=RandomSampler(seed=0),
         load_if_exists=True,
     )
@@ -89,8 +100,14 @@ def open_study(storage: BaseStorage, name: str, objective: Objective) -> optuna.
     if FORMAT not in study.user_attrs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names([_METRICS[objective]])
+            study.set_metric_names(objectives)
         study.set_user_attr(FORMAT, STUDY_FORMAT)
+    elif len(study.directions) != len(objectives):
+        raise InputError(
+            f"the study {name!r} must have the objectives that it started with",
+            got=f"{len(objectives)}: {' and '.join(objectives)}, not {len(study.directions)}",
+            hint="restore search.second_objective in its sweep.json, or start a new sweep",
+        )
     return study
 
 
