@@ -125,6 +125,7 @@ def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> No
             "importances",
             "ablation",
             "evaluate",
+            "robustness",
             "fuse",
             "export",
             "predict",
