@@ -239,7 +239,11 @@ CASES = [
     ),
     *(
         _video("custom", ending, "custom", "rgb", CUSTOM, partial(_custom_video, ending=ending, codec=codec))
-        for ending, codec in ((".mp4", "mpeg4"), (".mov", "mpeg4"), (".mkv", "mpeg4"), (".webm", "vp8"))
+        for ending, codec in (
+            *((ending, "mpeg4") for ending in (".mp4", ".mov", ".mkv")),
+            # FFmpeg reads no .ts of less than 12 packets.
+            *((".ts", "mpeg2video"), (".webm", "vp8"), (".gif", "gif")),
+        )
     ),
 ]
 BY_NAME = {str(case): case for case in CASES}

@@ -17,7 +17,8 @@ def write_video(path: Path, frames_THWC: NDArray[np.uint8], *, codec: str = "mpe
     num_frames, height, width, _ = frames_THWC.shape
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         stream.bit_rate = 4_000_000
         for index in range(num_frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frames_THWC[index], format="rgb24")))

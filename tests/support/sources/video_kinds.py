@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from support.sources.tiny_datasets import numbered_frames
 from support.sources.tiny_videos import (
@@ -46,6 +47,15 @@ def plain(codec: str, ending: str, bidirectional: int = 0) -> Write:
         return list(range(num_frames))
 
     return write
+
+
+def gif(path: Path, rng: np.random.Generator) -> list[int]:
+    """Write an animated .gif that repeats for ever, whose pictures are shown for different times."""
+    num_frames = _length(rng)
+    first, *others = [Image.fromarray(frame) for frame in _frames(num_frames)]
+    lengths_ms = (10 * rng.choice([4, 4, 8, 36], num_frames)).tolist()
+    first.save(path.with_suffix(".gif"), append_images=others, save_all=True, duration=lengths_ms, loop=0)
+    return list(range(num_frames))
 
 
 def edit_list(path: Path, rng: np.random.Generator) -> list[int]:
@@ -254,7 +264,15 @@ KINDS: dict[str, Write] = {
     "h264.mp4": plain("libx264", ".mp4", 2),
     "h264.mkv": plain("libx264", ".mkv", 2),
     "h264.avi": plain("libx264", ".avi", 2),
-    "h264.ts": plain("libx264", ".mpg", 2),
+    "h264.mpg": plain("libx264", ".mpg", 2),
+    "h264.ts": plain("libx264", ".ts", 2),
+    "h264.mts": plain("libx264", ".mts", 2),
+    "h264.m2ts": plain("libx264", ".m2ts"),
+    "hevc.ts": plain("libx265", ".ts"),
+    "mpeg2.ts": plain("mpeg2video", ".ts", 2),
+    "mpeg2.vob": plain("mpeg2video", ".vob", 2),
+    "mpeg2.mxf": plain("mpeg2video", ".mxf"),
+    "gif.gif": gif,
     "hevc.mp4": plain("libx265", ".mp4"),
     "mpeg2.mpg": plain("mpeg2video", ".mpg", 2),
     "mpeg4.avi": plain("mpeg4", ".avi"),
@@ -280,6 +298,7 @@ KINDS: dict[str, Write] = {
     "packed-lag.avi": packed(b"\x7f", lags=True),
     "starts-late-h264.mkv": starts_late("libx264", ".mkv"),
     "starts-late-hevc.mkv": starts_late("libx265", ".mkv"),
+    "starts-late-h264.ts": starts_late("libx264", ".ts"),
     "open-start.avi": open_start,
     "starts-late-vp8.webm": starts_late("libvpx", ".webm"),
     "thumbnail.mp4": with_picture(".mp4"),

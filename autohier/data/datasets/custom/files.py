@@ -16,7 +16,11 @@ from autohier.data.names import composed
 from autohier.errors import InputError, MissingDataError
 
 _VIDEO_SUFFIXES: Final = frozenset(
-    (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv")
+    (
+        *(".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx", ".flv"),
+        *(".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".m2t", ".mts", ".m2ts", ".mxf", ".dv"),
+        *(".wmv", ".asf", ".ogv", ".gif"),
+    )
 )
 _MAX_NAMED: Final = 3
 
