@@ -21,8 +21,7 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.orm import Session
 
-from autohier.config.storage_url import without_password
-from autohier.errors import one_line
+from autohier.sweep.study.storages.fault_text import fault_text
 from autohier.text import duration_text
 
 T = TypeVar("T")
@@ -129,7 +128,7 @@ class PatientStorage(RDBStorage):
                     if not repetition:
                         self._patience.say(
                             "WARNING: the study's database does not answer; trying again for "
-                            f"{duration_text(self._patience.limit_s)}: {_text(cause)}"
+                            f"{duration_text(self._patience.limit_s)}: {fault_text(cause)}"
                         )
                     self._pause(_PAUSES_S[min(repetition, len(_PAUSES_S) - 1)], started, cause)
                     repetition += 1
@@ -145,7 +144,8 @@ class PatientStorage(RDBStorage):
         ends_at = time.monotonic() + pause_s
         while time.monotonic() < ends_at:
             if self._patience.is_over() or time.monotonic() - started > self._patience.limit_s:
-                raise StorageLostError(f"the study's database does not answer: {_text(cause)}") from cause
+                fault = fault_text(cause)
+                raise StorageLostError(f"the study's database does not answer: {fault}") from cause
             time.sleep(_POLL_S)
 
 
@@ -173,8 +173,3 @@ def _lost_connection(error: Exception) -> Exception | None:
     """Return the database driver's error if a connection was lost or refused; else None."""
     cause = error if isinstance(error, _LOST) else error.__cause__
     return cause if isinstance(cause, _LOST) else None
-
-
-def _text(error: Exception) -> str:
-    """Return the error of the database's driver in one line, without SQLAlchemy's link and the statement."""
-    return one_line(without_password(str(getattr(error, "orig", None) or error)))

@@ -13,12 +13,14 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.study import StudyDirection
+from sqlalchemy.exc import SQLAlchemyError
 
 from autohier.config.storage_url import HOW_TO_PASS, with_password, without_password
 from autohier.config.trial.trial_config import Objective, SecondObjective
 from autohier.errors import InputError
 from autohier.files import naming_file
 from autohier.sweep.study.attributes import FORMAT, STUDY_FORMAT, check_study_format
+from autohier.sweep.study.storages.fault_text import fault_text
 from autohier.sweep.study.storages.journal import JournalFile, repair_last_line
 from autohier.sweep.study.storages.patient_storage import Patience, PatientStorage, StorageLostError
 
@@ -67,7 +69,7 @@ def open_storage(
         _LOG.debug("opening the study failed", exc_info=True)
         raise InputError(
             "--storage must be an Optuna storage URL that can be opened",
-            got=without_password(f"{type(error).__name__}: {error}"),
+            got=f"{without_password(url)}: {fault_text(error)}",
             hint="write e.g. sqlite:///study.db or postgresql://user@host/name, and install its driver; "
             f"for a password, {HOW_TO_PASS}",
         ) from error
@@ -125,10 +127,8 @@ def storage_failures(*, hint: str) -> Iterator[None]:
     """
     try:
         yield
-    except (StorageInternalError, StorageLostError) as error:
-        raise InputError(
-            "the study's storage must answer", got=without_password(str(error)), hint=hint
-        ) from error
+    except (StorageInternalError, StorageLostError, SQLAlchemyError) as error:
+        raise InputError("the study's database must answer", got=fault_text(error), hint=hint) from error
 
 
 def written_at_once(storage: BaseStorage) -> AbstractContextManager[None]:

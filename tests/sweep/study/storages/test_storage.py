@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 from contextlib import nullcontext
 
 import optuna
@@ -17,7 +18,7 @@ from optuna.trial import TrialState, create_trial
 
 from autohier.errors import InputError
 from autohier.sweep.study.storages.journal import JournalFile
-from autohier.sweep.study.storages.storage import open_storage, written_at_once
+from autohier.sweep.study.storages.storage import open_storage, storage_failures, written_at_once
 
 
 @pytest.fixture
@@ -169,6 +170,45 @@ def test_a_reader_ignores_the_line_that_is_being_written(tmp_path):
         rest.write(whole[begins + 5 :])
     assert list(reader.read_logs(2)) == [{"a": 3}, {"a": 4}]
     assert list(reader.read_logs(1)) == [{"a": 2}, {"a": 3}, {"a": 4}]
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("sqlite:////nonexistent/study.db", "unable to open database file"),
+        ("sqlite:///{folder}", "unable to open database file"),
+        ("sqlite:///{folder}/text", "file is not a database"),
+        ("foo://host/x", "its kind of database is unknown"),
+        ("study.db", "it is no URL"),
+        ("mysql+pymissing://host/x", "its kind of database is unknown"),
+        ("oracle://host/x", "the Python driver of its database is not installed"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_refused_in_plain_words(tmp_path, url, fault):
+    (tmp_path / "text").write_text("no database, " * 100)
+    url = url.format(folder=tmp_path)
+    with pytest.raises(InputError, match="can be opened") as caught:
+        open_storage(url, tmp_path / "study.journal")
+    assert caught.value.got == f"{url}: {fault}"
+    assert "Error" not in str(caught.value)
+    assert "sqlalche" not in str(caught.value)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_database_that_is_damaged_during_a_sweep_is_named_in_plain_words(tmp_path, writes):
+    path = tmp_path / "study.db"
+    storage = open_storage(f"sqlite:///{path}", tmp_path / "study.journal")
+    study = storage.create_new_study([StudyDirection.MAXIMIZE], "study")
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE trials")
+    with (
+        pytest.raises(
+            InputError, match="database must answer, but got no such table: trials: resume"
+        ) as caught,
+        storage_failures(hint="resume"),
+    ):
+        storage.create_new_trial(study) if writes else storage.get_all_trials(study)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path):
