@@ -78,7 +78,10 @@ def test_clips_without_skeletons_are_rejected(
             ["clips={input='heatmaps'}"],
             r"inflated-resnet18 reads frames, .*; next to the recognizer, set clips=\{input='frames'\}$",
         ),
-        (["clips.input=skeletons"], r"unknown setting 'clips\.resize_px': valid are flip, input, .*stream"),
+        (
+            ["clips.input=skeletons"],
+            r"unknown setting 'clips\.resize_px': valid are flip, frame_joint_drop, input, .*stream",
+        ),
         (["clips.input=sounds"], r"clips\.input: unknown clip input 'sounds': did you mean "),
         (
             ["clips={input='skeletons'}", "recognizer={name='stgcn++'}"],
