@@ -123,17 +123,15 @@ def test_earlier_observations_near_the_front_are_kept() -> None:
     assert all([0.9 - number / 1000, 1000.0 - number] in kept for number in (0, 100, 200))
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("gp", marks=pytest.mark.slow), "random"])
 def test_samplers_learn_from_both_objectives(tmp_path: Path, sampler: str) -> None:
     space = load_space("demo", [TWO, "search.max_multiply_adds=100M"])
     study = open_study(tmp_path, space=space)
     complete_next(study, [0.6, 0.7, 0.5, 0.4], [200 * M, 150 * M, 80 * M, 60 * M])
     stopped = next_of(study)
     study.record_pruned(stopped, Measurements([], {0: 0.4}, {0: 210}), "too weak")
-    configs = ConfigSampler(space, study._trial_index.observed, study._trial_index.running_codes())
-    for seed in range(2):
-        encoded = configs.sample(sampler, seed, {})
-        assert encoded == ConfigSampler(space, study._trial_index.observed, []).sample(sampler, seed, {})
+    encoded = ConfigSampler(space, study._trial_index.observed, []).sample(sampler, 0, {})
+    assert not space.find_fault(decode(space, encoded))
 
 
 @pytest.mark.slow
