@@ -31,7 +31,8 @@ def open_member(member: Member, *, callback: TrialCallback, device: str, num_thr
         InputError: if its clips changed since it was trained.
     """
     require_places(member.name, stages=Path(member.stage_folder), clips=Path(member.clip_folder))
-    require_weights(member.name, member.config.model_dump(mode="json"))
+    # A searched path among the hyperparameters is where the file was when the sweep started.
+    require_weights(member.name, member.config.model_dump(mode="json", exclude={"params"}))
     clips = ClipStore.open(Path(member.clip_folder))
     check_same_clips(clips, member.clips_fingerprint)
     return open_trial(

@@ -15,6 +15,7 @@ from rich.console import Console
 from autohier.config.frozen import validate
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
+from autohier.config.search.searched_weights import located_values
 from autohier.config.sweep import UNLIMITED_TRIALS, ChoiceRule, DecisionRule, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import TrialConfig
@@ -256,7 +257,7 @@ def resume_sweep(
         plan, origin = folder.read_plan()
         plan = override_places(plan, _given_folders(folder, out, data, pretrained))
         require_places(plan.name, stages=Path(plan.stage_folder), clips=clip_folder(plan))
-        require_weights(plan.name, plan.space.model_dump(mode="json"))
+        require_weights(plan.name, located_values(plan.space))
         if trials is not None and trials < plan.trials:
             raise InputError(
                 f"--trials is the new total and cannot be below the old one, {plan.trials}",

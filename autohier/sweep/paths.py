@@ -34,11 +34,10 @@ from pathlib import Path
 from autohier.config.file_format import SWEEP_FORMAT, check_format
 from autohier.config.frozen import validate
 from autohier.config.plain_names import is_plain_name
-from autohier.config.search.search_space import SearchSpace
+from autohier.config.search.searched_weights import locate_weights, placed_values, relocated_space
 from autohier.config.storage_url import without_password
 from autohier.config.stored_settings import SETTINGS_REVISION, fill_stored_space
 from autohier.config.sweep import SWEEP_NAME_MARKS, Provenance, SweepPlan
-from autohier.config.trial.weights_files import convert_weights, relocate_weights
 from autohier.data.store.paths import prepare_command, store_folder
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError, MissingDataError, damage_text, nearest
@@ -138,7 +137,7 @@ class SweepFolder:
         outs = folders_around(self.path)
         placed = place_plan(plan, outs)
         place = partial(place_in, out_of_paths(plan, outs))
-        space = convert_weights(placed.space.model_dump(mode="json"), place)
+        space = placed_values(placed.space, place)
         storage = None if placed.storage is None else without_password(placed.storage)
         content = {
             "version": SWEEP_FORMAT,
@@ -171,7 +170,7 @@ class SweepFolder:
                 content = json.loads(file.read())
             plan, provenance = dict(content["plan"]), dict(content["provenance"])
             out = out_of_places(str(plan.get("stage_folder")), outs)
-            plan["space"] = convert_weights(plan["space"], lambda place: str(out / place))
+            plan["space"] = locate_weights(plan["space"], lambda place: str(out / place))
         except FileNotFoundError as error:
             raise InputError("a sweep must exist", got=self.path.absolute(), hint=self._hint()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -226,11 +225,7 @@ def override_places(plan: SweepPlan, given: GivenFolders) -> SweepPlan:
     }
     changes: dict[str, object] = {name: folder for name, folder in folders.items() if folder}
     if given.weights is not None:
-        space = plan.space.model_dump(mode="json")
-        search = space.pop("search")  # a searched path is a value of the trials and stays
-        search["variants"] = relocate_weights(search["variants"], given.weights)
-        moved = relocate_weights(space, given.weights) | {"search": search}
-        changes["space"] = validate(SearchSpace, moved, origin="--pretrained")
+        changes["space"] = relocated_space(plan.space, given.weights)
     return plan.model_copy(update=changes)
 
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from autohier.config.search.loading import load_space
+from autohier.config.search.searched_weights import located_values, present_weights
 from autohier.config.sweep import SweepPlan
-from autohier.sweep.paths import SweepFolder, find_sweep
+from autohier.config.trial.weights_files import require_weights
+from autohier.errors import MissingDataError
+from autohier.sweep.paths import SweepFolder, find_sweep, override_places
+from autohier.sweep.places import GivenFolders
 from support.sweep_runs.plans import make_plan, make_provenance
 
 
@@ -174,3 +178,50 @@ def test_weights_in_out_are_relative_to_it_and_move_along(tmp_path: Path) -> Non
     shutil.copytree(out, tmp_path / "new")
     moved = read(SweepFolder(tmp_path / "new" / "sweep"))
     assert moved.space == weights(tmp_path / "new" / "imagenet.pth").space
+
+
+def searched(out: Path, *paths: Path | str) -> SweepPlan:
+    """Return the plan of a sweep that searches its 2D weights, and tries the first of them first."""
+    table = [str(path) for path in paths]
+    initial = (
+        "{source='mine', superclasses=[2, 4], weight_ratio=0.5, scope='global', ratio=0.1, passes=1, "
+        f"settings={{'recognizer.weights'='{table[0]}'}}}}"
+    )
+    settings = f"search.settings={{'recognizer.weights'={table}}}"
+    return make_plan(out, space=load_space("demo", [settings, f"initial=[{initial}]"]))
+
+
+def weights_of(plan: SweepPlan) -> list[tuple[object, Path | None]]:
+    """Return each value that the search may sample, and the file that a trial with it reads."""
+    configs = [plan.space.config(flat, seed=0) for flat in plan.space.flat_params_by_network().values()]
+    return [
+        (dict(config.params.settings)["recognizer.weights"], config.recognizer.weights_path)
+        for config in configs
+    ]
+
+
+def test_searched_weights_keep_their_values_and_are_found_where_they_moved(tmp_path: Path) -> None:
+    out, new = tmp_path / "sweeps", tmp_path / "new"
+    inside, outside = out / "a.pth", tmp_path / "b.pth"
+    plan = searched(out, inside, outside)
+    folder = write(out, space=plan.space)
+    for path in (inside, outside):
+        path.touch()
+    assert read(folder).space == plan.space
+    out.rename(new)
+    outside.rename(tmp_path / "c.pth")
+    moved = read(SweepFolder(new / "sweep"))
+    # The study and the records of its trials hold these values.
+    assert moved.space.search == plan.space.search
+    assert moved.space.initial == plan.space.initial
+    assert weights_of(moved) == [(str(inside), new / "a.pth"), (str(outside), outside)]
+    with pytest.raises(MissingDataError, match=f"got nothing at {outside}: .* with --pretrained"):
+        require_weights("it", located_values(moved.space))
+    given = override_places(moved, GivenFolders(weights=tmp_path / "c.pth"))
+    expected = [(str(inside), new / "a.pth"), (str(outside), tmp_path / "c.pth")]
+    assert weights_of(given) == expected
+    assert present_weights(given.space) == (str(new / "a.pth"), str(tmp_path / "c.pth"))
+    require_weights("it", located_values(given.space))
+    again = SweepFolder(new / "sweep")
+    again.write_plan(given, make_provenance())
+    assert weights_of(read(again)) == expected

@@ -26,7 +26,11 @@ from autohier.config.trial.overrides import (
 )
 from autohier.config.trial.protocol import ProtocolSettings
 from autohier.config.trial.recipes import DEFAULT_RECIPE, RecipeName
-from autohier.config.trial.recognizers import AnyRecognizerSettings, InflatedResNetSettings
+from autohier.config.trial.recognizers import (
+    AnyRecognizerSettings,
+    InflatedResNetSettings,
+    RecognizerSettings,
+)
 from autohier.config.trial.training import (
     NumericsSettings,
     OptimisationSettings,
@@ -94,6 +98,9 @@ class SearchSpace(FrozenModel):
     """Hyperparameters that are sampled, and their values."""
     initial: tuple[InitialConfig, ...] = ()
     """Configs that a sweep tries first, from papers."""
+    moved_weights: dict[str, str] = Field(default_factory=dict)
+    """Present places of weights whose paths are searched, by the path in search.settings. A sweep that moved
+    sets them, see `resume --pretrained`."""
 
     @field_validator("dataset")
     @classmethod
@@ -243,6 +250,7 @@ class SearchSpace(FrozenModel):
             for name in TrialConfig.model_fields
             if name in SearchSpace.model_fields
         }
+        fixed["recognizer"] = self._located(applied.recognizer)
         return TrialConfig(
             **fixed,
             params=self.complete(params),
@@ -251,6 +259,14 @@ class SearchSpace(FrozenModel):
             second_objective=self.search.second_objective,
             max_multiply_adds=self.search.max_multiply_adds,
         )
+
+    def _located(self, recognizer: RecognizerSettings) -> RecognizerSettings:
+        """Return a recognizer with the weights where they lie now."""
+        paths = {field: getattr(recognizer, field, None) for field in ("weights", "start")}
+        moved = {
+            field: self.moved_weights[path] for field, path in paths.items() if path in self.moved_weights
+        }
+        return recognizer.model_copy(update=moved) if moved else recognizer
 
     def complete(self, params: Hyperparameters) -> Hyperparameters:
         """Return hyperparameters with a variant and with a value for every searched setting.

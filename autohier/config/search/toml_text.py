@@ -14,7 +14,8 @@ _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 def space_text(space: SearchSpace) -> str:
     """Return a search space as TOML, with every setting that has a value written out."""
-    return "\n".join(_table_lines(space.model_dump(mode="json", exclude_none=True), ())).lstrip("\n") + "\n"
+    values = space.model_dump(mode="json", exclude_none=True, exclude={"moved_weights"})
+    return "\n".join(_table_lines(values, ())).lstrip("\n") + "\n"
 
 
 def _table_lines(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:

@@ -73,14 +73,20 @@ def relocate_weights(values: Mapping[str, Any], given: Path) -> dict[str, Any]:
         given: a file or stage, which takes the place of any missing one; or a folder with files or stages of
             their names.
     """
+    return cast("dict[str, Any]", convert_weights(values, lambda path: relocated_path(path, given)))
 
-    def relocate(path: str) -> str:
-        name = Path(path).name
-        if Path(path).exists():
-            return path
-        return str((given / name if given.is_dir() and given.name != name else given).resolve())
 
-    return cast("dict[str, Any]", convert_weights(values, relocate))
+def relocated_path(path: str, given: Path) -> str:
+    """Return the path of weights, or of those that the user names if it does not exist.
+
+    Args:
+        path: as it was.
+        given: see `relocate_weights`.
+    """
+    name = Path(path).name
+    if Path(path).exists():
+        return path
+    return str((given / name if given.is_dir() and given.name != name else given).resolve())
 
 
 def require_weights(subject: str, values: object) -> None:

@@ -227,6 +227,24 @@ class TestWeights:
         error = autohier("evaluate", "colours:t0000", *places, *QUICK, "--pretrained", tmp_path / "new").error
         assert f"must exist, but got nothing at {tmp_path}/new/again.pth" in error
 
+    def test_searched_ones_are_found_where_they_moved(
+        self, autohier: Autohier, copy: Moved, tmp_path: Path
+    ) -> None:
+        file = copy.out / "colours" / "sweep.json"
+        content = json.loads(file.read_text())
+        moved = write_2d_weights(tmp_path / "moved.safetensors", width=0.125)
+        space = content["plan"]["space"]
+        space["search"]["settings"] = {"recognizer.weights": ["/gone/imagenet.pth"]}
+        space["moved_weights"] = {"/gone/imagenet.pth": str(moved)}
+        file.write_text(json.dumps(content))
+        places = ("--out", copy.out, "--data", copy.data)
+        error = autohier("evaluate", "colours:t0000", *places, *QUICK).error
+        # The file is read; the trials of this sweep started from random weights instead.
+        assert "must have the weights that its network started from" in error
+        moved.unlink()
+        error = autohier("evaluate", "colours:t0000", *places, *QUICK).error
+        assert f"the 2D weights of colours:t0000 must exist, but got nothing at {moved}" in error
+
     def test_those_of_a_fusion_move_along(self, copy: Moved, tmp_path: Path) -> None:
         folder = FusionFolder(copy.out / "fusions" / "both")
         fusion = folder.read()

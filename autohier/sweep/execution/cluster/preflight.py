@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autohier.config.search.searched_weights import present_weights
 from autohier.config.sweep import SweepPlan
-from autohier.config.trial.weights_files import find_weights
 from autohier.core.training.devices import find_accelerator
 from autohier.sweep.execution.cluster.head_watch import watched_head
 from autohier.sweep.execution.cluster.machine_check import Demands
@@ -84,5 +84,5 @@ def demands_of(folder: SweepFolder, plan: SweepPlan, share: Share, versions: Map
         Path(plan.stage_folder),
         versions,
         needs_gpu=share.gpus > 0,
-        weights=tuple(map(Path, find_weights(plan.space.model_dump(mode="json")))),
+        weights=tuple(map(Path, present_weights(plan.space))),
     )
