@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Unpack
+from typing import Any, Final, Unpack, cast
 
 from rich.console import Console
 
 from autohier.config.search.search_space import SearchSpace
+from autohier.config.search.searched_weights import with_weights_of
 from autohier.config.storage_url import without_password
 from autohier.config.sweep import SweepPlan
+from autohier.config.trial.weights_files import convert_weights
 from autohier.console import open_console
 from autohier.core.stages.store.remote_stages import set_remote
 from autohier.errors import InputError
@@ -18,7 +20,7 @@ from autohier.records.reader import read_records
 from autohier.sweep.api import DEFAULT_DATA, DEFAULT_OUT, SweepResult, result_of, resume_sweep, start_sweep
 from autohier.sweep.driver import SweepEnd
 from autohier.sweep.execution.signals import StopRequest, catch_signals
-from autohier.sweep.locking.sweep_lock import driver_of
+from autohier.sweep.locking.sweep_lock import driver_of, hold_sweep
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
 
@@ -81,12 +83,17 @@ def start_or_resume(
 
 
 def require_same(stored: SweepPlan, asked: SweepPlan) -> None:
-    """Check that an existing sweep searches what is asked for.
+    """Check that an existing sweep searches what is asked for; weights of equal content are the same.
 
     Raises:
         InputError: if it does not; the message lists the settings that differ.
     """
-    found = dict(_differences(_searched(stored), _searched(asked)))
+    before, after = _searched(stored), _searched(asked)
+    # By network, whose name may hold the path, in the order of the space.
+    weights = [list(plan.weights_sha256.values()) for plan in (stored, asked)]
+    if weights[0] == weights[1] != []:
+        before, after = _without_paths(before), _without_paths(after)
+    found = dict(_differences(before, after))
     if asked.trials < stored.trials:
         found["trials"] = (stored.trials, asked.trials)
     if found:
@@ -115,6 +122,7 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
         return start_sweep(
             plan.space, trials=plan.trials, name=plan.name, out=out, data=data, console=console, **options
         )
+    _adopt_weights(SweepFolder(out / plan.name), plan.space)
     if (stages := options.get("stages")) is not None:
         set_remote(Path(plan.stage_folder), stages)
     return resume_sweep(
@@ -133,6 +141,15 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
     )
 
 
+def _adopt_weights(folder: SweepFolder, asked: SearchSpace) -> None:
+    """Note where the weights of a sweep lie now, if those that it started with are missing."""
+    stored, origin = folder.read_plan()
+    present = with_weights_of(stored.space, asked)
+    if present != stored.space:
+        with hold_sweep(folder.lock_file):
+            folder.write_plan(stored.model_copy(update={"space": present}), origin)
+
+
 def _changed(plan: SweepPlan) -> dict[str, Any]:
     """Return the changeable options of a plan that are not at their default."""
     values = {name: getattr(plan, name) for name in _CHANGEABLE}
@@ -144,7 +161,12 @@ def _searched(plan: SweepPlan) -> dict[str, object]:
     if plan.storage is not None:  # stored without its password
         options["storage"] = without_password(plan.storage)
     clips = {"fingerprint of the clips": plan.clips_fingerprint}
-    return plan.space.model_dump(mode="json", exclude={"name", "description"}) | options | clips
+    left_out = {"name", "description", "moved_weights"}
+    return plan.space.model_dump(mode="json", exclude=left_out) | options | clips
+
+
+def _without_paths(values: dict[str, object]) -> dict[str, object]:
+    return cast("dict[str, object]", convert_weights(values, lambda _: "of equal content"))
 
 
 def _differences(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 
 from autohier.config.search.loading import load_space
 from autohier.config.sweep import UNLIMITED_TRIALS
@@ -27,6 +29,7 @@ from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.paths import SweepFolder
 from support.fakes.fake_driver import FakeDriver
 from support.sources.tiny_clips import SPACE_FILE
+from support.sweep_runs.whole_trials import write_2d_weights
 
 Run = Callable[..., SweepResult]
 
@@ -81,6 +84,51 @@ def test_other_settings_are_refused_and_named(driver: FakeDriver, run: Run) -> N
     with pytest.raises(InputError, match="got trials=1 instead of 2"):
         run(trials=1, seed=3)
     assert len(driver.driven) == 1
+
+
+def two_weights(folder: Path) -> tuple[Path, Path]:
+    """Write two files of 2D weights with different content."""
+    first, other = (write_2d_weights(folder / f"{name}.safetensors", width=0.125) for name in "ab")
+    save_file({name: tensor + 1 for name, tensor in load_file(other).items()}, other)
+    return first, other
+
+
+def test_weights_are_compared_by_content(driver: FakeDriver, run: Run, tmp_path: Path) -> None:
+    first, other = (
+        write_2d_weights(tmp_path / name, width=0.125) for name in ("a.safetensors", "b.safetensors")
+    )
+    save_file({name: tensor + 1 for name, tensor in load_file(other).items()}, other)
+    copy = Path(shutil.copy(first, tmp_path / "copy.safetensors"))
+    run(f"recognizer.weights={first}")
+    run(f"recognizer.weights={copy}")
+    assert driver.driven[1].space == driver.driven[0].space  # they are still where they were
+    with pytest.raises(InputError, match=rf"got recognizer.weights={other} instead of {first}: repeat its"):
+        run(f"recognizer.weights={other}")
+    with pytest.raises(InputError, match=r"got recognizer\.weights=None instead of"):
+        run()
+    first.unlink()
+    run(f"recognizer.weights={copy}")
+    assert driver.driven[-1].space.recognizer.weights_path == copy
+    assert len(driver.driven) == 3
+
+
+def test_searched_weights_are_compared_by_content(driver: FakeDriver, run: Run, tmp_path: Path) -> None:
+    first, other = (
+        write_2d_weights(tmp_path / name, width=0.125) for name in ("a.safetensors", "b.safetensors")
+    )
+    save_file({name: tensor + 1 for name, tensor in load_file(other).items()}, other)
+
+    def searching(*paths: Path) -> tuple[str, ...]:
+        return (f"search.settings={{'recognizer.weights'={[str(path) for path in paths]}}}", "initial=[]")
+
+    run(*searching(first, other))
+    moved = first.rename(tmp_path / "moved.safetensors")
+    with pytest.raises(InputError, match=r"got search.settings.recognizer.weights=.*moved.* instead of"):
+        run(*searching(other, moved))
+    run(*searching(moved, other))
+    before, after = (plan.space for plan in driver.driven)
+    assert after.search == before.search
+    assert after.moved_weights == {str(first): str(moved)}
 
 
 def test_a_sweep_that_runs_is_waited_for(
