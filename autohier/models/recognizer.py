@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autohier.models.layers import Convolution, Norm
 
-__all__ = ["Convolution", "Norm", "PassedOn", "PrunableFilters", "Recognizer"]
+__all__ = ["Convolution", "Norm", "PassedOn", "Pathway", "PrunableFilters", "Recognizer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,20 @@ class PassedOn:
     """Index of the first of these filters; earlier ones do not reach the norm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pathway:
+    """Ordered stacks that carry heads of their own, with a class head on the last."""
+
+    name: str
+    """Name of the submodule and prefix of its heads, e.g. "rgb"; empty if the recognizer has only one."""
+    num_stacks: int
+    loss_weight: float = 1.0
+    """Weight of the cross-entropies of its heads in training, besides the weight of their level."""
+    prediction_weight: float = 1.0
+    """Weight of its probabilities in the prediction, positive; the weights of all pathways are
+    normalized."""
+
+
 class Recognizer(nn.Module, ABC):
     """Network with ordered stacks, without heads.
 
@@ -55,7 +69,8 @@ class Recognizer(nn.Module, ABC):
     * `forward_stacks` returns one feature ``[B, C_l]`` per stack, where C_l is ``stack_channels[l]``, for
       every number of frames and every batch size, in training and in evaluation.
     * In evaluation, a clip's features do not depend on the other clips of the batch, and no buffer changes.
-    * The feature of the last stack depends on every parameter, so that the class head trains all stacks.
+    * The feature of the last stack depends on every parameter, so that the class head trains all stacks. With
+      several pathways, the features of their last stacks do so together.
     * A zeroed filter, with the affine parameters of its norm at zero, writes zeros behind the norm.
     * Initial weights depend on torch's default generator only, so that a seed reproduces them.
 
@@ -79,11 +94,11 @@ class Recognizer(nn.Module, ABC):
     """
 
     stack_channels: tuple[int, ...]
-    """Channels of every stack's feature, front to back."""
+    """Channels of every stack's feature, front to back; several pathways follow one another."""
 
     @abstractmethod
     def forward_stacks(self, batch: Any) -> list[Tensor]:  # noqa: ANN401  a tensor, or tensors by name
-        """Return one pooled feature ``[B, C_l]`` per stack, front to back.
+        """Return one pooled feature ``[B, C_l]`` per stack, in the order of ``stack_channels``.
 
         Called once per training and evaluation step.
 
@@ -100,6 +115,14 @@ class Recognizer(nn.Module, ABC):
         Each convolution is listed once; one that must keep all its filters is left out. The convolutions and
         norms are the network's own modules, whose weights pruning changes in place.
         """
+
+    def pathways(self) -> tuple[Pathway, ...]:
+        """Return the pathways in the order of ``stack_channels``; by default one with all stacks.
+
+        Each pathway carries a head for every level. A pathway that may start from a trained network of its
+        own is a submodule of its name, which is a `Recognizer` too; see `autohier.models.starting.fitting`.
+        """
+        return (Pathway("", len(self.stack_channels)),)
 
     def data_tensors(self) -> frozenset[str]:
         """Return the names of parameters and buffers whose shape or meaning follows from the data.

@@ -160,9 +160,12 @@ class RecognizerContract:
     def test_there_is_one_score_per_output(
         self, small: SmallRecognizer, network: HierarchicalRecognizer, batch: ClipBatch
     ) -> None:
-        """Every head scores its superclasses or classes."""
+        """Every level has a score for each superclass or class, in training one of every pathway."""
         expected = [(small.num_clips, size) for size in (*small.superclasses, _NUM_CLASSES)]
-        assert [tuple(scores_BS.shape) for scores_BS in network(batch)] == expected
+        number = len(network.pathways)
+        of_pathways = [(*shape, number) for shape in expected] if number > 1 else expected
+        assert [tuple(scores.shape) for scores in network(batch)] == of_pathways
+        assert [tuple(scores_BS.shape) for scores_BS in network.eval()(batch)] == expected
 
     def test_prunable_filters_are_named_once_by_their_paths(self, network: HierarchicalRecognizer) -> None:
         """Names lead to the listed convolutions, whose channels lie within their norms."""
@@ -233,7 +236,7 @@ class RecognizerContract:
         """Only the superclass heads get no gradient from the class scores."""
         network(batch)[-1].square().mean().backward()
         untrained = [name for name, parameter in network.named_parameters() if parameter.grad is None]
-        superclass_heads = list(network.heads)[:-1]
+        superclass_heads = list(network.heads)[: -len(network.pathways)]
         assert untrained == [
             f"heads.{stack}.{part}" for stack in superclass_heads for part in ("weight", "bias")
         ]

@@ -116,6 +116,7 @@ def train_stage(run: StageRun, replicas: Replicas = SOLO) -> Generator[EpochMetr
         context.device.torch_device,
         label_smoothing=job.optimisation.label_smoothing,
         class_sizes_K=data_loader.class_sizes("train", base.network.num_classes) if balanced else None,
+        pathway_weights=job.network.pathway_weights,
     )
     epochs = []
     for metrics in train_epochs(

@@ -119,8 +119,13 @@ class Profiler:
         hierarchy = (
             Hierarchy.flat(self._space.num_classes) if kind.is_flat else example_hierarchy(self._space)
         )
-        loss = HierarchicalLoss(hierarchy, [1.0] * len(hierarchy.assignments), device.torch_device)
         network = build(self._space, self._contents, hierarchy)
+        loss = HierarchicalLoss(
+            hierarchy,
+            [1.0] * len(hierarchy.assignments),
+            device.torch_device,
+            pathway_weights=network.pathway_weights,
+        )
         masks = self._masks(network) if kind.is_pruning else None
         history = train(
             device.prepare(network),
