@@ -9,6 +9,7 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
     python benchmarks/training_step.py --recognizer slowonly-resnet50
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
+    python benchmarks/training_step.py --recognizer rgbpose-conv3d --batch 24
     python benchmarks/training_step.py --recognizer ctr-gcn --frames 100 --batch 16
 """
 
@@ -18,16 +19,19 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import nn
 
 from autohier.config.trial.recognizers import find_recognizer_settings
 from autohier.core.pruning.cost import measure_cost
 from autohier.core.training.devices import open_device, peak_flops
+from autohier.data.inputs.named import ClipBatch, map_clips, new_clips, tensors_of
+from autohier.data.inputs.shapes import ClipShape, shapes_of
 from autohier.data.skeleton import LAYOUTS
 from autohier.models import build_recognizer
 
@@ -41,27 +45,32 @@ class Stepper:
     def __init__(
         self,
         network: nn.Module,
-        clips_BCTHW: Tensor,
+        clips: ClipBatch,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.network = network.train()
         self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-        self.clips_BCTHW = clips_BCTHW
-        self.labels_B = torch.arange(len(clips_BCTHW), device=clips_BCTHW.device) % _NUM_CLASSES
+        self.clips = clips
+        first = tensors_of(clips)[0]
+        self.device = first.device
+        self.labels_B = torch.arange(len(first), device=first.device) % _NUM_CLASSES
         self.autocast = autocast
         self.clock = clock
 
     def seconds(self) -> float:
         """Return the time of one step, including the wait for the device."""
-        synchronise(self.clips_BCTHW.device)
+        synchronise(self.device)
         started = self.clock()
         self.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
-            scores_BK = self.network(self.clips_BCTHW)[-1]
-        F.cross_entropy(scores_BK.float(), self.labels_B).backward()  # type: ignore[no-untyped-call]
+            scores = self.network(self.clips)[-1]
+        # Of several pathways, each has scores of its own.
+        of_pathways = scores.unbind(dim=2) if scores.ndim > 2 else (scores,)
+        losses = [F.cross_entropy(scores_BK.float(), self.labels_B) for scores_BK in of_pathways]
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        synchronise(self.clips_BCTHW.device)
+        synchronise(self.device)
         return self.clock() - started
 
 
@@ -104,8 +113,8 @@ def measure(options: argparse.Namespace) -> list[str]:
     num_clips = options.batch or (1 if on_cpu else 32)
     num_steps = options.steps or (2 if on_cpu else 20)
     clip_shape, of_data = _clips_of(options)
-    clips_BCTHW = torch.randn((num_clips, *clip_shape), generator=torch.Generator().manual_seed(0))
-    clips_BCTHW = clips_BCTHW.to(device.torch_device)
+    noise = partial(torch.randn, generator=torch.Generator().manual_seed(0))
+    clips = map_clips(lambda tensor: tensor.to(device.torch_device), new_clips(noise, clip_shape, num_clips))
 
     def build() -> nn.Module:
         return build_recognizer(
@@ -116,25 +125,35 @@ def measure(options: argparse.Namespace) -> list[str]:
     steppers = {
         "autohier": Stepper(
             device.prepare(build()),
-            clips_BCTHW.to(memory_format=torch.channels_last_3d),
+            map_clips(lambda tensor: tensor.to(memory_format=torch.channels_last_3d), clips),
             device.autocast,
         ),
-        "plain": Stepper(build().to(device.torch_device), clips_BCTHW),
+        "plain": Stepper(build().to(device.torch_device), clips),
     }
     title = (
         f"{options.recognizer} x {options.width:g} on {device.torch_device}, {num_clips} clips of "
-        f"{' x '.join(map(str, clip_shape[1:]))}, {multiply_adds / 1e9:.2f} G multiply-adds "
+        f"{_shape_text(clip_shape)}, {multiply_adds / 1e9:.2f} G multiply-adds "
         f"a clip, median of {num_steps} steps"
     )
     seconds = time_steps(steppers, num_steps, num_warm_up=1 if on_cpu else 5)
     return [title, *report(seconds, num_clips, multiply_adds, peak_flops(device.torch_device))]
 
 
-def _clips_of(options: argparse.Namespace) -> tuple[tuple[int, ...], dict[str, Any]]:
+def _shape_text(clip_shape: ClipShape) -> str:
+    """Return the extents of a clip, without channels or persons."""
+    return " and ".join(" x ".join(map(str, shape[1:])) for shape in shapes_of(clip_shape))
+
+
+def _clips_of(options: argparse.Namespace) -> tuple[ClipShape, dict[str, Any]]:
     """Return the shape of one clip that the recognizer reads, and the options that follow from such clips."""
     settings = find_recognizer_settings(options.recognizer)
+    frames = (3, options.frames, options.size, options.size)
+    if settings.reads == "frames+heatmaps":
+        num_maps, map_px = LAYOUTS[options.layout].num_joints, options.size // 4
+        maps = (num_maps, 4 * options.frames, map_px, map_px)
+        return {"frames": frames, "heatmaps": maps}, {"num_maps": num_maps}
     if settings.reads != "skeletons":
-        return (3, options.frames, options.size, options.size), {}
+        return frames, {}
     persons = {"num_persons": options.persons} if settings.takes_persons else {}
     shape = (options.persons, options.frames, LAYOUTS[options.layout].num_joints, 3)
     return shape, {"layout": options.layout, **persons}

@@ -1,13 +1,16 @@
 """Every recognizer passes the contract suite; see also core/pruning/test_compacted_recognizers.py."""
 
 import pytest
-from torch import nn
 
 from autohier.config.trial.recognizers import RECOGNIZERS
+from autohier.models.layers import Convolution
 from autohier.testing.recognizers import RecognizerContract
 from support.small_recognizers import CASES, build_small, small_recognizer
 
-STEMS_AND_LATERALS = ("conv1", "fast.conv1", "slow.conv1", "stem.", "features.0.", "laterals.")
+STEMS_AND_LATERALS = (
+    *("conv1", "fast.conv1", "slow.conv1", "rgb.conv1", "pose.conv1", "stem.", "features.0."),
+    *("laterals.", "pose_to_rgb."),
+)
 
 
 class TestOwnRecognizers(RecognizerContract):
@@ -28,7 +31,7 @@ def test_convolutions_with_a_norm_are_prunable_in_the_order_of_the_modules(name)
     convolutions = [
         path
         for path, module in recognizer.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+        if isinstance(module, Convolution)
         and not path.startswith(STEMS_AND_LATERALS)
         and not path.endswith("_attention")  # one filter that scales all channels
     ]

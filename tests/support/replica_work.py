@@ -26,7 +26,7 @@ from autohier.data.inputs.named import map_clips, new_clips
 from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.share import Share
 from support.fakes.fake_data_loader import FakeDataLoader
-from support.small_recognizers import CASES, build_small
+from support.small_recognizers import CASES, build_small, small_recognizer
 from support.small_training import CutShortError
 from support.two_inputs import SHAPE, build_two_inputs
 
@@ -116,7 +116,9 @@ def train_case(replicas: Replicas, case: Case) -> Trained:
     """Train the case's network as one of the ranks."""
     labels = [index % 7 % 3 if not case.recognizer else index % 7 for index in range(case.num_clips)]
     loader = FakeDataLoader([0.0] * case.num_clips, labels, batch_size=case.batch_size)
-    shape: ClipShape = CASES[case.recognizer][1][1:] if case.recognizer in CASES else (1, 3, 3)
+    shape: ClipShape = (1, 3, 3)
+    if case.recognizer in CASES:
+        shape = small_recognizer(case.recognizer).clip_shape
     generator = torch.Generator().manual_seed(1)
     noise = partial(torch.randn, generator=generator)
     shape = SHAPE if case.recognizer == TWO_INPUTS else shape

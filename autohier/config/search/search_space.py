@@ -116,7 +116,7 @@ class SearchSpace(FrozenModel):
                 f"{self.clips.input!r}; next to the recognizer, set "
                 f"clips={{input='{self.recognizer.reads}'{modality}}}"
             )
-        fault = self.recognizer.find_frames_fault(self.clips.num_frames)
+        fault = self.recognizer.find_clips_fault(self.clips)
         if fault:
             raise ValueError(fault)
         return self

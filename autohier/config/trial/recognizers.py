@@ -7,14 +7,14 @@ from `RecognizerSettings`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, SerializeAsAny, field_validator, model_validator
 
 from autohier.config.frozen import FrozenModel
 from autohier.config.key_defaults import KeyDefault
 from autohier.config.tagged import TaggedBy
-from autohier.config.trial.clips import ClipInputName
+from autohier.config.trial.clips import ClipInputName, ClipSettings, FramesHeatmapsClips
 from autohier.errors import InputError
 from autohier.extensions import Extension, Registry
 
@@ -44,6 +44,8 @@ class RecognizerSettings(FrozenModel):
 
     reads: ClassVar[ClipInputName]
     """Clip input that the recognizer reads: frames, skeletons, heatmaps or frames+heatmaps."""
+    pathways: ClassVar[tuple[str, ...]] = ()
+    """Names of the pathways that may start from a trained network each, with a field ``start_NAME``."""
     takes_persons: ClassVar[bool] = False
     """True if the builder also takes ``num_persons``, the number of persons in a clip of skeletons."""
     name: str
@@ -54,15 +56,15 @@ class RecognizerSettings(FrozenModel):
 
     def options(self) -> dict[str, Any]:
         """Return the options that the network is built with, without those that follow from the data."""
-        return self.model_dump(exclude={"name", "weights", "start"})
+        return self.model_dump(exclude={"name", "weights", "start", *self._pathway_starts()})
 
     @property
     def weights_path(self) -> Path | None:
         """File of 2D weights to start from; None starts from random weights."""
         return None
 
-    def find_frames_fault(self, num_frames: int) -> str:  # noqa: ARG002
-        """Return why the recognizer cannot read clips of this many frames; empty if it can."""
+    def find_clips_fault(self, clips: ClipSettings) -> str:  # noqa: ARG002
+        """Return why the recognizer cannot read clips of these sizes; empty if it can."""
         return ""
 
     @property
@@ -71,9 +73,29 @@ class RecognizerSettings(FrozenModel):
         return "centre"
 
     @property
-    def start_path(self) -> Path | None:
-        """Stage folder or file that ``start`` names; None if it is not set."""
-        return Path(self.start) if self.start else None
+    def start_paths(self) -> dict[str, Path]:
+        """Stage folder or file of each pathway that starts from one; ``start`` has the empty name."""
+        given = {"": self.start}
+        given |= {name: getattr(self, field) for field, name in self._pathway_starts().items()}
+        return {name: Path(path) for name, path in given.items() if path}
+
+    @classmethod
+    def _pathway_starts(cls) -> dict[str, str]:
+        """Return the pathways by the fields that name what they start from."""
+        return {f"start_{name}": name for name in cls.pathways}
+
+    @model_validator(mode="after")
+    def _check_starts(self) -> Self:
+        if len(self.start_paths) > 1 and "" in self.start_paths:
+            fields = ", ".join(self._pathway_starts())
+            raise ValueError(
+                f"a network starts from recognizer.start as a whole or by pathway from {fields}, not from "
+                "both; leave one out"
+            )
+        return self
+
+
+PathwayWeights = tuple[PositiveFloat, PositiveFloat]
 
 
 class ScaledRecognizerSettings(RecognizerSettings):
@@ -149,9 +171,9 @@ class SlowFastSettings(ScaledRecognizerSettings):
     lateral_kernel: Literal[5, 7] = 5
     """Frames that a lateral connection reads for each frame of the slow pathway (MMAction2: 5; PYSKL: 7)."""
 
-    def find_frames_fault(self, num_frames: int) -> str:
-        """See `RecognizerSettings.find_frames_fault`."""
-        stride = self.slow_stride
+    def find_clips_fault(self, clips: ClipSettings) -> str:
+        """See `RecognizerSettings.find_clips_fault`."""
+        num_frames, stride = clips.num_frames, self.slow_stride
         if num_frames % stride == 0:
             return ""
         nearest_multiple = stride * max(1, round(num_frames / stride))
@@ -224,6 +246,48 @@ class PoseSlowOnlySettings(ScaledRecognizerSettings):
     """He initialization. fan-out makes filter norms incomparable between layers."""
     stem_pool: Annotated[bool, KeyDefault(False)] = True
     """Max pool over 3 by 3 pixels with stride 1 after the stem, as in PYSKL and MMAction2."""
+    last_frame_stride: Annotated[Literal[1, 2], KeyDefault(2)] = 2
+    """Stride over time of the last stack. 1 for a network that a pathway of rgbpose-conv3d starts from."""
+
+
+class RgbPoseSettings(ScaledRecognizerSettings):
+    """Settings of RGBPose-Conv3D, a pathway on frames and one on heatmaps that exchange features."""
+
+    reads: ClassVar[ClipInputName] = "frames+heatmaps"
+    pathways: ClassVar[tuple[str, ...]] = ("rgb", "pose")
+    name: str
+    """rgbpose-conv3d."""
+    initialisation: Literal["fan-in", "fan-out"] = "fan-in"
+    """He initialization. fan-out makes filter norms incomparable between layers."""
+    laterals: Literal["both", "rgb-to-pose", "pose-to-rgb", "none"] = "both"
+    """Directions in which the pathways exchange features. none: they only train together."""
+    frame_ratio: Annotated[PositiveInt, Field(le=1000)] = 4
+    """Frames of heatmaps for each video frame; clips.num_map_frames must be this multiple of clips.num_frames
+    and clips.crop_px four times clips.map_px, unless laterals are none."""
+    loss_weights: PathwayWeights = (1.0, 1.0)
+    """Weights of the cross-entropies of rgb and pose."""
+    prediction_weights: PathwayWeights = (1.0, 1.0)
+    """Weights of the probabilities of rgb and pose, whose mean is the prediction."""
+    start_rgb: str | None = None
+    """Trained network that rgb starts from, e.g. of slowonly-resnet50; given like start."""
+    start_pose: str | None = None
+    """Trained network that pose starts from, e.g. of pose-slowonly with last_frame_stride 1."""
+
+    def find_clips_fault(self, clips: ClipSettings) -> str:
+        """See `RecognizerSettings.find_clips_fault`."""
+        if not isinstance(clips, FramesHeatmapsClips) or self.laterals == "none":
+            return ""
+        wanted = {"num_map_frames": self.frame_ratio * clips.num_frames, "crop_px": 4 * clips.map_px}
+        wrong = {name: value for name, value in wanted.items() if getattr(clips, name) != value}
+        if not wrong:
+            return ""
+        got = ", ".join(f"clips.{name} = {getattr(clips, name)}" for name in wrong)
+        right = ", ".join(f"clips.{name} = {value}" for name, value in wrong.items())
+        return (
+            f"{self.name} needs clips.num_map_frames = {self.frame_ratio} (recognizer.frame_ratio) times "
+            f"clips.num_frames and clips.crop_px = 4 times clips.map_px, but got {got}; write {right}, or "
+            "recognizer.laterals = 'none'"
+        )
 
 
 _CONVOLUTIONAL: Final = "autohier.models.convolutional"
@@ -254,6 +318,7 @@ RECOGNIZERS: Final = Registry(
         "pose-slowonly": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:PoseSlowOnly", PoseSlowOnlySettings),
         "pose-slowonly-small": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:small", PoseSlowOnlySettings),
         "pose-slowonly-shallow": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:shallow", PoseSlowOnlySettings),
+        "rgbpose-conv3d": Extension(f"{_CONVOLUTIONAL}.rgb_pose:RgbPose", RgbPoseSettings),
     },
 )
 """All recognizers: autohier's own and those of installed packages."""

@@ -28,17 +28,22 @@ def convert_weights(
     if not isinstance(values, Mapping):
         return values
     converted = {name: convert_weights(value, convert, fields=fields) for name, value in values.items()}
-    for field in fields:
-        own, dotted = converted.get(_GROUP), f"{_GROUP}.{field}"
-        if isinstance(own, dict) and field in own:
-            converted[_GROUP] = own | {field: _convert_paths(own[field], convert)}
-        if dotted in converted:
-            converted[dotted] = _convert_paths(converted[dotted], convert)
-    return converted
+    own = converted.get(_GROUP)
+    if isinstance(own, dict):
+        converted[_GROUP] = {
+            name: _convert_paths(value, convert) if _is_one_of(name, fields) else value
+            for name, value in own.items()
+        }
+    return {
+        name: _convert_paths(value, convert)
+        if name.startswith(f"{_GROUP}.") and _is_one_of(name.removeprefix(f"{_GROUP}."), fields)
+        else value
+        for name, value in converted.items()
+    }
 
 
 def convert_starts(values: object, convert: Callable[[str], str]) -> object:
-    """Return JSON values with every ``recognizer.start`` converted; see `convert_weights`."""
+    """Return JSON values with every start, also of pathways, converted; see `convert_weights`."""
     return convert_weights(values, convert, fields=(_START,))
 
 
@@ -57,6 +62,11 @@ def find_weights(values: object, *, fields: Sequence[str] = _FIELDS) -> tuple[st
 
     convert_weights(values, note, fields=fields)
     return tuple(dict.fromkeys(found))
+
+
+def _is_one_of(name: str, fields: Sequence[str]) -> bool:
+    """Return True if a setting holds paths; a pathway's start is named after it, e.g. ``start_rgb``."""
+    return name in fields or (_START in fields and name.startswith(f"{_START}_"))
 
 
 def _convert_paths(value: object, convert: Callable[[str], str]) -> object:

@@ -14,7 +14,7 @@ from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
-from autohier.core.stages.starting import read_start
+from autohier.core.stages.starting import read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
@@ -42,8 +42,8 @@ class StageContext:
     num_threads: int = 1
     weights_path: Path | None = None
     """The 2D weights that NetworkInputs.weights_sha256 names."""
-    start_path: Path | None = None
-    """Stage folder or file of the starting weights that NetworkInputs.start_sha256 names."""
+    start_paths: Mapping[str, Path] = field(default_factory=dict)
+    """Stage folder or file of the starting weights that NetworkInputs.start_sha256 names, by pathway."""
     leases: Leases = NO_LEASES
     """Decides which process trains a stage that several processes need."""
     executor: Executor | None = None
@@ -100,32 +100,32 @@ class StageContext:
             seed=seed,
             **network.options,
         )
-        if self.start_path is not None:
-            self._fit_start(self.start_path, built, network)
+        self._fit_start(built, network)
         return built
 
     def describe_start(self, network: NetworkInputs) -> str:
-        """Return what a recognizer starts from, in one line; empty if it starts from random weights.
+        """Return what a recognizer starts from, a line for each pathway; empty for random weights.
 
         Raises:
             InputError: if the starting weights do not fit.
         """
-        if self.start_path is None:
+        if not self.start_paths:
             return ""
         built = build_recognizer(network.name, num_classes=network.num_classes, seed=0, **network.options)
-        return self._fit_start(self.start_path, built, network)
+        return self._fit_start(built, network)
 
-    @staticmethod
-    def _fit_start(path: Path, built: HierarchicalRecognizer, network: NetworkInputs) -> str:
+    def _fit_start(self, built: HierarchicalRecognizer, network: NetworkInputs) -> str:
         """Load the starting weights into a recognizer, and return what was loaded."""
-        weights, layout = read_start(path, network.name), network.options.get("layout")
-        if weights.digest_for(layout) != network.start_sha256:
+        if not self.start_paths:
+            return ""
+        start, layout = read_starts(self.start_paths, network.name), network.options.get("layout")
+        if start.digest_for(layout) != network.start_sha256:
             raise InputError(
                 "recognizer.start must not change while a trial runs",
-                got=f"another content of {path}",
+                got=f"another content of {', '.join(map(str, self.start_paths.values()))}",
                 hint="put the weights back, or start a new trial",
             )
-        return weights.text(weights.fit_into(built.recognizer, layout))
+        return start.fit_into(built.recognizer, layout)
 
     def count_parameters(
         self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement

@@ -78,21 +78,26 @@ class StartingWeights:
             return False
         return not _same_joints(self.layout, resolve_layout(layout))
 
-    def fit_into(self, recognizer: Recognizer, layout: str | Mapping[str, object] | None) -> Fit:
+    def fit_into(
+        self, recognizer: Recognizer, layout: str | Mapping[str, object] | None, *, pathway: str = ""
+    ) -> Fit:
         """Set the tensors of a recognizer, in place.
 
         Args:
             recognizer: network to set.
             layout: its option ``layout``; None if it has none.
+            pathway: name of the pathway that the recognizer is of another one; its convolutions may read more
+                channels. Empty for a whole network.
 
         Raises:
             InputError: if names or shapes differ.
         """
+        other_layout = self._is_of_other_joints(layout)
         try:
-            return fit_weights(recognizer, self.tensors, other_layout=self._is_of_other_joints(layout))
+            return fit_weights(recognizer, self.tensors, other_layout=other_layout, widen=bool(pathway))
         except InputError as error:
             raise InputError(
-                f"{_SETTING} must have the names and shapes of the recognizer",
+                f"{_SETTING}{pathway and f'_{pathway}'} must have the names and shapes of the recognizer",
                 got=f"{error.got} in {self.origin}",
                 hint=self._hint(recognizer),
             ) from error
@@ -106,13 +111,53 @@ class StartingWeights:
         return "the recognizer and its options, e.g. recognizer.width, must be those of the weights"
 
     def text(self, fit: Fit) -> str:
-        """Return what a network starts from, and what keeps its initial values, in one line."""
+        """Return what a network starts from, and what keeps its initial values, in words."""
         left = ", ".join(filter(None, ("the heads", fit.initial_text)))
         pruned = f"; {plural(self.num_pruned, 'pruned filter')} start at zero" if self.num_pruned else ""
         return (
-            f"start: {plural(fit.num_loaded, 'tensor')} ({fit.num_parameters / 1e6:.3f} M values) of "
+            f"{plural(fit.num_loaded, 'tensor')} ({fit.num_parameters / 1e6:.3f} M values) of "
             f"{self.origin}; initial values keep {left}{pruned}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Starting weights of a recognizer: of the whole, or of some of its pathways."""
+
+    of_pathways: Mapping[str, StartingWeights]
+    """Weights by the name of the pathway, which is empty for the whole; nothing if there are none."""
+
+    def digest_for(self, layout: str | Mapping[str, object] | None) -> str | None:
+        """Return a digest of what a recognizer starts from, for its stage key; None if of nothing."""
+        digests = {name: weights.digest_for(layout) for name, weights in self.of_pathways.items()}
+        if not digests:
+            return None
+        return digests[""] if "" in digests else digest(["pathways", digests])
+
+    def fit_into(self, recognizer: Recognizer, layout: str | Mapping[str, object] | None) -> str:
+        """Set the tensors of a recognizer, in place, and return what was loaded, a line for each pathway.
+
+        Raises:
+            InputError: if names or shapes differ.
+        """
+        lines = []
+        for name, weights in self.of_pathways.items():
+            own = recognizer.get_submodule(name)
+            if not isinstance(own, Recognizer):
+                raise InputError(f"pathway {name} must be a recognizer to start from weights", got=type(own))
+            fit = weights.fit_into(own, layout, pathway=name)
+            lines.append(f"start{name and f'_{name}'}: {weights.text(fit)}")
+        return "\n".join(lines)
+
+
+def read_starts(paths: Mapping[str, Path], recognizer: str) -> Start:
+    """Read the starting weights of a recognizer; see `read_start`.
+
+    Args:
+        paths: `RecognizerSettings.start_paths`.
+        recognizer: registered name.
+    """
+    return Start({name: read_start(path, recognizer) for name, path in paths.items()})
 
 
 def read_start(path: Path, recognizer: str) -> StartingWeights:
@@ -162,16 +207,16 @@ def check_start(settings: RecognizerSettings) -> None:
         InputError: if there are none, they cannot be read, or names or shapes differ.
         StageDamagedError: if they are a damaged stage.
     """
-    if settings.start_path is None:
+    if not settings.start_paths:
         return
-    weights = read_start(settings.start_path, settings.name)
+    start = read_starts(settings.start_paths, settings.name)
     parameters = inspect.signature(RECOGNIZERS.find(settings.name).load()).parameters
     given = settings.options()
     if any(each.default is each.empty and name not in given for name, each in parameters.items()):
         return
     network = build_recognizer(settings.name, num_classes=2, seed=0, **given)
     layout = parameters["layout"].default if "layout" in parameters else None
-    weights.fit_into(network.recognizer, layout)
+    start.fit_into(network.recognizer, layout)
 
 
 def content_digest(tensors: Mapping[str, Tensor]) -> str:

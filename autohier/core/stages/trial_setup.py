@@ -17,7 +17,7 @@ from autohier.core.stages.context import StageContext
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.starting import read_start
+from autohier.core.stages.starting import read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
@@ -100,7 +100,7 @@ class TrialSetup:
         return assignments_by_count(self.context.clips.manifest.levels)
 
     def describe_start(self) -> str:
-        """Return what pass 1 starts from, in one line; empty if it starts from random weights.
+        """Return what pass 1 starts from, a line for each pathway; empty if it starts from random weights.
 
         Raises:
             InputError: if the starting weights do not fit.
@@ -187,8 +187,8 @@ def open_trial(
     weights_path = config.recognizer.weights_path
     if weights_path is not None and not weights_path.is_file():
         raise InputError("recognizer.weights must name a file", got=weights_path, hint="correct the path")
-    start_path = config.recognizer.start_path
-    start = None if start_path is None else read_start(start_path, config.recognizer.name)
+    start_paths = config.recognizer.start_paths
+    start = read_starts(start_paths, config.recognizer.name)
     numerics = config.numerics
     opened = (
         executor.open_device()
@@ -216,14 +216,14 @@ def open_trial(
             at_key_default=_options_at_key_default(config.recognizer),
             weights_sha256=digest_file(weights_path) if weights_path else None,
             inflation=config.recognizer.inflation_kind if weights_path else "centre",
-            start_sha256=start.digest_for(options.get("layout")) if start else None,
+            start_sha256=start.digest_for(options.get("layout")),
             num_classes=config.num_classes,
         ),
         numerics=opened.numerics_class,
         seed=config.seed,
     )
     context = StageContext(
-        stages, clips, opened, callback, num_threads, weights_path, start_path, leases, executor
+        stages, clips, opened, callback, num_threads, weights_path, start_paths, leases, executor
     )
     context.data_loader(base, config.optimisation)  # raises now if the split is impossible
     folds = tuple(base.model_copy(update={"protocol": protocol}) for protocol in protocols)

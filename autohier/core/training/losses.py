@@ -30,7 +30,7 @@ class HierarchicalLoss:
         class_sizes_K: number of training clips of every class, to weigh all superclasses of a level equally:
             a clip of a superclass with n of N clips weighs N / (S n), where S superclasses have clips. None
             weighs all clips equally.
-        pathway_weights: loss weight of every pathway; one pathway has weight 1.
+        pathway_weights: loss weight of every pathway if there are several; none weighs each 1.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class HierarchicalLoss:
         *,
         label_smoothing: float = 0.0,
         class_sizes_K: npt.NDArray[np.int64] | None = None,
-        pathway_weights: Sequence[float] = (1.0,),
+        pathway_weights: Sequence[float] = (),
     ) -> None:
         self.num_classes = hierarchy.num_classes
         self.assignments_LK = torch.tensor(hierarchy.assignments, dtype=torch.int64, device=device)
@@ -82,7 +82,9 @@ class HierarchicalLoss:
             return F.cross_entropy(wide, targets_B, reduction=reduction, label_smoothing=smoothing)
         targets_BP = targets_B[:, None].expand(-1, wide.shape[2])
         losses_BP = F.cross_entropy(wide, targets_BP, reduction="none", label_smoothing=smoothing)
-        losses_B = losses_BP @ self._pathway_weights_P.to(losses_BP.dtype)
+        if len(self._pathway_weights_P):
+            losses_BP = losses_BP * self._pathway_weights_P.to(losses_BP.dtype)
+        losses_B = losses_BP.sum(dim=1)
         return losses_B.mean() if reduction == "mean" else losses_B
 
 

@@ -35,7 +35,8 @@ SHALLOW_NUM_BLOCKS: Final = (2, 3, 2)
 the last stack keeps a block without stride; two thirds of the parameters and multiply-adds."""
 
 _BLOCKS: Final = (FrameBottleneck, FactoredBottleneck, FactoredBottleneck)
-_STRIDES: Final[tuple[Extent, Extent, Extent]] = ((1, 2, 2), (1, 2, 2), (2, 2, 2))
+_STRIDES: Final[tuple[Extent, Extent]] = ((1, 2, 2), (1, 2, 2))
+"""Strides of the stacks before the last."""
 
 
 class PoseSlowOnly(ResidualPathway):
@@ -54,6 +55,7 @@ class PoseSlowOnly(ResidualPathway):
         num_blocks: number of blocks in each of the three stacks.
         stem_pool: max pool over 3 by 3 pixels with stride 1 after the stem. The paper's table does not show
             it; the configs of PYSKL and MMAction2, which gave the published accuracies, have it.
+        last_frame_stride: stride over time of the last stack; 1 or 2.
 
     Raises:
         InputError: if an argument is out of range.
@@ -68,11 +70,14 @@ class PoseSlowOnly(ResidualPathway):
         base_channels: int = BASE_CHANNELS,
         num_blocks: Sequence[int] = NUM_BLOCKS,
         stem_pool: bool = True,
+        last_frame_stride: int = 2,
     ) -> None:
         check_options(width, in_channels, initialisation)
         if base_channels < 1:
             raise InputError("base_channels must be at least 1", got=base_channels)
-        if len(num_blocks) != len(_STRIDES) or min(num_blocks) < 1:
+        if last_frame_stride not in {1, 2}:
+            raise InputError("last_frame_stride must be 1 or 2", got=last_frame_stride)
+        if len(num_blocks) != len(_BLOCKS) or min(num_blocks) < 1:
             raise InputError(
                 "num_blocks must be three counts of at least 1",
                 got=tuple(num_blocks),
@@ -80,7 +85,8 @@ class PoseSlowOnly(ResidualPathway):
             )
         num_stem, *num_inner = (scaled_channels(base_channels * times, width) for times in (1, 1, 2, 4))
         stem = StemShape(num_stem, stride=1, pool_stride=1 if stem_pool else None)
-        stacks = [StackShape(*shape) for shape in zip(_BLOCKS, num_blocks, num_inner, _STRIDES, strict=True)]
+        strides = (*_STRIDES, (last_frame_stride, 2, 2))
+        stacks = [StackShape(*shape) for shape in zip(_BLOCKS, num_blocks, num_inner, strides, strict=True)]
         super().__init__(in_channels, stem, stacks)
         start_convolutions(self, initialisation)
 

@@ -59,7 +59,7 @@ class SlowOnly(ResidualPathway):
     ) -> None:
         check_options(width, in_channels, initialisation)
         stem = StemShape(scaled_channels(STEM_CHANNELS, width))
-        super().__init__(in_channels, stem, _stacks(SLOW_BLOCKS, width))
+        super().__init__(in_channels, stem, pathway_stacks(SLOW_BLOCKS, width))
         start_convolutions(self, initialisation)
 
 
@@ -105,7 +105,7 @@ class SlowFast(Recognizer):
         fast_width = width / FAST_SHARE
         fast_stem = StemShape(scaled_channels(STEM_CHANNELS, fast_width), num_frames_seen=FAST_STEM_FRAMES)
         # The fast pathway comes first: the slow one reads from it.
-        self.fast = ResidualPathway(in_channels, fast_stem, _stacks(FAST_BLOCKS, fast_width))
+        self.fast = ResidualPathway(in_channels, fast_stem, pathway_stacks(FAST_BLOCKS, fast_width))
         read = (fast_stem.num_written, *self.fast.stack_channels[:-1])
         self.laterals = nn.ModuleList(
             nn.Conv3d(
@@ -120,7 +120,7 @@ class SlowFast(Recognizer):
         )
         joined = [LATERAL_FACTOR * channels for channels in read]
         slow_stem = StemShape(scaled_channels(STEM_CHANNELS, width))
-        self.slow = ResidualPathway(in_channels, slow_stem, _stacks(SLOW_BLOCKS, width, joined))
+        self.slow = ResidualPathway(in_channels, slow_stem, pathway_stacks(SLOW_BLOCKS, width, joined))
         both = zip(self.slow.stack_channels, self.fast.stack_channels, strict=True)
         self.stack_channels = tuple(slow + fast for slow, fast in both)
         start_convolutions(self, initialisation)
@@ -149,9 +149,16 @@ class SlowFast(Recognizer):
         return frozenset({"fast.conv1.weight", "slow.conv1.weight"})
 
 
-def _stacks(
+def pathway_stacks(
     blocks: Sequence[type[Bottleneck]], width: float, joined: Sequence[int] = (0, 0, 0, 0)
 ) -> list[StackShape]:
+    """Return the stacks of a ResNet-50.
+
+    Args:
+        blocks: block of every stack.
+        width: factor of every channel count.
+        joined: channels of another pathway that every stack reads.
+    """
     shapes = zip(blocks, NUM_BLOCKS, STACK_CHANNELS, STACK_STRIDES, joined, strict=True)
     return [
         StackShape(block, number, scaled_channels(channels, width), stride, num_joined)

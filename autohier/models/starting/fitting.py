@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from autohier.errors import InputError
@@ -47,7 +48,12 @@ class Fit:
 
 
 def fit_weights(
-    recognizer: Recognizer, tensors: Mapping[str, Tensor], *, other_layout: bool = False, hint: str = ""
+    recognizer: Recognizer,
+    tensors: Mapping[str, Tensor],
+    *,
+    other_layout: bool = False,
+    widen: bool = False,
+    hint: str = "",
 ) -> Fit:
     """Set the tensors of a recognizer, in place.
 
@@ -56,6 +62,8 @@ def fit_weights(
         tensors: tensors by the recognizer's names; heads are ignored.
         other_layout: True if they were trained on other joints, so that `Recognizer.data_tensors` keep their
             initial values even if the shapes are equal.
+        widen: True lets a convolution of the recognizer read more channels than that of the tensors, behind
+            its own; their weights are zero. A pathway that joins others then starts as it was alone.
         hint: for the error.
 
     Raises:
@@ -67,6 +75,8 @@ def fit_weights(
         for name, tensor in tensors.items()
         if name in own or not name.startswith(_HEADS)
     }
+    if widen:
+        given = {name: _widened(tensor, own.get(name)) for name, tensor in given.items()}
     left = {
         name
         for name in of_data & own.keys()
@@ -112,6 +122,16 @@ def _fault(what: str, names: Sequence[str], texts: Sequence[str] = ()) -> str:
         return ""
     shown = ", ".join((texts or names)[:_NUM_NAMED])
     return f"{plural(len(names), 'tensor')} {what} ({shown}{', ...' if len(names) > _NUM_NAMED else ''})"
+
+
+def _widened(tensor: Tensor, own: Tensor | None) -> Tensor:
+    """Return a convolution's weights with zeros for further channels that it reads in the recognizer."""
+    if own is None or own.ndim != _IMAGE_KERNEL_AXES or own.ndim != tensor.ndim:
+        return tensor
+    (num_written, num_read, *kernel), (own_written, own_read, *own_kernel) = tensor.shape, own.shape
+    if (num_written, kernel) != (own_written, own_kernel) or num_read >= own_read:
+        return tensor
+    return torch.cat([tensor, tensor.new_zeros(num_written, own_read - num_read, *kernel)], dim=1)
 
 
 def _with_channels(tensor: Tensor, own: Tensor | None) -> Tensor:

@@ -49,6 +49,7 @@ NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "inflated-resnet101": (_RESIDUAL,),
     "slowonly-resnet50": (_RESIDUAL,),
     "slowfast-resnet50": (_SLOW_FAST,),
+    "rgbpose-conv3d": (_RESIDUAL,),  # of its pathways
 }
 """Tables by the registered name of a recognizer."""
 

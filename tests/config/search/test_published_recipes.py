@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.config.trial.clips import HeatmapClips, SkeletonClips
+from autohier.config.trial.clips import FramesHeatmapsClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.trial_config import TrialConfig
 
@@ -46,7 +46,12 @@ def test_graph_networks_have_the_recipe_of_pyskl(space: str, variant: str, name:
 def test_pose_conv3d_has_the_recipe_of_pyskl(space: str) -> None:
     config = config_of(space, "pyskl-pose-slowonly")
     recipe, clips = config.optimisation, config.clips
-    assert config.recognizer.options() == {"width": 1.0, "initialisation": "fan-in", "stem_pool": True}
+    assert config.recognizer.options() == {
+        "width": 1.0,
+        "initialisation": "fan-in",
+        "stem_pool": True,
+        "last_frame_stride": 2,
+    }
     assert isinstance(clips, HeatmapClips)
     assert (clips.num_frames, clips.num_persons, clips.size_px, clips.min_area) == (48, 2, 56, 0.56)
     assert (clips.test_sets, clips.flip) == (10, True)
@@ -80,6 +85,26 @@ def test_slow_fast_has_the_recipe_of_mmaction2(
     assert recipe.learning_rate / recipe.batch_size == 0.1 / (8 * 8)
     assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout) == (1e-4, 40, 0.5)
     assert (recipe.schedule, recipe.warmup_epochs, config.pass_1.epochs) == ("cosine", 34, 256)
+
+
+def test_rgb_pose_has_the_recipe_of_pyskl() -> None:
+    space = load_space("ntu60_rgbpose")
+    config = config_of("ntu60_rgbpose", "")
+    recipe, clips = config.optimisation, config.clips
+    assert config.recognizer.name == "rgbpose-conv3d"
+    assert isinstance(clips, FramesHeatmapsClips)
+    assert (clips.num_frames, clips.num_map_frames, clips.crop_px, clips.map_px) == (8, 32, 224, 56)
+    assert (clips.test_sets, clips.flip) == (10, True)
+    assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
+    assert recipe.learning_rate / recipe.batch_size == 0.0075 / (8 * 6)
+    assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout, config.pass_1.epochs) == (
+        1e-4,
+        40,
+        0.5,
+        20,
+    )
+    (searched,) = [values for name, values in space.search.settings.items() if name == "recognizer.laterals"]
+    assert set(searched) == {"both", "pose-to-rgb", "rgb-to-pose", "none"}
 
 
 def test_the_multi_task_baseline_is_a_slow_fast_with_all_heads_on_its_last_feature() -> None:

@@ -11,7 +11,7 @@ from autohier.core.pruning import FilterMasks, compact, load_compacted, measure_
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import filter_rows
 from autohier.testing.recognizers import imitate_training
-from support.small_recognizers import CASES, build_small, randomise_norms, small_batch
+from support.small_recognizers import CASES, build_small, randomise_norms, small_batch, small_recognizer
 
 RATIOS = {"some filters of all layers": (0.1, 0.2, 0.4), "all filters of some layers": (0.0, 0.3, 0.9, 1.0)}
 """Shares of the filters to zero; one share is sampled for each layer."""
@@ -27,7 +27,7 @@ class Pruned:
 
     @property
     def shape(self):
-        return CASES[self.name][1][1:]
+        return small_recognizer(self.name).clip_shape
 
 
 def random_masks(filters, ratios):
@@ -47,7 +47,12 @@ def pruned(request):
     network = imitate_training(build_small(name), small_batch(name)).eval()
     filters = network.recognizer.prunable_filters()
     random_masks(filters, RATIOS[ratios]).apply(filters)
-    return Pruned(name, network, compact(network, CASES[name][1][1:]), ratios == "all filters of some layers")
+    return Pruned(
+        name,
+        network,
+        compact(network, small_recognizer(name).clip_shape),
+        ratios == "all filters of some layers",
+    )
 
 
 @torch.no_grad()
@@ -92,6 +97,6 @@ def test_it_is_rebuilt_from_its_tensors(pruned, tmp_path):
 def test_an_unpruned_recognizer_does_not_change(name):
     network = randomise_norms(build_small(name)).eval()
     before = copy.deepcopy(network)
-    compacted = compact(network, CASES[name][1][1:])
+    compacted = compact(network, small_recognizer(name).clip_shape)
     assert_same_state(compacted, before)
     assert_same_state(network, before)

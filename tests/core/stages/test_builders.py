@@ -126,6 +126,7 @@ def test_network_options_follow_the_contents_of_the_clips(layout):
             "width": 1.0,
             "initialisation": "fan-out",
             "stem_pool": True,
+            "last_frame_stride": 2,
             "in_channels": num_maps,
         }
 

@@ -8,7 +8,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.starting.fitting import fit_weights
 from autohier.models.starting.state_files import read_state_dict
-from support.small_recognizers import CASES, build_small
+from support.small_recognizers import CASES, build_small, small_batch
 
 
 def small(**options):
@@ -18,12 +18,12 @@ def small(**options):
 @pytest.mark.parametrize("name", CASES)
 def test_a_network_of_other_classes_and_seed_starts_with_the_same_features(name):
     trained = build_small(name).recognizer
-    options, shape = CASES[name]
+    options, _ = CASES[name]
     other = build_recognizer(name, num_classes=3, seed=9, **options).recognizer
     fit = fit_weights(other, trained.state_dict())
     assert fit.initial == ()
     assert fit.num_loaded == len(trained.state_dict())
-    batch = torch.randn(shape)
+    batch = small_batch(name)
     with torch.no_grad():
         pairs = zip(trained.eval().forward_stacks(batch), other.eval().forward_stacks(batch), strict=True)
     assert all(torch.equal(one, two) for one, two in pairs)

@@ -123,7 +123,7 @@ class TestPlaces:
         assert stored == f"stages/pass-2/{source.stage(1).name}"
         out.rename(tmp_path / "new")
         moved, _ = SweepFolder(tmp_path / "new" / "source").read_plan()
-        assert moved.space.recognizer.start_path == tmp_path / "new" / stored
+        assert moved.space.recognizer.start_paths == {"": tmp_path / "new" / stored}
         assert list(start_stages(moved)) == [source.stage(1).name]
 
 

@@ -1,0 +1,153 @@
+"""A complete trial with two pathways: every stage, evaluation, compaction, export and starts by pathway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import autohier
+from autohier.config.search.loading import load_space
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
+from autohier.core.hierarchy import Hierarchy
+from autohier.core.prediction import predict_validation
+from autohier.core.stages.compacted import read_compacted, write_compacted
+from autohier.core.trial import evaluate_on_test, run_trial
+from autohier.data.store.reader import ClipStore
+from autohier.deploy.model_file import read_model_file
+from autohier.deploy.new_clips import ClipArrays
+from autohier.errors import InputError
+from autohier.fusion.evaluate import evaluate_model
+from autohier.models import build_recognizer
+from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.sweep.plans.starts import check_starts, resolve_starts
+from support.sources.tiny_clips import (
+    NUM_FRAMES,
+    SPACE_FILE,
+    ColourReader,
+    open_tiny_trial,
+    tiny_config,
+)
+from support.sweep_runs.exported_models import OPENER, export_tiny
+from support.sweep_runs.finished_sweeps import finish_sweep
+
+SHAPES = {"frames": (3, 2, 16, 16), "heatmaps": (25, 4, 4, 4)}
+CLIPS = (
+    "clips={input='frames+heatmaps', num_frames=2, resize_px=16, crop_px=16, num_map_frames=4, map_px=4, "
+    "num_persons=1, test_sets=2}"
+)
+NETWORK = "name='rgbpose-conv3d', width=0.03, frame_ratio=2"
+OVERRIDES = (CLIPS, f"recognizer={{{NETWORK}}}", "optimisation.batch_size=36")
+HEADS = [
+    f"{path}_stack{level + skipped}" for level in (1, 2, 3) for path, skipped in (("rgb", 1), ("pose", 0))
+]
+
+
+def test_every_stage_is_trained_evaluated_and_compacted(tiny_clips: ClipStore, tmp_path: Path) -> None:
+    trial = open_tiny_trial(tiny_config(*OVERRIDES, passes=1), tiny_clips, tmp_path)
+    assert trial.data_loader.clip_shape == SHAPES
+    outcome = run_trial(trial)
+    assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2", "prune 1"]
+    levels = [len(stage.stack_accuracies) for stage in outcome.stages]
+    assert levels == [len(stage.epochs[0].stack_losses) for stage in outcome.stages]
+    assert levels == [1, *[len(trial.config.params.superclasses) + 1] * 2]
+    assert dict(evaluate_on_test(trial, outcome))["pass 2"].num_clips == 48
+    assert [stage.reused for stage in run_trial(trial).stages] == [True, True, True]
+    stage = outcome.stages[-1]
+    saving = write_compacted(trial.context.store, stage.kind, stage.key, tmp_path / "x.safetensors")
+    network, description = read_compacted(tmp_path / "x.safetensors")
+    assert description.clip_shape == SHAPES
+    assert saving.compacted.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert saving.compacted.parameters < saving.unpruned.parameters
+
+
+def test_the_prediction_is_the_mean_of_both_pathways(tiny_clips: ClipStore, tmp_path: Path) -> None:
+    trial = open_tiny_trial(tiny_config(*OVERRIDES, passes=0), tiny_clips, tmp_path)
+    stage = run_trial(trial).stages[-1]
+    network = cast("HierarchicalRecognizer", trial.load_network(stage)).eval()
+    assert list(network.heads) == HEADS
+    rgb, pose = network.heads["rgb_stack4"], network.heads["pose_stack3"]
+    loader, sets_NK = trial.data_loader, []
+    with torch.no_grad():
+        for index in range(loader.test_sets):
+            batches = loader.evaluation_set("validation", index, loader.test_sets)
+            features = [network.recognizer.forward_stacks(clips) for clips, _ in batches]
+            both = [(rgb(each[3]).softmax(dim=1) + pose(each[-1]).softmax(dim=1)) / 2 for each in features]
+            sets_NK.append(torch.cat(both))
+    expected_NK = torch.stack(sets_NK).mean(dim=0).numpy()
+    found = predict_validation(trial, stage)
+    np.testing.assert_allclose(found.probabilities_NK, expected_NK, rtol=1e-5, atol=1e-6)
+    assert stage.accuracy == found.accuracy
+
+
+@pytest.mark.slow
+def test_an_exported_model_is_written_as_programs_and_predicts(tiny_data: Path, tmp_path: Path) -> None:
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES, passes=0)
+    model, _ = export_tiny(tmp_path, "s", tmp_path / "model", programs=("pt2", "onnx"))
+    assert {path.name for path in (tmp_path / "model").iterdir()} >= {"network1.pt2", "network1.onnx"}
+    (network,) = read_model_file(tmp_path / "model").networks
+    assert network.network.clip_shape == SHAPES
+    evaluated = evaluate_model(model, "test", refitted=False, opener=OPENER, log=lambda _: None)
+    expected, reader = evaluated.predictions, ColourReader()
+    sources = {clip.clip_id: clip for clip in reader.find_clips(Path())}
+    skeleton = reader.read_skeleton(clip := sources[expected.clip_ids[0]])
+    arrays = ClipArrays(
+        frames_THWC=np.stack(list(reader.read_frames(clip, range(NUM_FRAMES)))),
+        pixels_MTV2=skeleton.pixels_MTV2,
+        joints_MTV3_m=skeleton.joints_MTV3_m,
+        image_size_px=(skeleton.image_width_px, skeleton.image_height_px),
+    )
+    for runtime in ("torch", "onnx"):
+        loaded = autohier.load_model(tmp_path / "model", device="cpu", runtime=runtime)
+        prediction = loaded.predict(arrays, top=6)
+        own_K = np.sort(expected.probabilities_NK[0])[::-1]
+        np.testing.assert_allclose(prediction.probabilities, own_K, rtol=1e-4)
+
+
+class TestStarts:
+    def test_pathways_start_from_sweeps_of_their_own(
+        self, tiny_data: Path, tiny_clips: ClipStore, tmp_path: Path
+    ) -> None:
+        frames = "clips={num_frames=2, resize_px=16, crop_px=16}"
+        maps = "clips={input='heatmaps', num_frames=4, size_px=4}"
+        rgb = "{name='slowonly-resnet50', width=0.03}"
+        pose = "{name='pose-slowonly', width=0.03, last_frame_stride=1}"
+        finish_sweep(tmp_path, "frames", tiny_data, frames, f"recognizer={rgb}", passes=0)
+        finish_sweep(tmp_path, "poses", tiny_data, maps, f"recognizer={pose}", passes=0)
+        starts = ("recognizer.start_rgb=frames", "recognizer.start_pose=poses")
+        space = resolve_starts(load_space(str(SPACE_FILE), [*OVERRIDES, *starts]), tmp_path)
+        paths = space.recognizer.start_paths
+        assert {name: path.parent.name for name, path in paths.items()} == {"rgb": "pass-2", "pose": "pass-2"}
+        check_starts(space)
+        trial = open_tiny_trial(space.config(FLAT_PARAMS, seed=5), tiny_clips, tmp_path / "stages")
+        lines = trial.describe_start().splitlines()
+        assert [line.partition(" ")[0] for line in lines] == ["start_rgb:", "start_pose:"]
+        assert "slowonly-resnet50" in lines[0]
+        network = trial.context.build(trial.base.network, Hierarchy.flat(6), seed=5)
+        own, alone = network.recognizer.state_dict(), load_file(paths["rgb"] / "model.safetensors")
+        assert torch.equal(own["rgb.conv1.weight"], alone["recognizer.conv1.weight"])
+        assert torch.equal(own["rgb.layer1.0.bn1.weight"], alone["recognizer.layer1.0.bn1.weight"])
+
+    def test_the_start_of_each_pathway_is_in_the_key(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
+        paths = []
+        for seed in (1, 2):
+            tensors = build_recognizer("slowonly-resnet50", num_classes=6, width=0.03, seed=seed).state_dict()
+            save_file(tensors, tmp_path / f"{seed}.safetensors")
+            paths.append(tmp_path / f"{seed}.safetensors")
+        digests = []
+        for overrides in ((), *((f"recognizer.start_rgb={str(path)!r}",) for path in paths)):
+            config = load_space(str(SPACE_FILE), [*OVERRIDES, *overrides]).config(FLAT_PARAMS, seed=5)
+            digests.append(open_tiny_trial(config, tiny_clips, tmp_path / "s").base.network.start_sha256)
+        assert digests[0] is None
+        assert len(set(digests)) == 3
+
+    def test_a_start_that_does_not_fit_names_its_setting(self, tmp_path: Path) -> None:
+        tensors = build_recognizer("slowonly-resnet50", num_classes=6, width=0.125, seed=0).state_dict()
+        save_file(tensors, tmp_path / "wide.safetensors")
+        start = f"recognizer.start_rgb={str(tmp_path / 'wide.safetensors')!r}"
+        with pytest.raises(InputError, match=r"recognizer\.start_rgb must have the names and shapes"):
+            check_starts(load_space(str(SPACE_FILE), [*OVERRIDES, start]))
