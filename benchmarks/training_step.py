@@ -10,6 +10,7 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer slowonly-resnet50
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
     python benchmarks/training_step.py --recognizer rgbpose-conv3d --batch 24
+    python benchmarks/training_step.py --recognizer two-stream --pose-frames 100 --batch 16
     python benchmarks/training_step.py --recognizer ctr-gcn --frames 100 --batch 16
 """
 
@@ -148,14 +149,18 @@ def _clips_of(options: argparse.Namespace) -> tuple[ClipShape, dict[str, Any]]:
     """Return the shape of one clip that the recognizer reads, and the options that follow from such clips."""
     settings = find_recognizer_settings(options.recognizer)
     frames = (3, options.frames, options.size, options.size)
+    num_joints, num_poses = LAYOUTS[options.layout].num_joints, options.pose_frames or 4 * options.frames
+    if settings.reads == "frames+skeletons":
+        skeletons = (options.persons, num_poses, num_joints, 3)
+        return {"frames": frames, "skeletons": skeletons}, {"layout": options.layout}
     if settings.reads == "frames+heatmaps":
-        num_maps, map_px = LAYOUTS[options.layout].num_joints, options.size // 4
-        maps = (num_maps, 4 * options.frames, map_px, map_px)
+        num_maps, map_px = num_joints, options.size // 4
+        maps = (num_maps, num_poses, map_px, map_px)
         return {"frames": frames, "heatmaps": maps}, {"num_maps": num_maps}
     if settings.reads != "skeletons":
         return frames, {}
     persons = {"num_persons": options.persons} if settings.takes_persons else {}
-    shape = (options.persons, options.frames, LAYOUTS[options.layout].num_joints, 3)
+    shape = (options.persons, options.frames, num_joints, 3)
     return shape, {"layout": options.layout, **persons}
 
 
@@ -165,6 +170,7 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--pose-frames", type=int, help="frames of poses next to frames; default 4 times")
     parser.add_argument("--layout", choices=LAYOUTS, default="kinect-v2-25", help="joints of skeletons")
     parser.add_argument("--persons", type=int, default=2, help="persons in a clip of skeletons")
     parser.add_argument("--device", default="auto")

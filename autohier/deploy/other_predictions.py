@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autohier.config.trial.clips import FrameClips, FramesHeatmapsClips
+from autohier.config.trial.clips import FrameClips, FrameSettings
 from autohier.core.late_fusion import average
 from autohier.core.stages.builders import has_people
 from autohier.core.training.metrics import Predictions
@@ -78,7 +78,7 @@ def fitting_clips(network: ModelNetwork, others: Sequence[OtherClips]) -> OtherC
 def misfit(network: ModelNetwork, store: ClipStore) -> str:
     """Return why a network cannot read a store's clips, in words; empty if it can."""
     own, clips = network.contents, network.network.clips
-    reads_frames = isinstance(clips, FrameClips | FramesHeatmapsClips)
+    reads_frames = isinstance(clips, FrameSettings)
     if reads_frames and store.manifest.channels != own.channels:
         return f"frames of {plural(store.manifest.channels, 'channel')}, not {own.channels}"
     if isinstance(clips, FrameClips):
@@ -90,7 +90,7 @@ def misfit(network: ModelNetwork, store: ClipStore) -> str:
 
 def preparation_notes(network: ModelNetwork, store: ClipStore) -> Iterator[str]:
     """Yield sentences on frames that were prepared unlike those that trained a network."""
-    if not isinstance(network.network.clips, FrameClips | FramesHeatmapsClips):
+    if not isinstance(network.network.clips, FrameSettings):
         return
     options, manifest = network.contents.options, store.manifest
     if options.cropped != manifest.cropped:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from autohier.config.trial.clips import ClipSettings, FrameClips, FramesHeatmapsClips
+from autohier.config.trial.clips import ClipSettings, FrameClips, FrameSettings
 from autohier.core.late_fusion import average, share_clips
 from autohier.core.stages.clip_readings import Clips
 from autohier.core.training.metrics import Predictions
@@ -182,7 +182,7 @@ def _parts_of(clips: ClipSettings) -> frozenset[Part]:
     if isinstance(clips, FrameClips):
         return frames
     joints: frozenset[Part] = frozenset({"joints"})
-    return frames | joints if isinstance(clips, FramesHeatmapsClips) else joints
+    return frames | joints if isinstance(clips, FrameSettings) else joints
 
 
 def _predict_changed(

@@ -105,7 +105,8 @@ class Recognizer(nn.Module, ABC):
         Args:
             batch: float32; frames are ``[B, C, T, H, W]``; skeletons ``[B, M, T, V, C]`` with M persons,
                 zeros for absent ones; heatmaps ``[B, V, T, H, W]`` with one map per joint or limb. A
-                recognizer of frames with heatmaps gets a dict of ``frames`` and ``heatmaps``.
+                recognizer of frames with heatmaps gets a dict of ``frames`` and ``heatmaps``, one of frames
+                with skeletons a dict of ``frames`` and ``skeletons``.
         """
 
     @abstractmethod

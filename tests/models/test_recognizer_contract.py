@@ -8,7 +8,7 @@ from autohier.testing.recognizers import RecognizerContract
 from support.small_recognizers import CASES, build_small, small_recognizer
 
 STEMS_AND_LATERALS = (
-    *("conv1", "fast.conv1", "slow.conv1", "rgb.conv1", "pose.conv1", "stem.", "features.0."),
+    *("conv1", "fast.conv1", "slow.conv1", "rgb.conv1", "pose.conv1", "frames.conv1", "stem.", "features.0."),
     *("laterals.", "pose_to_rgb."),
 )
 

@@ -25,6 +25,10 @@ CASES = {
     "pose-slowonly": ({"width": 0.25}, (2, 17, 4, 16, 16)),
     "pose-slowonly-small": ({"width": 0.5, "in_channels": 5}, (2, 5, 4, 16, 16)),
     "pose-slowonly-shallow": ({"width": 0.25, "initialisation": "fan-out"}, (2, 17, 3, 24, 16)),
+    "two-stream": (
+        {"width": 0.125, "depth": 18, "layout": "coco-17"},
+        {"frames": (2, 3, 2, 32, 32), "skeletons": (2, 2, 8, 17, 3)},
+    ),
     "rgbpose-conv3d": (
         {"width": 0.125, "num_maps": 5, "frame_ratio": 2},
         {"frames": (2, 3, 2, 32, 32), "heatmaps": (2, 5, 4, 8, 8)},

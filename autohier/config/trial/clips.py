@@ -11,7 +11,7 @@ from autohier.config.key_defaults import KeyDefault
 from autohier.config.tagged import TaggedBy
 from autohier.errors import InputError, nearest
 
-ClipInputName = Literal["frames", "skeletons", "heatmaps", "frames+heatmaps"]
+ClipInputName = Literal["frames", "skeletons", "heatmaps", "frames+heatmaps", "frames+skeletons"]
 NumFrames = Annotated[PositiveInt, Field(le=100_000)]
 SidePx = Annotated[PositiveInt, Field(le=4096)]
 FrameJointDrop = Annotated[float, Field(ge=0, le=1), KeyDefault(0.0)]
@@ -40,7 +40,7 @@ class _Clips(FrozenModel):
 
 
 class FrameSettings(_Clips):
-    """Settings of video frames, alone or next to heatmaps."""
+    """Settings of video frames, alone or next to heatmaps or skeletons."""
 
     num_frames: NumFrames = 8
     """Segments per clip; one frame is sampled from each (HAC: 8)."""
@@ -102,12 +102,48 @@ class FramesHeatmapsClips(FrameSettings):
         return self.model_dump(include=names)
 
 
+Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
+
+
+class FramesSkeletonsClips(FrameSettings):
+    """Video frames and joint coordinates of the same clip, with one mirror for both."""
+
+    input: Literal["frames+skeletons"]
+    """Selects video frames with joint coordinates."""
+    stream: Stream = "joint"
+    """Stream of the joints; see the input skeletons."""
+    num_skeleton_frames: NumFrames = 100
+    """Segments per clip of the skeletons; one frame is sampled from each."""
+    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Persons per clip, the most prominent first; absent ones are zeros."""
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 17.0
+    """Largest random rotation of a training clip's skeletons about each axis (PYSKL: 0.3 rad)."""
+    scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Largest random scaling of a training clip's skeletons along each axis, as a share."""
+    joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability that a joint of a training clip is removed."""
+    frame_joint_drop: FrameJointDrop = 0.0
+    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
+    poses with missing joints; `autohier robustness` drops by the same rule."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+    def frame_options(self) -> dict[str, Any]:
+        """Return the options of the frames, without those that follow from the data."""
+        return self.model_dump(include=set(FrameSettings.model_fields) - set(_Clips.model_fields))
+
+    def skeleton_options(self) -> dict[str, Any]:
+        """Return the options of the skeletons, without those that follow from the data."""
+        names = {"stream", "num_persons", "rotation_degrees", "scaling", "joint_drop", "frame_joint_drop"}
+        return self.model_dump(include=names) | {"num_frames": self.num_skeleton_frames}
+
+
 class SkeletonClips(_Clips):
     """Joint coordinates, for graph networks and temporal convolutions."""
 
     input: Literal["skeletons"]
     """Selects joint coordinates."""
-    stream: Literal["joint", "bone", "joint-motion", "bone-motion"] = "joint"
+    stream: Stream = "joint"
     """joint: coordinates; bone: vectors from the parent joint; joint-motion and bone-motion: their
     differences between consecutive frames."""
     num_frames: NumFrames = 100
@@ -155,17 +191,17 @@ class HeatmapClips(_Clips):
     """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
 
-_CLASSES: Final[dict[str, type[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips]]] = {
+_AnyClips = FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips | FramesSkeletonsClips
+_CLASSES: Final[dict[str, type[_AnyClips]]] = {
     "frames": FrameClips,
     "skeletons": SkeletonClips,
     "heatmaps": HeatmapClips,
     "frames+heatmaps": FramesHeatmapsClips,
+    "frames+skeletons": FramesSkeletonsClips,
 }
 
 
-def find_clip_settings(
-    name: str,
-) -> type[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips]:
+def find_clip_settings(name: str) -> type[_AnyClips]:
     """Return the settings class of a clip input.
 
     Raises:
@@ -178,4 +214,4 @@ def find_clip_settings(
 
 CLIPS_TAG: Final = TaggedBy("input", default="frames", find=find_clip_settings)
 
-ClipSettings = Annotated[FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips, CLIPS_TAG]
+ClipSettings = Annotated[_AnyClips, CLIPS_TAG]

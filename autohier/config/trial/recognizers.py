@@ -31,7 +31,8 @@ class RecognizerSettings(FrozenModel):
     the recognizer is called with ``options()`` and with one argument that follows from the data:
     ``in_channels``, an int, if it reads frames or heatmaps; ``layout``, the name of a `JointLayout`, if it
     reads skeletons; see also ``takes_persons``. If it reads frames with heatmaps, ``in_channels`` are those
-    of the frames, and ``num_maps``, an int, is the second argument::
+    of the frames, and ``num_maps``, an int, is the second argument; for frames with skeletons it is
+    ``layout``::
 
         class GruSettings(RecognizerSettings):
             reads = "skeletons"
@@ -43,7 +44,8 @@ class RecognizerSettings(FrozenModel):
     """
 
     reads: ClassVar[ClipInputName]
-    """Clip input that the recognizer reads: frames, skeletons, heatmaps or frames+heatmaps."""
+    """Clip input that the recognizer reads: frames, skeletons, heatmaps, frames+heatmaps or
+    frames+skeletons."""
     pathways: ClassVar[tuple[str, ...]] = ()
     """Names of the pathways that may start from a trained network each, with a field ``start_NAME``."""
     takes_persons: ClassVar[bool] = False
@@ -290,6 +292,28 @@ class RgbPoseSettings(ScaledRecognizerSettings):
         )
 
 
+class TwoStreamSettings(ScaledRecognizerSettings):
+    """Settings of two streams that train together: an inflated ResNet on frames, ST-GCN++ on skeletons."""
+
+    reads: ClassVar[ClipInputName] = "frames+skeletons"
+    pathways: ClassVar[tuple[str, ...]] = ("frames", "skeletons")
+    name: str
+    """two-stream."""
+    depth: Literal[18, 34, 50, 101] = 50
+    """Depth of the ResNet on frames."""
+    skeleton_width: PositiveFloat | None = None
+    """Factor of the channel counts of ST-GCN++; None for that of the ResNet, width."""
+    loss_weights: PathwayWeights = (1.0, 1.0)
+    """Weights of the cross-entropies of frames and skeletons."""
+    prediction_weights: PathwayWeights = (1.0, 1.0)
+    """Weights of the probabilities of frames and skeletons, whose mean is the prediction."""
+    start_frames: str | None = None
+    """Trained network that frames start from, e.g. of inflated-resnet50; given like start."""
+    start_skeletons: str | None = None
+    """Trained network that skeletons start from, of st-gcn++; given like start."""
+
+
+_MODELS: Final = "autohier.models"
 _CONVOLUTIONAL: Final = "autohier.models.convolutional"
 _GRAPHS: Final = "autohier.models.graphs"
 
@@ -318,6 +342,7 @@ RECOGNIZERS: Final = Registry(
         "pose-slowonly": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:PoseSlowOnly", PoseSlowOnlySettings),
         "pose-slowonly-small": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:small", PoseSlowOnlySettings),
         "pose-slowonly-shallow": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:shallow", PoseSlowOnlySettings),
+        "two-stream": Extension(f"{_MODELS}.two_stream:TwoStream", TwoStreamSettings),
         "rgbpose-conv3d": Extension(f"{_CONVOLUTIONAL}.rgb_pose:RgbPose", RgbPoseSettings),
     },
 )

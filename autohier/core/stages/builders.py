@@ -9,7 +9,9 @@ from typing import Any
 from autohier.config.trial.clips import (
     ClipSettings,
     FrameClips,
+    FrameSettings,
     FramesHeatmapsClips,
+    FramesSkeletonsClips,
     HeatmapClips,
     SkeletonClips,
 )
@@ -22,8 +24,10 @@ from autohier.core.training.schedules import ScheduleBuilder, recorded_rates, wa
 from autohier.data.inputs.base import ClipInput
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
+from autohier.data.inputs.frames_skeletons import FramesSkeletonsInput
 from autohier.data.inputs.heatmaps import HeatmapInput
 from autohier.data.inputs.reading.frames_heatmaps import FRAMES, HEATMAPS
+from autohier.data.inputs.reading.frames_skeletons import SKELETONS
 from autohier.data.inputs.reading.heatmaps import num_maps
 from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.skeletons import SkeletonInput
@@ -39,6 +43,11 @@ def open_clip_input(clips: ClipSettings, store: Clips, contents: Contents) -> Cl
     if isinstance(clips, FramesHeatmapsClips):
         frames = FrameInput(store, channels=contents.channels, **clips.frame_options())
         return FramesHeatmapsInput(store=store, frames=frames, layout=contents.layout, **clips.map_options())
+    if isinstance(clips, FramesSkeletonsClips):
+        return FramesSkeletonsInput(
+            frames=FrameInput(store, channels=contents.channels, **clips.frame_options()),
+            skeletons=SkeletonInput(store, layout=contents.layout, **clips.skeleton_options()),
+        )
     kind = SkeletonInput if isinstance(clips, SkeletonClips) else HeatmapInput
     return kind(store, layout=contents.layout, **clips.options())
 
@@ -106,6 +115,8 @@ def _options_of_data(
             got="clips prepared without frames",
             hint="choose another clips.modality",
         )
+    if isinstance(clips, FramesSkeletonsClips):
+        return {"in_channels": contents.channels, "layout": describe_layout(contents.layout)}
     if isinstance(clips, FramesHeatmapsClips):
         return {"in_channels": contents.channels, "num_maps": num_maps(contents.layout, clips.maps)}
     return {"in_channels": contents.channels}
@@ -118,9 +129,13 @@ def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> ClipShape:
         clips: the settings.
         options: the options that `network_options` returned for them.
     """
-    if isinstance(clips, FrameClips | FramesHeatmapsClips):
+    if isinstance(clips, FrameSettings):
         frames = (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
-        if isinstance(clips, FrameClips):
+        if isinstance(clips, FramesSkeletonsClips):
+            num_joints = resolve_layout(options["layout"]).num_joints
+            joints = (clips.num_persons, clips.num_skeleton_frames, num_joints, 3)
+            return {FRAMES: frames, SKELETONS: joints}
+        if not isinstance(clips, FramesHeatmapsClips):
             return frames
         return {
             FRAMES: frames,

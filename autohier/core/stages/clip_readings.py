@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Protocol
 
-from autohier.config.trial.clips import ClipSettings, FrameClips, FramesHeatmapsClips, SkeletonClips
+from autohier.config.trial.clips import (
+    ClipSettings,
+    FrameClips,
+    FramesHeatmapsClips,
+    FramesSkeletonsClips,
+    SkeletonClips,
+)
 from autohier.data.inputs.reading.base import ClipReading
 from autohier.data.inputs.reading.frames import FrameReading
 from autohier.data.inputs.reading.frames_heatmaps import FramesHeatmapsReading
+from autohier.data.inputs.reading.frames_skeletons import FramesSkeletonsReading
 from autohier.data.inputs.reading.heatmaps import HeatmapReading
 from autohier.data.inputs.reading.skeletons import SkeletonReading
 from autohier.data.inputs.stores import PictureStore
@@ -40,6 +47,13 @@ def open_reading(clips: ClipSettings, store: Clips, contents: Contents) -> ClipR
         frames = FrameReading(store, channels=contents.channels, **own)
         maps = _own(FramesHeatmapsReading, clips.map_options())
         return FramesHeatmapsReading(store=store, frames=frames, layout=contents.layout, **maps)
+    if isinstance(clips, FramesSkeletonsClips):
+        own = _own(FrameReading, clips.frame_options())
+        joints = _own(SkeletonReading, clips.skeleton_options())
+        return FramesSkeletonsReading(
+            frames=FrameReading(store, channels=contents.channels, **own),
+            skeletons=SkeletonReading(store, layout=contents.layout, **joints),
+        )
     kind = SkeletonReading if isinstance(clips, SkeletonClips) else HeatmapReading
     return kind(store, layout=contents.layout, **_own(kind, clips.options()))
 

@@ -36,15 +36,27 @@ class SkeletonInput(SkeletonReading):
 
     def transform_train(self, clips: Tensor, random: ClipRandom) -> Tensor:
         """Rotate, scale and mirror clips at random and drop joints: float32 [B, M, T, V, C]."""
+        return self.augment(clips, random)
+
+    def augment(self, clips: Tensor, random: ClipRandom, *, mirrored_B: Tensor | None = None) -> Tensor:
+        """Augment clips like `transform_train`.
+
+        Args:
+            clips: float32 [B, M, T, V, C].
+            random: samples the numbers of every clip.
+            mirrored_B: bool, the clips to mirror, e.g. those whose frames are; None samples half of them if
+                ``flip``.
+        """
         num_joints = self.layout.num_joints
         matrices_BCC = self._sample_matrices(random).to(clips)
-        mirrored = random.uniform() < 0.5
+        sampled_B = random.uniform() < 0.5
         kept_BV = random.uniform(num_joints) >= self.joint_drop
-        if self.flip:
+        if self.flip or mirrored_B is not None:
+            flags_B = (sampled_B if mirrored_B is None else mirrored_B).to(clips.device)
             other = torch.from_numpy(mirrored_joints(self.layout)).to(clips.device)
             # Negating the column of x mirrors left and right.
-            matrices_BCC[mirrored.to(clips.device), :, 0] *= -1
-            flags = mirrored.to(clips.device)[:, None, None, None, None]
+            matrices_BCC[flags_B, :, 0] *= -1
+            flags = flags_B[:, None, None, None, None]
             clips = torch.where(flags, clips[:, :, :, other], clips)
         clips = torch.einsum("bmtvc,bdc->bmtvd", clips, matrices_BCC)
         return clips * kept_BV[:, None, None, :, None].to(clips) if self.joint_drop else clips

@@ -50,6 +50,7 @@ NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "slowonly-resnet50": (_RESIDUAL,),
     "slowfast-resnet50": (_SLOW_FAST,),
     "rgbpose-conv3d": (_RESIDUAL,),  # of its pathways
+    "two-stream": (_RESIDUAL, _GRAPH),
 }
 """Tables by the registered name of a recognizer."""
 

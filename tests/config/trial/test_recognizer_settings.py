@@ -59,7 +59,7 @@ def test_every_recognizer_has_settings(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("swin", "valid are aagcn, .*tcn$"),
+        ("swin", "valid are aagcn, .*two-stream$"),
         ("stgcn++", r"did you mean 'st-gcn\+\+'\?$"),
         ("pose-slowonly-smal", r"did you mean 'pose-slowonly-small'\?$"),
     ],

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from autohier.config.trial.clips import FrameClips, HeatmapClips, SkeletonClips
+from autohier.config.trial.clips import FrameClips, FramesSkeletonsClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.recognizers import (
     AdaptiveGraphSettings,
     InflatedResNetSettings,
     PoseSlowOnlySettings,
     StGcnSettings,
+    TwoStreamSettings,
 )
 from autohier.config.trial.training import OptimisationSettings
 from autohier.core.stages.builders import (
@@ -129,6 +130,9 @@ def test_network_options_follow_the_contents_of_the_clips(layout):
             "last_frame_stride": 2,
             "in_channels": num_maps,
         }
+    both = FramesSkeletonsClips(input="frames+skeletons")
+    options = network_options(TwoStreamSettings(name="two-stream"), both, held)
+    assert (options["in_channels"], options["layout"]) == (1, layout.name)
 
 
 def test_a_frame_recognizer_needs_frames():

@@ -93,6 +93,7 @@ OF_OTHER_FORMS = {
         "recognizer.width": "recognizer.width=0.25",
         "recognizer.initialisation": "recognizer.initialisation=fan-out",
         "recognizer.stem_pool": "recognizer.stem_pool=false",
+        "recognizer.last_frame_stride": "recognizer.last_frame_stride=1",
     },
 }
 """Read from pass 1 on, too."""
@@ -216,6 +217,29 @@ class TestKeysOfATrial:
         names = {f"{group}.{name}" for group, parts in groups.items() for name in type(parts).model_fields}
         apart = {"clips.input", "clips.modality", "recognizer.start"}
         assert sorted([*OF_OTHER_FORMS[clip_input], *apart]) == sorted(names)
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("rgbpose-conv3d", ("laterals='pose-to-rgb'", "frame_ratio=3", "initialisation='fan-out'")),
+            ("two-stream", ("depth=34", "skeleton_width=0.125")),
+        ],
+    )
+    def test_options_of_two_pathways_are_in_every_key(
+        self, tiny_clips: ClipStore, name: str, changes: tuple[str, ...]
+    ) -> None:
+        clips = "num_frames=2, resize_px=16, crop_px=16, test_sets=2"
+        more = {
+            "rgbpose-conv3d": "input='frames+heatmaps', num_map_frames=8, map_px=4",
+            "two-stream": "input='frames+skeletons', num_skeleton_frames=4",
+        }[name]
+        both = ("loss_weights=[1, 2]", "prediction_weights=[1, 2]", "width=0.5")
+        found = []
+        for change in ("", *changes, *both):
+            recognizer = f"recognizer={{name='{name}'{change and ', '}{change}}}"
+            own = more.replace("=8", "=6") if change == "frame_ratio=3" else more
+            found.append(keys(tiny_config(f"clips={{{clips}, {own}}}", recognizer), tiny_clips))
+        assert len({key for chain in found for key in chain}) == len(found) * len(CHAIN)
 
     def test_forms_share_no_key(self, tiny_clips: ClipStore) -> None:
         found = [keys(tiny_config(*OVERRIDES[clip_input]), tiny_clips) for clip_input in OVERRIDES]

@@ -29,6 +29,7 @@ SEEN = {
     "pose-slowonly": ("4c3e218f7c85", 118.166),
     "pose-slowonly-small": ("01d8f7f853e2", 85.8640),
     "pose-slowonly-shallow": ("f1929980218a", 29.2120),
+    "two-stream": ("3a6ec931d743", 1.61972),
     "rgbpose-conv3d": ("3d45635fad34", 46.8706),
 }
 """For every recognizer: the digest of its tensors' names and shapes, and the mean absolute score that a fixed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.clips import FrameClips, FrameSettings
@@ -22,6 +23,8 @@ _FRAME_FACTOR = 4
 """A skeleton that is read in this many times its longest clip's frames mostly repeats frames."""
 _STEPS_PER_EPOCH = 8
 _NAME, _WEIGHTS = "recognizer.name", "recognizer.weights"
+_NUM_POSE_FRAMES: Final = {"frames+heatmaps": "num_map_frames", "frames+skeletons": "num_skeleton_frames"}
+"""Setting of the number of poses of a clip; of other clip inputs it is num_frames."""
 
 
 def space_warnings(
@@ -166,11 +169,13 @@ def _skeleton_warnings(space: SearchSpace, clips: ClipStore, persons: Sequence[i
             f"  fix: --set clips.num_persons={max(1, *persons)}"
         )
     longest = int(clips.skeleton_lengths().max())
-    if own.num_frames > _FRAME_FACTOR * longest:
+    name = _NUM_POSE_FRAMES.get(own.input, "num_frames")
+    num_frames = getattr(own, name)
+    if num_frames > _FRAME_FACTOR * longest:
         yield (
-            f"the longest clip has {longest} frames, so clips.num_frames = {own.num_frames} reads frames "
+            f"the longest clip has {longest} frames, so clips.{name} = {num_frames} reads frames "
             "several times\n"
-            f"  fix: --set clips.num_frames={longest} or fewer"
+            f"  fix: --set clips.{name}={longest} or fewer"
         )
 
 
