@@ -67,7 +67,7 @@ def cut(config, clips, folder, kind, after):
 
 @pytest.mark.parametrize(
     ("clip_input", "schedule"),
-    [("frames", "plateau"), ("skeletons", "one-cycle")],
+    [("frames", "plateau"), ("skeletons", "one-cycle"), ("frames+heatmaps", "cosine")],
 )
 def test_in_every_kind_of_stage(tiny_clips, tmp_path, clip_input, schedule):
     config = tiny_config(*OVERRIDES[clip_input], *EPOCHS, f"optimisation.schedule={schedule}", passes=1)

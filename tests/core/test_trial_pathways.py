@@ -29,6 +29,7 @@ from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.sweep.plans.starts import check_starts, resolve_starts
 from support.sources.tiny_clips import (
     NUM_FRAMES,
+    OVERRIDES,
     SPACE_FILE,
     ColourReader,
     open_tiny_trial,
@@ -37,41 +38,23 @@ from support.sources.tiny_clips import (
 from support.sweep_runs.exported_models import OPENER, export_tiny
 from support.sweep_runs.finished_sweeps import finish_sweep
 
-SHAPES = {"frames": (3, 2, 16, 16), "heatmaps": (25, 4, 4, 4)}
-CLIPS = (
-    "clips={input='frames+heatmaps', num_frames=2, resize_px=16, crop_px=16, num_map_frames=4, map_px=4, "
-    "num_persons=1, test_sets=2}"
-)
-NETWORK = "name='rgbpose-conv3d', width=0.03, frame_ratio=2"
-JOINTS = (
-    "clips={input='frames+skeletons', num_frames=2, resize_px=16, crop_px=16, num_skeleton_frames=4, "
-    "num_persons=1, test_sets=2}"
-)
-TWO_STREAM = (
-    JOINTS,
-    "recognizer={name='two-stream', depth=18, width=0.03}",
-    "optimisation.batch_size=36",
-)
-OVERRIDES = (CLIPS, f"recognizer={{{NETWORK}}}", "optimisation.batch_size=36")
+CLIPS = {
+    "frames+heatmaps": {"frames": (3, 2, 16, 16), "heatmaps": (25, 4, 4, 4)},
+    "frames+skeletons": {"frames": (3, 2, 16, 16), "skeletons": (1, 4, 25, 3)},
+}
+RGB_POSE = OVERRIDES["frames+heatmaps"]
 HEADS = [
     f"{path}_stack{level + skipped}" for level in (1, 2, 3) for path, skipped in (("rgb", 1), ("pose", 0))
 ]
 
 
-CASES = {
-    "rgbpose-conv3d": (OVERRIDES, SHAPES),
-    "two-stream": (TWO_STREAM, {"frames": SHAPES["frames"], "skeletons": (1, 4, 25, 3)}),
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("clip_input", CLIPS)
 def test_every_stage_is_trained_evaluated_and_compacted(
-    tiny_clips: ClipStore, tmp_path: Path, name: str
+    tiny_clips: ClipStore, tmp_path: Path, clip_input: str
 ) -> None:
-    overrides, shapes = CASES[name]
-    trial = open_tiny_trial(tiny_config(*overrides, passes=1), tiny_clips, tmp_path)
-    assert trial.data_loader.clip_shape == shapes
+    trial = open_tiny_trial(tiny_config(*OVERRIDES[clip_input], passes=1), tiny_clips, tmp_path)
+    assert trial.data_loader.clip_shape == CLIPS[clip_input]
     outcome = run_trial(trial)
     assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2", "prune 1"]
     levels = [len(stage.stack_accuracies) for stage in outcome.stages]
@@ -82,13 +65,13 @@ def test_every_stage_is_trained_evaluated_and_compacted(
     stage = outcome.stages[-1]
     saving = write_compacted(trial.context.store, stage.kind, stage.key, tmp_path / "x.safetensors")
     network, description = read_compacted(tmp_path / "x.safetensors")
-    assert description.clip_shape == shapes
+    assert description.clip_shape == CLIPS[clip_input]
     assert saving.compacted.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert saving.compacted.parameters < saving.unpruned.parameters
 
 
 def test_the_prediction_is_the_mean_of_both_pathways(tiny_clips: ClipStore, tmp_path: Path) -> None:
-    trial = open_tiny_trial(tiny_config(*OVERRIDES, passes=0), tiny_clips, tmp_path)
+    trial = open_tiny_trial(tiny_config(*RGB_POSE, passes=0), tiny_clips, tmp_path)
     stage = run_trial(trial).stages[-1]
     network = cast("HierarchicalRecognizer", trial.load_network(stage)).eval()
     assert list(network.heads) == HEADS
@@ -107,16 +90,17 @@ def test_the_prediction_is_the_mean_of_both_pathways(tiny_clips: ClipStore, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "program"), [("rgbpose-conv3d", "onnx"), ("two-stream", "pt2")])
+@pytest.mark.parametrize(
+    ("clip_input", "program"), [("frames+heatmaps", "onnx"), ("frames+skeletons", "pt2")]
+)
 def test_an_exported_model_is_written_as_a_program_and_predicts(
-    tiny_data: Path, tmp_path: Path, name: str, program: Program
+    tiny_data: Path, tmp_path: Path, clip_input: str, program: Program
 ) -> None:
-    overrides, shapes = CASES[name]
-    finish_sweep(tmp_path, "s", tiny_data, *overrides, passes=0)
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES[clip_input], passes=0)
     model, _ = export_tiny(tmp_path, "s", tmp_path / "model", programs=(program,))
     assert (tmp_path / "model" / f"network1.{program}").is_file()
     (network,) = read_model_file(tmp_path / "model").networks
-    assert network.network.clip_shape == shapes
+    assert network.network.clip_shape == CLIPS[clip_input]
     evaluated = evaluate_model(model, "test", refitted=False, opener=OPENER, log=lambda _: None)
     expected, reader = evaluated.predictions, ColourReader()
     sources = {clip.clip_id: clip for clip in reader.find_clips(Path())}
@@ -146,7 +130,7 @@ class TestStarts:
         finish_sweep(tmp_path, "frames", tiny_data, frames, f"recognizer={rgb}", passes=0)
         finish_sweep(tmp_path, "poses", tiny_data, maps, f"recognizer={pose}", passes=0)
         starts = ("recognizer.start_rgb=frames", "recognizer.start_pose=poses")
-        space = resolve_starts(load_space(str(SPACE_FILE), [*OVERRIDES, *starts]), tmp_path)
+        space = resolve_starts(load_space(str(SPACE_FILE), [*RGB_POSE, *starts]), tmp_path)
         paths = space.recognizer.start_paths
         assert {name: path.parent.name for name, path in paths.items()} == {"rgb": "pass-2", "pose": "pass-2"}
         check_starts(space)
@@ -167,7 +151,7 @@ class TestStarts:
             paths.append(tmp_path / f"{seed}.safetensors")
         digests = []
         for overrides in ((), *((f"recognizer.start_rgb={str(path)!r}",) for path in paths)):
-            config = load_space(str(SPACE_FILE), [*OVERRIDES, *overrides]).config(FLAT_PARAMS, seed=5)
+            config = load_space(str(SPACE_FILE), [*RGB_POSE, *overrides]).config(FLAT_PARAMS, seed=5)
             digests.append(open_tiny_trial(config, tiny_clips, tmp_path / "s").base.network.start_sha256)
         assert digests[0] is None
         assert len(set(digests)) == 3
@@ -177,4 +161,4 @@ class TestStarts:
         save_file(tensors, tmp_path / "wide.safetensors")
         start = f"recognizer.start_rgb={str(tmp_path / 'wide.safetensors')!r}"
         with pytest.raises(InputError, match=r"recognizer\.start_rgb must have the names and shapes"):
-            check_starts(load_space(str(SPACE_FILE), [*OVERRIDES, start]))
+            check_starts(load_space(str(SPACE_FILE), [*RGB_POSE, start]))

@@ -6,6 +6,7 @@ import csv
 import importlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from autohier.data.datasets.demo.generate import _record_take, _Take
+from autohier.data.inputs.named import tensors_of
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import read_model_file
 from autohier.deploy.onnx_network import OnnxNetwork
@@ -104,22 +106,24 @@ def test_programs_take_batches_of_any_size_and_return_every_head(models: Path) -
 class TorchSession:
     """A torch network with the methods of an onnxruntime session."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, names: Sequence[str] = ("clips",)) -> None:
         self.network = network
+        self.names = names
 
     def get_inputs(self):
-        return [SimpleNamespace(name="clips")]
+        return [SimpleNamespace(name=name) for name in self.names]
 
     @torch.no_grad()
     def run(self, _, given):
-        return [scores.numpy() for scores in self.network(torch.from_numpy(given["clips"]))]
+        clips = {name: torch.from_numpy(given[name]) for name in self.names}
+        return [scores.numpy() for scores in self.network(clips if len(clips) > 1 else clips["clips"])]
 
 
 class TwoHeads(nn.Module):
     """Scores of two heads that differ with every value of a clip."""
 
     def forward(self, clips):
-        values = clips.flatten(1)
+        values = torch.cat([each.flatten(1) for each in tensors_of(clips)], dim=1)
         waves = torch.arange(values.shape[1], dtype=torch.float32)
         fine = torch.stack([values @ torch.sin(waves * rate) for rate in (1.0, 1.7, 2.3)], dim=1)
         return [fine[:, :2] / 7, fine]
@@ -129,9 +133,10 @@ class TwoHeads(nn.Module):
 @pytest.mark.parametrize("flip", [False, True])
 def test_sets_flips_and_batches_are_averaged_as_with_torch(tiny_clips: ClipStore, kind: str, flip: bool):
     config = tiny_config(*OVERRIDES[kind], f"clips.test_flip={str(flip).lower()}")
-    rows = np.arange(3, 40, 2)
+    rows, names = np.arange(3, 40, 2), kind.split("+") if "+" in kind else ["clips"]
     own = TorchNetwork(TwoHeads(), config.clips, tiny_clips.manifest, torch.device("cpu"), 2, batch_size=8)
-    other = OnnxNetwork(TorchSession(TwoHeads()), config.clips, tiny_clips.manifest, 2, batch_size=7)
+    session = TorchSession(TwoHeads(), names)
+    other = OnnxNetwork(session, config.clips, tiny_clips.manifest, 2, batch_size=7)
     for expected, found in zip(own.predict(tiny_clips, rows), other.predict(tiny_clips, rows), strict=True):
         assert found.dtype == np.float32
         assert len(np.unique(found[:, 0])) == len(rows)

@@ -30,10 +30,11 @@ RATE = Condition("frame rate", "1/2", 0.5, FrameRate(2))
 
 @pytest.fixture(scope="module")
 def sweeps(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
-    """Folder of the finished sweeps ``frames``, ``joints`` and ``folds``."""
+    """Folder of the finished sweeps ``frames``, ``joints``, ``both`` and ``folds``."""
     out = tmp_path_factory.mktemp("sweeps")
     finish_sweep(out, "frames", tiny_data)
     finish_sweep(out, "joints", tiny_data, *OVERRIDES["skeletons"])
+    finish_sweep(out, "both", tiny_data, *OVERRIDES["frames+skeletons"])
     folds = ("protocol.validation=folds", "protocol.num_folds=2")
     finish_sweep(out, "folds", tiny_data, *OVERRIDES["skeletons"], *folds)
     return out
@@ -52,7 +53,7 @@ def by_condition(found: Robustness) -> dict[Condition, Predictions]:
     return {each.condition: each.predictions for each in found.measured}
 
 
-@pytest.mark.parametrize("name", ["frames", "joints", "folds"])
+@pytest.mark.parametrize("name", ["frames", "joints", "both", "folds"])
 def test_clips_as_they_are_give_what_evaluate_gives(sweeps: Path, name: str) -> None:
     model = find_model(name, sweeps)
     expected = evaluate_model(model, "validation", refitted=False, opener=OPENER, log=silent).predictions
@@ -64,7 +65,11 @@ def test_clips_as_they_are_give_what_evaluate_gives(sweeps: Path, name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "affecting"), [("frames", [RATE, OCCLUSION]), ("joints", [DROP, RATE]), ("folds", [DROP, RATE])]
+    ("name", "affecting"),
+    [
+        *[("frames", [RATE, OCCLUSION]), ("joints", [DROP, RATE]), ("folds", [DROP, RATE])],
+        ("both", [DROP, RATE, OCCLUSION]),
+    ],
 )
 def test_conditions_that_change_nothing_it_reads_are_left_out(
     sweeps: Path, name: str, affecting: list[Condition]

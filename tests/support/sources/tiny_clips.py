@@ -57,6 +57,20 @@ OVERRIDES = {
         "recognizer={name='pose-slowonly-shallow', width=0.125}",
         "optimisation.batch_size=36",
     ),
+    "frames+heatmaps": (
+        "clips={input='frames+heatmaps', num_frames=2, resize_px=16, crop_px=16, num_map_frames=4, map_px=4}",
+        "clips.num_persons=1",
+        "clips.test_sets=2",
+        "recognizer={name='rgbpose-conv3d', width=0.03, frame_ratio=2}",
+        "optimisation.batch_size=36",
+    ),
+    "frames+skeletons": (
+        "clips={input='frames+skeletons', num_frames=2, resize_px=16, crop_px=16, num_skeleton_frames=4}",
+        "clips.num_persons=1",
+        "clips.test_sets=2",
+        "recognizer={name='two-stream', depth=18, width=0.03}",
+        "optimisation.batch_size=36",
+    ),
 }
 """Overrides of the tiny space for each kind of clip input."""
 
