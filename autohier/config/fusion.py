@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from autohier.config.file_format import FUSION_FORMAT
 from autohier.config.frozen import FrozenModel
@@ -25,6 +25,8 @@ class Member(FrozenModel):
     """Config that the trial ran."""
     stage_keys: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(min_length=2)
     """Stage keys of pass 1, pass 2, prune 1, ... up to the pass that was kept; one key per fold."""
+    num_flat: PositiveInt = 1
+    """Number of stages before pass 2: pass 1, or the bases of the recipe joint."""
     stage_folder: str
     """Folder of the stage store."""
     clip_folder: str
@@ -51,7 +53,7 @@ class Member(FrozenModel):
     @property
     def kept_pass(self) -> int:
         """Index of the pruning pass that was kept; 0 is the unpruned pass 2."""
-        return len(self.stage_keys) - 2
+        return len(self.stage_keys) - self.num_flat - 1
 
 
 class Fusion(FrozenModel):

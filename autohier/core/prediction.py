@@ -75,7 +75,7 @@ def predict_validation(trial: TrialSetup, kept: StageResult) -> Predictions:
 
 def right_clips(trial: TrialSetup, outcome: TrialOutcome) -> str:
     """Return 1 for each validation clip that a trial's kept pass gets right, else 0, ordered by clip id."""
-    stages = outcome.stages[: outcome.kept_pass + 2]
+    stages = outcome.up_to_kept
     use = partial(predict_validation, trial, outcome.kept)
     predictions = StoreRunner(trial).with_weights(stages, use)
     pairs = sorted(zip(predictions.clip_ids, predictions.is_right, strict=True))

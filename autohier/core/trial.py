@@ -7,7 +7,7 @@ then, the stage is trained again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import StageRequest, run_recipe
-from autohier.core.recipes.chain import after_passes, chain_end, open_recipe, stage_kinds
+from autohier.core.recipes.chain import after_passes, chain_end, chain_of, open_recipe, stage_kinds
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
 from autohier.core.stages.executor import on_device
@@ -41,19 +41,24 @@ class TrialOutcome:
 
     config: TrialConfig
     stages: tuple[StageResult, ...]
-    """Pass 1, pass 2, prune 1, prune 2, ... as far as the chain was trained."""
+    """Pass 1 and other flat stages, pass 2, prune 1, prune 2, ... as far as the chain was trained."""
     kept_pass: int
     """0 keeps pass 2 unpruned, k keeps the k-th pruning pass."""
 
     @property
     def pass_1(self) -> StageResult:
-        """The flat recognizer."""
+        """The flat recognizer of the classes."""
         return self.stages[0]
+
+    @property
+    def up_to_kept(self) -> tuple[StageResult, ...]:
+        """All stages up to the kept pass."""
+        return self.stages[: len(self.stages) - len(self.chain) + self.kept_pass + 1]
 
     @property
     def chain(self) -> tuple[StageResult, ...]:
         """Pass 2 and the pruning passes; position k is pass k."""
-        return self.stages[1:]
+        return chain_of(self.stages)
 
     @property
     def kept(self) -> StageResult:
@@ -91,33 +96,50 @@ class StoreRunner:
             DivergedError: if training diverges.
             OutOfMemoryError: if the stage does not fit the memory.
         """
-        if self.hierarchy is not None and not request.kind.is_flat:
-            request = replace(request, hierarchy=self.hierarchy)
+        if self.hierarchy is not None:
+            request = replace(request, hierarchy=request.kind.own_hierarchy(self.hierarchy))
         if self.trial.fold_bases:
             return self._run_folds(replace(request, hierarchy=_hierarchy(request, self.trial)))
         stage = _plan(request, self.trial)
         return self.with_weights(
             request.ancestors,
             partial(run_stage, request.kind, stage, self.trial.context, pass_index=request.pass_index),
+            needed=frozenset(stage.inputs.parents),
         )
 
-    def with_weights(self, stages: Sequence[StageResult], use: Callable[[], _T]) -> _T:
-        """Call a function that loads the weights of the last stage; train that again if they are missing.
+    def with_weights(
+        self, stages: Sequence[StageResult], use: Callable[[], _T], *, needed: Collection[str] | None = None
+    ) -> _T:
+        """Call a function that loads the weights of stages; train those again that are missing.
 
         Callbacks are not called for a stage that is trained again, as the trial has reported it before.
+
+        Args:
+            stages: stages of the trial, oldest first.
+            use: the function. It may be called again for every stage that is missing.
+            needed: keys of the stages whose weights it loads; None for the last stage.
         """
-        try:
-            return use()
-        except StageDamagedError as error:
-            if not stages:
-                raise
-            _LOG.warning("the weights of %s are missing; it is trained again: %s", stages[-1].label, error)
-        *ancestors, lost = stages
-        hierarchy = None if lost.kind.is_flat else lost.hierarchy
-        StoreRunner(self.trial.with_callback(TrialCallback()))(
-            StageRequest(lost.kind, tuple(ancestors), lost.pass_index, hierarchy)
-        )
+        loaded = [stage for stage in stages if stage.key in needed] if needed is not None else stages[-1:]
+        for _ in loaded:
+            try:
+                return use()
+            except StageDamagedError as error:
+                self._train_lost(stages, loaded, error)
         return use()
+
+    def _train_lost(
+        self, stages: Sequence[StageResult], loaded: Sequence[StageResult], error: StageDamagedError
+    ) -> None:
+        """Run the stages again whose weights were loaded; the store still has the others."""
+        store = self.trial.context.store
+        lost = [stage for stage in loaded if not all(store.holds(stage.kind, key) for key in stage.keys)]
+        labels = ", ".join(stage.label for stage in lost or loaded)
+        _LOG.warning("the weights of %s are missing; it is trained again: %s", labels, error)
+        runner = StoreRunner(self.trial.with_callback(TrialCallback()))
+        for stage in loaded:
+            position = [each.key for each in stages].index(stage.key)
+            ancestors = tuple(stages[:position])
+            runner(StageRequest(stage.kind, ancestors, stage.pass_index, stage.hierarchy))
 
     def _run_folds(self, request: StageRequest[StageResult]) -> StageResult:
         callback = self.trial.context.callback
@@ -141,7 +163,8 @@ def _hierarchy(request: StageRequest[StageResult], trial: TrialSetup) -> Hierarc
 
 def _plan(request: StageRequest[StageResult], trial: TrialSetup) -> PlannedStage:
     rates = trial.rates_of(len(request.ancestors))
-    return request.kind.plan(trial.config, trial.base, request.ancestors, _hierarchy(request, trial), rates)
+    base = trial.of_kind(request.kind).base
+    return request.kind.plan(trial.config, base, request.ancestors, _hierarchy(request, trial), rates)
 
 
 def run_trial(trial: TrialSetup, *, keeps_last: bool = False) -> TrialOutcome:
@@ -162,15 +185,15 @@ def run_trial(trial: TrialSetup, *, keeps_last: bool = False) -> TrialOutcome:
 
 
 def finish(config: TrialConfig, stages: tuple[StageResult, ...]) -> TrialOutcome:
-    """Choose the pass that is kept of pass 1 and a chain: the best one within the bound on multiply-adds."""
-    rule, bound = StopRule(ties=config.pruning.ties), config.max_multiply_adds
-    values = [stage.measure(config.objective) for stage in stages[1:]]
-    allowed = [bound is None or stage.cost.multiply_adds <= bound for stage in stages[1:]]
+    """Choose the pass of a trial's chain that is kept: the best one within the bound on multiply-adds."""
+    rule, bound, chain = StopRule(ties=config.pruning.ties), config.max_multiply_adds, chain_of(stages)
+    values = [stage.measure(config.objective) for stage in chain]
+    allowed = [bound is None or stage.cost.multiply_adds <= bound for stage in chain]
     return TrialOutcome(config, stages, rule.best_pass(values, allowed))
 
 
 def train_pass_1(trial: TrialSetup) -> StageResult:
-    """Train pass 1. All trials of a sweep share it, so that a sweep runs it before any of them."""
+    """Train the first stage. All trials of a sweep share it, so that a sweep runs it before any of them."""
     return StoreRunner(trial)(_request_pass_1(trial))
 
 
@@ -223,7 +246,7 @@ def refit(everything: TrialSetup, kept: StageResult) -> tuple[StageResult, ...]:
         kept: the pass that was kept.
 
     Returns:
-        Pass 1, pass 2 and the pruning passes up to the kept one.
+        Pass 1 and other flat stages, pass 2 and the pruning passes up to the kept one.
     """
     return _run_chain(everything, kept.pass_index, kept.hierarchy)
 
@@ -236,9 +259,7 @@ def evaluate_on_test(trial: TrialSetup, outcome: TrialOutcome) -> list[tuple[str
         the same stages refit on all training clips follow; with folds, only the refit is evaluated.
     """
     # A trial with folds has no single network to test; the refit has.
-    test_results = (
-        [] if trial.fold_bases else _evaluate_chain(trial, outcome.stages[: outcome.kept_pass + 2], "")
-    )
+    test_results = [] if trial.fold_bases else _evaluate_chain(trial, outcome.up_to_kept, "")
     if trial.config.protocol.validation != "paper":
         try:
             everything = to_refit(trial, outcome.kept)
@@ -273,7 +294,8 @@ def _evaluate_chain(
     trial: TrialSetup, stages: Sequence[StageResult], suffix: str
 ) -> list[tuple[str, Evaluation]]:
     test_results = []
-    for end in sorted({1, 2, len(stages)}):
+    num_flat = len(stages) - len(chain_of(stages))
+    for end in sorted({1, num_flat + 1, len(stages)}):
         evaluation = StoreRunner(trial).with_weights(
             stages[:end], partial(evaluate_stage_on_test, trial, stages[end - 1])
         )
@@ -291,7 +313,7 @@ def evaluate_stage_on_test(trial: TrialSetup, result: StageResult) -> Evaluation
 
 
 def _evaluate_on_test(trial: TrialSetup, result: StageResult) -> Evaluation:
-    context, data_loader = trial.context, trial.data_loader
+    context, data_loader = trial.context, trial.of_kind(result.kind).data_loader
     return evaluate(
         trial.load_network(result),
         data_loader,

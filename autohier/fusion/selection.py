@@ -10,7 +10,7 @@ from autohier.errors import InputError
 from autohier.fusion.members import Log
 from autohier.fusion.paths import find_fusion
 from autohier.fusion.places import locate_member
-from autohier.records.reader import params_of
+from autohier.records.reader import chain_rows, params_of
 from autohier.records.schema import TrialRow
 from autohier.sweep.finished_trials import RecordedSweep, read_sweep, split_trial_name
 from autohier.sweep.paths import clip_folder
@@ -75,13 +75,14 @@ def _named_member(sweep: RecordedSweep, selector: str | None, given: GivenFolder
 
 def _member(sweep: RecordedSweep, row: TrialRow, given: GivenFolders) -> Member:
     """Return a complete trial as a fusion member."""
-    stages = sweep.records.stages_of(row.trial)[: (row.kept_pass or 0) + 2]
+    stages = sweep.records.up_to_pass(row.trial, row.kept_pass or 0)
     clips = clip_folder(sweep.plan)
     member = Member(
         sweep=str(sweep.folder.path.resolve()),
         trial=row.trial,
         config=sweep.plan.space.config(params_of(row), seed=row.seed),
         stage_keys=tuple(stage.store_keys for stage in stages),
+        num_flat=max(1, len(stages) - len(chain_rows(stages))),
         stage_folder=sweep.plan.stage_folder,
         clip_folder=str(clips),
         clips_fingerprint=sweep.plan.clips_fingerprint or ClipStore.open(clips).fingerprint,

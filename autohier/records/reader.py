@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -120,7 +120,7 @@ class Records:
 
     def kept_label(self, trial: TrialRow) -> str | None:
         """Return the label of the pass that a complete trial kept; None if its stages are not recorded."""
-        stages = self.stages_of(trial.trial)[1 + (trial.kept_pass or 0) :]
+        stages = self.chain_of(trial.trial)[trial.kept_pass or 0 :]
         return stages[0].label if stages else None
 
     def first_test(self, trial: TrialRow, stage: str) -> EvaluationRow | None:
@@ -161,9 +161,27 @@ class Records:
         """Return the finished stages of a trial, in order."""
         return tuple(row for row in self.stages if row.trial == trial)
 
+    def chain_of(self, trial: str) -> tuple[StageRow, ...]:
+        """Return the finished stages of a trial that have superclasses: pass 2, prune 1, ..."""
+        return chain_rows(self.stages_of(trial))
+
+    def up_to_pass(self, trial: str, pass_index: int) -> tuple[StageRow, ...]:
+        """Return the finished stages of a trial up to a pass of its chain; 0 is pass 2."""
+        stages = self.stages_of(trial)
+        return stages[: len(stages) - len(chain_rows(stages)) + pass_index + 1]
+
     def tests_of(self, trial: str) -> tuple[EvaluationRow, ...]:
         """Return the test results of a trial."""
         return tuple(row for row in self.tests if row.trial == trial)
+
+
+def chain_rows(stages: Sequence[StageRow]) -> tuple[StageRow, ...]:
+    """Return the stages of one trial that have superclasses. Older versions recorded one before them."""
+    return tuple(
+        stage
+        for index, stage in enumerate(stages)
+        if not (index == 0 if stage.is_flat is None else stage.is_flat)
+    )
 
 
 def params_of(row: TrialRow) -> Hyperparameters:

@@ -40,6 +40,8 @@ def stage_rows(trial: str, stages: Sequence[StageResult]) -> tuple[StageRow, ...
             store_keys=stage.keys,
             stack_top5_accuracies=stage.stack_top5_accuracies,
             stack_mean_class_accuracies=stage.stack_mean_class_accuracies,
+            parent_keys=stage.parent_keys,
+            is_flat=stage.kind.is_flat,
         )
         for stage in stages
     )

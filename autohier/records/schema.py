@@ -106,11 +106,11 @@ class StageRow:
     """One finished stage of a trial."""
 
     trial: Annotated[str, "name of the trial"]
-    kind: Annotated[str, "pass-1, pass-2 or prune"]
-    pass_index: Annotated[int, "0 for pass 1 and pass 2, k for the k-th pruning pass"]
+    kind: Annotated[str, "kind of the stage: pass-1, pass-2, prune, element-base, ..."]
+    pass_index: Annotated[int, "k for the k-th pruning pass, 0 for other stages"]
     label: Annotated[str, "label of the stage: pass 1, pass 2, prune 3, ..."]
     key: Annotated[str, "stage key (SHA-256); with cross-validation, the digest of its folds' keys"]
-    parent_key: Annotated[str | None, "key of the stage that it starts from"]
+    parent_key: Annotated[str | None, "key of the stage that it starts from; null if it starts from several"]
     superclasses: Annotated[str, "superclass counts of its hierarchy, e.g. 2/6/20; empty in pass 1"]
     assignments: Annotated[str, "JSON: the superclass of every class, for every head"]
     accuracy: Annotated[float, "validation accuracy after the stage"]
@@ -125,6 +125,13 @@ class StageRow:
     stack_mean_class_accuracies: Annotated[
         tuple[float, ...], "mean of the superclasses' validation accuracies, of every head"
     ] = ()
+    parent_keys: Annotated[
+        tuple[str, ...], "keys of the stages that it starts from, if they are several"
+    ] = ()
+    is_flat: Annotated[
+        bool | None,
+        "true before pass 2: pass 1, or a base of the recipe joint; null in records of older versions",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +139,8 @@ class EpochRow:
     """One epoch of a trial, in a finished stage or in the stage in which it ended."""
 
     trial: Annotated[str, "name of the trial"]
-    kind: Annotated[str, "pass-1, pass-2 or prune"]
-    pass_index: Annotated[int, "0 for pass 1 and pass 2, k for the k-th pruning pass"]
+    kind: Annotated[str, "kind of the stage: pass-1, pass-2, prune, element-base, ..."]
+    pass_index: Annotated[int, "k for the k-th pruning pass, 0 for other stages"]
     epoch: Annotated[int, "index in its stage, from 0"]
     step: Annotated[int, "number of epochs in the trial so far, including this one"]
     learning_rate: Annotated[float, "learning rate of the epoch"]

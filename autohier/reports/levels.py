@@ -14,8 +14,7 @@ from autohier.reports.text import percent
 def best_levels(records: Records) -> str:
     """Return the best trial's validation accuracies at every level; empty if older records lack them."""
     ranked = records.ranked()
-    # Pass 1 is the first stage, pass k of the chain the stage at position k + 1.
-    kept = records.stages_of(ranked[0].trial)[(ranked[0].kept_pass or 0) + 1 :] if ranked else ()
+    kept = records.chain_of(ranked[0].trial)[ranked[0].kept_pass or 0 :] if ranked else ()
     levels = levels_text(kept[0], kept[0].superclasses) if kept else ""
     return f"validation by level, {kept[0].label}: {levels}" if levels else ""
 

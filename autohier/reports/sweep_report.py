@@ -70,8 +70,10 @@ def accuracy_steps(records: Records) -> str:
         return ""
     best = ranked[0]
     pass_1, pass_2, num_clips = best.pass_1_accuracy, best.pass_2_accuracy, best.num_validation_clips
-    steps = f"validation accuracy: pass 1 {_share_text(pass_1)} -> pass 2 {_share_text(pass_2)}"
-    steps += f"{_difference(pass_1, pass_2, num_clips)} -> {_chain_text(best)}"
+    flat, chain = records.stages_of(best.trial)[:1], records.chain_of(best.trial)[:1]
+    first, second = flat[0].label if flat else "pass 1", chain[0].label if chain else "pass 2"
+    steps = f"validation accuracy: {first} {_share_text(pass_1)} -> {second} {_share_text(pass_2)}"
+    steps += f"{_difference(pass_1, pass_2, num_clips)} -> {_chain_text(best, second)}"
     if best.kept_pass:
         steps += f" {_share_text(best.accuracy)}{_difference(pass_2, best.accuracy, num_clips)}"
     if best.dense_parameters is None:
@@ -85,14 +87,19 @@ def accuracy_steps(records: Records) -> str:
     )
 
 
-def _chain_text(best: TrialRow) -> str:
-    """Return what the kept passes of a chain did; a ratio of 0 retrains without pruning."""
+def _chain_text(best: TrialRow, second: str) -> str:
+    """Return what the kept passes of a chain did; a ratio of 0 retrains without pruning.
+
+    Args:
+        best: the trial.
+        second: label of the unpruned pass of the chain, e.g. "pass 2".
+    """
     if best.kept_pass:
         verb = "pruned" if best.ratio else "retrained without pruning"
         return f"{verb} ({plural(best.kept_pass, 'pass', 'passes')})"
     if not best.passes:
-        return "pass 2 kept, as the config has no pruning pass"
-    return f"pass 2 kept, as no {'pruning pass' if best.ratio else 'retraining'} was better"
+        return f"{second} kept, as the config has no pruning pass"
+    return f"{second} kept, as no {'pruning pass' if best.ratio else 'retraining'} was better"
 
 
 def _kept_text(best: TrialRow) -> str:

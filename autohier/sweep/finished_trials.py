@@ -79,7 +79,7 @@ def with_pass(records: Records, row: TrialRow, label: str) -> TrialRow:
     Raises:
         InputError: if the trial has not finished such a pass.
     """
-    chain = records.stages_of(row.trial)[1:]
+    chain = records.chain_of(row.trial)
     labels = [pass_name(stage.label) for stage in chain]
     if label not in labels:
         raise InputError(

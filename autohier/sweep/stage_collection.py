@@ -170,7 +170,7 @@ def _needed_keys(sweeps: Sequence[SweepUse], protected: Mapping[str, str]) -> di
 def _front_keys(records: Records) -> Iterator[str]:
     """Yield the keys of the networks on a sweep's Pareto front and of their ancestors."""
     for network in sweep_front(records):
-        for stage in records.stages_of(network.stage.trial)[: network.candidate.pass_index + 2]:
+        for stage in records.up_to_pass(network.stage.trial, network.candidate.pass_index):
             yield from stage.store_keys
 
 

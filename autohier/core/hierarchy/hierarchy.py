@@ -25,6 +25,9 @@ NOTHING_GIVEN: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({})
 class Hierarchy:
     """One assignment of all classes per head, front to back; the last is the classes themselves.
 
+    A hierarchy of a single level may end in superclasses instead: a network that is trained for this level
+    has one head, which scores its superclasses.
+
     Levels need not nest: a superclass may spread over several superclasses of an earlier level, since HAC
     solves each level on its own. Superclasses of a level are numbered by their smallest class, so that equal
     hierarchies compare equal. Their sizes may differ.
@@ -37,7 +40,9 @@ class Hierarchy:
     """Superclass of each class, per head."""
 
     def __post_init__(self) -> None:
-        if not self.assignments or self.assignments[-1] != tuple(range(self.num_classes)):
+        if not self.assignments or (
+            len(self.assignments) > 1 and self.assignments[-1] != tuple(range(self.num_classes))
+        ):
             raise InputError("the last level of a hierarchy must hold each class alone, in order")
         if not self.num_classes:
             raise InputError("a hierarchy must have at least one class")
@@ -57,6 +62,10 @@ class Hierarchy:
     def flat(cls, num_classes: int) -> Hierarchy:
         """Return a hierarchy without superclasses: the classes at the last stack only."""
         return cls((tuple(range(num_classes)),))
+
+    def level(self, index: int) -> Hierarchy:
+        """Return the hierarchy of one level alone, for a network that is trained for it."""
+        return Hierarchy((self.assignments[index],))
 
     @classmethod
     def from_confusion(
@@ -104,8 +113,13 @@ class Hierarchy:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, K."""
+        """Number of classes, K, which every level assigns."""
         return len(self.assignments[-1])
+
+    @property
+    def num_targets(self) -> int:
+        """Number of outputs of the last head: K, or the superclasses of the level that ends the hierarchy."""
+        return self.num_superclasses[-1]
 
     @property
     def num_superclasses(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from autohier.config.trial.recipes import RECIPES
 from autohier.config.trial.trial_config import Objective, TrialConfig
@@ -63,12 +63,25 @@ def open_recipe(config: TrialConfig, ends: ChainEnd) -> Recipe[Any]:
     return recipe
 
 
+class _OfKind(Protocol):
+    @property
+    def kind(self) -> StageKind: ...
+
+
+StageT = TypeVar("StageT", bound=_OfKind)
+
+
 @dataclass(frozen=True, slots=True)
 class UnmeasuredStage:
     """Result of a stage that was requested, but not run."""
 
     request: StageRequest[UnmeasuredStage]
     accuracy: float = 0.0
+
+    @property
+    def kind(self) -> StageKind:
+        """Kind of the stage."""
+        return self.request.kind
 
     def measure(self, objective: Objective) -> float:
         """Return another value for each objective."""
@@ -86,11 +99,21 @@ def stage_epochs(config: TrialConfig, num_passes: int) -> dict[tuple[object, ...
 
     The keys are equal for stages that trials of one sweep and seed share.
     """
-    kinds = stage_kinds(config, num_passes)
     return {
-        (kind.name, max(0, index - 1), *kind.sampled(config.params)): kind.epochs(config)
-        for index, kind in enumerate(kinds)
+        (kind.name, pass_index, *kind.sampled(config.params)): kind.epochs(config)
+        for kind, pass_index in numbered(stage_kinds(config, num_passes))
     }
+
+
+def numbered(kinds: Sequence[StageKind]) -> tuple[tuple[StageKind, int], ...]:
+    """Return the kinds of a trial's stages with the pass index of each: 0 up to pass 2, then 1, 2, ..."""
+    num_flat = sum(kind.is_flat for kind in kinds)
+    return tuple((kind, max(0, index - num_flat)) for index, kind in enumerate(kinds))
+
+
+def chain_of(stages: Sequence[StageT]) -> tuple[StageT, ...]:
+    """Return the stages of a trial that have superclasses: pass 2, prune 1, prune 2, ..."""
+    return tuple(stage for stage in stages if not stage.kind.is_flat)
 
 
 def pass_1_epochs(config: TrialConfig) -> int:

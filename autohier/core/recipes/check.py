@@ -2,8 +2,8 @@
 
 The study, the records and the reports read the results of any recipe in the same way, so a recipe must
 
-- request a stage without superclasses first ("pass 1"), from no ancestors;
-- request one with superclasses next ("pass 2"), then pruning passes 1, 2, ...;
+- request a flat stage of the classes first ("pass 1"), from no ancestors, and other flat stages next, if any;
+- request one stage with superclasses then ("pass 2"), and pruning passes 1, 2, ...;
 - ask ``ends`` after pass 2 and after every pruning pass, and end the chain when, and only when, it says so;
 - name all earlier stages of the trial as the ancestors of a request;
 - return the results of all requests, in order;
@@ -63,25 +63,26 @@ def _faults(config: TrialConfig, num_passes: int) -> Iterator[str]:
     results = run_recipe(open_recipe(config, ends), run)
     if [*results] != answers:
         yield "it does not return the results of all requests in order"
-    if len(requests) != num_passes + 2:
-        yield f"it requests {len(requests)} stages instead of {num_passes + 2}"
+    num_flat = max(1, next((i for i, each in enumerate(requests) if not each.kind.is_flat), len(requests)))
+    if len(requests) != num_flat + 1 + num_passes:
+        yield f"it requests {len(requests)} stages instead of {num_flat + 1 + num_passes}"
     for index, request in enumerate(requests):
-        yield from _request_faults(request, index, answers)
-    values = [answer.measure(config.objective) for answer in answers[1:]]
-    if [*dict.fromkeys(asked)] != [tuple(values[:length]) for length in range(1, len(answers))]:
+        yield from _request_faults(request, index, answers, num_flat)
+    values = [answer.measure(config.objective) for answer in answers[num_flat:]]
+    if [*dict.fromkeys(asked)] != [tuple(values[:length]) for length in range(1, len(values) + 1)]:
         yield "it does not ask 'ends' with the objective's values of its chain, after every stage of it"
 
 
 def _request_faults(
-    request: StageRequest[UnmeasuredStage], index: int, answers: list[UnmeasuredStage]
+    request: StageRequest[UnmeasuredStage], index: int, answers: list[UnmeasuredStage], num_flat: int
 ) -> Iterator[str]:
-    kind, which = request.kind, f"stage {index + 1} ({request.kind.name})"
-    if kind.is_flat != (index == 0):
+    kind, which, pass_index = request.kind, f"stage {index + 1} ({request.kind.name})", index - num_flat
+    if kind.is_flat != (pass_index < 0):
         yield f"{which} has {'no ' if kind.is_flat else ''}superclasses"
-    if kind.is_pruning != (index > 1):
+    if kind.is_pruning != (pass_index > 0):
         yield f"{which} is {'' if kind.is_pruning else 'not '}a pruning pass"
-    if request.pass_index != max(0, index - 1):
-        yield f"{which} has pass index {request.pass_index} instead of {max(0, index - 1)}"
+    if request.pass_index != max(0, pass_index):
+        yield f"{which} has pass index {request.pass_index} instead of {max(0, pass_index)}"
     if [*request.ancestors] != answers[:index]:
         yield f"{which} does not name all earlier stages as its ancestors"
     try:

@@ -78,24 +78,24 @@ class StageContext:
         self, network: NetworkInputs, hierarchy: Hierarchy, *, seed: int, heads: HeadPlacement = "stacks"
     ) -> HierarchicalRecognizer:
         """Build a recognizer with a head for every level of a hierarchy, untrained."""
-        return self.build_headed(network, hierarchy.num_superclasses[:-1], seed=seed, heads=heads)
+        return self.build_headed(network, hierarchy.num_superclasses, seed=seed, heads=heads)
 
     def build_headed(
-        self, network: NetworkInputs, superclasses: Sequence[int], *, seed: int, heads: HeadPlacement
+        self, network: NetworkInputs, num_outputs: Sequence[int], *, seed: int, heads: HeadPlacement
     ) -> HierarchicalRecognizer:
-        """Build a recognizer with heads for these superclass counts and the classes.
+        """Build a recognizer with heads of these numbers of outputs, coarse to fine.
 
-        It is untrained, or starts from 2D weights or starting weights.
+        It is untrained, or starts from the 2D weights or the starting weights that its inputs name.
 
         Raises:
             InputError: if these do not fit.
         """
         built = build_recognizer(
             network.name,
-            num_classes=network.num_classes,
-            superclasses=superclasses,
+            num_classes=num_outputs[-1],
+            superclasses=num_outputs[:-1],
             heads=heads,
-            weights=self.weights_path,
+            weights=self.weights_path if network.weights_sha256 else None,
             inflation=network.inflation,
             seed=seed,
             **network.options,

@@ -42,6 +42,7 @@ class FoldedResult(StageResult):
             kind=first.kind,
             key=digest([fold.key for fold in folds]),
             parent_key=None if first.parent_key is None else digest([fold.parent_key for fold in folds]),
+            parent_keys=tuple(map(digest, zip(*(fold.parent_keys for fold in folds), strict=True))),
             pass_index=first.pass_index,
             hierarchy=first.hierarchy,
             heads=first.heads,

@@ -59,7 +59,14 @@ class StageInputs(FrozenModel):
     rates: Annotated[tuple[float, ...], KeyDefault(())] = ()
     """Learning rate of every epoch; empty if the schedule decides."""
     parent_key: str | None = None
-    """The stage whose weights it starts from; None if it starts from the initial ones."""
+    """The stage whose weights it starts from; None if it starts from the initial ones, or from several."""
+    parent_keys: tuple[str, ...] = ()
+    """The stages whose weights it starts from, if they are several."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Keys of all stages whose weights it starts from."""
+        return self.parent_keys or ((self.parent_key,) if self.parent_key else ())
 
 
 class Pass1Inputs(StageInputs):
@@ -74,6 +81,24 @@ class Pass2Inputs(StageInputs):
     """Loss weight of every head."""
     heads: Annotated[HeadPlacement, KeyDefault("stacks")] = "stacks"
     """Features that the heads read."""
+
+
+class BaseStageInputs(StageInputs):
+    """Inputs of a base of the recipe joint: the level that it is trained for."""
+
+    target: tuple[int, ...]
+    """Superclass of every class at this level; the classes themselves at the finest."""
+
+
+class JointInputs(StageInputs):
+    """Inputs of the joint stage: the superclasses, the loss weights and the bases, coarse to fine."""
+
+    assignments: tuple[tuple[int, ...], ...]
+    weights: tuple[float, ...]
+    """Loss weight of every head."""
+    heads: HeadPlacement
+    """Features that the heads read."""
+    parent_keys: tuple[str, ...]
 
 
 class PruneInputs(StageInputs):
@@ -107,6 +132,8 @@ def num_micro_batches(inputs: StageInputs) -> int:
 _SCHEDULE_FIELDS = frozenset({"schedule", "schedule_options", "lr_patience", "lr_factor"})
 _UNREAD_FIELDS = {"adam": frozenset({"momentum", "nesterov"}), "sgd": frozenset[str]()}
 """Settings that an optimizer does not read."""
+_OUTSIDE_SETTINGS = frozenset({"base", "parent_key", "parent_keys", "optimisation"})
+"""Inputs that the key content has in other places."""
 
 
 def stage_key(kind: StageKind, inputs: StageInputs) -> str:
@@ -123,14 +150,14 @@ def stage_key_content(kind: StageKind, inputs: StageInputs) -> dict[str, Any]:
     """
     base = inputs.base
     settings = key_content(base, exclude=frozenset({"data", "seed", "numerics", "network"}))
-    settings |= key_content(inputs, exclude=frozenset({"base", "parent_key", "optimisation"}))
+    settings |= key_content(inputs, exclude=_OUTSIDE_SETTINGS)
     settings["network"] = _network_content(base.network)
     settings["optimisation"] = _optimisation_content(inputs.optimisation)
     return {
         "kind": kind.name,
         "version": kind.version,
         "settings": settings,
-        "parents": [inputs.parent_key] if inputs.parent_key else [],
+        "parents": list(inputs.parents),
         "data": base.data,
         "seed": base.seed,
         "numerics": base.numerics,

@@ -22,6 +22,7 @@ class StageResult:
     key: str
     """Digest of everything that the stage depends on; its name in the stage store."""
     parent_key: str | None
+    """The stage whose weights it starts from; None if it starts from the initial ones, or from several."""
     pass_index: int
     """k for the k-th pruning pass, 0 for other stages."""
     hierarchy: Hierarchy
@@ -29,7 +30,7 @@ class StageResult:
     stack_accuracies: tuple[float, ...]
     """Validation accuracies after the stage, with probabilities averaged over frame sets."""
     confusion_KK: npt.NDArray[np.int64]
-    """Validation confusion: true class by row, predicted class by column."""
+    """Validation confusion of the last head: true class by row, predicted class by column."""
     cost: Cost
     """Cost of the network with its dead filters removed."""
     seconds: float
@@ -44,10 +45,12 @@ class StageResult:
     """Means of the superclasses' validation accuracies after the stage; empty in files of older versions."""
     heads: HeadPlacement = "stacks"
     """Features that the heads of the network read."""
+    parent_keys: tuple[str, ...] = ()
+    """The stages whose weights it starts from, if they are several."""
 
     @property
     def accuracy(self) -> float:
-        """Validation accuracy in the original classes."""
+        """Validation accuracy in the original classes, or in the superclasses that a base is trained for."""
         return self.stack_accuracies[-1]
 
     @property

@@ -133,6 +133,7 @@ def train_stage(run: StageRun, replicas: Replicas = SOLO) -> Generator[EpochMetr
         clip_norm=job.optimisation.clip_norm,
         checkpoint=checkpoint,
         replicas=replicas,
+        frozen=[job.network.recognizer.get_submodule(name) for name in run.kind.frozen],
     ):
         epochs.append(metrics)
         reused = metrics.epoch < checkpoint.num_restored
@@ -161,6 +162,7 @@ def publish(run: StageRun, trained: TrainedStage) -> StageResult:
         kind=run.kind,
         key=run.key,
         parent_key=run.inputs.parent_key,
+        parent_keys=run.inputs.parent_keys,
         pass_index=run.pass_index,
         hierarchy=job.hierarchy,
         epochs=trained.epochs,

@@ -13,11 +13,13 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.builders import clip_shape, network_options, require_people
 from autohier.core.stages.callbacks import RefitCallback, TrialCallback
 from autohier.core.stages.checks.memory import require_memory
+from autohier.core.stages.clip_readings import Contents
 from autohier.core.stages.context import StageContext
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
+from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.starting import read_starts
+from autohier.core.stages.starting import Start, read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
@@ -65,9 +67,9 @@ class TrialSetup:
             InputError: if the recognizer is unknown, has fewer stacks than there are levels, or the weights
                 are of another architecture; or if network and clips need more than the memory.
         """
-        superclasses, network, config = [2] * num_levels, self.base.network, self.config
-        heads = config.pass_2.heads
-        num_parameters = self.context.count_parameters(network, superclasses, heads)
+        network, config = self.base.network, self.config
+        num_outputs, heads = [2] * num_levels + [network.num_classes], config.pass_2.heads
+        num_parameters = self.context.count_parameters(network, num_outputs[:-1], heads)
         data_loader = self.data_loader
         num_clips = len(data_loader.split.train) * config.optimisation.repeats
         batch_size = min(config.optimisation.batch_size, num_clips)
@@ -78,7 +80,7 @@ class TrialSetup:
             hint=_sizes_text(config),
         )
         if self.context.weights_path is not None:
-            self.context.build_headed(network, superclasses, seed=config.seed, heads=heads)
+            self.context.build_headed(network, num_outputs, seed=config.seed, heads=heads)
         return num_parameters
 
     def load_network(self, result: StageResult) -> nn.Module:
@@ -87,11 +89,25 @@ class TrialSetup:
         Raises:
             StageDamagedError: if its weights are missing or damaged.
         """
+        own = self.of_kind(result.kind)
         network = self.context.build(
-            self.base.network, result.hierarchy, seed=self.config.seed, heads=result.heads
+            own.base.network, result.hierarchy, seed=self.config.seed, heads=result.heads
         )
         self.context.store.load_into(network, result.kind, result.key)
         return self.context.device.prepare(network)
+
+    def of_kind(self, kind: StageKind) -> TrialSetup:
+        """Return the trial with the network and the clips that a kind of stage trains."""
+        own = kind.own_config(self.config)
+        if own == self.config:
+            return self
+        weights_sha256 = self.base.network.weights_sha256 if own.recognizer.weights_path else None
+        network = _network_inputs(own, self.context.clips.manifest, weights_sha256, Start({}))
+        bases = [
+            base.model_copy(update={"clips": own.clips, "network": network})
+            for base in (self.base, *self.fold_bases)
+        ]
+        return replace(self, config=own, base=bases[0], fold_bases=tuple(bases[1:]))
 
     def given_superclasses(self) -> dict[int, tuple[int, ...]]:
         """Return the dataset's own superclasses by their number; empty if the config derives all."""
@@ -205,19 +221,12 @@ def open_trial(
     resolved = resolve_protocol(config.protocol, clips).protocol
     config = config.model_copy(update={"protocol": resolved})
     protocols = _protocols(resolved, clips.clips, rule)
-    options = network_options(config.recognizer, config.clips, clips.manifest)
     base = BaseInputs(
         data=clips.fingerprint,
         protocol=protocols[0],
         clips=config.clips,
-        network=NetworkInputs(
-            name=config.recognizer.name,
-            options=options,
-            at_key_default=_options_at_key_default(config.recognizer),
-            weights_sha256=digest_file(weights_path) if weights_path else None,
-            inflation=config.recognizer.inflation_kind if weights_path else "centre",
-            start_sha256=start.digest_for(options.get("layout")),
-            num_classes=config.num_classes,
+        network=_network_inputs(
+            config, clips.manifest, digest_file(weights_path) if weights_path else None, start
         ),
         numerics=opened.numerics_class,
         seed=config.seed,
@@ -228,6 +237,22 @@ def open_trial(
     context.data_loader(base, config.optimisation)  # raises now if the split is impossible
     folds = tuple(base.model_copy(update={"protocol": protocol}) for protocol in protocols)
     return TrialSetup(config, base, context, folds if resolved.validation == "folds" else ())
+
+
+def _network_inputs(
+    config: TrialConfig, contents: Contents, weights_sha256: str | None, start: Start
+) -> NetworkInputs:
+    recognizer = config.recognizer
+    options = network_options(recognizer, config.clips, contents)
+    return NetworkInputs(
+        name=recognizer.name,
+        options=options,
+        at_key_default=_options_at_key_default(recognizer),
+        weights_sha256=weights_sha256,
+        inflation=recognizer.inflation_kind if weights_sha256 else "centre",
+        start_sha256=start.digest_for(options.get("layout")),
+        num_classes=config.num_classes,
+    )
 
 
 @dataclass(frozen=True, slots=True)

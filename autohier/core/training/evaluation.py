@@ -119,7 +119,8 @@ def split_batch(clips_B: ClipBatch, labels_B: Tensor, number: int) -> list[tuple
 def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: HierarchicalLoss) -> Evaluation:
     smallest = torch.finfo(torch.float32).tiny
     losses, accuracies, top5_accuracies, mean_class_accuracies = [], [], [], []
-    for probabilities_NS, targets_N in zip(probabilities, loss.targets(labels_N), strict=True):
+    targets_LN = loss.targets(labels_N)
+    for probabilities_NS, targets_N in zip(probabilities, targets_LN, strict=True):
         own_N1 = probabilities_NS.gather(1, targets_N[:, None])
         losses.append(-own_N1.clamp_min(smallest).log().mean())
         right_N = probabilities_NS.argmax(dim=1) == targets_N
@@ -129,7 +130,7 @@ def _score(probabilities: Sequence[Tensor], labels_N: Tensor, loss: Hierarchical
     return Evaluation(
         loss=float(loss.total(torch.stack(losses))),
         stack_accuracies=tuple(accuracies),
-        confusion_KK=_confusion(labels_N, probabilities[-1].argmax(dim=1), loss.num_classes),
+        confusion_KK=_confusion(targets_LN[-1], probabilities[-1].argmax(dim=1), loss.num_targets),
         stack_top5_accuracies=tuple(top5_accuracies),
         stack_mean_class_accuracies=tuple(mean_class_accuracies),
     )

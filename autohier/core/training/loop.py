@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, Required, TypedDict, Unpack
@@ -53,6 +53,7 @@ class TrainingOptions(TypedDict, total=False):
     clip_norm: float | None
     checkpoint: EpochCheckpoint | None
     replicas: Replicas
+    frozen: Sequence[nn.Module]
 
 
 def train(
@@ -100,6 +101,7 @@ def train_epochs(
     clip_norm: float | None = None,
     checkpoint: EpochCheckpoint | None = None,
     replicas: Replicas = SOLO,
+    frozen: Sequence[nn.Module] = (),
 ) -> Iterator[EpochMetrics]:
     """Train a network in place, an epoch and its validation per step of the iterator.
 
@@ -130,6 +132,8 @@ def train_epochs(
         clip_norm: largest l2 norm of the whole gradient of a step; a longer one is shortened to it.
         checkpoint: written after every epoch, by rank 0; training continues after the last epoch in it.
         replicas: the processes that train the network.
+        frozen: parts of the network whose parameters and buffers stay as they are, bit by bit. They compute
+            as in evaluation.
 
     Yields:
         Restored epochs first (`EpochCheckpoint.num_restored`), then trained ones. A trained epoch is in the
@@ -138,7 +142,10 @@ def train_epochs(
     Raises:
         DivergedError: if a training or validation loss is not finite.
     """
-    built = optimizer(network.parameters())
+    for module in frozen:
+        module.requires_grad_(False)
+    # Weight decay would move parameters without gradients, too, if the optimizer had them.
+    built = optimizer(parameter for parameter in network.parameters() if parameter.requires_grad)
     rate_schedule = schedule(built, epochs=epochs, num_batches=data_loader.num_training_batches)
     history = checkpoint.restore(network, built, rate_schedule, replicas) if checkpoint else []
     if not history:
@@ -151,6 +158,8 @@ def train_epochs(
         rate = float(built.param_groups[0]["lr"])
         mean_L = torch.zeros_like(loss.weights_L)
         network.train()
+        for module in frozen:
+            module.eval()
         with (
             seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")),
             whole_batch_layers(network, replicas) as part,

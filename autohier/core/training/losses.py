@@ -43,7 +43,7 @@ class HierarchicalLoss:
         class_sizes_K: npt.NDArray[np.int64] | None = None,
         pathway_weights: Sequence[float] = (),
     ) -> None:
-        self.num_classes = hierarchy.num_classes
+        self.num_targets = hierarchy.num_targets
         self.assignments_LK = torch.tensor(hierarchy.assignments, dtype=torch.int64, device=device)
         self.weights_L = torch.tensor(weights, dtype=torch.float32, device=device)
         self._pathway_weights_P = torch.tensor(pathway_weights, dtype=torch.float32, device=device)

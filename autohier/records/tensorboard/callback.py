@@ -4,11 +4,12 @@ Tags in the trial's run; the step is the number of epochs in the trial so far:
 
 * ``loss/train``, ``loss/validation``: weighted sums over the heads, every epoch;
 * ``loss_stack/l``, ``accuracy_stack/l``: training cross-entropy and validation accuracy of the head of level
-  l, every epoch; levels count from 1, the coarsest, also in pass 1, which has only the last one;
+  l, every epoch; levels count from 1, the coarsest, also in pass 1, which has only the last one, and in a
+  base of the recipe joint, which has only its own;
 * ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of the head of level l,
   every epoch;
 * ``learning_rate``: every epoch;
-* ``best_validation``: highest validation accuracy so far, after every epoch and stage;
+* ``best_validation``: highest validation accuracy of the classes so far, after every epoch and stage;
 * ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
   every stage;
 * ``stage/accuracy_stack/l``, ``stage/top5_stack/l``, ``stage/mean_class_stack/l``: the same of the head of
@@ -71,7 +72,7 @@ class TensorBoardCallback(TrialCallback):
 
     def on_epoch_end(
         self,
-        kind: StageKind,  # noqa: ARG002
+        kind: StageKind,
         pass_index: int,  # noqa: ARG002
         metrics: EpochMetrics,
         *,
@@ -79,15 +80,15 @@ class TensorBoardCallback(TrialCallback):
     ) -> None:
         """See `TrialCallback`."""
         self._step += 1
-        self._best = max(self._best, metrics.stack_accuracies[-1])
+        self._compare(kind, metrics.accuracy)
         self._write(
             [
                 scalar("loss/train", metrics.loss),
                 scalar("loss/validation", metrics.validation_loss),
-                *self._per_stack("loss_stack", metrics.stack_losses),
-                *self._per_stack("accuracy_stack", metrics.stack_accuracies),
-                *self._per_stack("top5_stack", metrics.stack_top5_accuracies),
-                *self._per_stack("mean_class_stack", metrics.stack_mean_class_accuracies),
+                *self._per_stack(kind, "loss_stack", metrics.stack_losses),
+                *self._per_stack(kind, "accuracy_stack", metrics.stack_accuracies),
+                *self._per_stack(kind, "top5_stack", metrics.stack_top5_accuracies),
+                *self._per_stack(kind, "mean_class_stack", metrics.stack_mean_class_accuracies),
                 scalar("learning_rate", metrics.learning_rate),
                 scalar(BEST_VALIDATION, self._best),
             ]
@@ -95,21 +96,22 @@ class TensorBoardCallback(TrialCallback):
 
     def on_stage_end(self, result: StageResult) -> None:
         """See `TrialCallback`."""
-        self._best = max(self._best, result.accuracy)
+        kind = result.kind
+        self._compare(kind, result.accuracy)
         self._steps_finished, self._best_finished = self._step, self._best
         assignments = result.hierarchy.assignments
         values = [
             scalar(BEST_VALIDATION, self._best),
             scalar("stage/accuracy", result.accuracy),
             scalar("stage/mean_class_accuracy", result.mean_class_accuracy),
-            *self._per_stack("stage/accuracy_stack", result.stack_accuracies),
-            *self._per_stack("stage/top5_stack", result.stack_top5_accuracies),
-            *self._per_stack("stage/mean_class_stack", result.stack_mean_class_accuracies),
+            *self._per_stack(kind, "stage/accuracy_stack", result.stack_accuracies),
+            *self._per_stack(kind, "stage/top5_stack", result.stack_top5_accuracies),
+            *self._per_stack(kind, "stage/mean_class_stack", result.stack_mean_class_accuracies),
             scalar("stage/parameters", result.cost.parameters),
             scalar("stage/multiply_adds", result.cost.multiply_adds),
             image("confusion", confusion_picture(result.confusion_KK, assignments, self._class_names)),
         ]
-        if result.kind.starts_chain:
+        if kind.starts_chain:
             values.append(image("hierarchy", hierarchy_picture(assignments, self._class_names)))
         self._write(values)
 
@@ -117,8 +119,12 @@ class TensorBoardCallback(TrialCallback):
         """Close the event file; the callback must not be called afterwards."""
         self._file.close()
 
-    def _per_stack(self, group: str, values: Sequence[float]) -> list[Summary.Value]:
-        first = self._num_stacks - len(values) + 1
+    def _compare(self, kind: StageKind, accuracy: float) -> None:
+        if kind.target_level(self._num_stacks) == self._num_stacks - 1:
+            self._best = max(self._best, accuracy)
+
+    def _per_stack(self, kind: StageKind, group: str, values: Sequence[float]) -> list[Summary.Value]:
+        first = kind.target_level(self._num_stacks) - len(values) + 2
         return [scalar(f"{group}/{stack}", value) for stack, value in enumerate(values, start=first)]
 
     def _write(self, values: list[Summary.Value]) -> None:

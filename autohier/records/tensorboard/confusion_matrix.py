@@ -45,10 +45,13 @@ def confusion_picture(
     """Draw a confusion matrix, with classes ordered by superclass and frames around the coarsest level.
 
     Args:
-        confusion_KK: ``[K, K]`` clips by true class (rows) and predicted class (columns).
+        confusion_KK: ``[K, K]`` clips by true class (rows) and predicted class (columns); of the superclasses
+            if the hierarchy is a level alone.
         assignments: those of the hierarchy; only the last one keeps the classes in their own order.
         class_names: one per class; numbers if empty.
     """
+    if len(confusion_KK) < len(assignments[-1]):
+        assignments, class_names = (range(len(confusion_KK)),), ()
     cells = np.ascontiguousarray(confusion_KK, dtype=np.int64).tobytes()
     return _draw_confusion(cells, tuple(map(tuple, assignments)), tuple(class_names))
 

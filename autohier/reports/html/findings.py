@@ -90,7 +90,7 @@ def _stage_use(kind: str, rows: Sequence[StageRow]) -> StageUse:
 def kept_stage(records: Records) -> StageRow | None:
     """Return the stage that the best trial kept; None if it is not recorded."""
     best = next(iter(records.ranked()), None)
-    stages = records.stages_of(best.trial)[1 + (best.kept_pass or 0) :] if best else ()
+    stages = records.chain_of(best.trial)[best.kept_pass or 0 :] if best else ()
     return stages[0] if stages else None
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from autohier.config.sweep import UNLIMITED_TRIALS, SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
-from autohier.core.recipes.chain import pass_1_epochs, stage_epochs, stage_kinds
+from autohier.core.recipes.chain import numbered, pass_1_epochs, stage_epochs, stage_kinds
 from autohier.records.reader import Records, params_of
 from autohier.records.recorders.trial_progress import TrialProgress
 from autohier.records.schema import TrialRow, WorkRow
@@ -201,8 +201,8 @@ def _later_seconds(
     kinds = stage_kinds(config, row.passes)
     places = [
         index
-        for index, kind in enumerate(kinds)
-        if (kind.name, max(0, index - 1)) == (progress.kind, progress.pass_index)
+        for index, (kind, pass_index) in enumerate(numbered(kinds))
+        if (kind.name, pass_index) == (progress.kind, progress.pass_index)
     ]
     later = kinds[places[0] + 1 :] if places else ()
     folds = plan.space.num_folds

@@ -91,17 +91,18 @@ def ablation(records: Records) -> tuple[AblationRow, ...]:
     if best is None:
         raise InputError("an ablation needs a complete trial", hint="continue the sweep with autohier resume")
     own = records.stages_of(best.trial)
-    if len(own) < 2:
+    chain = records.chain_of(best.trial)
+    if not (own and chain):
         raise InputError(
             "an ablation needs the stages of the best trial",
             got=f"{best.trial} without",
             hint="run autohier resume, which rebuilds the records",
         )
-    rows = [_row(records, best, own[0], "baseline"), _row(records, best, own[1], "hierarchy")]
+    rows = [_row(records, best, own[0], "baseline"), _row(records, best, chain[0], "hierarchy")]
     for group, scope in _GROUPS:
         trial = _trial_of_scope(records, best, scope)
-        chain = records.stages_of(trial.trial)[2:] if trial else ()
-        rows += [_row(records, trial, stage, group) for stage in chain if trial]
+        passes = records.chain_of(trial.trial)[1:] if trial else ()
+        rows += [_row(records, trial, stage, group) for stage in passes if trial]
     return tuple(rows)
 
 
@@ -197,13 +198,13 @@ def _trial_of_scope(records: Records, best: TrialRow, scope: str) -> TrialRow | 
     rows = [
         row
         for row in (best, *records.ranked(), *records.trials)
-        if row.number is not None and len(records.stages_of(row.trial)) > 2 and _scope_of(row) == scope
+        if row.number is not None and len(records.chain_of(row.trial)) > 1 and _scope_of(row) == scope
     ]
     own = params_of(best)
 
     def difference(row: TrialRow) -> tuple[bool, bool, float, int, str]:
         params = params_of(row)
-        length = len(records.stages_of(row.trial))
+        length = len(records.chain_of(row.trial))
         return (row is not best, params.prefix != own.prefix, abs(row.ratio - best.ratio), -length, row.trial)
 
     return min(rows, key=difference, default=None)
@@ -215,7 +216,7 @@ def _scope_of(row: TrialRow) -> str:
 
 def _row(records: Records, trial: TrialRow, stage: StageRow, group: str) -> AblationRow:
     best = records.ranked()[0]
-    hierarchy = _measured(records, best, records.stages_of(best.trial)[1])
+    hierarchy = _measured(records, best, records.chain_of(best.trial)[0])
     split, accuracy, num_clips = _measured(records, trial, stage)
     low, high = (None, None) if num_clips is None else wilson_interval(accuracy, num_clips)
     is_compared = group != "hierarchy" and split == hierarchy[0]

@@ -39,7 +39,7 @@ def best_agreement(records: Records, reference: Mapping[int, Sequence[int]]) -> 
     if not reference:
         raise InputError("agreement needs at least one reference level", hint="pass reference superclasses")
     ranked = records.ranked()
-    pass_2 = records.stages_of(ranked[0].trial)[1:2] if ranked else ()
+    pass_2 = records.chain_of(ranked[0].trial)[:1] if ranked else ()
     levels = json.loads(pass_2[0].assignments)[:-1] if pass_2 else ()
     return tuple(_agreement(level, reference) for level in levels)
 

@@ -72,7 +72,7 @@ def measured_networks(records: Records) -> Iterator[Network]:
     stages: dict[tuple[object, ...], StageRow] = {}
     for row in records.trials:
         if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:
-            for pass_index, stage in enumerate(records.stages_of(row.trial)[1:]):
+            for pass_index, stage in enumerate(records.chain_of(row.trial)):
                 stages.setdefault(network_of(params_of(row), pass_index), stage)
     for candidate in estimate_all(records).candidates:
         if candidate.network in stages:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autohier.config.sweep import SweepPlan
 from autohier.records.estimates import Estimate
-from autohier.records.reader import Records, params_of, read_records
+from autohier.records.reader import Records, chain_rows, params_of, read_records
 from autohier.records.schema import StageRow, TrialRow
 from autohier.sweep.choice.choose import Choice, choose
 from autohier.sweep.choice.confirmation import (
@@ -149,7 +149,7 @@ def measured_in(records: Records) -> Iterator[Measured]:
         stages.setdefault(stage.trial, []).append(stage)
     for row in records.trials:
         if row.state in {"COMPLETE", "PRUNED"} and row.number is not None:
-            chain = [_value(row, stage) for stage in stages.get(row.trial, [])[1:]]
+            chain = [_value(row, stage) for stage in chain_rows(stages.get(row.trial, []))]
             rungs = dict(zip(row.rung_epochs, row.rung_values, strict=True))
             measured = [value for value in chain if value is not None]
             yield from measured_by_trial(row.trial, params_of(row), row.seed, measured, rungs)

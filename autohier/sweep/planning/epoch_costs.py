@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from autohier.config.search.search_space import SearchSpace
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.config.trial.protocol import ProtocolSettings
 from autohier.core.pruning import FilterMasks
+from autohier.core.recipes.chain import stage_kinds
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
 from autohier.core.stages.trial_setup import resolve_protocol
@@ -30,6 +32,7 @@ from autohier.sweep.planning.profiler import (
     example_hierarchy,
     open_prepared,
     open_synthetic,
+    synthetic_clips,
 )
 from autohier.sweep.planning.simulation.results import EpochCosts
 
@@ -107,16 +110,18 @@ def measure_epoch_costs(space: SearchSpace, clips: SweepClips, say: Say) -> tupl
     Raises:
         InputError: if the recognizer cannot be built.
     """
-    device, data_loader = (
-        open_prepared(space, clips.store, "auto") if clips.store else open_synthetic(space, "auto")
-    )
     contents = clips.store.manifest if clips.store else contents_of(space)
-    profiler, name = Profiler(space, device, data_loader, contents), device_text(device)
+    store = clips.store or synthetic_clips(space)
+    device, data_loader = (
+        open_prepared(space, clips.store, "auto") if clips.store else open_synthetic(space, "auto", store)
+    )
+    profiler, name = Profiler(space, device, data_loader, store, contents), device_text(device)
+    kinds = tuple(dict.fromkeys(stage_kinds(space.config(FLAT_PARAMS, seed=0), 1)))
     if device.torch_device.type == "cpu":
         say(f"testing the speed of {name}")
-        profiler.limit_clips()
+        profiler.limit_clips(kinds[0])
     times: dict[StageKind, ClipTime] = {}
-    for kind in (PASS_1, PASS_2, PRUNE):
+    for kind in kinds:
         say(f"measuring {kind.label(1)} on {name}")
         times[kind] = profiler.clip_time(kind)
     which = f"{'prepared' if clips.store else 'synthetic'} clip{'s' * (profiler.num_clips > 1)}"
@@ -132,7 +137,7 @@ def scale(
     """Return the costs of whole epochs.
 
     Args:
-        times: of one clip in each kind of stage.
+        times: of one clip in each kind of stage of a trial, in their order.
         sizes: number of clips in each split.
         test_views: forward passes over a split to evaluate a finished stage: frame sets, and mirrored ones.
         repeats: times that an epoch reads each training clip.
@@ -141,13 +146,16 @@ def scale(
         kind: time.training_s * repeats * sizes.train + time.validation_s * sizes.validation
         for kind, time in times.items()
     }
-    scoring_s = test_views * times[PASS_2].validation_s
+    pass_1 = next(kind for kind in times if kind.is_flat)
+    pass_2 = next(kind for kind in times if kind.starts_chain)
+    scoring_s = test_views * times[pass_2].validation_s
     return EpochCosts(
-        pass_1_s=epochs[PASS_1],
-        pass_2_s=epochs[PASS_2],
+        pass_1_s=epochs[pass_1],
+        pass_2_s=epochs[pass_2],
         pruning_s=epochs[PRUNE],
         closing_s=scoring_s * sizes.validation,
         reading_s=scoring_s * sizes.test,
+        own_s={} if set(times) == {PASS_1, PASS_2, PRUNE} else {kind.name: epochs[kind] for kind in times},
     )
 
 

@@ -101,7 +101,7 @@ def _costs(
 ) -> tuple[Costs, str | Mapping[str, str]]:
     """Return the costs of epochs and their origin in words; both by name if there are several variants."""
     if seconds_per_epoch is not None:
-        return EpochCosts(*[seconds_per_epoch] * 3), "given"
+        return EpochCosts(seconds_per_epoch, seconds_per_epoch, seconds_per_epoch), "given"
     if len(variants) == 1:
         (only,) = variants.values()
         return measure_epoch_costs(only, clips, say)

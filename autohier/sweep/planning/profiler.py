@@ -22,9 +22,8 @@ from autohier.core.stages.builders import (
     schedule_builder,
 )
 from autohier.core.stages.callbacks import CallbackList
-from autohier.core.stages.clip_readings import Contents
+from autohier.core.stages.clip_readings import Clips, Contents
 from autohier.core.stages.kinds.base import StageKind
-from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.data_loader import DataLoader
@@ -71,13 +70,15 @@ class Profiler:
         space: search space of the sweep.
         device: of the trials.
         data_loader: of all clips.
+        store: the clips.
         contents: modality of the clips.
     """
 
     def __init__(
-        self, space: SearchSpace, device: Device, data_loader: DataLoader, contents: Contents
+        self, space: SearchSpace, device: Device, data_loader: DataLoader, store: Clips, contents: Contents
     ) -> None:
-        self._space, self._device, self._data_loader, self._contents = space, device, data_loader, contents
+        self._space, self._device, self._data_loader = space, device, data_loader
+        self._store, self._contents = store, contents
         smallest_px = min(shape[-1] for shape in shapes_of(data_loader.clip_shape))
         self._min_clips = 1 if smallest_px >= _SMALL_PX else 2
         self._measured: dict[StageKind, ClipTime] = {}
@@ -85,14 +86,14 @@ class Profiler:
         self.num_clips = min(_MAX_BATCHES * data_loader.batch_size, data_loader.num_clips("train"))
         """Training clips of a measurement."""
 
-    def limit_clips(self) -> None:
-        """Measure with fewer clips if the device is slow, so that an epoch takes about a second."""
+    def limit_clips(self, kind: StageKind) -> None:
+        """Measure with fewer clips if the device is slow, so that an epoch of a kind takes about a second."""
         max_clips, self.num_clips = self.num_clips, min(self._min_clips, self.num_clips)
-        trial = self._measure(PASS_1, epochs=1)
+        trial = self._measure(kind, epochs=1)
         if trial.training_s * self.num_clips > _MAX_EPOCH_S:
-            self._measured[PASS_1], self._epochs = trial, 1
+            self._measured[kind], self._epochs = trial, 1
             return
-        affordable = _MAX_EPOCH_S / self.clip_time(PASS_1).training_s
+        affordable = _MAX_EPOCH_S / self.clip_time(kind).training_s
         self.num_clips = max(self.num_clips, min(int(affordable), max_clips))
 
     def clip_time(self, kind: StageKind) -> ClipTime:
@@ -115,11 +116,14 @@ class Profiler:
             ) from error
 
     def _measure(self, kind: StageKind, *, epochs: int) -> ClipTime:
-        optimisation, device, data_loader = self._space.optimisation, self._device, self._few_clips()
-        hierarchy = (
-            Hierarchy.flat(self._space.num_classes) if kind.is_flat else example_hierarchy(self._space)
-        )
-        network = build(self._space, self._contents, hierarchy)
+        config = kind.own_config(self._space.config(FLAT_PARAMS, seed=0))
+        space = self._space.model_copy(update={"recognizer": config.recognizer, "clips": config.clips})
+        optimisation, device, data_loader = space.optimisation, self._device, self._few_clips()
+        if space.clips != self._space.clips:
+            clip_input = open_clip_input(space.clips, self._store, self._contents)
+            data_loader = replace(data_loader, clip_input=clip_input)
+        hierarchy = kind.own_hierarchy(example_hierarchy(space))
+        network = build(space, self._contents, hierarchy)
         loss = HierarchicalLoss(
             hierarchy,
             [1.0] * len(hierarchy.assignments),
@@ -138,6 +142,7 @@ class Profiler:
             after_step=partial(masks.apply, network.recognizer.prunable_filters()) if masks else _nothing,
             autocast=device.autocast,
             clip_norm=optimisation.clip_norm,
+            frozen=[network.recognizer.get_submodule(name) for name in kind.frozen],
         )
         epoch_s = min(metrics.seconds for metrics in history[1:] or history)
         validation_s = min(
@@ -201,7 +206,21 @@ def open_prepared(space: SearchSpace, store: ClipStore, device: str) -> tuple[De
     return trial.context.device, trial.data_loader
 
 
-def open_synthetic(space: SearchSpace, device_name: str) -> tuple[Device, DataLoader]:
+def synthetic_clips(space: SearchSpace) -> SyntheticClips:
+    """Generate clips of a search space whose dataset is not prepared."""
+    contents = contents_of(space)
+    return SyntheticClips.generate(
+        _MAX_BATCHES * space.optimisation.batch_size,
+        num_classes=space.num_classes,
+        size_px=_PREPARED_PX,
+        channels=contents.channels or 3,
+        layout=contents.layout,
+    )
+
+
+def open_synthetic(
+    space: SearchSpace, device_name: str, store: Clips | None = None
+) -> tuple[Device, DataLoader]:
     """Open a device and a data loader of synthetic clips with the clip input of the search space."""
     num_threads, numerics, clips = _num_threads(), space.numerics, space.clips
     device = open_device(
@@ -213,15 +232,8 @@ def open_synthetic(space: SearchSpace, device_name: str) -> tuple[Device, DataLo
     )
     contents, batch_size = contents_of(space), space.optimisation.batch_size
     rows = np.arange(_MAX_BATCHES * batch_size)
-    store = SyntheticClips.generate(
-        len(rows),
-        num_classes=space.num_classes,
-        size_px=_PREPARED_PX,
-        channels=contents.channels or 3,
-        layout=contents.layout,
-    )
     data_loader = DataLoader(
-        open_clip_input(clips, store, contents),
+        open_clip_input(clips, store or synthetic_clips(space), contents),
         Split(rows, rows, rows),
         test_sets=clips.test_sets,
         test_flip=clips.test_flip,
@@ -237,7 +249,7 @@ def build(space: SearchSpace, contents: Contents, hierarchy: Hierarchy) -> Hiera
     recognizer = space.recognizer
     return build_recognizer(
         recognizer.name,
-        num_classes=space.num_classes,
+        num_classes=hierarchy.num_targets,
         superclasses=hierarchy.num_superclasses[:-1],
         heads=space.pass_2.heads,
         **network_options(recognizer, space.clips, contents),

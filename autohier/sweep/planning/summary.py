@@ -10,7 +10,6 @@ from typing import Annotated
 
 from autohier.config.scaling import Scaling
 from autohier.config.sweep import SweepPlan
-from autohier.config.trial.recipes import DEFAULT_RECIPE
 from autohier.data.splits import SplitSizes
 from autohier.sweep.planning.budgets import BudgetGain
 from autohier.sweep.planning.profiler import CPU_NAME
@@ -169,20 +168,17 @@ class SweepEstimate:
             )
         if self.plan.space.search.variants:
             yield "GB on disk: all stages counted with the size of the largest variant"
-        if self.plan.space.recipe != DEFAULT_RECIPE:
-            yield (
-                f"stages of recipe {self.plan.space.recipe}: counted with the cost of pass 1 if they have no "
-                "superclasses, of a pruning pass if they prune, and else of pass 2"
-            )
         if self.plan.space.search.settings:
             yield "searched training settings: all counted with the cost of their defaults"
 
 
 def _epoch_text(costs: EpochCosts) -> str:
-    return (
-        f"pass 1 {_duration(costs.pass_1_s)}, pass 2 {_duration(costs.pass_2_s)}, "
-        f"pruning {_duration(costs.pruning_s)}"
-    )
+    by_kind = costs.own_s or {
+        "pass 1": costs.pass_1_s,
+        "pass 2": costs.pass_2_s,
+        "pruning": costs.pruning_s,
+    }
+    return ", ".join(f"{name.replace('-', ' ')} {_duration(epoch_s)}" for name, epoch_s in by_kind.items())
 
 
 def _row(name: str, values: Sequence[float]) -> str:

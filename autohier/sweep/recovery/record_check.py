@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from autohier.config.sweep import SweepPlan
 from autohier.errors import InputError
 from autohier.records.parts import DamagedPart, read_whole_parts
-from autohier.records.reader import Records
+from autohier.records.reader import Records, chain_rows
 from autohier.records.schema import ROW_FOLDERS, StageRow, TrialRow
 from autohier.records.trial_rows import started_row
 from autohier.sweep.choice.records import with_choice
@@ -167,7 +167,7 @@ def stage_fault(trial: EndedTrial, records: Records, *, with_epochs: bool = True
     stages = records.stages_of(trial.name)
     if trial.stage_keys and tuple(key for stage in stages for key in stage.store_keys) != trial.stage_keys:
         return "lacks stages, or has others"
-    chain = [_value(stage, trial) for stage in stages[1:]]
+    chain = [_value(stage, trial) for stage in chain_rows(stages)]
     pairs = zip(chain, trial.chain, strict=False)
     if trial.stage_keys and not all(value is None or _equal(value, known) for value, known in pairs):
         return "has stages of other values"

@@ -17,7 +17,7 @@ from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.trial import TrialOutcome
 from autohier.errors import InputError
-from autohier.records.reader import Records, part_files, trial_of
+from autohier.records.reader import Records, chain_rows, part_files, trial_of
 from autohier.records.schema import EpochRow, EvaluationRow, Row, StageRow, TrialRow
 from autohier.records.trial_rows import complete_row, unfinished_row
 from autohier.records.writer import RecordWriter
@@ -150,7 +150,8 @@ def _rebuild(
 
 def _with_stage_rows(row: TrialRow, stages: Sequence[StageRow]) -> TrialRow:
     """Add to a trial's row what the rows of its stages say."""
-    flat, chain = stages[:1], stages[1:]
+    chain = chain_rows(stages)
+    flat = stages[: len(stages) - len(chain)]
     kept = chain[row.kept_pass] if row.kept_pass is not None and row.kept_pass < len(chain) else None
     if kept is not None:
         row = replace(

@@ -71,8 +71,8 @@ def test_a_hierarchy_survives_json() -> None:
     ("assignments", "fault"),
     [
         ((), "last level of a hierarchy must hold each class alone"),
-        (((0, 0, 1),), "last level of a hierarchy must hold each class alone"),
-        (((1, 0),), "last level of a hierarchy must hold each class alone"),
+        (((0, 1, 2), (0, 0, 1)), "last level of a hierarchy must hold each class alone"),
+        (((1, 0),), r"numbered 0, 1, .* but got \[1, 0\] at level 0"),
         (((),), "at least one class"),
         (((0, 0), (0, 1, 2)), "must assign all 3 classes, but got 2 at level 0"),
         (((1, 0, 1), (0, 1, 2)), r"numbered 0, 1, .* but got \[1, 0, 1\] at level 0"),
@@ -88,3 +88,12 @@ def test_invalid_assignments_are_refused(assignments: tuple[tuple[int, ...], ...
 def test_a_bad_matrix_is_refused_even_without_counts() -> None:
     with pytest.raises(InputError, match="must be square"):
         Hierarchy.from_confusion([[1, 2]], ())
+
+
+def test_a_level_alone_ends_in_its_superclasses() -> None:
+    whole = Hierarchy(((0, 0, 1, 1), (0, 1, 1, 2), (0, 1, 2, 3)))
+    assert whole.level(0) == Hierarchy(((0, 0, 1, 1),))
+    assert [whole.level(index).num_targets for index in range(3)] == [2, 3, 4]
+    assert [whole.level(index).num_classes for index in range(3)] == [4, 4, 4]
+    assert whole.level(-1) == Hierarchy.flat(4)
+    assert whole.num_targets == 4

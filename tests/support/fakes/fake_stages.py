@@ -105,13 +105,14 @@ class FakeRunner:
         """Return a result with the inputs that a real stage would have."""
         kind = request.kind
         hierarchy = kind.hierarchy(trial.config, request.ancestors, trial.given_superclasses())
-        inputs = kind.plan(trial.config, trial.base, request.ancestors, hierarchy, ()).inputs
+        inputs = kind.plan(trial.config, trial.of_kind(kind).base, request.ancestors, hierarchy, ()).inputs
         self.inputs.append(inputs)
         accuracy = 0.4 if kind.is_flat else self.chain[request.pass_index]
         return StageResult(
             kind=kind,
             key=stage_key(kind, inputs),
             parent_key=inputs.parent_key,
+            parent_keys=inputs.parent_keys,
             pass_index=request.pass_index,
             hierarchy=hierarchy,
             epochs=(),

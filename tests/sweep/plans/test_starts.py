@@ -150,7 +150,7 @@ class TestTrials:
     def test_other_classes_fit(self, source: Source, tmp_path: Path, tiny_data: Path) -> None:
         trial = open_start(source.stage(1), tiny_data, tmp_path)
         other = trial.base.network.model_copy(update={"num_classes": 3})
-        built = trial.context.build_headed(other, [2], seed=0, heads="stacks")
+        built = trial.context.build_headed(other, [2, other.num_classes], seed=0, heads="stacks")
         assert torch.equal(
             built.recognizer.state_dict()["conv1.weight"], source.tensors(1)["recognizer.conv1.weight"]
         )

@@ -27,9 +27,9 @@ class PlannedStage:
     inputs: StageInputs
     """Everything that the result of the stage depends on. The stage key is a digest of the inputs."""
     prepare: Callable[[StageContext], TrainingJob]
-    """Builds the training job. It reads the inputs and the parent's weights, and nothing else.
+    """Builds the training job. It reads the inputs and the parents' weights, and nothing else.
 
-    Raises StageDamagedError if the parent's weights are missing or damaged.
+    Raises StageDamagedError if the weights of a parent are missing or damaged.
     """
 
 
@@ -38,7 +38,7 @@ class StageKind(ABC):
 
     A kind has no state: all instances of a class are equal, and an instance may be pickled. Every method is a
     pure function of its arguments. ``ancestors`` are the earlier stages of the trial, oldest first; a stage
-    starts from the weights of the last.
+    starts from the weights of the last, or of those that `StageInputs.parents` names.
     """
 
     name: ClassVar[str]
@@ -46,9 +46,12 @@ class StageKind(ABC):
     version: ClassVar[int]
     """Bump when the kind computes something else, so that stages of the old version are not reused."""
     is_flat: ClassVar[bool] = False
-    """True for a network without superclasses."""
+    """True for a network with one head, before the stages with superclasses: pass 1, or a base of `joint`."""
     is_pruning: ClassVar[bool] = False
     """True if the stage prunes filters; ``pass_index`` counts such stages."""
+    frozen: ClassVar[tuple[str, ...]] = ()
+    """Modules of the recognizer that the stage does not train; "" is all of it. Their parameters and buffers
+    stay as the parents' are, and their batch norms compute as in evaluation."""
 
     @property
     def starts_chain(self) -> bool:
@@ -58,6 +61,18 @@ class StageKind(ABC):
     def label(self, pass_index: int) -> str:  # noqa: ARG002
         """Return the display name, e.g. "pass 1" or "prune 3"."""
         return self.name.replace("-", " ")
+
+    def own_config(self, config: TrialConfig) -> TrialConfig:
+        """Return the trial's config with the network and the clips that the stage trains."""
+        return config
+
+    def target_level(self, num_levels: int) -> int:
+        """Return the level that the last head scores: 0 is the coarsest, the last are the classes."""
+        return num_levels - 1
+
+    def own_hierarchy(self, hierarchy: Hierarchy) -> Hierarchy:
+        """Return what the stage trains of the hierarchy of the trial's last stage."""
+        return hierarchy.level(self.target_level(len(hierarchy.assignments))) if self.is_flat else hierarchy
 
     @abstractmethod
     def epochs(self, config: TrialConfig) -> int:
@@ -95,7 +110,7 @@ class StageKind(ABC):
 
         Args:
             config: the trial's config.
-            base: inputs that all stages of a trial share.
+            base: inputs that all stages of a trial share, with the network and the clips of `own_config`.
             ancestors: earlier stages of the trial.
             hierarchy: superclasses to train with.
             rates: learning rate of every epoch; empty if the schedule decides.

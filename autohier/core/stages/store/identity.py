@@ -46,8 +46,9 @@ def check_identity(description: Mapping[str, Any], kind: StageKind, key: str) ->
 
 
 def _parents(description: Mapping[str, Any]) -> list[str]:
-    parent = description["parent_key"]
-    return [] if parent is None else [parent]
+    """Return the parents that a description or its inputs state; those of older versions have at most one."""
+    parents, parent = description.get("parent_keys", []), description["parent_key"]
+    return [*parents, *([] if parent is None else [parent])]
 
 
 def _differing(content: Mapping[str, Any], inputs: Mapping[str, Any]) -> str | None:
@@ -73,7 +74,12 @@ def _is_part(part: object, whole: object) -> bool:
 def _check_hierarchy(description: Mapping[str, Any], key: str) -> None:
     hierarchy, inputs = description["hierarchy"], description["inputs"]
     num_classes = inputs["base"]["network"]["num_classes"]
-    if len(hierarchy[-1]) != num_classes or inputs.get("assignments", hierarchy) != hierarchy:
+    ends_in_classes = hierarchy[-1] == [*range(num_classes)]
+    if "assignments" in inputs:
+        is_own = inputs["assignments"] == hierarchy and len(hierarchy[-1]) == num_classes
+    else:
+        is_own = [inputs["target"]] == hierarchy if "target" in inputs else ends_in_classes
+    if not is_own:
         raise StageDamagedError(
             f"the stage {key[:12]} must have the hierarchy of its inputs, with {num_classes} classes",
             got=f"one of {len(hierarchy[-1])} classes",

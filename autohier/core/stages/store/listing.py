@@ -41,7 +41,7 @@ class StageSummary:
     refit: bool
     """True if the stage trained on the validation clips too; its accuracy means nothing then."""
     inputs_digest: str
-    """Digest of its inputs without the parent and the refit flag; equal for a stage and its refit."""
+    """Digest of its inputs without the parents and the refit flag; equal for a stage and its refit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,8 @@ def _summary(path: Path, kind: str, key: str) -> StageSummary | None:
         description = read_description(path)
         check_identity(description, find_stage_kind(kind), key)
         inputs = description["inputs"]
-        original = {"parent_key": None, "base": inputs["base"] | {"all_training_clips": False}}
+        base = inputs["base"] | {"all_training_clips": False}
+        original = {"parent_key": None, "parent_keys": [], "base": base}
         return StageSummary(
             label=find_stage_kind(description["kind"]).label(description["pass_index"]),
             superclasses="/".join(str(len(set(level))) for level in description["hierarchy"][:-1]),

@@ -37,6 +37,7 @@ def read_result(
         kind=kind,
         key=description["key"],
         parent_key=description["parent_key"],
+        parent_keys=tuple(description.get("parent_keys", ())),
         pass_index=description["pass_index"],
         hierarchy=Hierarchy.from_lists(description["hierarchy"]),
         epochs=tuple(EpochMetrics.from_row(row) for row in rows),

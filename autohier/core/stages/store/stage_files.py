@@ -102,7 +102,7 @@ def read_stage(path: Path, kind: StageKind, key: str) -> StageResult:
         check_identity(description, kind, key)
         _check_contents(path, description)
         rows = _read_rows(path / _EPOCHS)
-        confusion_KK = _read_confusion(path / _CONFUSION, num_classes=len(description["hierarchy"][-1]))
+        confusion_KK = _read_confusion(path / _CONFUSION, num_classes=len(set(description["hierarchy"][-1])))
         result = read_result(description, kind, rows, confusion_KK)
         check_measurements(result)
         unusable = find_not_finite(load_file(path / _MODEL))
@@ -239,6 +239,7 @@ def _describe(result: StageResult) -> dict[str, Any]:
         "kind": result.kind.name,
         "key": result.key,
         "parent_key": result.parent_key,
+        "parent_keys": result.parent_keys,
         "pass_index": result.pass_index,
         "hierarchy": result.hierarchy.as_lists(),
         "heads": result.heads,

@@ -118,7 +118,9 @@ class StageStore:
             self._download(kind, key)
         return read_weights(path)
 
-    def load_into(self, network: nn.Module, kind: StageKind, key: str, *, but: str = "") -> dict[str, Tensor]:
+    def load_into(
+        self, network: nn.Module, kind: StageKind, key: str, *, but: str = "", part: str = ""
+    ) -> dict[str, Tensor]:
         """Load the weights of a finished stage into a network. A stage of another network is quarantined.
 
         Args:
@@ -126,14 +128,16 @@ class StageStore:
             kind: kind of the stage.
             key: key of the stage.
             but: prefix of tensors that the stage need not hold; these stay as they are.
+            part: prefix of the stage's tensors that the network has, under their names without it.
 
         Returns:
-            All tensors of the stage.
+            All tensors of the stage that have the prefix, without it.
 
         Raises:
             StageDamagedError: if the stage is missing, cannot be read or is of another network.
         """
-        tensors, own = self.load_weights(kind, key), network.state_dict()
+        stored, own = self.load_weights(kind, key), network.state_dict()
+        tensors = {name.removeprefix(part): stored[name] for name in stored if name.startswith(part)}
         kept = {name for name in own if but and name.startswith(but)} - tensors.keys()
         others = [name for name in own.keys() - kept if not _is_like(tensors.get(name), own[name])]
         if others:

@@ -20,9 +20,13 @@ class EpochCosts:
     """To evaluate a stage after its last epoch, on all frame sets."""
     reading_s: float = 0.0
     """To evaluate one network on the test split."""
+    own_s: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of one epoch by the name of a kind, of a recipe with other kinds than HAC's."""
 
     def epoch_s(self, kind: StageKind) -> float:
         """Return the seconds of one epoch, validation included."""
+        if kind.name in self.own_s:
+            return self.own_s[kind.name]
         if kind.is_flat:
             return self.pass_1_s
         return self.pruning_s if kind.is_pruning else self.pass_2_s
