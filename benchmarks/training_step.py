@@ -11,6 +11,8 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
     python benchmarks/training_step.py --recognizer rgbpose-conv3d --batch 24
     python benchmarks/training_step.py --recognizer two-stream --pose-frames 100 --batch 16
+    python benchmarks/training_step.py --recognizer three-pathway --frames 32
+    python benchmarks/training_step.py --recognizer three-pathway --frames 32 --freeze event set element
     python benchmarks/training_step.py --recognizer ctr-gcn --frames 100 --batch 16
 """
 
@@ -51,7 +53,13 @@ class Stepper:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.network = network.train()
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
+        trained = []
+        for module in network.modules():
+            own = [*module.parameters(recurse=False)]
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.eval()
+            trained += [parameter for parameter in own if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=1e-4)
         self.clips = clips
         first = tensors_of(clips)[0]
         self.device = first.device
@@ -118,9 +126,12 @@ def measure(options: argparse.Namespace) -> list[str]:
     clips = map_clips(lambda tensor: tensor.to(device.torch_device), new_clips(noise, clip_shape, num_clips))
 
     def build() -> nn.Module:
-        return build_recognizer(
+        network = build_recognizer(
             options.recognizer, num_classes=_NUM_CLASSES, width=options.width, seed=0, **of_data
         )
+        for name in options.freeze:
+            network.recognizer.get_submodule(name).requires_grad_(False)
+        return network
 
     multiply_adds = measure_cost(build(), clip_shape).multiply_adds
     steppers = {
@@ -173,6 +184,7 @@ def main() -> None:
     parser.add_argument("--pose-frames", type=int, help="frames of poses next to frames; default 4 times")
     parser.add_argument("--layout", choices=LAYOUTS, default="kinect-v2-25", help="joints of skeletons")
     parser.add_argument("--persons", type=int, default=2, help="persons in a clip of skeletons")
+    parser.add_argument("--freeze", nargs="*", default=(), metavar="MODULE", help="parts that do not train")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch", type=int, help="clips per step; default 32, on the CPU 1")
     parser.add_argument("--steps", type=int, help="timed steps; default 20, on the CPU 2")

@@ -7,6 +7,7 @@ back.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,13 @@ class Recognizer(nn.Module, ABC):
         own is a submodule of its name, which is a `Recognizer` too; see `autohier.models.starting.fitting`.
         """
         return (Pathway("", len(self.stack_channels)),)
+
+    def inflated_parts(self) -> Sequence[Recognizer]:
+        """Return the parts that the weights of one 2D network start: modules with its names.
+
+        By default that is the whole network; see `autohier.models.convolutional.inflation`.
+        """
+        return (self,)
 
     def data_tensors(self) -> frozenset[str]:
         """Return the names of parameters and buffers whose shape or meaning follows from the data.

@@ -28,7 +28,7 @@ from autohier.core.training.devices import open_device
 from autohier.data.inputs.named import ClipBatch, map_clips, new_clips, rows_of
 from autohier.data.inputs.shapes import ClipShape, shapes_of
 from autohier.models import PrunableFilters, build_recognizer
-from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.models.hierarchical import HeadPlacement, HierarchicalRecognizer
 from autohier.models.layers import Norm, filter_rows
 
 _NUM_CLASSES = 7
@@ -47,12 +47,19 @@ class SmallRecognizer:
     batch_shape: ClipShape
     """Shape of a batch of at least two clips; by name for a recognizer that reads named inputs."""
     superclasses: tuple[int, ...] = field(default=_SUPERCLASSES)
-    """Superclass counts; fewer than the recognizer has stacks."""
+    """Superclass counts; fewer than the recognizer has stacks, unless all heads read the last one."""
+    heads: HeadPlacement = "stacks"
+    """Features that the heads read."""
 
     def build(self) -> HierarchicalRecognizer:
         """Build the network, always with the same weights."""
         return build_recognizer(
-            self.name, num_classes=_NUM_CLASSES, superclasses=self.superclasses, seed=3, **self.options
+            self.name,
+            num_classes=_NUM_CLASSES,
+            superclasses=self.superclasses,
+            heads=self.heads,
+            seed=3,
+            **self.options,
         )
 
     @property

@@ -14,6 +14,7 @@ BENCHMARK = load_benchmark("training_step")
     [
         ("inflated-resnet18 --frames 2 --size 32", "2 x 32 x 32"),
         ("slowfast-resnet50 --frames 8 --size 32", "8 x 32 x 32"),
+        ("three-pathway --frames 32 --size 32 --freeze event set", "32 x 32 x 32"),
         ("st-gcn --frames 2 --layout coco-17", "2 x 17 x 3"),
         ("ctr-gcn --frames 2 --persons 1", "2 x 25 x 3"),
         ("two-stream --frames 1 --size 32 --pose-frames 5", "1 x 32 x 32 and 5 x 25 x 3"),

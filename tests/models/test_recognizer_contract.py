@@ -10,6 +10,8 @@ from support.small_recognizers import CASES, build_small, small_recognizer
 STEMS_AND_LATERALS = (
     *("conv1", "fast.conv1", "slow.conv1", "rgb.conv1", "pose.conv1", "frames.conv1", "stem.", "features.0."),
     *("laterals.", "pose_to_rgb."),
+    *("conv1", "fast.conv1", "slow.conv1", "stem.", "features.0.", "laterals."),
+    *("event.conv1", "set.conv1", "element.fast.conv1", "element.slow.conv1", "element.laterals."),
 )
 
 

@@ -9,6 +9,18 @@ CASES = {
     "inflated-resnet101": ({"width": 0.0625}, (2, 3, 1, 32, 32)),
     "slowonly-resnet50": ({"width": 0.125}, (2, 3, 4, 32, 32)),
     "slowfast-resnet50": ({"width": 0.125, "slow_stride": 4}, (2, 3, 8, 32, 32)),
+    "three-pathway": (
+        {
+            "width": 0.125,
+            "event_frames": 2,
+            "set_frames": 4,
+            "element_frames": 8,
+            "element_network": "slowfast",
+            "slow_stride": 4,
+            "joint_width": 16,
+        },
+        (2, 3, 8, 32, 32),
+    ),
     "r3d-18": ({"width": 0.125}, (2, 3, 4, 32, 32)),
     "mc3-18": ({"width": 0.125, "in_channels": 1}, (2, 1, 2, 32, 32)),
     "r2plus1d-18": ({"width": 0.125}, (2, 3, 2, 32, 32)),
@@ -36,11 +48,14 @@ CASES = {
 }
 """Options and batch shape by name; a new recognizer is one line."""
 
+ON_LAST_STACK = {"three-pathway"}
+"""Recognizers with fewer stacks than heads, which all read the last one."""
+
 __all__ = ["CASES", "build_small", "randomise_norms", "small_batch"]
 
 
 def small_recognizer(name):
-    return SmallRecognizer(name, *CASES[name])
+    return SmallRecognizer(name, *CASES[name], heads="last" if name in ON_LAST_STACK else "stacks")
 
 
 def build_small(name):

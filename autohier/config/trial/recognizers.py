@@ -24,6 +24,13 @@ def absolute_path(path: str) -> str:
     return str(Path(path).expanduser().resolve())
 
 
+PATHWAYS: Final = ("event", "set", "element")
+"""Pathways of `three-pathway`, coarse to fine; each is trained for one level of a hierarchy."""
+Pathway = Literal["event", "set", "element"]
+PathwayNetwork = Literal["slowonly", "slowfast"]
+NumPathwayFrames = Annotated[PositiveInt, Field(le=1000)]
+
+
 class RecognizerSettings(FrozenModel):
     """Base class of a recognizer's settings.
 
@@ -185,6 +192,72 @@ class SlowFastSettings(ScaledRecognizerSettings):
         )
 
 
+class ThreePathwaySettings(SlowOnlySettings):
+    """Settings of three networks on one clip, for an event, a set and an element, under a joint layer."""
+
+    name: str
+    """three-pathway."""
+    event_frames: NumPathwayFrames = 4
+    """Frames of a clip that the event pathway reads; clips.num_frames must be a multiple of it."""
+    set_frames: NumPathwayFrames = 8
+    """Frames of a clip that the set pathway reads; clips.num_frames must be a multiple of it."""
+    element_frames: NumPathwayFrames = 32
+    """Frames of a clip that the element pathway reads; clips.num_frames must be a multiple of it."""
+    event_network: PathwayNetwork = "slowonly"
+    """Network of the event pathway: slowonly or slowfast, with 50 layers each."""
+    set_network: PathwayNetwork = "slowonly"
+    """Network of the set pathway."""
+    element_network: PathwayNetwork = "slowonly"
+    """Network of the element pathway."""
+    slow_stride: Annotated[PositiveInt, Field(le=1000)] = 8
+    """slowfast: the slow pathway reads every n-th frame of those that the pathway reads."""
+    lateral_kernel: Literal[5, 7] = 5
+    """slowfast: frames that a lateral connection reads for each frame of the slow pathway."""
+    joint_width: Annotated[PositiveInt, Field(le=100_000)] = 1024
+    """Outputs of the joint layer, which reads the features of all pathways and which all heads read."""
+    weights: str | None = None
+    """File of a 2D ResNet's weights to inflate into every slowonly pathway; None starts from random ones."""
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> ThreePathwaySettings:
+        networks = (self.event_network, self.set_network, self.element_network)
+        if self.weights and "slowonly" not in networks:
+            raise ValueError("recognizer.weights needs a pathway that is slowonly; leave it out")
+        return self
+
+    def frames_of(self, pathway: Pathway) -> int:
+        """Return the number of frames that a pathway reads."""
+        frames: int = getattr(self, f"{pathway}_frames")
+        return frames
+
+    def network_of(self, pathway: Pathway) -> RecognizerSettings:
+        """Return the settings of a pathway's network as a recognizer of its own."""
+        shared: dict[str, Any] = {"width": self.width, "initialisation": self.initialisation}
+        if getattr(self, f"{pathway}_network") == "slowonly":
+            start = {"weights": self.weights, "inflation": self.inflation}
+            return SlowOnlySettings(name="slowonly-resnet50", **shared, **start)
+        rates: dict[str, Any] = {"slow_stride": self.slow_stride, "lateral_kernel": self.lateral_kernel}
+        return SlowFastSettings(name="slowfast-resnet50", **shared, **rates)
+
+    def find_clips_fault(self, clips: ClipSettings) -> str:
+        """See `RecognizerSettings.find_clips_fault`."""
+        num_frames = clips.num_frames
+        for pathway in PATHWAYS:
+            own, setting = self.frames_of(pathway), f"recognizer.{pathway}_frames"
+            if num_frames % own:
+                nearest_multiple = own * max(1, round(num_frames / own))
+                return (
+                    f"{self.name} needs clips.num_frames to be a multiple of {setting} {own}, but got "
+                    f"{num_frames}; write e.g. clips.num_frames = {nearest_multiple}"
+                )
+            if getattr(self, f"{pathway}_network") == "slowfast" and own % self.slow_stride:
+                return (
+                    f"a slowfast pathway needs {setting} to be a multiple of recognizer.slow_stride "
+                    f"{self.slow_stride}, but got {own}"
+                )
+        return ""
+
+
 class VideoNetworkSettings(ScaledRecognizerSettings):
     """Settings of the convolutional video networks with torchvision's names."""
 
@@ -329,6 +402,7 @@ RECOGNIZERS: Final = Registry(
         ),
         "slowonly-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowOnly", SlowOnlySettings),
         "slowfast-resnet50": Extension(f"{_CONVOLUTIONAL}.slow_fast:SlowFast", SlowFastSettings),
+        "three-pathway": Extension(f"{_CONVOLUTIONAL}.three_pathway:ThreePathway", ThreePathwaySettings),
         "r3d-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:r3d_18", VideoNetworkSettings),
         "mc3-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:mc3_18", VideoNetworkSettings),
         "r2plus1d-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:r2plus1d_18", VideoNetworkSettings),

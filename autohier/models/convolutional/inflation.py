@@ -33,7 +33,7 @@ def load_2d_weights(recognizer: Recognizer, path: Path, *, inflation: Inflation 
     """Initialise a recognizer from a file of a 2D ResNet; its head is ignored.
 
     Args:
-        recognizer: network whose modules are named like those of torchvision's 2D network.
+        recognizer: network, the inflated parts of which are named like torchvision's 2D network.
         path: ``.safetensors`` file, or ``.pth``/``.pt`` file that contains only tensors, with the names of
             torchvision or of MMAction2.
         inflation: how 2D kernels become 3D ones.
@@ -44,7 +44,8 @@ def load_2d_weights(recognizer: Recognizer, path: Path, *, inflation: Inflation 
     state = read_state_dict(path, hint=_HINT)
     if is_residual_checkpoint(state):
         state = rename_residual(state)
-    inflate_state_dict(recognizer, state, inflation=inflation)
+    for part in recognizer.inflated_parts():
+        inflate_state_dict(part, state, inflation=inflation)
 
 
 def inflate_state_dict(

@@ -51,7 +51,8 @@ def wave_package(tmp_path: Path) -> Iterator[None]:
 @pytest.mark.parametrize("name", RECOGNIZERS.names)
 def test_every_recognizer_has_settings(name: str) -> None:
     settings = find_recognizer_settings(name)
-    space = load_space("demo", [f"recognizer={{name='{name}'}}", f"clips={{input='{settings.reads}'}}"])
+    clips = f"clips={{input='{settings.reads}', num_frames=32}}"
+    space = load_space("demo", [f"recognizer={{name='{name}'}}", clips])
     assert type(space.recognizer) is settings
     assert space.recognizer.name == name
 

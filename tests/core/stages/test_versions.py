@@ -8,7 +8,15 @@ from autohier.digest import digest
 from autohier.testing.recognizers import SmallRecognizer, randomise_zeros
 from support.small_recognizers import CASES, build_small, randomise_norms, small_batch
 
-VERSIONS = {"pass-1": 5, "pass-2": 5, "prune": 5}
+VERSIONS = {
+    "pass-1": 5,
+    "pass-2": 5,
+    "prune": 5,
+    "element-base": 1,
+    "set-base": 1,
+    "event-base": 1,
+    "joint": 1,
+}
 SEEN = {
     "inflated-resnet18": ("14dacf7680a5", 3.33511),
     "inflated-resnet34": ("e78d67bb28a7", 4.4398),
@@ -16,6 +24,7 @@ SEEN = {
     "inflated-resnet101": ("98c2558f06d2", 83.5689),
     "slowonly-resnet50": ("4399ee3aaa78", 145.590),
     "slowfast-resnet50": ("355f2759d717", 90.9912),
+    "three-pathway": ("65e7f6c9a46d", 275.401),
     "r3d-18": ("f46267ab0478", 1.02219),
     "mc3-18": ("f697d168f8b0", 2.99661),
     "r2plus1d-18": ("3e0bde4ae19a", 0.823298),
