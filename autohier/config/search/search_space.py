@@ -25,7 +25,7 @@ from autohier.config.trial.overrides import (
     single_and_paired_values,
 )
 from autohier.config.trial.protocol import ProtocolSettings
-from autohier.config.trial.recipes import DEFAULT_RECIPE, RecipeName
+from autohier.config.trial.recipes import DEFAULT_RECIPE, RecipeName, find_recipe_fault
 from autohier.config.trial.recognizers import (
     AnyRecognizerSettings,
     InflatedResNetSettings,
@@ -72,8 +72,8 @@ class SearchSpace(FrozenModel):
     """Source of the superclasses. derived: from the confusion matrix of pass 1; given: from the dataset, for
     each level whose sampled count equals that of a level of the dataset, and derived for the others."""
     recipe: RecipeName = DEFAULT_RECIPE
-    """Recipe: the stages of a trial and their order. hac: pass 1, pass 2, pruning passes. Packages may add
-    others."""
+    """Recipe: the stages of a trial and their order. hac: pass 1, pass 2, pruning passes; joint: a base for
+    each level, a joint layer on the frozen bases, pruning passes. Packages may add others."""
     protocol: ProtocolSettings = ProtocolSettings()
     """Clips that train, validate and test."""
     clips: ClipSettings = FrameClips()
@@ -117,6 +117,7 @@ class SearchSpace(FrozenModel):
                 f"clips={{input='{self.recognizer.reads}'{modality}}}"
             )
         fault = self.recognizer.find_clips_fault(self.clips)
+        fault = fault or find_recipe_fault(self.recipe, self.recognizer, self.pass_2)
         if fault:
             raise ValueError(fault)
         return self

@@ -6,16 +6,27 @@ A package adds a recipe through an entry point of the group ``autohier.recipes``
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from autohier.config.trial.recognizers import RecognizerSettings, ThreePathwaySettings
+from autohier.config.trial.training import Pass2Settings
 from autohier.errors import InputError
 from autohier.extensions import Extension, Registry
 
 DEFAULT_RECIPE = "hac"
 
-RECIPES = Registry("autohier.recipes", "recipe", {DEFAULT_RECIPE: Extension("autohier.core.recipes.hac:hac")})
+_JOINT: Final = "joint"
+
+RECIPES = Registry(
+    "autohier.recipes",
+    "recipe",
+    {
+        DEFAULT_RECIPE: Extension("autohier.core.recipes.hac:hac"),
+        _JOINT: Extension("autohier.core.recipes.joint:joint"),
+    },
+)
 
 
 def _check_registered(name: str) -> str:
@@ -24,6 +35,25 @@ def _check_registered(name: str) -> str:
     except InputError as error:
         raise ValueError(str(error)) from error
     return name
+
+
+def find_recipe_fault(recipe: str, recognizer: RecognizerSettings, pass_2: Pass2Settings) -> str:
+    """Return why a recipe cannot train a network; empty if it can."""
+    if recipe != _JOINT:
+        return ""
+    if not isinstance(recognizer, ThreePathwaySettings):
+        return (
+            f"the recipe {recipe} trains the recognizer three-pathway, but got {recognizer.name}; "
+            "set recognizer.name = 'three-pathway', or recipe = 'hac'"
+        )
+    if recognizer.start:
+        return (
+            f"the recipe {recipe} trains its bases from recognizer.weights or random ones, but got "
+            f"recognizer.start = {recognizer.start!r}; leave it out, or set recipe = 'hac'"
+        )
+    if pass_2.start == "initial":
+        return f"the joint stage of recipe {recipe} starts from its bases; leave pass_2.start at 'pass-1'"
+    return ""
 
 
 RecipeName = Annotated[str, AfterValidator(_check_registered)]

@@ -14,13 +14,16 @@ from autohier.config.search.loading import load_params, load_space
 from autohier.config.trial.recipes import RECIPES
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.recipes.base import StageRequest
-from autohier.core.recipes.chain import chain_kind, chain_label, stage_kinds
+from autohier.core.recipes.chain import chain_kind, chain_label, stage_epochs, stage_kinds
 from autohier.core.recipes.check import check_recipe
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE, Pass2
+from autohier.core.stages.kinds.joint import ELEMENT_BASE, EVENT_BASE, JOINT, SET_BASE
 from autohier.errors import InputError
 from autohier.extensions import Extension
 from autohier.testing.recipes import RecipeContract
 from support.fakes.fake_packages import EXAMPLES, installed_example, run_with_example
+
+THREE_PATHWAY = ("recognizer={name='three-pathway', element_frames=8}", "pass_2.heads=last")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,12 +37,18 @@ class TestHac(RecipeContract):
     recipe = "hac"
 
 
+class TestJoint(RecipeContract):
+    recipe = "joint"
+    overrides = THREE_PATHWAY
+
+
 class TestHeadsOnly(RecipeContract):
     recipe = "heads-only"
 
 
 def test_every_own_recipe_is_tested() -> None:
-    assert [name for name in RECIPES.names if RECIPES.source(name).package == "autohier"] == [TestHac.recipe]
+    own = [name for name in RECIPES.names if RECIPES.source(name).package == "autohier"]
+    assert sorted(own) == [TestHac.recipe, TestJoint.recipe]
 
 
 class Unregistered(Pass2):
@@ -141,6 +150,43 @@ def test_hac_is_two_passes_and_pruning_passes(config: TrialConfig) -> None:
     assert stage_kinds(config, 0) == (PASS_1, PASS_2)
     assert stage_kinds(config, 2) == (PASS_1, PASS_2, PRUNE, PRUNE)
     assert [chain_label(config, kept) for kept in range(3)] == ["pass 2", "prune 1", "prune 2"]
+
+
+def test_joint_is_a_base_for_each_level_a_joint_stage_and_pruning_passes() -> None:
+    space = load_space("demo", ["recipe=joint", *THREE_PATHWAY])
+    config = space.config(load_params(space, []), seed=0)
+    bases = (ELEMENT_BASE, SET_BASE, EVENT_BASE)
+    assert stage_kinds(config, 0) == (*bases, JOINT)
+    assert stage_kinds(config, 2) == (*bases, JOINT, PRUNE, PRUNE)
+    assert [chain_label(config, kept) for kept in range(2)] == ["joint", "prune 1"]
+    assert [kind.label(0) for kind in bases] == ["element base", "set base", "event base"]
+    assert stage_epochs(config, 1) == {
+        ("element-base", 0, None): 24,
+        ("set-base", 0, 4): 24,
+        ("event-base", 0, 2): 24,
+        ("joint", 0, (2, 4), (0.25, 0.5, 1.0)): 8,
+        ("prune", 1, (2, 4), (0.25, 0.5, 1.0), "layerwise", 0.1): 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        (
+            "recognizer={name='inflated-resnet18'}",
+            "trains the recognizer three-pathway, but got",
+        ),
+        ("pass_2.start=initial", "the joint stage of recipe joint starts from its bases"),
+        ("recognizer.start=weights.pth", "from recognizer.weights or random ones, but got recognizer.start"),
+        (
+            "recognizer.element_frames=3",
+            "clips.num_frames to be a multiple of recognizer.element_frames 3",
+        ),
+    ],
+)
+def test_a_config_that_joint_cannot_train_is_an_input_error(override: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        load_space("demo", ["recipe=joint", *THREE_PATHWAY, override])
 
 
 def test_kinds_and_labels_follow_the_recipe_of_the_config() -> None:

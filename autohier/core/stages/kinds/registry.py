@@ -15,6 +15,10 @@ STAGE_KINDS = Registry(
         "pass-1": Extension("autohier.core.stages.kinds.hac:Pass1"),
         "pass-2": Extension("autohier.core.stages.kinds.hac:Pass2"),
         "prune": Extension("autohier.core.stages.kinds.hac:Prune"),
+        "element-base": Extension("autohier.core.stages.kinds.joint:ElementBase"),
+        "set-base": Extension("autohier.core.stages.kinds.joint:SetBase"),
+        "event-base": Extension("autohier.core.stages.kinds.joint:EventBase"),
+        "joint": Extension("autohier.core.stages.kinds.joint:Joint"),
     },
 )
 

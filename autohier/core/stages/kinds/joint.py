@@ -1,0 +1,208 @@
+"""The stage kinds of the recipe joint: a base for each pathway, and the joint stage on frozen bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import ClassVar
+
+from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.config.trial.recognizers import PATHWAYS, Pathway, ThreePathwaySettings
+from autohier.config.trial.trial_config import TrialConfig
+from autohier.core.hierarchy.hierarchy import Hierarchy
+from autohier.core.stages.context import StageContext, TrainingJob
+from autohier.core.stages.inputs import BaseInputs, BaseStageInputs, JointInputs
+from autohier.core.stages.kinds.base import PlannedStage, StageKind
+from autohier.core.stages.result import StageResult
+from autohier.digest import derive_seed
+from autohier.errors import InputError
+
+
+class Base(StageKind):
+    """Base: train the network of one pathway alone, for its own level, on its own number of frames.
+
+    The finest pathway is trained for the classes, each coarser one for the next coarser level. If the trial
+    has fewer levels, the coarsest pathways share the coarsest level.
+    """
+
+    version = 1
+    is_flat = True
+    pathway: ClassVar[Pathway]
+
+    def own_config(self, config: TrialConfig) -> TrialConfig:
+        """Return the config with the pathway's network on clips of its own number of frames."""
+        joint = three_pathways(config)
+        clips = config.clips.model_copy(update={"num_frames": joint.frames_of(self.pathway)})
+        return config.model_copy(update={"recognizer": joint.network_of(self.pathway), "clips": clips})
+
+    def target_level(self, num_levels: int) -> int:
+        """Return the level of the pathway; the classes are the last level, that of the finest pathway."""
+        depth = len(PATHWAYS) - PATHWAYS.index(self.pathway)
+        return max(0, num_levels - depth)
+
+    def epochs(self, config: TrialConfig) -> int:
+        """See `StageKind`."""
+        return config.pass_1.epochs
+
+    def sampled(self, params: Hyperparameters) -> tuple[object, ...]:
+        """Return the values of pass 1 without those of other pathways, and the number of superclasses."""
+        others = {"recognizer.joint_width"}
+        for other in PATHWAYS:
+            if other != self.pathway:
+                others |= {f"recognizer.{other}_frames", f"recognizer.{other}_network"}
+        values = tuple(
+            tuple(pair for pair in value if pair[0] not in others) if isinstance(value, tuple) else value
+            for value in params.flat
+        )
+        counts = (*params.superclasses, None)
+        return (*values, counts[self.target_level(len(counts))])
+
+    def hierarchy(
+        self, config: TrialConfig, ancestors: Sequence[StageResult], given: Mapping[int, tuple[int, ...]]
+    ) -> Hierarchy:
+        """Return the level of the pathway, from the confusion of the classes' base or from the dataset."""
+        if not ancestors:
+            return Hierarchy.flat(config.num_classes)
+        return self.own_hierarchy(_whole_hierarchy(config, ancestors, given))
+
+    def plan(
+        self,
+        config: TrialConfig,
+        base: BaseInputs,
+        ancestors: Sequence[StageResult],  # noqa: ARG002
+        hierarchy: Hierarchy,
+        rates: tuple[float, ...],
+    ) -> PlannedStage:
+        """See `StageKind`."""
+        inputs = BaseStageInputs(
+            base=base,
+            optimisation=config.optimisation,
+            epochs=self.epochs(config),
+            rates=rates,
+            target=hierarchy.assignments[-1],
+        )
+        return PlannedStage(inputs, partial(_prepare_base, inputs, self.name))
+
+
+class ElementBase(Base):
+    """Base of the finest pathway, trained for the classes."""
+
+    name = "element-base"
+    pathway = "element"
+
+
+class SetBase(Base):
+    """Base of the middle pathway."""
+
+    name = "set-base"
+    pathway = "set"
+
+
+class EventBase(Base):
+    """Base of the coarsest pathway."""
+
+    name = "event-base"
+    pathway = "event"
+
+
+class Joint(StageKind):
+    """Joint stage: train the joint layer and the heads of all levels on the frozen bases."""
+
+    name = "joint"
+    version = 1
+    frozen = PATHWAYS
+
+    def epochs(self, config: TrialConfig) -> int:
+        """See `StageKind`."""
+        return config.pass_2.epochs
+
+    def sampled(self, params: Hyperparameters) -> tuple[object, ...]:
+        """See `StageKind`."""
+        return params.prefix
+
+    def hierarchy(
+        self, config: TrialConfig, ancestors: Sequence[StageResult], given: Mapping[int, tuple[int, ...]]
+    ) -> Hierarchy:
+        """Derive superclasses from the confusion of the classes' base, or take the dataset's own."""
+        return _whole_hierarchy(config, ancestors, given)
+
+    def plan(
+        self,
+        config: TrialConfig,
+        base: BaseInputs,
+        ancestors: Sequence[StageResult],
+        hierarchy: Hierarchy,
+        rates: tuple[float, ...],
+    ) -> PlannedStage:
+        """See `StageKind`."""
+        bases = {stage.kind.pathway: stage for stage in ancestors if isinstance(stage.kind, Base)}
+        parents = [bases[pathway] for pathway in PATHWAYS]
+        inputs = JointInputs(
+            base=base,
+            optimisation=config.optimisation.starting_at(config.pass_2.learning_rate),
+            epochs=self.epochs(config),
+            rates=rates,
+            assignments=hierarchy.assignments,
+            weights=config.params.stack_weights,
+            heads=config.pass_2.heads,
+            parent_keys=tuple(stage.key for stage in parents),
+        )
+        return PlannedStage(inputs, partial(_prepare_joint, inputs))
+
+
+def three_pathways(config: TrialConfig) -> ThreePathwaySettings:
+    """Return the recognizer of a config, which must have three pathways.
+
+    Raises:
+        InputError: if it has not.
+    """
+    if isinstance(config.recognizer, ThreePathwaySettings):
+        return config.recognizer
+    raise InputError(
+        "stages of the recipe joint train the recognizer three-pathway",
+        got=config.recognizer.name,
+        hint="set recognizer.name = 'three-pathway'",
+    )
+
+
+def _whole_hierarchy(
+    config: TrialConfig, ancestors: Sequence[StageResult], given: Mapping[int, tuple[int, ...]]
+) -> Hierarchy:
+    """Return all levels of a trial. The first of its stages is the base of the classes."""
+    return Hierarchy.from_confusion(
+        ancestors[0].confusion_KK, config.params.superclasses, given=given, seed=config.seed
+    )
+
+
+def _prepare_base(inputs: BaseStageInputs, name: str, context: StageContext) -> TrainingJob:
+    base = inputs.base
+    hierarchy = Hierarchy((inputs.target,))
+    return TrainingJob(
+        network=context.build(base.network, hierarchy, seed=derive_seed(base.seed, name, "weights")),
+        hierarchy=hierarchy,
+        weights=(1.0,),
+        optimisation=inputs.optimisation,
+        epochs=inputs.epochs,
+        rates=inputs.rates,
+        seed=derive_seed(base.seed, name),
+    )
+
+
+def _prepare_joint(inputs: JointInputs, context: StageContext) -> TrainingJob:
+    base, hierarchy = inputs.base, Hierarchy(inputs.assignments)
+    network = context.build(base.network, hierarchy, seed=base.seed, heads=inputs.heads)
+    for kind, key in zip((EVENT_BASE, SET_BASE, ELEMENT_BASE), inputs.parent_keys, strict=True):
+        pathway = network.recognizer.get_submodule(kind.pathway)
+        context.store.load_into(pathway, kind, key, part="recognizer.")
+    return TrainingJob(
+        network=network,
+        hierarchy=hierarchy,
+        weights=inputs.weights,
+        optimisation=inputs.optimisation,
+        epochs=inputs.epochs,
+        rates=inputs.rates,
+        seed=derive_seed(base.seed, "joint"),
+    )
+
+
+ELEMENT_BASE, SET_BASE, EVENT_BASE, JOINT = ElementBase(), SetBase(), EventBase(), Joint()
