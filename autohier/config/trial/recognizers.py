@@ -26,7 +26,7 @@ def absolute_path(path: str) -> str:
 
 PATHWAYS: Final = ("event", "set", "element")
 """Pathways of `three-pathway`, coarse to fine; each is trained for one level of a hierarchy."""
-Pathway = Literal["event", "set", "element"]
+PathwayName = Literal["event", "set", "element"]
 PathwayNetwork = Literal["slowonly", "slowfast"]
 NumPathwayFrames = Annotated[PositiveInt, Field(le=1000)]
 
@@ -225,12 +225,12 @@ class ThreePathwaySettings(SlowOnlySettings):
             raise ValueError("recognizer.weights needs a pathway that is slowonly; leave it out")
         return self
 
-    def frames_of(self, pathway: Pathway) -> int:
+    def frames_of(self, pathway: PathwayName) -> int:
         """Return the number of frames that a pathway reads."""
         frames: int = getattr(self, f"{pathway}_frames")
         return frames
 
-    def network_of(self, pathway: Pathway) -> RecognizerSettings:
+    def network_of(self, pathway: PathwayName) -> RecognizerSettings:
         """Return the settings of a pathway's network as a recognizer of its own."""
         shared: dict[str, Any] = {"width": self.width, "initialisation": self.initialisation}
         if getattr(self, f"{pathway}_network") == "slowonly":

@@ -7,6 +7,7 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.trial.clips import FramesHeatmapsClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
+from autohier.config.trial.recognizers import PATHWAYS
 from autohier.config.trial.trial_config import TrialConfig
 
 NTU_SPACES = ("ntu60_skeleton", "ntu120_skeleton")
@@ -121,6 +122,23 @@ def test_slow_only_has_the_recipe_of_mmaction2_for_gym99() -> None:
     assert (config.recognizer.name, config.clips.num_frames) == ("slowonly-resnet50", 4)
     assert recipe.learning_rate / recipe.batch_size == 0.03 / (8 * 24)
     assert (recipe.weight_decay, recipe.clip_norm, config.pass_1.epochs) == (1e-4, 40, 120)
+
+
+def test_joint_learning_has_the_recipe_of_mmaction2_for_its_bases_and_the_frames_of_the_paper() -> None:
+    config, slow_only = config_of("gym99_joint", ""), config_of("gym99_slowfast", "slowonly-4")
+    assert config.optimisation == slow_only.optimisation
+    assert (config.pass_1, config.pass_2.heads) == (slow_only.pass_1, "last")
+    space = load_space("gym99_joint")
+    frames, networks, weights = [], [], []
+    for initial in space.initial:
+        recognizer = space.config(initial.as_params(), seed=0).recognizer
+        frames.append(tuple(recognizer.frames_of(pathway) for pathway in PATHWAYS))
+        networks.append([recognizer.network_of(pathway).name for pathway in PATHWAYS])
+        weights.append(initial.stack_weights)
+    assert frames == [(4, 8, 32), (4, 16, 32)] * 2
+    slow, fast = "slowonly-resnet50", "slowfast-resnet50"
+    assert networks == [*[[slow, slow, slow]] * 2, *[[slow, slow, fast]] * 2]
+    assert weights == [(1 / 4, 2 / 4, 4 / 4)] * 4
 
 
 @pytest.mark.parametrize("space", [*NTU_SPACES, "gym99_slowfast"])

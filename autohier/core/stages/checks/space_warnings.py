@@ -8,7 +8,7 @@ from typing import Final
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.clips import FrameClips, FrameSettings
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.config.trial.recognizers import InflatedResNetSettings
+from autohier.config.trial.recognizers import InflatedResNetSettings, ThreePathwaySettings
 from autohier.core.stages.checks.improbable_values import improbable_values
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.persons import earlier_persons_text
@@ -91,11 +91,17 @@ def _start_warnings(space: SearchSpace, name: str, variant: SearchSpace) -> Iter
         if assumes is True
         else ""
     )
+    # The recipe joint trains its bases itself.
+    start = (
+        ""
+        if isinstance(recognizer, ThreePathwaySettings)
+        else "; or --start SWEEP, a trained network, see docs/starting-weights.md"
+    )
     yield (
         f"the network starts from random weights, but the recipe of {space.name} assumes those of a 2D "
         "ResNet trained on ImageNet\n"
-        f"  fix: --set {setting}=FILE, see 'ImageNet weights' in docs/search-spaces.md; or "
-        f"--start SWEEP, a trained network, see docs/starting-weights.md.{random_weights}"
+        f"  fix: --set {setting}=FILE, see 'ImageNet weights' in docs/search-spaces.md{start}."
+        f"{random_weights}"
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.config.trial.recognizers import PATHWAYS, Pathway, ThreePathwaySettings
+from autohier.config.trial.recognizers import PATHWAYS, PathwayName, ThreePathwaySettings
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.context import StageContext, TrainingJob
@@ -27,7 +27,7 @@ class Base(StageKind):
 
     version = 1
     is_flat = True
-    pathway: ClassVar[Pathway]
+    pathway: ClassVar[PathwayName]
 
     def own_config(self, config: TrialConfig) -> TrialConfig:
         """Return the config with the pathway's network on clips of its own number of frames."""

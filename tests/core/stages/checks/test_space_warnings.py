@@ -17,6 +17,7 @@ from autohier.errors import InputError
 
 FROM_IMAGENET = {
     "gym99",
+    "gym99_joint",
     "gym99_slowfast",
     "n_ucla",
     "ntu120",
