@@ -51,7 +51,8 @@ def wave_package(tmp_path: Path) -> Iterator[None]:
 @pytest.mark.parametrize("name", RECOGNIZERS.names)
 def test_every_recognizer_has_settings(name: str) -> None:
     settings = find_recognizer_settings(name)
-    clips = f"clips={{input='{settings.reads}', num_frames=32}}"
+    num_frames = 32 if name == "three-pathway" else 8
+    clips = f"clips={{input='{settings.reads}', num_frames={num_frames}}}"
     space = load_space("demo", [f"recognizer={{name='{name}'}}", clips])
     assert type(space.recognizer) is settings
     assert space.recognizer.name == name
