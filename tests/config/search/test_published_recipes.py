@@ -7,7 +7,7 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.trial.clips import FramesHeatmapsClips, HeatmapClips, SkeletonClips
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
-from autohier.config.trial.recognizers import PATHWAYS
+from autohier.config.trial.recognizers import PATHWAYS, ThreePathwaySettings
 from autohier.config.trial.trial_config import TrialConfig
 
 NTU_SPACES = ("ntu60_skeleton", "ntu120_skeleton")
@@ -132,6 +132,7 @@ def test_joint_learning_has_the_recipe_of_mmaction2_for_its_bases_and_the_frames
     frames, networks, weights = [], [], []
     for initial in space.initial:
         recognizer = space.config(initial.as_params(), seed=0).recognizer
+        assert isinstance(recognizer, ThreePathwaySettings)
         frames.append(tuple(recognizer.frames_of(pathway) for pathway in PATHWAYS))
         networks.append([recognizer.network_of(pathway).name for pathway in PATHWAYS])
         weights.append(initial.stack_weights)

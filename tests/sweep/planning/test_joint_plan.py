@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autohier.config.search.loading import load_space
+from autohier.core.stages.kinds.joint import three_pathways
 from autohier.sweep.planning.epoch_costs import find_clips, measure_epoch_costs
 from autohier.sweep.planning.simulation.results import EpochCosts
 from autohier.sweep.planning.simulation.simulator import simulate
@@ -53,7 +54,7 @@ def test_trials_share_the_bases_that_a_searched_setting_leaves_alike(tmp_path: P
     sweep = simulate(plan, Constant(), EpochCosts(1.0, 1.0, 1.0, own_s=own_s), parallel=1)
     configs = [trial.config for trial in sweep.trials]
     num_seeds = len({config.seed for config in configs})
-    num_set_bases = len({(config.seed, config.recognizer.set_frames) for config in configs})
+    num_set_bases = len({(config.seed, three_pathways(config).set_frames) for config in configs})
     num_joint = len({(config.seed, config.params.prefix) for config in configs})
     assert sweep.num_stages == 2 * num_seeds + num_set_bases + num_joint
     assert sweep.epochs == 3 * (2 * num_seeds + num_set_bases) + num_joint
