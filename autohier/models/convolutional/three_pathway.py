@@ -15,13 +15,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from autohier.config.trial.recognizers import PATHWAYS
 from autohier.errors import InputError
 from autohier.models.convolutional.residual import Initialisation
 from autohier.models.convolutional.slow_fast import SlowFast, SlowOnly
 from autohier.models.recognizer import PrunableFilters, Recognizer
 
 Network = Literal["slowonly", "slowfast"]
+_NAMES = ("event", "set", "element")
 
 
 class ThreePathway(Recognizer):
@@ -91,7 +91,7 @@ class ThreePathway(Recognizer):
 
     @property
     def networks(self) -> tuple[Recognizer, ...]:
-        """The networks of event, set and element, as `PATHWAYS` names them."""
+        """The networks of event, set and element, coarse to fine."""
         return (self.event, self.set, self.element)
 
     def forward_stacks(self, batch: Tensor) -> list[Tensor]:
@@ -106,7 +106,7 @@ class ThreePathway(Recognizer):
         """Return the filters of the pathways: event, set, element."""
         return [
             PrunableFilters(f"{name}.{each.name}", each.convolution, each.norm)
-            for name, pathway in zip(PATHWAYS, self.networks, strict=True)
+            for name, pathway in zip(_NAMES, self.networks, strict=True)
             for each in pathway.prunable_filters()
         ]
 
@@ -118,7 +118,7 @@ class ThreePathway(Recognizer):
         """Return the names of the pathways' tensors that read the channels of a frame."""
         return frozenset(
             f"{name}.{tensor}"
-            for name, pathway in zip(PATHWAYS, self.networks, strict=True)
+            for name, pathway in zip(_NAMES, self.networks, strict=True)
             for tensor in pathway.data_tensors()
         )
 
