@@ -70,6 +70,12 @@ class HierarchicalRecognizer(nn.Module):
         self.heads = nn.ModuleDict(dict(reversed(back_to_front)))
 
     @property
+    def class_heads(self) -> dict[str, nn.Module]:
+        """Class head of every pathway, by its name."""
+        last = list(self.heads.values())[-len(self.pathways) :]
+        return {pathway.name: head for pathway, head in zip(self.pathways, last, strict=True)}
+
+    @property
     def pathway_weights(self) -> tuple[float, ...]:
         """Loss weight of every pathway."""
         return tuple(pathway.loss_weight for pathway in self.pathways)

@@ -142,6 +142,8 @@ class TestStarts:
         own, alone = network.recognizer.state_dict(), load_file(paths["rgb"] / "model.safetensors")
         assert torch.equal(own["rgb.conv1.weight"], alone["recognizer.conv1.weight"])
         assert torch.equal(own["rgb.layer1.0.bn1.weight"], alone["recognizer.layer1.0.bn1.weight"])
+        # The source has superclass heads on its earlier stacks, and the same classes.
+        assert torch.equal(network.state_dict()["heads.rgb_stack4.weight"], alone["heads.stack4.weight"])
 
     def test_the_start_of_each_pathway_is_in_the_key(self, tiny_clips: ClipStore, tmp_path: Path) -> None:
         paths = []

@@ -7,6 +7,7 @@ from autohier.core.pruning import measure_cost
 from autohier.core.stages.starting import Start, StartingWeights
 from autohier.data.skeleton import COCO_17, KINECT_V1_20
 from autohier.models import build_recognizer, count_parameters
+from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.two_stream import TwoStream
 from autohier.testing.recognizers import imitate_training
 from support.small_recognizers import CASES, build_small, small_batch
@@ -31,11 +32,12 @@ def test_from_two_trained_networks_it_starts_as_their_late_fusion(weights):
         "two-stream", num_classes=7, seed=0, prediction_weights=weights, **OPTIONS
     ).eval()
     weights_of = {
-        name: StartingWeights(name, each.recognizer.state_dict(), name) for name, each in alone.items()
+        name: StartingWeights(
+            name, each.recognizer.state_dict(), name, class_head=each.class_heads[""].state_dict()
+        )
+        for name, each in alone.items()
     }
-    Start(weights_of).fit_into(network.recognizer, "coco-17")
-    for name, stack in (("frames", "stack4"), ("skeletons", "stack3")):
-        network.heads[f"{name}_{stack}"].load_state_dict(alone[name].heads[stack].state_dict())
+    Start(weights_of).fit_into(network, "coco-17")
     frames_BK, joints_BK = (alone[name](batch[name])[0].softmax(dim=1) for name in alone)
     expected = (weights[0] * frames_BK + weights[1] * joints_BK) / sum(weights)
     torch.testing.assert_close(network(batch)[0].softmax(dim=1), expected, rtol=1e-5, atol=1e-6)
@@ -43,12 +45,12 @@ def test_from_two_trained_networks_it_starts_as_their_late_fusion(weights):
 
 def test_other_joints_leave_the_graphs_of_the_skeletons_initial():
     trained = build_small("two-stream").recognizer.skeletons
-    other = TwoStream(**OPTIONS | {"layout": "kinect-v1-20"})
+    network = HierarchicalRecognizer(TwoStream(**OPTIONS | {"layout": "kinect-v1-20"}), (7,))
     weights = StartingWeights("a sweep", trained.state_dict(), "", layout=COCO_17)
-    text = Start({"skeletons": weights}).fit_into(other, "kinect-v1-20")
+    text = Start({"skeletons": weights}).fit_into(network, "kinect-v1-20")
     assert text.startswith("start_skeletons: ")
     assert "initial values keep the heads, data_bn.weight" in text
-    assert other.skeletons.data_bn.num_features == KINECT_V1_20.num_joints * 3
+    assert network.recognizer.skeletons.data_bn.num_features == KINECT_V1_20.num_joints * 3
 
 
 @torch.no_grad()

@@ -125,7 +125,7 @@ class StageContext:
                 got=f"another content of {', '.join(map(str, self.start_paths.values()))}",
                 hint="put the weights back, or start a new trial",
             )
-        return start.fit_into(built.recognizer, layout)
+        return start.fit_into(built, layout)
 
     def count_parameters(
         self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement

@@ -1,8 +1,9 @@
 """Starting weights of a trial: reading them from a stage, an exported model or a file, and their digest.
 
 The digest is that of the tensors by the recognizer's names, without heads, and another one for weights of
-other joints. So it names what a network starts from: neither the path nor the format of the file matters, and
-a changed name table changes the stage keys.
+other joints. If pathways start by themselves, it is also that of their class heads. So it names what a
+network starts from: neither the path nor the format of the file matters, and a changed name table changes the
+stage keys.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +33,7 @@ from autohier.data.layout_files import resolve_layout
 from autohier.digest import digest
 from autohier.errors import InputError
 from autohier.models import build_recognizer
+from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.recognizer import Recognizer
 from autohier.models.starting.fitting import Fit, fit_weights, is_head
 from autohier.models.starting.name_tables import rename_tensors
@@ -64,6 +67,8 @@ class StartingWeights:
     """Number of filters that pruning set to zero."""
     is_compacted: bool = False
     """True if they lack the pruned filters."""
+    class_head: Mapping[str, Tensor] = field(default_factory=dict)
+    """Weight and bias of its class head; empty if it has several pathways, or is another package's."""
 
     def digest_for(self, layout: str | Mapping[str, object] | None) -> str:
         """Return a digest of what a recognizer with this option ``layout`` starts from, for its stage key.
@@ -110,9 +115,9 @@ class StartingWeights:
             return "name the weights of a 2D network as recognizer.weights, which inflates them"
         return "the recognizer and its options, e.g. recognizer.width, must be those of the weights"
 
-    def text(self, fit: Fit) -> str:
+    def text(self, fit: Fit, *, heads: str = "the heads") -> str:
         """Return what a network starts from, and what keeps its initial values, in words."""
-        left = ", ".join(filter(None, ("the heads", fit.initial_text)))
+        left = ", ".join(filter(None, (heads, fit.initial_text))) or "nothing"
         pruned = f"; {plural(self.num_pruned, 'pruned filter')} start at zero" if self.num_pruned else ""
         return (
             f"{plural(fit.num_loaded, 'tensor')} ({fit.num_parameters / 1e6:.3f} M values) of "
@@ -132,22 +137,38 @@ class Start:
         digests = {name: weights.digest_for(layout) for name, weights in self.of_pathways.items()}
         if not digests:
             return None
-        return digests[""] if "" in digests else digest(["pathways", digests])
+        if "" in digests:
+            return digests[""]
+        heads = {name: content_digest(weights.class_head) for name, weights in self.of_pathways.items()}
+        return digest(["pathways", digests, heads])
 
-    def fit_into(self, recognizer: Recognizer, layout: str | Mapping[str, object] | None) -> str:
+    def fit_into(self, network: HierarchicalRecognizer, layout: str | Mapping[str, object] | None) -> str:
         """Set the tensors of a recognizer, in place, and return what was loaded, a line for each pathway.
+
+        The class head of a pathway starts from that of its network if both have the same number of classes.
 
         Raises:
             InputError: if names or shapes differ.
         """
         lines = []
         for name, weights in self.of_pathways.items():
-            own = recognizer.get_submodule(name)
+            own = network.recognizer.get_submodule(name)
             if not isinstance(own, Recognizer):
                 raise InputError(f"pathway {name} must be a recognizer to start from weights", got=type(own))
             fit = weights.fit_into(own, layout, pathway=name)
-            lines.append(f"start{name and f'_{name}'}: {weights.text(fit)}")
+            heads = "the superclass heads" if name and _fit_head(network, name, weights) else "the heads"
+            lines.append(f"start{name and f'_{name}'}: {weights.text(fit, heads=heads)}")
         return "\n".join(lines)
+
+
+def _fit_head(network: HierarchicalRecognizer, pathway: str, weights: StartingWeights) -> bool:
+    """Set the class head of a pathway if it has the shape of that of the weights; return True if it has."""
+    head = network.class_heads[pathway]
+    own = {name: tensor.shape for name, tensor in head.state_dict().items()}
+    if own != {name: tensor.shape for name, tensor in weights.class_head.items()}:
+        return False
+    head.load_state_dict(dict(weights.class_head))
+    return True
 
 
 def read_starts(paths: Mapping[str, Path], recognizer: str) -> Start:
@@ -194,7 +215,13 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
     if unusable is not None:
         raise InputError(f"{_SETTING} must have finite values", got=f"others in {unusable} of {path}")
     return StartingWeights(
-        origin, tensors, content_digest(tensors), _layout(options), num_pruned, is_compacted
+        origin,
+        tensors,
+        content_digest(tensors),
+        _layout(options),
+        num_pruned,
+        is_compacted,
+        _class_head(state) if is_own else {},
     )
 
 
@@ -216,7 +243,16 @@ def check_start(settings: RecognizerSettings) -> None:
         return
     network = build_recognizer(settings.name, num_classes=2, seed=0, **given)
     layout = parameters["layout"].default if "layout" in parameters else None
-    start.fit_into(network.recognizer, layout)
+    start.fit_into(network, layout)
+
+
+def _class_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the class head of a network of autohier with one pathway: that of its last stack."""
+    stacks = [int(found[1]) for name in state if (found := re.fullmatch(r"heads\.stack(\d+)\.weight", name))]
+    if not stacks:
+        return {}
+    at = f"heads.stack{max(stacks)}."
+    return {name.removeprefix(at): tensor for name, tensor in state.items() if name.startswith(at)}
 
 
 def content_digest(tensors: Mapping[str, Tensor]) -> str:

@@ -11,6 +11,7 @@ from autohier.core.stages.starting import Start, StartingWeights
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.convolutional.rgb_pose import RgbPose
+from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.starting.fitting import fit_weights
 from autohier.testing.recognizers import imitate_training, randomise_norms
 from support.network_counts import millions, on_meta
@@ -133,13 +134,16 @@ def test_from_two_trained_networks_it_starts_as_their_late_fusion(laterals):
     network = build_recognizer(
         "rgbpose-conv3d", num_classes=7, width=0.125, num_maps=5, frame_ratio=2, laterals=laterals, seed=0
     ).eval()
+    (head_rgb, head_pose) = (each.class_heads[""].state_dict() for each in alone.values())
     start = Start(
-        {name: StartingWeights(name, each.recognizer.state_dict(), name) for name, each in alone.items()}
+        {
+            name: StartingWeights(name, each.recognizer.state_dict(), name, class_head=head)
+            for (name, each), head in zip(alone.items(), (head_rgb, head_pose), strict=True)
+        }
     )
-    text = start.fit_into(network.recognizer, None)
+    text = start.fit_into(network, None)
     assert [line.partition(":")[0] for line in text.splitlines()] == ["start_rgb", "start_pose"]
-    for name, stack in (("rgb", "stack4"), ("pose", "stack3")):
-        network.heads[f"{name}_{stack}"].load_state_dict(alone[name].heads[stack].state_dict())
+    assert text.count("initial values keep the superclass heads") == 2
     scores = {"rgb": alone["rgb"](batch["frames"]), "pose": alone["pose"](batch["heatmaps"])}
     fused = sum(scores_BK.softmax(dim=1) for (scores_BK,) in scores.values()) / 2
     torch.testing.assert_close(network(batch)[0].softmax(dim=1), fused, rtol=1e-5, atol=1e-6)
@@ -162,7 +166,7 @@ def test_networks_of_another_width_are_refused_by_the_pathway():
     alone = build_recognizer("slowonly-resnet50", num_classes=7, width=0.25, seed=8).recognizer
     start = Start({"rgb": StartingWeights("a file", alone.state_dict(), "")})
     with pytest.raises(InputError, match=r"^recognizer\.start_rgb must have the names and shapes"):
-        start.fit_into(RgbPose(width=0.125), None)
+        start.fit_into(HierarchicalRecognizer(RgbPose(width=0.125), (7,)), None)
 
 
 def test_the_digest_names_the_pathways():
@@ -170,7 +174,18 @@ def test_the_digest_names_the_pathways():
     assert Start({}).digest_for(None) is None
     assert Start({"": weights}).digest_for(None) == "abc"
     digests = {Start({name: weights}).digest_for(None) for name in ("rgb", "pose")}
-    assert len(digests | {"abc"}) == 3
+    headed = StartingWeights("a file", {}, "abc", class_head={"bias": torch.zeros(7)})
+    assert len(digests | {"abc", Start({"rgb": headed}).digest_for(None)}) == 4
+
+
+def test_a_head_of_other_classes_keeps_its_initial_values():
+    alone = build_recognizer("slowonly-resnet50", num_classes=5, width=0.125, seed=8)
+    head = alone.class_heads[""].state_dict()
+    start = Start({"rgb": StartingWeights("a file", alone.recognizer.state_dict(), "", class_head=head)})
+    network = HierarchicalRecognizer(RgbPose(width=0.125), (2, 7))
+    before = network.heads["rgb_stack4"].weight.clone()
+    assert "initial values keep the heads" in start.fit_into(network, None)
+    assert torch.equal(network.heads["rgb_stack4"].weight, before)
 
 
 @pytest.mark.parametrize(
