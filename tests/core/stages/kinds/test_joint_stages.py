@@ -18,6 +18,7 @@ from autohier.core.recipes.chain import after_passes, chain_of, open_recipe
 from autohier.core.stages.inputs import stage_key, stage_key_content
 from autohier.core.stages.kinds.joint import JOINT
 from autohier.core.stages.store.identity import check_identity
+from autohier.core.stages.store.listing import list_store
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.trial import StoreRunner, TrialOutcome, evaluate_on_test, run_trial
@@ -236,6 +237,24 @@ def test_a_refit_has_the_levels_of_the_kept_pass(
     refitted = run_recipe(open_recipe(trial.config, after_passes(0)), StoreRunner(trial, kept))
     assert [stage.hierarchy for stage in refitted] == [kept.level(2), kept.level(1), kept.level(0), kept]
     assert len(chain_of(refitted)) == 1
+
+
+def test_the_store_knows_a_joint_stage_and_its_refit_as_one_network(
+    outcome: TrialOutcome, tiny_clips: ClipStore, stages: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(stages, tmp_path / "stages")
+    trial = open_joint(tiny_clips, tmp_path / "stages").with_all_training_clips()
+    runner = StoreRunner(trial, outcome.chain[0].hierarchy)
+    refitted = run_recipe(open_recipe(trial.config, after_passes(0)), runner)
+    entries = {entry.key: entry.summary for entry in list_store(tmp_path / "stages")}
+    assert len(entries) == 5 + 4
+    for own, other in zip(outcome.stages[:4], refitted, strict=True):
+        summary, of_refit = entries[own.key], entries[other.key]
+        assert summary is not None
+        assert of_refit is not None
+        assert (summary.refit, of_refit.refit) == (False, True)
+        assert summary.label == of_refit.label == own.label
+        assert summary.inputs_digest == of_refit.inputs_digest
 
 
 def test_a_trial_without_superclasses_trains_all_bases_for_the_classes(
