@@ -39,9 +39,11 @@ def check_space(name: str, data: Path, out: Path, overrides: list[str] | None) -
     """
     from autohier.config.search.loading import load_space
     from autohier.data.store.paths import store_folder, unprepared_hint
+    from autohier.sweep.plans.starts import check_networks, resolve_starts
 
-    space = _with_checked_starts(load_space(name, overrides or ()), out)
+    space = resolve_starts(load_space(name, overrides or ()), out)
     space.require_different_variants()
+    check_networks(space)
     echo(f"{space.name}: {space.description or f'clips of {space.dataset}, {space.num_classes} classes'}")
     folder = store_folder(data, space.dataset, space.clips.modality)
     space = _print_protocol(space, folder)
@@ -54,19 +56,6 @@ def check_space(name: str, data: Path, out: Path, overrides: list[str] | None) -
         _print_warnings(space)
         echo(f"clips: not prepared yet, expected in {folder}")
         echo(f"  fix: {unprepared_hint(folder)}")
-
-
-def _with_checked_starts(space: SearchSpace, out: Path) -> SearchSpace:
-    """Return the space with the starting weights that it names, after a check that they fit."""
-    from autohier.config.trial.weights_files import find_starts
-
-    if not find_starts(space.model_dump(mode="json")):
-        return space
-    from autohier.sweep.plans.starts import check_starts, resolve_starts  # imports torch
-
-    resolved = resolve_starts(space, out)
-    check_starts(resolved)
-    return resolved
 
 
 def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:

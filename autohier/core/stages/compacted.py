@@ -67,6 +67,7 @@ def write_compacted(store: StageStore, kind: StageKind, key: str, path: Path, *,
         heads=result.heads,
         clip_shape=clip_shape(base.clips, base.network.options),
         stage=key,
+        trained_on=base.training_clips,
     )
     network = build_network(description)
     unpruned = measure_cost(network, description.clip_shape)

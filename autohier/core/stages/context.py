@@ -12,14 +12,15 @@ from autohier.config.trial.training import HeadPlacement, OptimisationSettings
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.checks.started_clips import started_clips_text
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
-from autohier.core.stages.starting import read_starts
+from autohier.core.stages.splits import split_for
+from autohier.core.stages.starting import Start, read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import Device
-from autohier.data.splits import Validation, few_per_class, split_clips
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
 from autohier.models import build_recognizer, count_parameters
@@ -51,21 +52,9 @@ class StageContext:
 
     def data_loader(self, base: BaseInputs, optimisation: OptimisationSettings) -> DataLoader:
         """Return the data loader of a stage, with the split and the frame sampling of its inputs."""
-        split = split_clips(
-            self.clips.clips,
-            self.clips.manifest.protocol(base.protocol.name),
-            validation=one_split(base.protocol.validation),
-            held_out=base.protocol.held_out or (),
-            seed=base.seed,
-            drop_duplicates=base.protocol.drop_duplicates,
-        )
-        if base.all_training_clips:
-            split = split.training_on_all()
-        if base.protocol.clips_per_class is not None:
-            split = few_per_class(self.clips.clips, split, base.protocol.clips_per_class, seed=base.seed)
         return DataLoader(
             open_clip_input(base.clips, self.clips, self.clips.manifest),
-            split,
+            split_for(self.clips, base.training_clips),
             test_sets=base.clips.test_sets,
             test_flip=base.clips.test_flip,
             batch_size=optimisation.batch_size,
@@ -100,11 +89,18 @@ class StageContext:
             seed=seed,
             **network.options,
         )
-        self._fit_start(built, network)
+        if self.start_paths:
+            self._fit_start(built, network)
         return built
 
-    def describe_start(self, network: NetworkInputs) -> str:
+    def describe_start(self, network: NetworkInputs, bases: Sequence[BaseInputs]) -> str:
         """Return what a recognizer starts from, a line for each pathway; empty for random weights.
+
+        Warnings follow if the weights were trained on clips that the trial measures.
+
+        Args:
+            network: the recognizer.
+            bases: inputs of the trial, or of each of its folds.
 
         Raises:
             InputError: if the starting weights do not fit.
@@ -112,12 +108,13 @@ class StageContext:
         if not self.start_paths:
             return ""
         built = build_recognizer(network.name, num_classes=network.num_classes, seed=0, **network.options)
-        return self._fit_start(built, network)
+        start, text = self._fit_start(built, network)
+        trained_on = [weights.trained_on for weights in start.of_pathways.values()]
+        warnings = [started_clips_text(clips, self.clips, bases) for clips in trained_on]
+        return "\n".join([text, *filter(None, dict.fromkeys(warnings))])
 
-    def _fit_start(self, built: HierarchicalRecognizer, network: NetworkInputs) -> str:
-        """Load the starting weights into a recognizer, and return what was loaded."""
-        if not self.start_paths:
-            return ""
+    def _fit_start(self, built: HierarchicalRecognizer, network: NetworkInputs) -> tuple[Start, str]:
+        """Load the starting weights into a recognizer, and return them with what was loaded."""
         start, layout = read_starts(self.start_paths, network.name), network.options.get("layout")
         if start.digest_for(layout) != network.start_sha256:
             raise InputError(
@@ -125,7 +122,7 @@ class StageContext:
                 got=f"another content of {', '.join(map(str, self.start_paths.values()))}",
                 hint="put the weights back, or start a new trial",
             )
-        return start.fit_into(built, layout)
+        return start, start.fit_into(built, layout)
 
     def count_parameters(
         self, network: NetworkInputs, superclasses: Sequence[int], heads: HeadPlacement
@@ -138,11 +135,6 @@ class StageContext:
             heads=heads,
             **network.options,
         )
-
-
-def one_split(validation: str) -> Validation:
-    """Return the validation of a single split: one fold holds out its subjects like ``clean``."""
-    return "paper" if validation == "paper" else "listed" if validation == "listed" else "clean"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from autohier.config.trial.hyperparameters import Scope
 from autohier.config.trial.protocol import ProtocolSettings
 from autohier.config.trial.training import HeadPlacement, OptimisationSettings
 from autohier.core.stages.kinds.base import StageKind
+from autohier.core.stages.network_description import TrainingClips
 from autohier.digest import digest
 
 
@@ -48,6 +49,16 @@ class BaseInputs(FrozenModel):
     numerics: dict[str, str]
     """Numerics class: device kind, precision, determinism, compilation, micro-batches."""
     seed: int
+
+    @property
+    def training_clips(self) -> TrainingClips:
+        """The clips that its stages train on."""
+        return TrainingClips(
+            data=self.data,
+            protocol=self.protocol,
+            all_training_clips=self.all_training_clips,
+            seed=self.seed,
+        )
 
 
 class StageInputs(FrozenModel):

@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from autohier.config.frozen import FrozenModel
+from autohier.config.trial.protocol import ProtocolSettings
 from autohier.config.trial.training import HeadPlacement
+
+
+class TrainingClips(FrozenModel):
+    """The clips that a network was trained on."""
+
+    data: str
+    """Fingerprint of the clip store."""
+    protocol: ProtocolSettings
+    """Resolved protocol: which of them trained."""
+    all_training_clips: bool = False
+    """True if the validation clips trained too."""
+    seed: int
+    """Seed of the trial, which samples clips where the protocol does."""
 
 
 class CompactedNetwork(FrozenModel):
@@ -22,3 +36,5 @@ class CompactedNetwork(FrozenModel):
     """Shape of one clip as the network reads it; by name if it reads named inputs."""
     stage: str
     """Key of the stage that trained it."""
+    trained_on: TrainingClips | None = None
+    """Clips that it was trained on; None in files of older versions."""

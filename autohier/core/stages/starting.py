@@ -21,7 +21,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from autohier.config.frozen import validate
 from autohier.config.trial.recognizers import RECOGNIZERS, RecognizerSettings
+from autohier.config.trial.training import HeadPlacement
+from autohier.core.stages.network_description import TrainingClips
 from autohier.core.stages.store.stage_files import (
     STAGE_FILE,
     find_not_finite,
@@ -32,7 +35,7 @@ from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import resolve_layout
 from autohier.digest import digest
 from autohier.errors import InputError
-from autohier.models import build_recognizer
+from autohier.models import build_recognizer, count_parameters
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.recognizer import Recognizer
 from autohier.models.starting.fitting import Fit, fit_weights, is_head
@@ -69,6 +72,8 @@ class StartingWeights:
     """True if they lack the pruned filters."""
     class_head: Mapping[str, Tensor] = field(default_factory=dict)
     """Weight and bias of its class head; empty if it has several pathways, or is another package's."""
+    trained_on: TrainingClips | None = None
+    """Clips that they were trained on; None if unknown. What they started from themselves is not known."""
 
     def digest_for(self, layout: str | Mapping[str, object] | None) -> str:
         """Return a digest of what a recognizer with this option ``layout`` starts from, for its stage key.
@@ -196,13 +201,19 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
     if (path / STAGE_FILE).is_file():
         description = read_description(path)
         state = read_published_weights(path, description)
-        network = description["inputs"]["base"]["network"]
+        base = description["inputs"]["base"]
+        network = base["network"]
         origin = f"{description['kind'].replace('-', ' ')} of {network['name']}, stage {path.name[:12]}"
         options, is_compacted = network["options"], False
+        given = {name: base[name] for name in TrainingClips.model_fields if name in base}
+        trained_on = validate(TrainingClips, given, origin=f"stage {path.name[:12]}")
     else:
         file = _find_file(path)
         state = read_state_dict(file, hint=_HINT)
-        options, is_compacted = _exported_options(file)
+        exported = _exported_description(file)
+        options, is_compacted = exported.get("options", {}), bool(exported)
+        given = exported.get("trained_on")
+        trained_on = None if given is None else validate(TrainingClips, given, origin=str(file))
         origin = str(file)
     num_pruned = sum(int((~mask.bool()).sum()) for name, mask in state.items() if name.startswith(_MASK))
     named, packages = rename_tensors(recognizer, {n: t for n, t in state.items() if not n.startswith(_MASK)})
@@ -222,24 +233,33 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
         num_pruned,
         is_compacted,
         _class_head(state) if is_own else {},
+        trained_on,
     )
 
 
-def check_start(settings: RecognizerSettings) -> None:
-    """Check starting weights before any clips exist: everything but what depends on the clips must fit.
+def check_network(settings: RecognizerSettings, num_levels: int, heads: HeadPlacement = "stacks") -> None:
+    """Check a recognizer before any clips exist: its options, its number of stacks and its starting weights.
 
-    A recognizer of a package that cannot be built without clips is checked later.
+    What depends on the clips is checked later, and so is a recognizer of a package that cannot be built
+    without clips. Memory is allocated only for starting weights.
+
+    Args:
+        settings: of the recognizer.
+        num_levels: number of heads before the last one.
+        heads: features that the heads read.
 
     Raises:
-        InputError: if there are none, they cannot be read, or names or shapes differ.
+        InputError: if an option is out of range, there are more heads than stacks, or the starting weights
+            cannot be read or have other names or shapes.
         StageDamagedError: if they are a damaged stage.
     """
-    if not settings.start_paths:
-        return
     start = read_starts(settings.start_paths, settings.name)
     parameters = inspect.signature(RECOGNIZERS.find(settings.name).load()).parameters
     given = settings.options()
     if any(each.default is each.empty and name not in given for name, each in parameters.items()):
+        return
+    count_parameters(settings.name, num_classes=2, superclasses=[2] * num_levels, heads=heads, **given)
+    if not settings.start_paths:
         return
     network = build_recognizer(settings.name, num_classes=2, seed=0, **given)
     layout = parameters["layout"].default if "layout" in parameters else None
@@ -279,17 +299,18 @@ def _find_file(path: Path) -> Path:
     raise InputError(f"{_SETTING} must name trained weights", got=f"none at {path}", hint=_HINT)
 
 
-def _exported_options(file: Path) -> tuple[Mapping[str, Any], bool]:
-    """Return the options of a network that autohier exported, and True; nothing and False for other files."""
+def _exported_description(file: Path) -> Mapping[str, Any]:
+    """Return the description of a network that autohier exported; nothing for other files."""
     if file.suffix != ".safetensors":
-        return {}, False
+        return {}
     with safe_open(file, framework="pt") as opened:
         text = (opened.metadata() or {}).get(_METADATA_KEY)
     try:
-        options = json.loads(text)["options"] if text else None
+        description = json.loads(text) if text else {}
+        is_described = isinstance(description["options"], dict) if text else True
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} must be a file that autohier wrote", got=error, hint=_HINT) from error
-    return (options, True) if isinstance(options, dict) else ({}, False)
+    return description if is_described else {}
 
 
 def _layout(options: Mapping[str, Any]) -> JointLayout | None:

@@ -118,10 +118,12 @@ class TrialSetup:
     def describe_start(self) -> str:
         """Return what pass 1 starts from, a line for each pathway; empty if it starts from random weights.
 
+        A warning follows if that was trained on clips that the trial validates or tests on.
+
         Raises:
             InputError: if the starting weights do not fit.
         """
-        return self.context.describe_start(self.base.network)
+        return self.context.describe_start(self.base.network, self.fold_bases or [self.base])
 
     @property
     def num_validation(self) -> int | None:

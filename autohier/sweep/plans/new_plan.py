@@ -16,7 +16,7 @@ from autohier.core.recipes.check import check_recipe
 from autohier.sweep.execution.callback_extensions import check_callbacks
 from autohier.sweep.paths import find_sweep, stage_folder
 from autohier.sweep.plans.check import check_plan
-from autohier.sweep.plans.starts import check_starts, resolve_starts
+from autohier.sweep.plans.starts import check_networks, resolve_starts
 from autohier.sweep.study.warm_start import results_of
 
 
@@ -96,8 +96,8 @@ def check_new_plan(
 
     Args:
         plan: from `make_plan`.
-        prepare: called with the space once extensions and starting weights are checked; may prepare its
-            dataset.
+        prepare: called with the space once extensions, networks and their starting weights are checked; may
+            prepare its dataset.
         say: see `check_plan`.
 
     Returns:
@@ -109,7 +109,7 @@ def check_new_plan(
     """
     check_callbacks(plan.callbacks)
     check_recipe(plan.space.config(FLAT_PARAMS, seed=plan.seed))
-    check_starts(plan.space)
+    check_networks(plan.space)
     if prepare is not None:
         prepare(plan.space)
     if plan.storage and has_password(plan.storage):

@@ -15,7 +15,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.weights_files import convert_starts, find_starts
 from autohier.core.stages.kinds.registry import find_stage_kind
-from autohier.core.stages.starting import check_start
+from autohier.core.stages.starting import check_network
 from autohier.core.stages.store.identity import is_stage_key
 from autohier.core.stages.store.stage_files import STAGE_FILE
 from autohier.errors import InputError, error_about
@@ -42,18 +42,19 @@ def resolve_starts(space: SearchSpace, out: Path) -> SearchSpace:
     return validate(SearchSpace, cast("dict[str, object]", resolved), origin=space.name)
 
 
-def check_starts(space: SearchSpace) -> None:
-    """Check the starting weights of every network that a space can sample, before any clips exist.
+def check_networks(space: SearchSpace) -> None:
+    """Check every network that a space can sample, with its starting weights, before any clips exist.
 
     Args:
         space: as `resolve_starts` returns it.
 
     Raises:
-        InputError: if they cannot be read or do not fit.
+        InputError: if a network cannot be built, or starting weights cannot be read or do not fit.
     """
     for network, flat in space.flat_params_by_network().items():
+        config = space.config(flat, seed=0)
         with error_about(network):
-            check_start(space.config(flat, seed=0).recognizer)
+            check_network(config.recognizer, space.search.levels, config.pass_2.heads)
 
 
 def find_start(text: str, out: Path) -> Path:

@@ -15,6 +15,7 @@ from torch import Tensor
 from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
+from autohier.core.stages.checks.started_clips import started_clips_text
 from autohier.core.stages.compacted import write_compacted
 from autohier.core.stages.starting import content_digest, read_start
 from autohier.core.stages.store.stage_store import StageStore
@@ -23,7 +24,7 @@ from autohier.core.trial import TrialOutcome, train_pass_1
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError, InputError, StageDamagedError
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.plans.starts import check_starts, find_start, resolve_starts, start_stages
+from autohier.sweep.plans.starts import check_networks, find_start, resolve_starts, start_stages
 from support.command_line import Autohier
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial
 from support.sweep_runs.finished_sweeps import finish_sweep
@@ -169,6 +170,47 @@ class TestTrials:
         assert pruned.endswith(f"; {num_pruned} pruned filters start at zero")
         assert open_start("", tiny_data, tmp_path).describe_start() == ""
 
+    @pytest.mark.parametrize(
+        ("overrides", "seen"),
+        [
+            ((), ""),
+            (("protocol.clips_per_class=1",), ""),
+            # The source trains on subjects 1, 3 and 7 and validates on 9; all have 24 clips.
+            (("protocol.held_out=[1]",), "24 of 24 validation clips"),
+            (("protocol.held_out=[1, 9]",), "24 of 48 validation clips"),
+            (("protocol.validation=folds", "protocol.num_folds=4"), "72 of 96 validation clips"),
+        ],
+    )
+    def test_weights_that_have_seen_clips_to_be_measured_are_named(
+        self, source: Source, tmp_path: Path, tiny_data: Path, overrides: tuple[str, ...], seen: str
+    ) -> None:
+        text = open_start(source.stage(1), tiny_data, tmp_path, *overrides).describe_start()
+        warning = f"WARNING: the starting weights were trained on {seen}, so that" if seen else ""
+        assert text.partition("\n")[2].partition(" accuracies")[0] == warning
+
+    def test_an_exported_network_knows_its_training_clips(
+        self, source: Source, tmp_path: Path, tiny_data: Path
+    ) -> None:
+        result = source.outcome.stages[1]
+        write_compacted(
+            StageStore(source.out / "stages"), result.kind, result.key, tmp_path / "a.safetensors"
+        )
+        trial = open_start(tmp_path / "a.safetensors", tiny_data, tmp_path, "protocol.held_out=[1]")
+        assert "trained on 24 of 24 validation clips" in trial.describe_start()
+
+    def test_weights_of_other_clips_are_not_judged(
+        self, source: Source, tmp_path: Path, tiny_data: Path
+    ) -> None:
+        trial = open_start(source.stage(1), tiny_data, tmp_path, "protocol.held_out=[1]")
+        trained_on = read_start(source.stage(1), "inflated-resnet18").trained_on
+        assert trained_on is not None
+        refit = trained_on.model_copy(update={"all_training_clips": True})
+        clips = trial.context.clips
+        assert "24 of 24 validation clips" in started_clips_text(refit, clips, [trial.base])
+        other = trained_on.model_copy(update={"data": "0" * 64})
+        assert started_clips_text(other, clips, [trial.base]) == ""
+        assert started_clips_text(None, clips, [trial.base]) == ""
+
     def test_weights_that_change_while_a_trial_runs_are_refused(
         self, source: Source, tmp_path: Path, tiny_data: Path
     ) -> None:
@@ -188,13 +230,13 @@ class TestFiles:
             result = source.outcome.stages[index]
             file = tmp_path / name / "network1.safetensors"
             write_compacted(StageStore(source.out / "stages"), result.kind, result.key, file)
-        check_starts(space(f"recognizer.start={tmp_path / 'whole'}"))
+        check_networks(space(f"recognizer.start={tmp_path / 'whole'}"))
         whole = read_start(tmp_path / "whole", "inflated-resnet18")
         assert whole.sha256 == read_start(source.stage(1), "inflated-resnet18").sha256
         with pytest.raises(
             InputError, match=r"of another shape .*: a pruned model is exported without its dead"
         ):
-            check_starts(space(f"recognizer.start={tmp_path / 'pruned'}"))
+            check_networks(space(f"recognizer.start={tmp_path / 'pruned'}"))
         shutil.copy(tmp_path / "pruned" / "network1.safetensors", tmp_path / "whole" / "network2.safetensors")
         with pytest.raises(InputError, match=r"must name one network, but got .*network1.*network2"):
             read_start(tmp_path / "whole", "inflated-resnet18")
@@ -204,10 +246,10 @@ class TestFiles:
         with pytest.raises(
             InputError, match=r"tensors of another shape \(.*in pass 2 of inflated-resnet18.*width"
         ):
-            check_starts(wider)
+            check_networks(wider)
         deeper = space(f"recognizer.start={source.stage(1)}", "recognizer.name=inflated-resnet34")
         with pytest.raises(InputError, match=r"tensors missing \(layer1\.2\.conv1\.weight"):
-            check_starts(deeper)
+            check_networks(deeper)
 
     def test_a_2d_network_belongs_elsewhere(self, source: Source, tmp_path: Path) -> None:
         flat = {
@@ -217,7 +259,7 @@ class TestFiles:
         }
         save_file(flat, tmp_path / "2d.safetensors")
         with pytest.raises(InputError, match=r"name the weights of a 2D network as recognizer\.weights"):
-            check_starts(space(f"recognizer.start={tmp_path / '2d.safetensors'}"))
+            check_networks(space(f"recognizer.start={tmp_path / '2d.safetensors'}"))
 
     def test_a_damaged_stage_is_refused(self, source: Source, tmp_path: Path) -> None:
         copy = Path(shutil.copytree(source.stage(1), tmp_path / source.stage(1).name))
@@ -231,7 +273,7 @@ class TestFiles:
     def test_other_files_are_refused(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "any.pth").write_bytes(content)
         with pytest.raises(AutohierError, match=r"any\.pth must be a \.safetensors or \.pth file"):
-            check_starts(space(f"recognizer.start={tmp_path / 'any.pth'}"))
+            check_networks(space(f"recognizer.start={tmp_path / 'any.pth'}"))
         with pytest.raises(InputError, match=r"must name trained weights, but got none at"):
             read_start(tmp_path, "inflated-resnet18")
 
@@ -248,6 +290,25 @@ class TestFiles:
     def test_both_starts_are_refused(self) -> None:
         with pytest.raises(InputError, match=r"from recognizer\.weights \(2D\) or from recognizer\.start"):
             space("recognizer.start=a.pth", "recognizer.weights=b.pth")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error"),
+    [
+        (
+            ("search.settings={'recognizer.windows'=[[3, 5], [3, 4]]}",),
+            "windows must be different odd numbers",
+        ),
+        (("search.levels=3", "search.counts=[2, 3, 4, 5]"), "heads"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_any_clips_exist(
+    overrides: tuple[str, ...], error: str
+) -> None:
+    skeletons = "clips={input='skeletons', modality='skeleton'}"
+    given = space("recognizer.name=ms-g3d", skeletons, "initial=[]", *overrides)
+    with pytest.raises(InputError, match=error):
+        check_networks(given)
 
 
 def test_the_digest_names_values_types_shapes_and_names() -> None:
