@@ -32,10 +32,16 @@ _NEEDS_RAY = "ray_cluster"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start Ray as slow, and run slow tests first, so that workers end at the same time."""
+    """Mark tests that start Ray as slow, and run slow tests first, so that workers end at the same time.
+
+    Coverage counts lines for the fast tests only: it nearly doubles the time of Python code, and slow tests
+    mostly run in other processes, where it counts nothing.
+    """
     for item in items:
         if _NEEDS_RAY in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.no_cover)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
