@@ -25,12 +25,8 @@ from autohier.config.frozen import validate
 from autohier.config.trial.recognizers import RECOGNIZERS, RecognizerSettings
 from autohier.config.trial.training import HeadPlacement
 from autohier.core.stages.network_description import TrainingClips
-from autohier.core.stages.store.stage_files import (
-    STAGE_FILE,
-    find_not_finite,
-    read_description,
-    read_published_weights,
-)
+from autohier.core.stages.store.file_names import STAGE_FILE
+from autohier.core.stages.store.stage_files import find_not_finite, read_description, read_published_weights
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import resolve_layout
 from autohier.digest import digest

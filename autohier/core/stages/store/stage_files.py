@@ -28,16 +28,19 @@ from torch import Tensor
 from autohier.core.stages.inputs import StageInputs, stage_key_content
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.store.file_names import (
+    CONFUSION_FILE,
+    CONTENTS,
+    EPOCHS_FILE,
+    MODEL_FILE,
+    STAGE_FILE,
+)
 from autohier.core.stages.store.identity import check_identity
 from autohier.core.stages.store.measurements import check_measurements, read_result
 from autohier.digest import digest, digest_file
 from autohier.errors import DivergedError, StageDamagedError, damage_text
 from autohier.files import naming_file, open_regular
 
-STAGE_FILE = "stage.json"
-_MODEL, _EPOCHS, _CONFUSION = "model.safetensors", "epochs.parquet", "confusion.npy"
-CONTENTS = (_MODEL, _EPOCHS, _CONFUSION)
-"""Names of the files of a stage, except its description."""
 _DAMAGE_ERRNOS = frozenset(
     {None, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EIO}
 )
@@ -80,13 +83,13 @@ def write_stage(
 
 def _contents(result: StageResult, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, bytes]]:
     """Yield the names and contents of the files of a stage, except its description."""
-    yield _MODEL, save({name: tensor.contiguous() for name, tensor in weights.items()})
+    yield MODEL_FILE, save({name: tensor.contiguous() for name, tensor in weights.items()})
     rows = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([asdict(epoch) for epoch in result.epochs]), rows)
-    yield _EPOCHS, rows.getvalue()
+    yield EPOCHS_FILE, rows.getvalue()
     confusion = io.BytesIO()
     np.save(confusion, np.ascontiguousarray(result.confusion_KK, dtype=np.int64))
-    yield _CONFUSION, confusion.getvalue()
+    yield CONFUSION_FILE, confusion.getvalue()
 
 
 def read_stage(path: Path, kind: StageKind, key: str) -> StageResult:
@@ -101,11 +104,13 @@ def read_stage(path: Path, kind: StageKind, key: str) -> StageResult:
         description = read_description(path)
         check_identity(description, kind, key)
         _check_contents(path, description)
-        rows = _read_rows(path / _EPOCHS)
-        confusion_KK = _read_confusion(path / _CONFUSION, num_classes=len(set(description["hierarchy"][-1])))
+        rows = _read_rows(path / EPOCHS_FILE)
+        confusion_KK = _read_confusion(
+            path / CONFUSION_FILE, num_classes=len(set(description["hierarchy"][-1]))
+        )
         result = read_result(description, kind, rows, confusion_KK)
         check_measurements(result)
-        unusable = find_not_finite(load_file(path / _MODEL))
+        unusable = find_not_finite(load_file(path / MODEL_FILE))
         if unusable is not None:
             raise StageDamagedError(
                 f"the weights of stage {key[:12]} must be finite", got=f"others in {unusable}"
@@ -136,8 +141,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         StageDamagedError: if they cannot be read.
     """
     try:
-        with open_regular(path / _MODEL):
-            weights: dict[str, Tensor] = load_file(path / _MODEL)
+        with open_regular(path / MODEL_FILE):
+            weights: dict[str, Tensor] = load_file(path / MODEL_FILE)
     except Exception as error:
         raise StageDamagedError(
             "a stage's weights must be readable", got=damage_text(error), hint="run the trial again"
@@ -156,7 +161,7 @@ def read_published_weights(path: Path, description: Mapping[str, Any]) -> dict[s
         StageDamagedError: if they are missing or differ.
     """
     with _damage(f"the weights of stage {path.name[:12]} must be complete"):
-        if description["files"][_MODEL] != _content(path / _MODEL):
+        if description["files"][MODEL_FILE] != _content(path / MODEL_FILE):
             raise StageDamagedError(f"the weights of stage {path.name[:12]} must match their digest")
     return read_weights(path)
 

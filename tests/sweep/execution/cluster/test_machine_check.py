@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -131,3 +132,10 @@ def test_weights_that_lie_on_the_drivers_machine_only_are_a_fault(demands: Deman
     here.touch()
     wanting = replace(demands, weights=(here, elsewhere))
     assert check_machine(wanting, NODE).faults == (f"it has no weights at {elsewhere}",)
+
+
+def test_the_check_imports_no_torch() -> None:
+    """A process that only checks its machine starts in a third of the time."""
+    module = "autohier.sweep.execution.cluster.machine_check"
+    code = f"import sys, {module}; sys.exit(bool({{'torch', 'ray'}} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
