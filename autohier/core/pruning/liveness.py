@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from autohier.core.pruning.operations import MatrixProducts, refuse_unknown_layers
+from autohier.core.pruning.output_shapes import output_shape
 from autohier.data.inputs.named import ClipBatch, new_clips
 from autohier.data.inputs.shapes import ClipShape
 from autohier.models.gates import ChannelGate, Gate
@@ -166,10 +167,9 @@ class _Tape:
         ends = [(end, seed) for end, seed in ends if end.requires_grad]
         self.revived[:] = kept
         if ends and self.written:
-            values, seeds = zip(*ends, strict=True)
-            slopes = torch.autograd.grad(
-                values, self.written, seeds, materialize_grads=True, retain_graph=True
-            )
+            # One number has the gradients of all ends, and torch imports no compiler to compare shapes.
+            total = torch.stack([(end * seed).sum() for end, seed in ends]).sum()
+            slopes = torch.autograd.grad(total, self.written, materialize_grads=True, retain_graph=True)
             self.revived[:] = [kept_F | (slope_F != 0) for kept_F, slope_F in zip(kept, slopes, strict=True)]
         return not all(now_F.equal(use.kept_F) for now_F, use in zip(self.revived, self.uses, strict=True))
 
@@ -188,12 +188,7 @@ class _Tape:
         if layer.bias is not None:
             emits_F = emits_F | (layer.bias != 0).view(num_filters, -1).any(dim=1)
 
-        # A copy of the layer on the meta device gives the output's shape without computing it.
-        shadow = copy.copy(layer)
-        vars(shadow)["_parameters"] = vars(layer)["_parameters"] | {
-            name: each.to("meta") for name, each in layer.named_parameters()
-        }
-        shape = _call(shadow, *(each.to("meta") for each in (read, *others))).shape
+        shape = output_shape(layer, read, *others)
         kept_F = self._revived(emits_F)
         values_F = read.new_full((num_filters,), _DEAD).masked_fill_(kept_F, math.nan)
         num_positions = shape.numel() // num_filters
@@ -238,12 +233,6 @@ class _Tape:
 
     def _revived(self, alive_F: Tensor) -> Tensor:
         return alive_F | self.revived[len(self.uses)] if self.revived else alive_F
-
-
-def _call(layer: nn.Module, *tensors: Tensor) -> Tensor:
-    """Call a layer without its hooks."""
-    out: Tensor = layer.forward(*tensors)
-    return out
 
 
 def _filled_up(use: LayerUse, multiple: int) -> Tensor:

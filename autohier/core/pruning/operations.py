@@ -80,6 +80,11 @@ class MatrixProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
         finally:
             self.__enter__()  # type: ignore[no-untyped-call]
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False, since torch would import its compiler, two seconds in every process."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],

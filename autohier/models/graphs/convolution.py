@@ -34,6 +34,10 @@ class GatheringConvolution(nn.Conv2d, ABC):
         self.num_gathered = num_partitions * num_joints
         """Number of weights that gather one channel for one joint."""
 
+    def output_shape(self, x_NCTV: Tensor, partitions_PVW: Tensor, *_: Tensor) -> tuple[int, ...]:
+        """Return the shape ``[N, F, T, W]`` of what `forward` returns; see `core.pruning.output_shapes`."""
+        return len(x_NCTV), self.out_channels, x_NCTV.shape[2], partitions_PVW.shape[-1]
+
     @abstractmethod
     def gathering_multiply_adds(
         self,

@@ -51,6 +51,11 @@ class PointwiseConvolution(nn.Conv2d):
         selected = x_NCTV[:, :, :: self.stride[0]].contiguous(memory_format=torch.channels_last)
         return F.conv2d(selected, self.weight, self.bias)
 
+    def output_shape(self, x_NCTV: Tensor) -> tuple[int, ...]:
+        """Return the shape of what `forward` returns; see `core.pruning.output_shapes`."""
+        num_clips, _, num_frames, num_joints = x_NCTV.shape
+        return num_clips, self.out_channels, -(-num_frames // self.stride[0]), num_joints
+
 
 class Projection(Unit):
     """Shortcut for a change of channels or frames."""

@@ -1,6 +1,6 @@
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -261,16 +261,11 @@ def test_the_network_is_not_changed() -> None:
 
 
 def test_no_convolution_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original: Callable[..., Tensor] = nn.functional.conv3d
-    devices = []
+    def refused(*_: object) -> Tensor:
+        pytest.fail("a convolution was computed")
 
-    def watched(read: Tensor, *arguments: object) -> Tensor:
-        devices.append(read.device.type)
-        return original(read, *arguments)
-
-    monkeypatch.setattr(nn.functional, "conv3d", watched)
+    monkeypatch.setattr(nn.functional, "conv3d", refused)
     measure_cost(Chain(5, 6), CLIP)
-    assert devices == ["meta", "meta"]
 
 
 def test_the_inflated_resnet_has_the_published_cost() -> None:
