@@ -6,6 +6,7 @@
 #   make lint      everything in `make test` except the tests
 #   make format    format the code
 #   make docs      build the documentation into site/; fails on broken links
+#   make blazepose the networks of BlazePose, which some tests read, into .venv/blazepose; 36 MB
 #   make test-min  the fast tests with the lowest supported versions, in .venv-min
 #
 # PYTHON=python3.12 chooses the interpreter; a .venv of another version is rebuilt.
@@ -18,10 +19,10 @@ PYTEST_ARGS ?=
 PARALLEL := -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 FAST := -m "not slow and not cluster"
 
-.PHONY: demo test test-fast lint format docs test-min install install-docs
+.PHONY: demo test test-fast lint format docs blazepose test-min install install-docs
 
 install:
-	@tools/make_venv.sh $(VENV) dev,deploy constraints.txt $(PYTHON)
+	@tools/make_venv.sh $(VENV) dev,deploy,poses constraints.txt $(PYTHON)
 
 install-docs:
 	@tools/make_venv.sh $(VENV) docs constraints.txt $(PYTHON)
@@ -52,6 +53,13 @@ test-fast: install
 docs: install-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# The package holds the networks, and is not installed: it needs an old NumPy.
+blazepose: $(VENV)/blazepose
+$(VENV)/blazepose: | install
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
+		--dest $(VENV)/blazepose.unfinished mediapipe==0.10.21
+	mv $(VENV)/blazepose.unfinished $(VENV)/blazepose
+
 test-min:
-	@tools/make_venv.sh .venv-min dev,deploy constraints-min.txt $(PYTHON)
+	@tools/make_venv.sh .venv-min dev,deploy,poses constraints-min.txt $(PYTHON)
 	.venv-min/bin/pytest $(FAST) $(PARALLEL) $(PYTEST_ARGS)

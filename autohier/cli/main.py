@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from autohier.cli.data.check import check
 from autohier.cli.data.export_pyskl import export_pyskl
 from autohier.cli.data.init import init
+from autohier.cli.data.poses import poses
 from autohier.cli.data.prepare import prepare
 from autohier.cli.data.show import show
 from autohier.cli.echo import echo
@@ -44,7 +45,7 @@ from autohier.text import EscapingFormatter, accept_any_text, shown
 from autohier.version import __version__
 
 _ORDER = (
-    *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
+    *("poses", "prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
     *(
         "report",
         "compare",
@@ -79,7 +80,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_CONTINUE = (prepare, search, resume, confirm, train, fuse, evaluate, export, robustness)
+_CONTINUE = (poses, prepare, search, resume, confirm, train, fuse, evaluate, export, robustness)
 """Commands that continue where they were interrupted, if they are run again."""
 _CHANGE_NOTHING = (
     *(

@@ -118,7 +118,19 @@ def test_help_exits_with_0(autohier: Autohier) -> None:
 def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> None:
     listed = re.findall(r"^\W*([a-z-]+)  +[A-Z]", autohier("--help").out, re.MULTILINE)
     assert listed == [
-        *("prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
+        *(
+            "poses",
+            "prepare",
+            "check",
+            "init",
+            "plan",
+            "search",
+            "launch",
+            "list",
+            "status",
+            "resume",
+            "confirm",
+        ),
         *(
             "report",
             "compare",

@@ -15,7 +15,7 @@ from autohier.data.datasets.custom.table import TABLE, read_table
 from autohier.data.names import composed
 from autohier.errors import InputError, MissingDataError
 
-_VIDEO_SUFFIXES: Final = frozenset(
+VIDEO_SUFFIXES: Final = frozenset(
     (
         *(".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx", ".flv"),
         *(".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".m2t", ".mts", ".m2ts", ".mxf", ".dv"),
@@ -56,7 +56,7 @@ def _by_class(source: Path) -> Iterator[CustomClip]:
     finder = FileFinder()
     for path in sorted((source / "videos").glob("*/*")):
         is_hidden = path.name.startswith(".") or path.parent.name.startswith(".")
-        if is_hidden or path.suffix.lower() not in _VIDEO_SUFFIXES:
+        if is_hidden or path.suffix.lower() not in VIDEO_SUFFIXES:
             continue
         label, stem = composed(path.parent.name), composed(path.stem)
         clip_id = f"{label}/{stem}"
@@ -81,7 +81,7 @@ def _warn_skipped(source: Path, used: Collection[Path]) -> Iterator[DatasetWarni
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
             if path not in used:
-                is_video = path.suffix.lower() in _VIDEO_SUFFIXES
+                is_video = path.suffix.lower() in VIDEO_SUFFIXES
                 (elsewhere if is_video else other).append(path.relative_to(source).as_posix())
     if elsewhere:
         yield DatasetWarning(
@@ -93,7 +93,7 @@ def _warn_skipped(source: Path, used: Collection[Path]) -> Iterator[DatasetWarni
         yield DatasetWarning(
             f"{len(other):,} files below videos are skipped because their endings are not those of videos "
             f"({', '.join(f'{count:,} of {ending}' for ending, count in endings)}): {_some(other)}",
-            f"videos end with {', '.join(sorted(_VIDEO_SUFFIXES))}",
+            f"videos end with {', '.join(sorted(VIDEO_SUFFIXES))}",
         )
 
 

@@ -154,15 +154,23 @@ def _clip(files: _Files, cells: Mapping[str, str], place: _Place) -> CustomClip:
         if not cells.get(name, "-"):
             place.refuse(f"{name} must not be empty", None)
     video_path, path = files.locate(cells["path"], place)
-    poses = cells.get("skeleton")
+    clip_id = path.with_suffix("").as_posix()
     return CustomClip(
-        clip_id=path.with_suffix("").as_posix(),
+        clip_id=clip_id,
         label=cells["label"],
         video_path=video_path,
-        skeleton_path=files.locate(poses, place)[0] if poses else None,
+        skeleton_path=_poses(files, clip_id, cells.get("skeleton"), place),
         split=_split(cells.get("split", ""), place),
         **{name: cells.get(name, "") for name in _NUMBERED},
     )
+
+
+def _poses(files: _Files, clip_id: str, cell: str | None, place: _Place) -> Path | None:
+    """Return the pose file that the table names; without a column for it, the one in the folder ``poses``."""
+    if cell is not None:
+        return files.locate(cell, place)[0] if cell else None
+    found = files.finder.find(files.source, PurePosixPath("poses", f"{clip_id}.npz"))
+    return found if found.is_file() else None
 
 
 def _split(text: str, place: _Place) -> str:

@@ -1,0 +1,162 @@
+"""Poses of videos: one pose file for each, and one pickle for all.
+
+Legend: M persons, T frames, V joints.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from autohier.data.datasets.base import Origin
+from autohier.data.datasets.custom.reader import build_custom
+from autohier.data.export.pyskl import split_lists
+from autohier.data.store.table import tabulate_sources
+from autohier.data.video.decoding import count_frames, decode_frames, video_size
+from autohier.errors import ClipError, MissingDataError
+from autohier.files import open_atomically, write_atomically
+from autohier.poses.estimator import FoundPerson, PoseEstimator
+from autohier.poses.tracking import Poses, follow
+from autohier.poses.videos import VideoOfPoses
+
+_PICKLE_PROTOCOL: Final = 4  # the newest that all Python versions of PYSKL can read
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """What became of one video."""
+
+    video: Path
+    num_frames: int = 0
+    num_with_person: int = 0
+    """Frames in which a person was found."""
+    num_persons: int = 0
+    fault: str = ""
+    """Why it has no pose file; empty if it has."""
+    is_earlier: bool = False
+    """True if the file was there before."""
+
+
+def find_poses(
+    videos: Sequence[VideoOfPoses],
+    estimator: PoseEstimator,
+    *,
+    max_persons: int,
+    on_frame: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[VideoResult]:
+    """Find the poses of each video and write its pose file; files that are there are kept.
+
+    Costs one decoding of each video, and one or two runs of the networks for each person and frame.
+
+    Args:
+        videos: the videos.
+        estimator: finds the persons of a frame.
+        max_persons: persons of a video that are kept.
+        on_frame: called with the number of frames of a video that are done, and of all.
+
+    Raises:
+        OSError: if a pose file cannot be written.
+    """
+    for each in videos:
+        if each.file.is_file():
+            yield VideoResult(each.video, is_earlier=True)
+            continue
+        try:
+            num_frames = count_frames(each.video)
+            persons = _persons(each.video, num_frames, estimator, on_frame)
+            poses = follow(persons, num_joints=estimator.layout.num_joints, max_persons=max_persons)
+            size_px = video_size(each.video)
+        except ClipError as error:
+            yield VideoResult(each.video, fault=str(error))
+            continue
+        num_persons = len(poses.keypoint_MTV2)
+        if not num_persons:
+            yield VideoResult(each.video, num_frames, fault=f"no person in {num_frames:,} frames")
+            continue
+        _write(each.file, poses, size_px)
+        seen = int(poses.keypoint_score_MTV.any(axis=(0, 2)).sum())
+        yield VideoResult(each.video, num_frames, seen, num_persons)
+
+
+def _persons(
+    video: Path, num_frames: int, estimator: PoseEstimator, on_frame: Callable[[int, int], None]
+) -> Iterator[list[FoundPerson]]:
+    estimator.start_video()
+    for number, frame_HW3 in enumerate(decode_frames(video, range(num_frames))):
+        height_px, width_px = frame_HW3.shape[:2]
+        inside = [seen_in_frame(each, width_px, height_px) for each in estimator.find(frame_HW3)]
+        yield [person for person in inside if person.scores_V.any()]
+        on_frame(number + 1, num_frames)
+
+
+def seen_in_frame(person: FoundPerson, width_px: int, height_px: int) -> FoundPerson:
+    """Return a person whose joints beyond the frame are 0, as an estimator can only guess them."""
+    last = np.array([width_px, height_px], dtype=np.float32)
+    is_inside_V = np.all((person.joints_V2 >= 0) & (person.joints_V2 <= last), axis=1)
+    return FoundPerson(
+        np.where(is_inside_V[:, None], person.joints_V2, np.float32(0)),
+        np.where(is_inside_V, person.scores_V, np.float32(0)),
+    )
+
+
+def _write(file: Path, poses: Poses, size_px: tuple[int, int]) -> None:
+    content = io.BytesIO()
+    width_px, height_px = size_px
+    np.savez_compressed(
+        content,
+        keypoint=poses.keypoint_MTV2,
+        keypoint_score=poses.keypoint_score_MTV,
+        img_shape=np.array([height_px, width_px]),
+    )
+    write_atomically(file, content.getvalue())
+
+
+def write_pickle(source: Path, videos: Sequence[VideoOfPoses], path: Path) -> int:
+    """Write the poses of a folder in the format of PYSKL and MMAction2, and return the number of clips.
+
+    Labels and lists are those that `prepare custom` would give the clips.
+
+    Args:
+        source: folder with a table or ``videos/CLASS/CLIP.mp4``.
+        videos: its videos; those without a pose file are left out.
+        path: the pickle.
+
+    Raises:
+        MissingDataError: if the folder has no such clips, or none has poses.
+        OSError: if a file cannot be read or written.
+    """
+    reader = build_custom(Origin(modality="rgb", source=source))
+    file_of = {each.video: each.file for each in videos if each.file.is_file()}
+    clips = [clip for clip in reader.find_clips(source) if clip.video_path in file_of]
+    if not clips:
+        raise MissingDataError("a pickle must hold poses", got="no clip with a pose file")
+    annotations = []
+    for clip in clips:
+        with np.load(file_of[clip.video_path], allow_pickle=False) as arrays:  # type: ignore[index]
+            annotations.append(_annotation(clip.clip_id, clip.label, dict(arrays)))
+    ids = [clip.clip_id for clip in clips]
+    lists = split_lists(tabulate_sources(clips), reader.protocols)
+    split = {name: [clip_id for clip_id in listed if clip_id in ids] for name, listed in lists.items()}
+    with open_atomically(path) as file:
+        pickle.dump({"split": split, "annotations": annotations}, file, _PICKLE_PROTOCOL)
+    return len(clips)
+
+
+def _annotation(clip_id: str, label: int, arrays: dict[str, Any]) -> dict[str, Any]:
+    height_px, width_px = arrays["img_shape"].tolist()
+    keypoint_MTV2 = arrays["keypoint"]
+    return {
+        "frame_dir": clip_id,
+        "label": label,
+        "img_shape": (height_px, width_px),
+        "original_shape": (height_px, width_px),
+        "total_frames": int(keypoint_MTV2.shape[1]),
+        "keypoint": keypoint_MTV2,
+        "keypoint_score": arrays["keypoint_score"],
+    }
