@@ -35,7 +35,7 @@ _MIN_SCORE: Final = 0.5
 _MIN_OVERLAP: Final = 0.3
 """Overlap with the best box from which others are averaged with it."""
 _HIP_CENTRE, _END = 33, 34
-"""Landmarks beside the 33 joints: the middle of the hips, and the point that gives size and angle."""
+"""Landmarks after the 33 joints: the middle of the hips, and the point that gives size and angle."""
 _ENLARGED: Final = 1.25
 _COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 """Joints of COCO among the 33."""

@@ -1,4 +1,4 @@
-"""What a pose estimator does: it finds the persons of one frame after the other.
+"""Contract of pose estimators, which find the persons of one frame after the other.
 
 Legend: H W pixels, V joints.
 """
@@ -40,7 +40,7 @@ class PoseEstimator(Protocol):
         """Forget the frames of an earlier video."""
 
     def find(self, frame_HW3: NDArray[np.uint8]) -> list[FoundPerson]:
-        """Return the persons in the next frame, in any order; none if it shows nobody.
+        """Return the persons in the next frame, in any order; none if it shows no person.
 
         Args:
             frame_HW3: RGB picture.

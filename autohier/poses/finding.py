@@ -30,7 +30,7 @@ _PICKLE_PROTOCOL: Final = 4  # the newest that all Python versions of PYSKL can 
 
 @dataclass(frozen=True, slots=True)
 class VideoResult:
-    """What became of one video."""
+    """Result of one video."""
 
     video: Path
     num_frames: int = 0

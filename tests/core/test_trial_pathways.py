@@ -26,7 +26,7 @@ from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
-from autohier.sweep.plans.starts import check_starts, resolve_starts
+from autohier.sweep.plans.starts import check_networks, resolve_starts
 from support.sources.tiny_clips import (
     NUM_FRAMES,
     OVERRIDES,
@@ -133,7 +133,7 @@ class TestStarts:
         space = resolve_starts(load_space(str(SPACE_FILE), [*RGB_POSE, *starts]), tmp_path)
         paths = space.recognizer.start_paths
         assert {name: path.parent.name for name, path in paths.items()} == {"rgb": "pass-2", "pose": "pass-2"}
-        check_starts(space)
+        check_networks(space)
         trial = open_tiny_trial(space.config(FLAT_PARAMS, seed=5), tiny_clips, tmp_path / "stages")
         lines = trial.describe_start().splitlines()
         assert [line.partition(" ")[0] for line in lines] == ["start_rgb:", "start_pose:"]
@@ -163,4 +163,4 @@ class TestStarts:
         save_file(tensors, tmp_path / "wide.safetensors")
         start = f"recognizer.start_rgb={str(tmp_path / 'wide.safetensors')!r}"
         with pytest.raises(InputError, match=r"recognizer\.start_rgb must have the names and shapes"):
-            check_starts(load_space(str(SPACE_FILE), [*RGB_POSE, start]))
+            check_networks(load_space(str(SPACE_FILE), [*RGB_POSE, start]))

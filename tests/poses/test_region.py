@@ -20,7 +20,7 @@ def test_the_whole_frame_is_itself():
 
 @pytest.mark.parametrize(("quarters", "turned"), [(1, 1), (2, 2), (3, 3), (-1, 3)])
 def test_a_region_that_is_turned_clockwise_is_shown_upright(quarters: int, turned: int):
-    """What lies to the right of a region turned by 90 degrees is at the bottom of the frame."""
+    """The right side of a region turned by 90 degrees is at the bottom of the frame."""
     square = FRAME[:, :4]
     cut = Region(2, 2, 4, 4, angle_rad=quarters * math.pi / 2).cut_out(square, 4, 4)
     np.testing.assert_allclose(cut.astype(int), np.rot90(square, turned), atol=1)  # rounding

@@ -27,7 +27,7 @@ def middles(frames, *, max_persons=2):
     ]
 
 
-def test_persons_keep_their_rows_whatever_their_order():
+def test_persons_keep_their_rows_in_any_order():
     frames = [[person(50), person(200, 0.8)], [person(203, 0.8), person(52)], [person(54), person(206, 0.8)]]
     assert middles(frames) == [[50, 52, 54], [200, 203, 206]]
 
@@ -63,7 +63,7 @@ def test_joints_that_only_one_frame_shows_do_not_count():
     assert row == [50, 50]
 
 
-def test_nobody():
+def test_no_person():
     poses = follow([[], []], num_joints=3, max_persons=2)
     assert poses.keypoint_MTV2.shape == (0, 2, 3, 2)
     assert poses.keypoint_score_MTV.shape == (0, 2, 3)
