@@ -193,24 +193,8 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
         InputError: if there are none, or they cannot be read.
         StageDamagedError: if a stage is incomplete or damaged.
     """
-    description: dict[str, Any] | None = None
-    if (path / STAGE_FILE).is_file():
-        description = read_description(path)
-        state = read_published_weights(path, description)
-        base = description["inputs"]["base"]
-        network = base["network"]
-        origin = f"{description['kind'].replace('-', ' ')} of {network['name']}, stage {path.name[:12]}"
-        options, is_compacted = network["options"], False
-        given = {name: base[name] for name in TrainingClips.model_fields if name in base}
-        trained_on = validate(TrainingClips, given, origin=f"stage {path.name[:12]}")
-    else:
-        file = _find_file(path)
-        state = read_state_dict(file, hint=_HINT)
-        exported = _exported_description(file)
-        options, is_compacted = exported.get("options", {}), bool(exported)
-        known = exported.get("trained_on")
-        trained_on = None if known is None else validate(TrainingClips, known, origin=str(file))
-        origin = str(file)
+    found = _read_stage(path) if (path / STAGE_FILE).is_file() else _read_other_file(path)
+    state, origin = found.state, found.origin
     num_pruned = sum(int((~mask.bool()).sum()) for name, mask in state.items() if name.startswith(_MASK))
     named, packages = rename_tensors(recognizer, {n: t for n, t in state.items() if not n.startswith(_MASK)})
     # A recognizer of autohier may have a module with a name of other packages' heads.
@@ -225,11 +209,48 @@ def read_start(path: Path, recognizer: str) -> StartingWeights:
         origin,
         tensors,
         content_digest(tensors),
-        _layout(options),
+        _layout(found.options),
         num_pruned,
-        is_compacted,
+        found.is_compacted,
         _class_head(state) if is_own else {},
-        trained_on,
+        found.trained_on,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Content of a stage or a file."""
+
+    state: Mapping[str, Tensor]
+    origin: str
+    options: Mapping[str, Any]
+    is_compacted: bool
+    trained_on: TrainingClips | None
+
+
+def _read_stage(path: Path) -> _Found:
+    description = read_description(path)
+    base, name = description["inputs"]["base"], path.name[:12]
+    clips = {field: base[field] for field in TrainingClips.model_fields if field in base}
+    return _Found(
+        read_published_weights(path, description),
+        f"{description['kind'].replace('-', ' ')} of {base['network']['name']}, stage {name}",
+        base["network"]["options"],
+        is_compacted=False,
+        trained_on=validate(TrainingClips, clips, origin=f"stage {name}"),
+    )
+
+
+def _read_other_file(path: Path) -> _Found:
+    file = _find_file(path)
+    state, exported = read_state_dict(file, hint=_HINT), _exported_description(file)
+    clips = exported.get("trained_on")
+    return _Found(
+        state,
+        str(file),
+        exported.get("options", {}),
+        is_compacted=bool(exported),
+        trained_on=None if clips is None else validate(TrainingClips, clips, origin=str(file)),
     )
 
 
