@@ -50,7 +50,9 @@ def test_steps_are_those_of_torch(kind: str) -> None:
     networks.append(copy.deepcopy(networks[0]))
     if kind == "adam":
         ours = adam(networks[0].parameters(), learning_rate=0.1, weight_decay=0.01)
-        theirs = torch.optim.Adam(networks[1].parameters(), lr=0.1, weight_decay=0.01, fused=True)
+        theirs: torch.optim.Optimizer = torch.optim.Adam(
+            networks[1].parameters(), lr=0.1, weight_decay=0.01, fused=True
+        )
     else:
         ours = sgd(networks[0].parameters(), learning_rate=0.1, weight_decay=0.01)
         theirs = torch.optim.SGD(

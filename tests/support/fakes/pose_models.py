@@ -6,6 +6,7 @@ The joints of the person lie around the spot as `offsets_px` says.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ _OPSET = 13
 def offsets_px(num_joints: int = 17) -> np.ndarray:
     """Return the places of the joints [V, 2] in pixels of the picture, from the spot: rows of three."""
     joints = np.arange(num_joints)
-    return np.stack([joints % 3 - 1, joints // 3 - 2], axis=1) * np.array([4, 3])
+    return np.stack([4 * (joints % 3 - 1), 3 * (joints // 3 - 2)], axis=1)
 
 
 def write_rtmo(path: Path, *, width_px: int = 96, height_px: int = 64, num_joints: int = 17) -> Path:
@@ -93,7 +94,7 @@ def _box() -> list[onnx.NodeProto]:
     ]
 
 
-def _node(kind: str, inputs: list[str], output: str, **attributes: object) -> onnx.NodeProto:
+def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(kind, inputs, [output], **attributes)
 
 
