@@ -93,9 +93,7 @@ def poses(
             videos,
             estimator,
             max_persons=persons,
-            on_frame=lambda done, total: lines.show_checked(
-                f"frames of video {len(results) + 1} of {len(videos)}", done, total
-            ),
+            on_frame=lambda done, total: lines.show_poses(len(results), len(videos), done, total),
         ):
             results.append(result)
             lines.say(_line(result))

@@ -1,4 +1,4 @@
-"""Progress of ``prepare`` and ``check``: a bar on a terminal, otherwise a line every ten seconds."""
+"""Progress of ``prepare``, ``check`` and ``poses``: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ class ProgressLines:
     def show_checked(self, task: str, num_done: int, num_total: int) -> None:
         """Show the number of checked clips or files of a source."""
         self._show(task, num_done, num_total, "")
+
+    def show_poses(self, num_done: int, num_videos: int, frame: int, num_frames: int) -> None:
+        """Show the number of videos whose poses are found, and the place in the next one."""
+        self._show("finding poses", num_done, num_videos, f"frame {frame:,} of {num_frames:,}")
 
     def _show(self, task: str, num_done: int, num_total: int, note: str) -> None:
         if self._console.is_terminal:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autohier.cli.data import prepare_progress
 from autohier.data.store.reader import ClipStore
 from autohier.data.video.encoding import encode_mp4
 from support.command_line import Autohier
@@ -68,6 +69,15 @@ def test_poses_are_found_and_prepared(tmp_path: Path, source: Path, autohier: Au
     assert sorted(clip for listed in content["split"].values() for clip in listed) == list(
         store.clips.clip_id
     )
+
+
+def test_one_line_of_progress_counts_videos_and_frames(
+    tmp_path: Path, source: Path, autohier: Autohier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare_progress, "_LINE_EVERY_S", 0.0)
+    made = autohier("poses", str(source), *pose_options(tmp_path, "rtmo"))
+    assert "finding poses 0/5 frame 1 of 6\n" in made.err
+    assert "finding poses 4/5 frame 6 of 6\n" in made.err
 
 
 def test_the_same_command_continues(tmp_path: Path, source: Path, autohier: Autohier) -> None:
