@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,17 @@ def closed(schema: Any) -> Any:
     return inner
 
 
+@cache
+def read_crd(crd_file: str) -> dict[str, Any]:
+    """Return a definition of tens of thousands of lines, with the loader in C if there is one."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = (Path(os.environ["AUTOHIER_DATA"]) / "kuberay" / crd_file).read_text()
+    found: dict[str, Any] = yaml.load(text, loader)  # noqa: S506  it is safe
+    return found
+
+
 def faults(document: dict[str, Any], crd_file: str) -> list[str]:
-    crd = yaml.safe_load((Path(os.environ["AUTOHIER_DATA"]) / "kuberay" / crd_file).read_text())
+    crd = read_crd(crd_file)
     (version,) = [
         each for each in crd["spec"]["versions"] if document["apiVersion"] == f"ray.io/{each['name']}"
     ]
