@@ -88,7 +88,7 @@ def test_python_3_11_makes_the_environment(project):
     assert ended.returncode == 0, ended.stderr
     assert _version_of_venv(project) == "3.11"
     (installed,) = (project / "pip.log").read_text().splitlines()
-    assert "--constraint constraints.txt --editable .[dev,deploy]" in installed
+    assert "--constraint constraints.txt --editable .[dev,deploy,poses]" in installed
 
 
 def test_second_run_installs_nothing(project):
@@ -101,7 +101,7 @@ def test_second_run_installs_nothing(project):
 def test_changed_dependencies_are_installed_again(project):
     _add_python(project, "3.11")
     _make(project, "install")
-    os.utime(project / ".venv/installed-dev,deploy", (0, 0))
+    os.utime(project / ".venv/installed-dev,deploy,poses", (0, 0))
     _make(project, "install")
     assert len((project / "pip.log").read_text().splitlines()) == 2
 

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from autohier.core.pruning import FilterMasks, compact, load_compacted, measure_cost
+from autohier.core.pruning.liveness import trace_liveness
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import filter_rows
 from autohier.testing.recognizers import imitate_training
@@ -23,7 +24,7 @@ class Pruned:
     masked: HierarchicalRecognizer
     compacted: HierarchicalRecognizer
     has_dead_layers: bool
-    """True if some layers have no alive filter."""
+    """True if some layers read or write no live channel, e.g. a branch of dead channels only."""
 
     @property
     def shape(self):
@@ -47,12 +48,11 @@ def pruned(request):
     network = imitate_training(build_small(name), small_batch(name)).eval()
     filters = network.recognizer.prunable_filters()
     random_masks(filters, RATIOS[ratios]).apply(filters)
-    return Pruned(
-        name,
-        network,
-        compact(network, small_recognizer(name).clip_shape),
-        ratios == "all filters of some layers",
-    )
+    shape = small_recognizer(name).clip_shape
+    uses = trace_liveness(network, shape).uses
+    has_dead_layers = any(not use.read_C.any() or not use.kept_F.any() for use in uses)
+    assert has_dead_layers or ratios == "some filters of all layers"
+    return Pruned(name, network, compact(network, shape), has_dead_layers)
 
 
 @torch.no_grad()
