@@ -25,7 +25,13 @@ def ray_cluster() -> Iterator[Cluster]:
     import ray
     from ray.cluster_utils import Cluster
 
-    options = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 100 << 20}
+    # The log monitor would look at the files of all earlier workers again and again.
+    options = {
+        "num_cpus": 2,
+        "include_dashboard": False,
+        "include_log_monitor": False,
+        "object_store_memory": 100 << 20,
+    }
     cluster = Cluster(initialize_head=True, head_node_args=options)
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     yield cluster
