@@ -73,7 +73,7 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
         clip_ids: ids of all clips; a list may contain others.
 
     Raises:
-        InputError: if no protocol follows, or there are more than a hundred lists.
+        InputError: if no protocol follows, e.g. from empty lists, or there are more than a hundred lists.
     """
     if len(lists) > _MAX_LISTS:
         raise InputError(f"a source must have at most {_MAX_LISTS} lists of clips", got=len(lists))
@@ -102,6 +102,12 @@ def list_protocols(lists: Mapping[str, frozenset[str]], clip_ids: frozenset[str]
         warnings.extend(_warn(rule, other, validation, [one.name for one in group]))
     if not listed + derived and overlaps:
         raise InputError(overlaps[0].text, hint=overlaps[0].hint)
+    if not listed + derived and (empty := [name for name, ids in lists.items() if not ids]):
+        raise InputError(
+            "lists of training and test clips must not be empty",
+            got=f"no clip in {', '.join(empty)}",
+            hint="add clips to them, or leave out the lists of this protocol",
+        )
     if not listed + derived:
         raise InputError(
             "the names of lists must say which clips train and which test",

@@ -63,7 +63,12 @@ def test_more_than_100_lists_are_refused() -> None:
         protocols(**dict.fromkeys(lists, "a"))
 
 
-@pytest.mark.parametrize("split", [{}, {"train": []}, {"train": ["a", "b", "c"]}])
+def test_empty_lists_are_named() -> None:
+    with pytest.raises(InputError, match=r"must not be empty, but got no clip in test, val: add clips"):
+        protocols(train="ab", test="", val="")
+
+
+@pytest.mark.parametrize("split", [{}, {"train": ["a", "b", "c"]}])
 def test_lists_without_training_and_test_clips_are_refused(
     tmp_path: Path, split: dict[str, list[str]]
 ) -> None:
