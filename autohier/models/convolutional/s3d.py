@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autohier.models.convolutional.inception import BLOCK_NAMES, block_filters, num_written
 from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
@@ -28,19 +29,8 @@ _NORM_EPSILON: Final = 1e-3
 _STACK_ENDS: Final = (3, 6, 12, 15)
 """Indices in ``features`` of the last module of each stack: the stem, and blocks 3, 4 and 5 of Inception."""
 _STEM: Final = "features.0."
-_BLOCKS: Final = {
-    5: (64, 96, 128, 16, 32, 32),
-    6: (128, 128, 192, 32, 96, 64),
-    8: (192, 96, 208, 16, 48, 64),
-    9: (160, 112, 224, 24, 64, 64),
-    10: (128, 128, 256, 24, 64, 64),
-    11: (112, 144, 288, 32, 64, 64),
-    12: (256, 160, 320, 32, 128, 128),
-    14: (256, 160, 320, 32, 128, 128),
-    15: (384, 192, 384, 48, 128, 128),
-}
-"""Filters of an Inception block by its index in ``features``: of branch 0; of the reduction and the kernel of
-branches 1 and 2; of branch 3."""
+_BLOCKS: Final = dict(zip((5, 6, 8, 9, 10, 11, 12, 14, 15), BLOCK_NAMES, strict=True))
+"""Inception's name of a block by its index in ``features``."""
 
 
 class InceptionBlock(nn.Module):
@@ -105,9 +95,9 @@ class S3D(Recognizer):
                 is_first = len(written) == len(_STACK_ENDS) - 2
                 modules.append(nn.MaxPool3d(3, stride=2, padding=1) if is_first else HalvingPool())
                 continue
-            filters = tuple(scaled_channels(channels, width) for channels in _BLOCKS[index])
+            filters = block_filters(_BLOCKS[index], width)
             modules.append(InceptionBlock(num_read, filters))
-            num_read = filters[0] + filters[2] + filters[4] + filters[5]
+            num_read = num_written(filters)
             if index in _STACK_ENDS:
                 written[index] = num_read
         self.features = nn.Sequential(*modules)

@@ -1,0 +1,39 @@
+"""Filters of the blocks of Inception-v1, which networks over space and time keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from autohier.models.convolutional.residual import scaled_channels
+
+_FILTERS: Final[Mapping[str, tuple[int, ...]]] = {
+    "3b": (64, 96, 128, 16, 32, 32),
+    "3c": (128, 128, 192, 32, 96, 64),
+    "4b": (192, 96, 208, 16, 48, 64),
+    "4c": (160, 112, 224, 24, 64, 64),
+    "4d": (128, 128, 256, 24, 64, 64),
+    "4e": (112, 144, 288, 32, 64, 64),
+    "4f": (256, 160, 320, 32, 128, 128),
+    "5b": (256, 160, 320, 32, 128, 128),
+    "5c": (384, 192, 384, 48, 128, 128),
+}
+
+BLOCK_NAMES: Final = tuple(_FILTERS)
+"""Names of the blocks, front to back; the digit is that of the resolution."""
+
+
+def block_filters(name: str, width: float) -> tuple[int, ...]:
+    """Return the filters of a block: of branch 0; of the reduction and the kernel of branches 1 and 2; of 3.
+
+    Args:
+        name: one of `BLOCK_NAMES`.
+        width: factor of every channel count; see `scaled_channels`.
+    """
+    return tuple(scaled_channels(channels, width) for channels in _FILTERS[name])
+
+
+def num_written(filters: tuple[int, ...]) -> int:
+    """Return the channels of a block whose branches are concatenated."""
+    branch_0, _, branch_1, _, branch_2, branch_3 = filters
+    return branch_0 + branch_1 + branch_2 + branch_3
