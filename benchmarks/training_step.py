@@ -9,6 +9,7 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer inflated-resnet18 --width 0.25 --size 64 --batch 16
     python benchmarks/training_step.py --recognizer slowonly-resnet50
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
+    python benchmarks/training_step.py --recognizer i3d --frames 64
     python benchmarks/training_step.py --recognizer rgbpose-conv3d --batch 24
     python benchmarks/training_step.py --recognizer two-stream --pose-frames 100 --batch 16
     python benchmarks/training_step.py --recognizer three-pathway --frames 32

@@ -13,6 +13,7 @@ from typing import Final
 from torch import Tensor
 
 from autohier.models.starting.graph_names import is_graph_checkpoint, rename_graph
+from autohier.models.starting.inception_names import is_i3d_checkpoint, rename_i3d
 from autohier.models.starting.residual_names import (
     is_residual_checkpoint,
     is_slow_fast_checkpoint,
@@ -36,6 +37,7 @@ class NameTable:
 _GRAPH: Final = NameTable("PYSKL or MMAction2", is_graph_checkpoint, rename_graph)
 _RESIDUAL: Final = NameTable("PYSKL or MMAction2", is_residual_checkpoint, rename_residual)
 _SLOW_FAST: Final = NameTable("PYSKL or MMAction2", is_slow_fast_checkpoint, rename_slow_fast)
+_I3D: Final = NameTable("pytorch-i3d", is_i3d_checkpoint, rename_i3d)
 
 NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "st-gcn": (_GRAPH,),
@@ -49,6 +51,7 @@ NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "inflated-resnet101": (_RESIDUAL,),
     "slowonly-resnet50": (_RESIDUAL,),
     "slowfast-resnet50": (_SLOW_FAST,),
+    "i3d": (_I3D,),
     "rgbpose-conv3d": (_RESIDUAL,),  # of its pathways
     "two-stream": (_RESIDUAL, _GRAPH),
 }

@@ -14,6 +14,7 @@ from autohier.config.tagged import TaggedBy
 from autohier.config.trial.clips import ClipInputName
 from autohier.config.trial.recognizers.base import RecognizerSettings, ScaledRecognizerSettings, absolute_path
 from autohier.config.trial.recognizers.frames import (
+    I3dSettings,
     InflatedResNetSettings,
     SlowFastSettings,
     SlowOnlySettings,
@@ -42,6 +43,7 @@ __all__ = [
     "RECOGNIZER_TAG",
     "AdaptiveGraphSettings",
     "AnyRecognizerSettings",
+    "I3dSettings",
     "InflatedResNetSettings",
     "MsG3dSettings",
     "PathwayName",
@@ -87,6 +89,7 @@ RECOGNIZERS: Final = Registry(
         "mc3-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:mc3_18", VideoNetworkSettings),
         "r2plus1d-18": Extension(f"{_CONVOLUTIONAL}.video_resnet:r2plus1d_18", VideoNetworkSettings),
         "s3d": Extension(f"{_CONVOLUTIONAL}.s3d:S3D", VideoNetworkSettings),
+        "i3d": Extension(f"{_CONVOLUTIONAL}.i3d:I3d", I3dSettings),
         "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
         "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
         "ctr-gcn": Extension(f"{_GRAPHS}.ctr_gcn:CtrGcn", AdaptiveGraphSettings),

@@ -96,3 +96,11 @@ class VideoNetworkSettings(ScaledRecognizerSettings):
     reads: ClassVar[ClipInputName] = "frames"
     name: str
     """r3d-18, mc3-18, r2plus1d-18 or s3d."""
+
+
+class I3dSettings(ScaledRecognizerSettings):
+    """Settings of I3D, Inception-v1 whose kernels span time."""
+
+    reads: ClassVar[ClipInputName] = "frames"
+    name: str
+    """i3d."""
