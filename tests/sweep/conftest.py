@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def ray_cluster() -> Iterator[Cluster]:
     """A cluster with one machine of two cores, to which tests may add others."""
     from autohier.sweep.execution.session import be_quiet
+    from support.sweep_runs.forked_workers import SET_UP_WORKER, forked_workers
 
     be_quiet()
     import ray
@@ -31,12 +33,15 @@ def ray_cluster() -> Iterator[Cluster]:
         "include_dashboard": False,
         "include_log_monitor": False,
         "object_store_memory": 100 << 20,
+        "setup_worker_path": SET_UP_WORKER,
     }
-    cluster = Cluster(initialize_head=True, head_node_args=options)
-    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    # In a short folder: the path of a socket has at most 107 bytes.
+    with TemporaryDirectory(prefix="autohier-") as folder, forked_workers(Path(folder)):
+        cluster = Cluster(initialize_head=True, head_node_args=options)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
 
 
 @pytest.fixture(scope="session")
