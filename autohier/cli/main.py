@@ -23,6 +23,7 @@ from autohier.cli.results.ablation import ablation
 from autohier.cli.results.compact import compact
 from autohier.cli.results.evaluate import evaluate
 from autohier.cli.results.export import export
+from autohier.cli.results.figures import figures
 from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
 from autohier.cli.results.predict import predict
@@ -48,6 +49,7 @@ _ORDER = (
     *("poses", "prepare", "check", "init", "plan", "search", "launch", "list", "status", "resume", "confirm"),
     *(
         "report",
+        "figures",
         "compare",
         "importances",
         "ablation",
@@ -87,6 +89,7 @@ _CHANGE_NOTHING = (
         list_sweeps,
         status,
         report,
+        figures,
         compare,
         importances,
         ablation,

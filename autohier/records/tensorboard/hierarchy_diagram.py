@@ -63,7 +63,7 @@ def _draw_hierarchy(assignments: tuple[tuple[int, ...], ...], class_names: tuple
             top_px, bottom_px = _HEADER_PX + start * _ROW_PX, _HEADER_PX + end * _ROW_PX
             pen.rectangle((left_px, top_px, right_px, bottom_px), _colour(superclass), INK)
             middle = ((left_px + right_px) // 2, (top_px + bottom_px) // 2)
-            pen.text(middle, str(superclass), "black", font, anchor="mm")
+            pen.text(middle, str(superclass + 1), "black", font, anchor="mm")
     names_px = len(levels) * _COLUMN_PX + GAP_PX
     for row, k in enumerate(order):
         middle = (names_px, _HEADER_PX + row * _ROW_PX + _ROW_PX // 2)

@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.patches import Rectangle
 
 from autohier.reports.clips.geometry import Points, Window, finite_points, to_square
 from autohier.reports.clips.view import ClipView
+from autohier.reports.figures.fonts import drawable, installed_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,19 +30,6 @@ _HEADER_POINTS = 9.0
 _CHAR_IN_PER_POINT = 0.0085
 _MAX_DOTS = 5000
 _BORDER = 0.05
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_FONTS = (
-    "DejaVu Sans",  # is part of Matplotlib
-    *(
-        "Noto Sans CJK SC",
-        "Noto Sans CJK JP",
-        "Source Han Sans SC",
-        "WenQuanYi Zen Hei",
-        "Droid Sans Fallback",
-    ),
-    *("Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS"),
-)
-"""Fonts of the header, if installed; the first one that has a character draws it."""
 
 
 def sheet_size_px(num_frames: int) -> tuple[int, int]:
@@ -58,9 +45,9 @@ def draw_contact_sheet(view: ClipView) -> bytes:
     width_in, height_in = _size_in(columns, rows)
     figure = Figure((width_in, height_in), DOTS_PER_INCH, layout="constrained")
     fitting_points = width_in / (_CHAR_IN_PER_POINT * max(map(len, view.header)))
-    fonts = _installed_fonts()
+    fonts = installed_fonts()
     figure.suptitle(
-        "\n".join(_drawable(line, fonts) for line in view.header),
+        "\n".join(drawable(line, fonts) for line in view.header),
         size=min(_HEADER_POINTS, fitting_points),
         family=fonts,
         ha="left",
@@ -77,19 +64,6 @@ def draw_contact_sheet(view: ClipView) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def _installed_fonts() -> list[str]:
-    installed = {font.name for font in fontManager.ttflist}
-    return [name for name in _FONTS if name in installed]
-
-
-def _drawable(text: str, fonts: list[str]) -> str:
-    """Return a text with a replacement for each character that none of the fonts has."""
-    faces = [get_font(findfont(name)) for name in fonts]
-    return "".join(
-        char if any(face.get_char_index(ord(char)) for face in faces) else _REPLACEMENT for char in text
-    )
 
 
 def _grid(num_panels: int) -> tuple[int, int]:

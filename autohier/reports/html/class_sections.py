@@ -9,22 +9,19 @@ from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
 from autohier.records.reader import Records
 from autohier.records.statistics import wilson_interval
-from autohier.records.tensorboard.confusion_matrix import confusion_picture
 from autohier.records.tensorboard.drawing import superclass_order
 from autohier.reports.clips.contact_sheet import draw_contact_sheet
 from autohier.reports.clips.view import view_clip
+from autohier.reports.figures.classes import TrialClasses, kept_stage, superclass_groups, trial_classes
+from autohier.reports.figures.confusion import draw_confusion
+from autohier.reports.figures.rendering import svg
+from autohier.reports.figures.superclasses import draw_hierarchy
 from autohier.reports.html import elements as html
-from autohier.reports.html.findings import (
-    WinnerClasses,
-    kept_stage,
-    superclass_groups,
-    winner_classes,
-)
 from autohier.reports.html.hard_clips import HardClip, confirmed_hard_clips, predicted_hard_clips
 from autohier.reports.text import interval_text, percent
 from autohier.sweep.paths import clip_folder
 
-_PNG = "image/png"
+_PNG, _SVG = "image/png", "image/svg+xml"
 _NO_TRIAL = "No trial is complete yet."
 _NO_STAGE = "The stage that the best trial kept is not in the stage store."
 _NO_RUNS = (
@@ -37,35 +34,40 @@ _FRAMES = 4
 
 def superclass_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the superclasses of the best trial with their classes."""
-    classes = winner_classes(records, plan)
+    classes = trial_classes(records, plan)
     if classes is None:
         return _empty("superclasses", "Superclasses of the best trial", _NO_TRIAL)
     rows = [(level, number, ", ".join(names)) for level, number, names in superclass_groups(classes)]
     if not rows:
         return _empty("superclasses", "Superclasses of the best trial", "The best trial has no superclasses.")
     table = html.table(("level", "superclass", "classes"), rows, ("level", "superclass"))
-    note = "Level 1 is the coarsest. A class that is confused with another shares its superclass."
-    return html.section(
-        "superclasses", "Superclasses of the best trial", table, html.paragraph(note, style="note")
+    caption = (
+        "Each row is a class, each column a level of superclasses, of which level 1 is the coarsest. Classes "
+        "that the network confuses share superclasses. A number that stands in several blocks of a column is "
+        "one superclass."
     )
+    picture = svg(draw_hierarchy(classes.assignments, classes.names))
+    figure = html.figure("superclasses", picture, _SVG, caption)
+    listed = html.details("superclasses as a table", table)
+    return html.section("superclasses", "Superclasses of the best trial", figure, listed)
 
 
 def confusion_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the confusion matrix of the kept pass, with classes in the order of their superclasses."""
-    classes = winner_classes(records, plan)
+    classes = trial_classes(records, plan)
     if classes is None or classes.confusion_KK is None:
         return _empty("confusion", "Confusion matrix", _NO_TRIAL if classes is None else _NO_STAGE)
-    picture = confusion_picture(classes.confusion_KK, classes.assignments, classes.names)
     caption = (
         "Validation clips by true and predicted class; classes are ordered by superclass, and those of the "
         "first level are framed."
     )
-    return html.section("confusion", "Confusion matrix", html.figure("confusion", picture.png, _PNG, caption))
+    picture = svg(draw_confusion(classes))
+    return html.section("confusion", "Confusion matrix", html.figure("confusion", picture, _SVG, caption))
 
 
 def class_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the accuracy of every class, with the top-5 and the mean class accuracy."""
-    classes, stage = winner_classes(records, plan), kept_stage(records)
+    classes, stage = trial_classes(records, plan), kept_stage(records)
     if classes is None or stage is None or classes.confusion_KK is None:
         return _empty("classes", "Class accuracies", _NO_TRIAL if classes is None else _NO_STAGE)
     top5 = f", top-5 {percent(stage.stack_top5_accuracies[-1])}" if stage.stack_top5_accuracies else ""
@@ -82,7 +84,7 @@ def class_section(records: Records, plan: SweepPlan) -> html.Html:
     return html.section("classes", "Class accuracies", html.paragraph(summary), table)
 
 
-def _class_cells(classes: WinnerClasses, k: int) -> tuple[object, ...]:
+def _class_cells(classes: TrialClasses, k: int) -> tuple[object, ...]:
     confusion_KK = classes.confusion_KK
     row_K = np.zeros(len(classes.names), dtype=np.int64) if confusion_KK is None else confusion_KK[k]
     size, right = int(row_K.sum()), int(row_K[k])

@@ -9,12 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-import torch
 
 from autohier.cli.results import sweep_pages
 from autohier.config.search.loading import load_space
 from autohier.core.stages.kinds.hac import PASS_2
-from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.metrics import Evaluation
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.store.reader import ClipStore
@@ -22,29 +20,28 @@ from autohier.errors import MissingDataError
 from autohier.records.reader import Records, read_records
 from autohier.records.recorders.trial_progress import ProgressWriter
 from autohier.records.rows import evaluation_row
-from autohier.records.trial_rows import complete_row, started_row, unfinished_row
+from autohier.records.trial_rows import started_row, unfinished_row
 from autohier.records.writer import RecordWriter
-from autohier.reports.html.charts import Axis, draw_importances, draw_parallel
+from autohier.reports.figures.charts import Axis, draw_importances, draw_parallel
+from autohier.reports.figures.classes import kept_stage
+from autohier.reports.figures.rendering import svg
 from autohier.reports.html.elements import Html, table, text
-from autohier.reports.html.findings import kept_stage, stage_uses
+from autohier.reports.html.findings import stage_uses
 from autohier.reports.html.hard_clips import confirmed_hard_clips, predicted_hard_clips
 from autohier.reports.html.sweep_page import PageSource, sweep_page
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
 from support.fakes.fake_outcomes import (
-    MINUTE,
     NUM_CLASSES,
-    PARAMS,
     START,
     fake_config,
     fake_confusion,
-    fake_inputs,
-    fake_outcome,
     fake_row,
 )
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial
 from support.sweep_runs.finished_sweeps import finish_sweep
+from support.sweep_runs.measured_sweeps import write_sweep
 from support.sweep_runs.plans import make_plan, make_provenance
 
 SECTIONS = [
@@ -106,23 +103,6 @@ def read_page(path: Path) -> Page:
     return page
 
 
-def write_sweep(out: Path, *chains: tuple[int, ...]) -> SweepFolder:
-    """Write a sweep of trials whose passes get these numbers of 120 clips right; the weight ratios differ."""
-    folder = SweepFolder(out / "done")
-    plan = make_plan(out, name="done", trials=len(chains), stage_folder=str(out / "stages"), confirm="none")
-    folder.write_plan(plan, make_provenance())
-    for number, chain in enumerate(chains):
-        params = PARAMS.model_copy(
-            update={"weight_ratio": 0.25 * 2 ** (number % 4), "ratio": 0.1 * (number % 3)}
-        )
-        outcome = fake_outcome(72, chain, params=params)
-        row = complete_row(fake_row(f"t{number:04d}", params), outcome, START + number * MINUTE)
-        RecordWriter(folder.records).write_ended(row, outcome.stages)
-        for stage in outcome.stages:
-            StageStore(out / "stages").publish(stage, fake_inputs(stage), {"conv.weight": torch.ones(3)})
-    return folder
-
-
 @pytest.fixture
 def finished(tmp_path: Path) -> SweepFolder:
     folder = write_sweep(tmp_path, (90, 96), (60, 66))
@@ -141,7 +121,7 @@ def test_the_page_of_a_finished_sweep(autohier: Autohier, finished: SweepFolder,
     assert shown.out == f"{finished.path}/report.html\n"
     page = read_page(finished.path / "report.html")
     assert page.sections == SECTIONS
-    assert page.figures == ["history", "parallel", "front", "confusion"]
+    assert page.figures == ["history", "parallel", "front", "superclasses", "confusion"]
     assert "importances need at least 20 complete or stopped trials, but got 2" in page.text
     # 61 of 120 test clips; the other networks that were tested are not on the page.
     assert "Result: 50.8% on the test split" in page.text
@@ -177,7 +157,7 @@ def test_the_page_of_a_sweep_with_failed_trials(autohier: Autohier, tmp_path: Pa
     assert autohier("report", "done", "--sweeps", tmp_path).code == 0
     page = read_page(folder.path / "report.html")
     assert page.sections == SECTIONS
-    assert page.figures == ["history", "parallel", "importances", "front", "confusion"]
+    assert page.figures == ["history", "parallel", "importances", "front", "superclasses", "confusion"]
     assert f"t0021 failed before its first epoch: {EVIL}" in page.text
     assert "1 stopped, 1 failed (1 out of memory)" in page.text
     assert "test accuracy of the best trial: not evaluated yet" in page.text
@@ -282,9 +262,9 @@ def test_a_page_at_the_end_is_for_sweeps_that_took_a_minute(
 
 def test_charts_show_any_text_and_are_reproducible() -> None:
     axes = [Axis("$x^", ("a$b^", "c", "a$b^")), Axis("one", (1, 1, 1)), Axis("ratio", (0.0, 0.5, 0.1))]
-    pictures = [draw_parallel(axes, [0.5, None, 0.7]) for _ in range(2)]
+    pictures = [svg(draw_parallel(axes, [0.5, None, 0.7])) for _ in range(2)]
     assert pictures[0] == pictures[1]
-    for picture in (pictures[0], draw_importances({"$a_^": 0.5, "<b>": 0.2})):
+    for picture in (pictures[0], svg(draw_importances({"$a_^": 0.5, "<b>": 0.2}))):
         ET.fromstring(picture)  # noqa: S314  our own picture
 
 

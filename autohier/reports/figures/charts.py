@@ -1,18 +1,16 @@
-"""Charts of the page, as SVG: history, parallel coordinates, importances and Pareto front.
+"""Charts of a sweep: history, parallel coordinates, importances and Pareto front.
 
 All accuracies are those of validation clips.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matplotlib import colormaps, rc_context
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 _WIDTH_IN, _HEIGHT_IN = 9.0, 3.6
 _BLUE, _GREY, _ORANGE = "#2171b5", "#999999", "#d94801"
-_UNKNOWN = {"Date": None, "Creator": None, "Format": None, "Type": None}
-"""Metadata that a picture leaves out, as they would differ between equal pictures or name other hosts."""
 _MAX_LABELS = 12
 _MAX_TICKS = 5
 
@@ -63,7 +59,7 @@ class Axis:
     """One for each trial."""
 
 
-def draw_history(points: Sequence[HistoryPoint], *, objective: str) -> bytes:
+def draw_history(points: Sequence[HistoryPoint], *, objective: str) -> Figure:
     """Return the values of the trials and the best so far, against epochs and hours."""
     figure = Figure((_WIDTH_IN, _HEIGHT_IN), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -76,7 +72,7 @@ def draw_history(points: Sequence[HistoryPoint], *, objective: str) -> bytes:
         axes.xaxis.set_major_locator(MaxNLocator(_MAX_TICKS))
     left.set_ylabel(f"validation {objective}, %")
     right.legend(fontsize="small", loc="lower right")
-    return _svg(figure)
+    return figure
 
 
 def _draw_history(axes: Axes, xs: Sequence[float], points: Sequence[HistoryPoint]) -> None:
@@ -96,7 +92,7 @@ def _draw_history(axes: Axes, xs: Sequence[float], points: Sequence[HistoryPoint
     axes.grid(visible=True, alpha=0.3)
 
 
-def draw_parallel(axes_of: Sequence[Axis], values: Sequence[float | None]) -> bytes:
+def draw_parallel(axes_of: Sequence[Axis], values: Sequence[float | None]) -> Figure:
     """Return the trials as lines over their hyperparameters, coloured by their values.
 
     Args:
@@ -130,7 +126,7 @@ def draw_parallel(axes_of: Sequence[Axis], values: Sequence[float | None]) -> by
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     figure.colorbar(ScalarMappable(scale, colours), ax=axes, label="value of the trial, %", fraction=0.03)
-    return _svg(figure)
+    return figure
 
 
 def _places(values: Sequence[str | float]) -> tuple[list[float], dict[str, float]]:
@@ -151,7 +147,7 @@ def _places(values: Sequence[str | float]) -> tuple[list[float], dict[str, float
     return [(height - low) / span for height in heights], {name: shown[name] for name in names[::step]}
 
 
-def draw_importances(shares: Mapping[str, float]) -> bytes:
+def draw_importances(shares: Mapping[str, float]) -> Figure:
     """Return the importance of each hyperparameter as a bar."""
     figure = Figure((_WIDTH_IN, 0.6 + 0.3 * len(shares)), layout="constrained")
     axes = figure.subplots()
@@ -159,10 +155,10 @@ def draw_importances(shares: Mapping[str, float]) -> bytes:
     axes.barh(range(len(names)), [100 * shares[name] for name in names], color=_BLUE)
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_xlabel("importance, %")
-    return _svg(figure)
+    return figure
 
 
-def draw_front(points: Sequence[FrontPoint]) -> bytes:
+def draw_front(points: Sequence[FrontPoint]) -> Figure:
     """Return all measured networks by multiply-adds and estimate, and the front that no other beats."""
     figure = Figure((_WIDTH_IN, _HEIGHT_IN), layout="constrained")
     axes = figure.subplots()
@@ -190,12 +186,4 @@ def draw_front(points: Sequence[FrontPoint]) -> bytes:
     axes.set_ylabel("estimated validation accuracy, %")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small", loc="lower right")
-    return _svg(figure)
-
-
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasSVG(figure)
-    with rc_context({"svg.hashsalt": "autohier"}):  # equal charts are equal bytes
-        figure.savefig(buffer, format="svg", metadata=_UNKNOWN)
-    return buffer.getvalue()
+    return figure

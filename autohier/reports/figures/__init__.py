@@ -1,0 +1,1 @@
+"""Figures of a sweep for its page and for papers."""
