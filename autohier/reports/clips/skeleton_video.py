@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from autohier.data.video.encoding import encode_mp4
 from autohier.errors import InputError
 from autohier.reports.clips.geometry import Points, Window
+from autohier.reports.clips.person import draw_person
 from autohier.reports.clips.view import ClipView
 from autohier.text import shown
 
@@ -28,8 +29,6 @@ _SHAPES: Final = (0.4, 2.5)
 """Narrowest and widest picture: width over height."""
 _SMOOTHING: Final = 2
 """Factor at which lines are drawn before the picture is reduced, so that they are smooth."""
-_COLORS: Final = ((255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75))
-"""Colors of persons, one after the other."""
 
 
 def video_format(path: Path) -> str:
@@ -80,7 +79,8 @@ def draw_pictures(view: ClipView) -> Iterator[NDArray[np.uint8]]:
         if index < view.points_MTV2.shape[1]:
             draw = ImageDraw.Draw(image)
             for person, points_V2 in enumerate(view.points_MTV2[:, index]):
-                _draw_person(draw, _placed(points_V2, view.window, image.size), view.bones, person)
+                placed_V2 = _placed(points_V2, view.window, image.size)
+                draw_person(draw, placed_V2, view.bones, person, scale=_SMOOTHING)
         whole_px = max(width_px, _MIN_WIDTH_PX)
         picture = Image.new("RGB", (whole_px, _HEIGHT_PX + _CAPTION_PX), "white")
         picture.paste(image.reduce(_SMOOTHING), ((whole_px - width_px) // 2, _CAPTION_PX))
@@ -104,16 +104,3 @@ def _placed(points_V2: Points, window: Window, size_px: tuple[int, int]) -> Poin
     left, top, right, bottom = window
     placed: Points = (points_V2 - (left, top)) * size_px / (right - left, bottom - top)
     return placed
-
-
-def _draw_person(
-    draw: ImageDraw.ImageDraw, points_V2: Points, bones: tuple[tuple[int, int], ...], person: int
-) -> None:
-    color, radius = _COLORS[person % len(_COLORS)], 3 * _SMOOTHING
-    places = [(x, y) for x, y in points_V2.tolist()]
-    for ends in ([places[joint] for joint in bone] for bone in bones):
-        if np.isfinite(ends).all():
-            draw.line(ends, fill=color, width=2 * _SMOOTHING)
-    for x, y in places:
-        if np.isfinite((x, y)).all():
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color, outline="black")
