@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from autohier.config.fusion import Member
@@ -140,6 +141,7 @@ def _export_member(
             fusion_weight=member.weight,
             clips=member.config.clips,
             prepared=ClipFormat.of(manifest),
+            clip_frames=_median_frames(trial),
             network=description,
             trained_on="training and validation clips" if refitted else "training clips",
             parameters=saving.compacted.parameters,
@@ -151,6 +153,11 @@ def _export_member(
         validation=validation,
         accuracy=member.accuracy,
     )
+
+
+def _median_frames(trial: TrialSetup) -> int:
+    """Return the median number of frames of the training clips."""
+    return int(np.median(trial.context.clips.clips.num_frames[trial.data_loader.rows("train")]))
 
 
 def _some_clips(trial: TrialSetup) -> ClipBatch:

@@ -65,6 +65,8 @@ class ExportedNetwork(FrozenModel):
     """Clip input: sampled frames, crop, test sets and flips."""
     prepared: ClipFormat
     """How its clips are prepared."""
+    clip_frames: int | None = None
+    """Median number of frames of its training clips; None in models of earlier versions."""
     network: CompactedNetwork
     """Recognizer, its options, and the superclass of every class for each head."""
     trained_on: Literal["training clips", "training and validation clips"]

@@ -69,6 +69,7 @@ def test_a_refit_is_exported_with_its_recorded_test_result(tmp_path: Path, tiny_
     _, exported = export_tiny(tmp_path, "s:t0000", tmp_path / "model", refitted=True)
     (network,) = exported.networks
     assert network.trained_on == "training and validation clips"
+    assert network.clip_frames == NUM_FRAMES
     assert exported.test_result is not None
     assert exported.test_result.accuracy == fused.predictions.accuracy
     assert exported.test_result.num_clips == len(fused.predictions.clip_ids)
