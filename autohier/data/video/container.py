@@ -17,7 +17,7 @@ from autohier.errors import ClipError, damage_text
 from autohier.files import check_regular
 
 # No playlists: FFmpeg detects them by content, and they refer to other files or to themselves.
-_FORMATS: Final = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif,mxf,dv"
+FILE_FORMATS: Final = "avi,mov,matroska,webm,mpeg,mpegts,mpegvideo,m4v,h264,hevc,asf,flv,ogg,gif,mxf,dv"
 MAX_FRAME_PX: Final = 2**25
 """Largest number of pixels of a frame, in a video or a folder; 8K frames are smaller."""
 _MAX_OPENING_BYTES: Final = 2**30  # the frame table of a video of a hundred hours takes a quarter of it
@@ -46,7 +46,7 @@ def _open(path: Path) -> InputContainer:
         container: InputContainer = av.open(
             str(path.absolute()),
             metadata_errors="replace",
-            container_options={"format_whitelist": _FORMATS},
+            container_options={"format_whitelist": FILE_FORMATS},
         )
     return container
 
