@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autohier.reports.evaluated import ClipPrediction, EvaluatedModel
+from autohier.reports.live import LabelRow, LiveSummary, PartSpeed
 from autohier.reports.output import columns_of
 from autohier.reports.protocols import ProtocolResult
 from autohier.reports.robustness import RobustnessRow
@@ -39,6 +40,7 @@ ROWS: dict[str, tuple[tuple[str, type[Any]], ...]] = {
     "store": (("stages", StageEntry),),
     "plan": (("quantities", PlannedQuantity),),
     "robustness": (("robustness", RobustnessRow),),
+    "live": (("labels", LabelRow), ("speeds", PartSpeed), ("summary", LiveSummary)),
     "evaluate": (("evaluation", EvaluatedModel), ("clips", ClipPrediction)),
 }
 """Parts of the JSON of each command, with the kind of their rows; CSV holds the first."""

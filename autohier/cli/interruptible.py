@@ -1,9 +1,13 @@
-"""Ctrl-C of commands that compute in their own process: one line that says how to continue."""
+"""Ctrl-C of commands that compute in their own process: an end with one line, or a clean end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from types import FrameType
 from typing import ParamSpec
 
 import typer
@@ -34,3 +38,30 @@ def interruptible(command: Callable[P, None], text: str) -> Callable[P, None]:
             raise typer.Exit(INTERRUPTED) from None
 
     return run
+
+
+@contextmanager
+def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call a function on the first Ctrl-C or SIGTERM in the block; the second one ends it at once.
+
+    Args:
+        stop: asks the work of the block to end; must be quick and take no locks.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, before[each])
+        stop()
+
+    try:
+        for number in numbers:
+            signal.signal(number, handle)
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])

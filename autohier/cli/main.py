@@ -26,6 +26,7 @@ from autohier.cli.results.export import export
 from autohier.cli.results.figures import figures
 from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
+from autohier.cli.results.live import live
 from autohier.cli.results.predict import predict
 from autohier.cli.results.report import report
 from autohier.cli.results.robustness import robustness
@@ -58,6 +59,7 @@ _ORDER = (
         "fuse",
         "export",
         "predict",
+        "live",
         "compact",
         "show",
     ),
@@ -95,6 +97,7 @@ _CHANGE_NOTHING = (
         ablation,
         init,
         predict,
+        live,
         compact,
         spaces,
         check,

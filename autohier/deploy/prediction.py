@@ -18,7 +18,7 @@ from autohier.data.datasets.base import ClipReader, ClipSource
 from autohier.data.prepare.clip import BadFileError, prepare_clip
 from autohier.data.store.memory import ClipsInMemory
 from autohier.data.store.prepared_clip import PreparedClip
-from autohier.deploy.model_file import ExportedModel, ExportedNetwork, read_model_file
+from autohier.deploy.model_file import ClipFormat, ExportedModel, ExportedNetwork, read_model_file
 from autohier.deploy.new_clips import (
     ArrayReader,
     ClipArrays,
@@ -128,6 +128,23 @@ class LoadedModel:
         (found,) = self._predict(readings, top, None)
         if isinstance(found, ClipFailure):
             raise ClipError(f"cannot read the clip: {found.reason}")
+        return found
+
+    def predict_read(
+        self, open_reader: Callable[[ClipFormat], ClipReader], *, whole_frame: bool = False, top: int = 5
+    ) -> Prediction | ClipFailure:
+        """Predict the one clip of a reader.
+
+        Args:
+            open_reader: returns the reader for the format of a network's clips.
+            whole_frame: True reads a clip without poses uncropped, though training clips were cropped.
+            top: number of classes to return.
+        """
+        readings = [
+            _Reading(open_reader(network.prepared), (new_source("clip"),))
+            for network in self.description.networks
+        ]
+        (found,) = self._predict(readings, top, None, whole_frame=whole_frame)
         return found
 
     def predict_files(

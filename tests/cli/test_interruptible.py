@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from autohier.cli.interruptible import ended_by_signals
 from autohier.sweep.planning import estimate
 from support.command_line import Autohier
 
@@ -19,3 +21,12 @@ def test_an_interrupted_plan_does_not_promise_to_continue(
     monkeypatch.setattr(estimate, "estimate_sweep", interrupt)
     ended = autohier("plan", "demo", "--data", tmp_path)
     assert (ended.code, ended.err) == (130, "interrupted; nothing was changed\n")
+
+
+def test_the_second_signal_ends_the_block_at_once() -> None:
+    stops = []
+    with pytest.raises(KeyboardInterrupt), ended_by_signals(lambda: stops.append(1)):
+        signal.raise_signal(signal.SIGINT)
+        assert stops == [1]
+        signal.raise_signal(signal.SIGINT)
+    assert stops == [1]

@@ -142,6 +142,7 @@ def test_commands_are_listed_in_the_order_of_their_use(autohier: Autohier) -> No
             "fuse",
             "export",
             "predict",
+            "live",
             "compact",
             "show",
         ),

@@ -1,0 +1,1 @@
+"""Recognition in the last frames of a video while it is read: window, poses, network, labels over time."""
