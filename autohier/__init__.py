@@ -9,8 +9,8 @@ from autohier.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from autohier.deploy.networks.runtimes import RuntimeName
     from autohier.deploy.prediction import LoadedModel
-    from autohier.deploy.runtimes import RuntimeName
 
 __all__ = ["__version__", "load_model"]
 

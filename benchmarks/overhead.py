@@ -35,8 +35,8 @@ from autohier.config.search.loading import load_space
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import FLAT_PARAMS, Hyperparameters
 from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.setup.trial_setup import open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import EpochMetrics, Evaluation

@@ -94,8 +94,8 @@ def train_alone(tune_config: Mapping[str, Any], *, space: SearchSpace, clips: Pa
     """Run a whole trial with the core's functions and a stage store that is deleted afterwards."""
     from ray import tune
 
+    from autohier.core.stages.setup.trial_setup import open_trial
     from autohier.core.stages.store.stage_store import StageStore
-    from autohier.core.stages.trial_setup import open_trial
     from autohier.core.trial import run_trial
     from autohier.data.store.reader import ClipStore
 

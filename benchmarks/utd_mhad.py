@@ -30,7 +30,7 @@ from autohier.core.hierarchy import Hierarchy
 from autohier.core.late_fusion import Fused, likeliest_weights, share_clips
 from autohier.core.prediction import find_kept_pass, predict_test
 from autohier.core.stages.callbacks import CallbackList
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.fusion.evaluate import evaluate_model, find_model
 from autohier.fusion.members import open_member, predict_member

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autohier.reports.evaluated import ClipPrediction, EvaluatedModel
+from autohier.reports.evaluations.evaluated import ClipPrediction, EvaluatedModel
+from autohier.reports.evaluations.robustness import RobustnessRow
 from autohier.reports.live import LabelRow, LiveSummary, PartSpeed
 from autohier.reports.output import columns_of
 from autohier.reports.protocols import ProtocolResult
-from autohier.reports.robustness import RobustnessRow
 from autohier.reports.stages import StageEntry
 from autohier.reports.sweeps.comparison import ConfigDifference, LeadingConfig, SweepDifference
 from autohier.reports.sweeps.running import RunningTrial, RunningWork, TimeLeft

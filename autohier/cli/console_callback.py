@@ -11,7 +11,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import EpochMetrics
 from autohier.fusion.members import MemberOpener, open_member
 from autohier.machine import usable_cores

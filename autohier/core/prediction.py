@@ -13,8 +13,8 @@ from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.cross_validation import FoldedResult
 from autohier.core.stages.executor import on_device
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.store.stage_files import read_description
-from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.data_loader import Part
 from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions

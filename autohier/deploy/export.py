@@ -14,11 +14,11 @@ from autohier.config.fusion import Member
 from autohier.core.late_fusion import average, share_clips
 from autohier.core.prediction import find_kept_pass, predict_validation
 from autohier.core.stages.compacted import read_compacted, write_compacted
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import refit, to_refit
 from autohier.data.inputs.named import ClipBatch
-from autohier.deploy.calibration import fit_temperature
+from autohier.deploy.measurements.calibration import fit_temperature
 from autohier.deploy.model_card import write_model_card
 from autohier.deploy.model_file import (
     MODEL_FILE,
@@ -28,7 +28,7 @@ from autohier.deploy.model_file import (
     MeasuredAccuracy,
     ModelProvenance,
 )
-from autohier.deploy.network_formats import Program, require_packages, write_program
+from autohier.deploy.networks.network_formats import Program, require_packages, write_program
 from autohier.errors import InputError
 from autohier.files import publish_folder, write_atomically
 from autohier.fusion.evaluate import Model

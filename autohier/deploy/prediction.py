@@ -19,6 +19,7 @@ from autohier.data.prepare.clip import BadFileError, prepare_clip
 from autohier.data.store.memory import ClipsInMemory
 from autohier.data.store.prepared_clip import PreparedClip
 from autohier.deploy.model_file import ClipFormat, ExportedModel, ExportedNetwork, read_model_file
+from autohier.deploy.networks.runtimes import RuntimeName, load_networks
 from autohier.deploy.new_clips import (
     ArrayReader,
     ClipArrays,
@@ -28,7 +29,6 @@ from autohier.deploy.new_clips import (
     open_labelled,
     sources_of_files,
 )
-from autohier.deploy.runtimes import RuntimeName, load_networks
 from autohier.deploy.temperature import scale
 from autohier.errors import ClipError, InputError
 

@@ -11,12 +11,12 @@ import numpy as np
 from autohier.config.fusion import Member
 from autohier.core.prediction import find_kept_pass
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import refit, to_refit
 from autohier.data.splits import split_masks
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import MODEL_FILE, ClipFormat, read_model_file
-from autohier.deploy.torch_network import TorchNetwork, load_torch_networks
+from autohier.deploy.networks.torch_network import TorchNetwork, load_torch_networks
 from autohier.errors import InputError
 from autohier.fusion.evaluate import Model
 from autohier.fusion.members import Log, MemberOpener

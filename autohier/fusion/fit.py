@@ -10,7 +10,7 @@ from typing import Literal
 
 from autohier.config.fusion import Fusion, Member
 from autohier.core.late_fusion import Fused, likeliest_weights, num_unshared, share_clips
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.errors import InputError
 from autohier.fusion.members import Log, MemberOpener, predict_member

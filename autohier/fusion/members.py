@@ -10,8 +10,8 @@ from autohier.config.fusion import Member
 from autohier.config.trial.weights_files import require_weights
 from autohier.core.prediction import find_kept_pass, predict_test, predict_validation
 from autohier.core.stages.callbacks import TrialCallback
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
 from autohier.sweep.paths import check_same_clips, require_places

@@ -12,7 +12,7 @@ from rich.text import Text
 from autohier.core.late_fusion import Fused, num_unshared
 from autohier.core.training.metrics import Predictions
 from autohier.records.statistics import mcnemar_p_value, wilson_interval
-from autohier.reports.levels import predicted_levels_text
+from autohier.reports.evaluations.levels import predicted_levels_text
 from autohier.reports.text import interval_text, plain_table
 from autohier.text import plural
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
 from autohier.records.statistics import within_noise
-from autohier.reports.evaluations import evaluations_text
-from autohier.reports.levels import best_levels
+from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.test_results import evaluations_text
 from autohier.reports.text import count_text, percent
 from autohier.reports.trials.confirmation import confirmation_text
 from autohier.reports.trials.front import front_report

@@ -22,7 +22,7 @@ from autohier.core.stages.kinds.pass_1 import prepare_pass_1
 from autohier.core.stages.kinds.pass_2 import prepare_pass_2
 from autohier.core.stages.kinds.prune import prepare_prune
 from autohier.core.stages.runner import run_stage
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.evaluation import predict
 from autohier.core.training.metrics import Predictions
 from autohier.fusion.members import open_member

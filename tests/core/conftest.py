@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, refit, run_trial, to_refit
 from autohier.data.store.reader import ClipStore
 from support.sources.tiny_clips import (

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from autohier.core.prediction import find_kept_pass, predict_test, predict_validation
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import TrialOutcome, evaluate_stage_on_test, run_trial
 from autohier.data.store.reader import ClipStore

@@ -15,7 +15,7 @@ from autohier.core.hierarchy import balanced_partition
 from autohier.core.recipes.base import StageRequest, run_recipe
 from autohier.core.recipes.chain import by_stop_rule, open_recipe
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import (
     TrialOutcome,
     evaluate_on_test,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autohier.core.prediction import find_kept_pass
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, evaluate_on_test, find_pass_1, refit, run_trial, to_refit
 from autohier.data.store.reader import ClipStore
 from autohier.records.trial_rows import complete_row

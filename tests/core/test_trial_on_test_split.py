@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import (
     TrialOutcome,
     evaluate_on_test,

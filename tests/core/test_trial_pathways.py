@@ -19,9 +19,9 @@ from autohier.core.stages.compacted import read_compacted, write_compacted
 from autohier.core.trial import evaluate_on_test, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import read_model_file
-from autohier.deploy.network_formats import Program
+from autohier.deploy.networks.network_formats import Program
+from autohier.deploy.networks.runtimes import RuntimeName
 from autohier.deploy.new_clips import ClipArrays
-from autohier.deploy.runtimes import RuntimeName
 from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model
 from autohier.models import build_recognizer

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autohier.core.pruning import measure_cost
-from autohier.core.stages.starting import Start, StartingWeights
+from autohier.core.stages.setup.starting_weights import Start, StartingWeights
 from autohier.data.skeleton import COCO_17, KINECT_V1_20
 from autohier.models import build_recognizer, count_parameters
 from autohier.models.hierarchical import HierarchicalRecognizer

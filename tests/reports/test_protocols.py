@@ -12,7 +12,7 @@ from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.rows import evaluation_row, stage_rows
 from autohier.records.trial_rows import complete_row
-from autohier.reports.evaluations import evaluations_text
+from autohier.reports.evaluations.test_results import evaluations_text
 from autohier.reports.protocols import protocol_table, read_winner_test_results
 from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
 

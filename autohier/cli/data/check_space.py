@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autohier.config.search.search_space import SearchSpace
     from autohier.config.trial.hyperparameters import Hyperparameters
     from autohier.config.trial.trial_config import TrialConfig
-    from autohier.core.stages.trial_setup import TrialSetup
+    from autohier.core.stages.setup.trial_setup import TrialSetup
     from autohier.data.store.reader import ClipStore
     from autohier.data.superclasses import GivenSuperclasses
 
@@ -62,7 +62,7 @@ def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:
     """Print the protocol; return the space with the validation that ``auto`` becomes for its clips."""
     text = f"protocol: {space.protocol.name}, validation {space.protocol.validation}"
     if folder.is_dir():
-        from autohier.core.stages.trial_setup import resolve_protocol
+        from autohier.core.stages.setup.trial_setup import resolve_protocol
         from autohier.data.store.reader import ClipStore
 
         resolved = resolve_protocol(space.protocol, ClipStore.open(folder))
@@ -76,9 +76,9 @@ def _print_protocol(space: SearchSpace, folder: Path) -> SearchSpace:
 def _check_clips(space: SearchSpace, folder: Path) -> None:
     """Build every network of a space on a clip of the store, and print the split."""
     from autohier.core.stages.callbacks import CallbackList
-    from autohier.core.stages.given_superclasses import require_samplable_level
+    from autohier.core.stages.setup.given_superclasses import require_samplable_level
+    from autohier.core.stages.setup.trial_setup import open_trial
     from autohier.core.stages.store.stage_store import StageStore
-    from autohier.core.stages.trial_setup import open_trial
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share
 
@@ -145,7 +145,7 @@ def _print_size(space: SearchSpace) -> None:
 
 
 def _print_given_superclasses(space: SearchSpace, levels: Sequence[GivenSuperclasses]) -> None:
-    from autohier.core.stages.given_superclasses import sampled_levels
+    from autohier.core.stages.setup.given_superclasses import sampled_levels
 
     counts, sampled = space.allowed_counts, sampled_levels(levels, space.allowed_counts)
     for level in levels:

@@ -15,7 +15,7 @@ from autohier.cli.options import DeviceName, GivenOut, GivenWeights, NumThreads,
 if TYPE_CHECKING:
     from autohier.cli.results.named_models import ModelRequest
     from autohier.core.training.metrics import Predictions
-    from autohier.reports.evaluated import EvaluatedModel
+    from autohier.reports.evaluations.evaluated import EvaluatedModel
 
 
 class SplitName(StrEnum):
@@ -70,7 +70,11 @@ def evaluate(
     from autohier.cli.results.named_models import ModelRequest
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.files import check_new_file
-    from autohier.reports.evaluated import ClipPrediction, clip_predictions, write_clip_predictions
+    from autohier.reports.evaluations.evaluated import (
+        ClipPrediction,
+        clip_predictions,
+        write_clip_predictions,
+    )
 
     if predictions is not None:
         check_new_file(predictions, option="--predictions")
@@ -107,8 +111,8 @@ def _on_own(request: ModelRequest, split: SplitName) -> _Measured:
     from autohier.errors import InputError
     from autohier.fusion.evaluate import evaluate_model, save_test_results
     from autohier.fusion.members import class_names
-    from autohier.reports.evaluated import evaluated_model
-    from autohier.reports.evaluations import earlier_lines
+    from autohier.reports.evaluations.evaluated import evaluated_model
+    from autohier.reports.evaluations.test_results import earlier_lines
     from autohier.reports.fusion import fusion_report
 
     found = request.find()
@@ -146,11 +150,11 @@ def _on_own(request: ModelRequest, split: SplitName) -> _Measured:
 
 def _on_others(request: ModelRequest, split: SplitName) -> _Measured:
     """Evaluate a model on the clips of other prepared datasets."""
-    from autohier.deploy.other_clips import choose_clips
-    from autohier.deploy.other_predictions import predict_others
+    from autohier.deploy.measurements.other_clips import choose_clips
+    from autohier.deploy.measurements.other_predictions import predict_others
     from autohier.errors import InputError
-    from autohier.reports.evaluated import evaluated_model
-    from autohier.reports.other_clips import other_lines, scope_text
+    from autohier.reports.evaluations.evaluated import evaluated_model
+    from autohier.reports.evaluations.other_clips import other_lines, scope_text
 
     if split is SplitName.validation:
         raise InputError(

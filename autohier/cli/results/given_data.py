@@ -8,7 +8,7 @@ from pathlib import Path
 from autohier.cli.options import DEFAULT_DATA
 from autohier.data.store.paths import MANIFEST
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.other_clips import find_other_store, open_others
+from autohier.deploy.measurements.other_clips import find_other_store, open_others
 from autohier.errors import InputError, nearest
 
 

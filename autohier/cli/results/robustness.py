@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from autohier.cli.results.named_models import ModelRequest
     from autohier.data.store.reader import ClipStore
-    from autohier.deploy.measured_parts import MeasuredPart
-    from autohier.deploy.robustness import Condition, Robustness
-    from autohier.reports.robustness import RobustnessRow
+    from autohier.deploy.measurements.measured_parts import MeasuredPart
+    from autohier.deploy.measurements.robustness import Condition, Robustness
+    from autohier.reports.evaluations.robustness import RobustnessRow
 
 SplitName = Literal["validation", "test"]
 
@@ -76,12 +76,12 @@ def robustness(
     from autohier.cli.results.named_models import ModelRequest
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.files import check_new_file, write_atomically
-    from autohier.reports.robustness import RobustnessRow, legend_lines, robustness_table
+    from autohier.reports.evaluations.robustness import RobustnessRow, legend_lines, robustness_table
 
     for_programs = is_for_programs(as_json=as_json, as_csv=as_csv)
     conditions = _find_conditions(only)
     if figure is not None:
-        from autohier.reports.robustness_figure import draw_robustness, figure_format
+        from autohier.reports.evaluations.robustness_figure import draw_robustness, figure_format
 
         file_format = figure_format(figure)
         check_new_file(figure, option="--figure")
@@ -111,7 +111,7 @@ def _find_conditions(only: str | None) -> list[Condition]:
     Raises:
         InputError: if a kind is unknown.
     """
-    from autohier.deploy.robustness import CORRUPTIONS
+    from autohier.deploy.measurements.robustness import CORRUPTIONS
 
     names = list(CORRUPTIONS) if only is None else [name.strip() for name in only.split(",")]
     names = [] if names == ["none"] else names
@@ -125,9 +125,9 @@ def _measure(
     request: ModelRequest, split: SplitName, conditions: Sequence[Condition], seed: int
 ) -> Iterator[RobustnessRow]:
     """Yield the rows of one model; record its accuracy on test clips as they are."""
-    from autohier.deploy.robustness import Condition, measure_robustness
+    from autohier.deploy.measurements.robustness import Condition, measure_robustness
     from autohier.deploy.trained_models import is_exported
-    from autohier.reports.robustness import robustness_rows
+    from autohier.reports.evaluations.robustness import robustness_rows
 
     opened = _open_exported(request) if is_exported(request.name) else _open_own(request, split)
     poses = [Condition("poses", store.folder.name, poses=store) for store in opened.poses]
@@ -161,10 +161,10 @@ def _open_own(request: ModelRequest, split: SplitName) -> _Opened:
     """Open a trial or a fusion with its own clips."""
     from autohier.cli.results.given_data import other_stores
     from autohier.core.late_fusion import Fused
-    from autohier.deploy.measured_parts import own_parts
+    from autohier.deploy.measurements.measured_parts import own_parts
     from autohier.fusion.evaluate import save_test_results
     from autohier.fusion.members import class_names
-    from autohier.reports.evaluations import earlier_lines
+    from autohier.reports.evaluations.test_results import earlier_lines
 
     found = request.find()
     refitted = found.refits(split, request.refit)
@@ -190,8 +190,8 @@ def _open_own(request: ModelRequest, split: SplitName) -> _Opened:
 
 def _open_exported(request: ModelRequest) -> _Opened:
     """Open an exported model with the clips of the first prepared dataset that ``--data`` names."""
-    from autohier.deploy.measured_parts import other_parts
-    from autohier.deploy.other_clips import choose_clips
+    from autohier.deploy.measurements.measured_parts import other_parts
+    from autohier.deploy.measurements.other_clips import choose_clips
 
     model, stores = request.open_with_others()
     if not stores:

@@ -57,14 +57,14 @@ def train(
     from autohier.core.recipes.check import check_recipe
     from autohier.core.stages.callbacks import CallbackList
     from autohier.core.stages.checks.space_warnings import space_warnings
-    from autohier.core.stages.given_superclasses import require_given_level
+    from autohier.core.stages.setup.given_superclasses import require_given_level
+    from autohier.core.stages.setup.trial_setup import open_trial
     from autohier.core.stages.store.stage_store import StageStore
-    from autohier.core.stages.trial_setup import open_trial
     from autohier.core.trial import evaluate_on_test, run_trial
     from autohier.data.store.paths import store_folder
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share, usable_cores
-    from autohier.reports.levels import levels_text
+    from autohier.reports.evaluations.levels import levels_text
     from autohier.sweep.paths import stage_folder
     from autohier.sweep.plans.starts import resolve_starts
 

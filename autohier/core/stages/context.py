@@ -15,8 +15,8 @@ from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.checks.started_clips import started_clips_text
 from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
-from autohier.core.stages.splits import split_for
-from autohier.core.stages.starting import Start, read_starts
+from autohier.core.stages.setup.splits import split_for
+from autohier.core.stages.setup.starting_weights import Start, read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader

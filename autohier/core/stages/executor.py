@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from autohier.core.stages.result import StageResult
+    from autohier.core.stages.setup.trial_setup import TrialSetup
     from autohier.core.stages.training import StageRun
-    from autohier.core.stages.trial_setup import TrialSetup
     from autohier.core.training.devices import Device
 
 R = TypeVar("R")

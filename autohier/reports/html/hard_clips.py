@@ -12,8 +12,8 @@ from autohier.config.sweep import SweepPlan
 from autohier.core.prediction import find_kept_pass, predict_validation
 from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.data.store.reader import ClipStore
 from autohier.errors import MissingDataError
 from autohier.machine import usable_cores

@@ -15,7 +15,8 @@ from autohier.config.sweep import Provenance, SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.recorders.trial_progress import read_progress
-from autohier.reports.evaluations import result_text
+from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.test_results import result_text
 from autohier.reports.html import elements as html
 from autohier.reports.html.class_sections import (
     class_section,
@@ -31,7 +32,6 @@ from autohier.reports.html.trial_sections import (
     leaderboard_section,
     parallel_section,
 )
-from autohier.reports.levels import best_levels
 from autohier.reports.sweep_report import accuracy_steps, best_config
 from autohier.reports.sweep_status import progress_text, shared_content_text
 from autohier.reports.sweeps.running import running_trials, running_work, time_left, time_left_text

@@ -15,7 +15,7 @@ from autohier.core.pruning import FilterMasks
 from autohier.core.recipes.chain import stage_kinds
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
-from autohier.core.stages.trial_setup import resolve_protocol
+from autohier.core.stages.setup.trial_setup import resolve_protocol
 from autohier.data.names import plain_name
 from autohier.data.protocols import PROTOCOLS, find_protocol
 from autohier.data.splits import SplitSizes, published_split_sizes

@@ -14,7 +14,7 @@ from autohier.config.frozen import validate
 from autohier.config.search.counts import allowed_counts, decode_counts
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.protocol import ProtocolSettings
-from autohier.core.stages.trial_setup import resolve_protocol
+from autohier.core.stages.setup.trial_setup import resolve_protocol
 from autohier.data.splits import split_masks
 from autohier.data.store.reader import ClipStore
 from autohier.data.transforms.sampling import evenly_spaced

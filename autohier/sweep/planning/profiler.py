@@ -24,8 +24,8 @@ from autohier.core.stages.builders import (
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.clip_readings import Clips, Contents
 from autohier.core.stages.kinds.base import StageKind
+from autohier.core.stages.setup.trial_setup import open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.data_loader import DataLoader
 from autohier.core.training.devices import Device, open_device
 from autohier.core.training.evaluation import evaluate

@@ -9,9 +9,9 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.checks.space_warnings import space_warnings
-from autohier.core.stages.given_superclasses import require_samplable_level
+from autohier.core.stages.setup.given_superclasses import require_samplable_level
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial, resolve_protocol
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial, resolve_protocol
 from autohier.data.splits import num_shared_test_clips
 from autohier.data.store.reader import ClipStore
 from autohier.errors import error_about

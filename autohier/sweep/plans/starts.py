@@ -15,7 +15,7 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.weights_files import convert_starts, find_starts
 from autohier.core.stages.kinds.registry import find_stage_kind
-from autohier.core.stages.starting import check_network
+from autohier.core.stages.setup.starting_weights import check_network
 from autohier.core.stages.store.file_names import STAGE_FILE
 from autohier.core.stages.store.identity import is_stage_key
 from autohier.errors import InputError, error_about

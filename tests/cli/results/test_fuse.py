@@ -16,7 +16,7 @@ from autohier.core.late_fusion import average, likeliest_weights, share_clips
 from autohier.core.prediction import predict_test, predict_validation
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import run_trial
 from autohier.data.datasets.base import ClipSource

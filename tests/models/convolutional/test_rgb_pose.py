@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from autohier.config.trial.clips import FramesHeatmapsClips
 from autohier.config.trial.recognizers import RgbPoseSettings
 from autohier.core.pruning import measure_cost
-from autohier.core.stages.starting import Start, StartingWeights
+from autohier.core.stages.setup.starting_weights import Start, StartingWeights
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.convolutional.rgb_pose import RgbPose

@@ -16,8 +16,8 @@ from autohier.records.reader import Records
 from autohier.records.rows import epoch_rows, evaluation_row, stage_rows
 from autohier.records.schema import TrialRow
 from autohier.records.trial_rows import complete_row, unfinished_row
-from autohier.reports.evaluations import evaluations_text
-from autohier.reports.levels import best_levels
+from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.test_results import evaluations_text
 from autohier.reports.sweep_report import (
     NO_COMPLETE_TRIAL,
     accuracy_steps,

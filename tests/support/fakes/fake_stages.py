@@ -28,7 +28,7 @@ from autohier.core.stages.inputs import (
 )
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, finish
 
 BASE = BaseInputs(

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from autohier.config.search.loading import load_space
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import CallbackList, TrialCallback
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.data.datasets.base import ClipSource, DatasetWarning
 from autohier.data.datasets.demo import body
 from autohier.data.joint_layout import JointLayout

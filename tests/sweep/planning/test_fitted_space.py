@@ -11,8 +11,8 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.setup.trial_setup import open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import open_trial
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.store.reader import ClipStore

@@ -17,9 +17,9 @@ from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.stages.checks.started_clips import started_clips_text
 from autohier.core.stages.compacted import write_compacted
-from autohier.core.stages.starting import content_digest, read_start
+from autohier.core.stages.setup.starting_weights import content_digest, read_start
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, train_pass_1
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError, InputError, StageDamagedError

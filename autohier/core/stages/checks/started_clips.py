@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autohier.core.stages.inputs import BaseInputs
 from autohier.core.stages.network_description import TrainingClips
-from autohier.core.stages.splits import split_for
+from autohier.core.stages.setup.splits import split_for
 from autohier.data.store.reader import ClipStore
 from autohier.text import plural
 

@@ -19,9 +19,9 @@ from autohier.core.stages.context import StageContext, TrainingJob
 from autohier.core.stages.inputs import StageInputs, stage_key
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.training import StageRun, TrainedStage, publish, train_stage
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.devices import find_device
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.replicas.process_group import open_replicas

@@ -23,8 +23,8 @@ from ray.exceptions import (
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.failures import breaks_device
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.training import StageRun
-from autohier.core.stages.trial_setup import TrialSetup
 from autohier.core.training.devices import Device, describe_device
 from autohier.errors import LostProcessError
 from autohier.sweep.execution.accelerators.broker import Loan

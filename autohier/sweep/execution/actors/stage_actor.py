@@ -17,8 +17,8 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import evaluate_further_refit, evaluate_on_test, run_trial, train_pass_1
 from autohier.errors import AutohierError, LostProcessError

@@ -23,8 +23,8 @@ from autohier.core.recipes.chain import chain_end
 from autohier.core.stages.callbacks import CallbackList, TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import open_trial
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.errors import AutohierError

@@ -18,7 +18,7 @@ from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2
 from autohier.core.stages.kinds.registry import STAGE_KINDS, find_stage_kind
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import StoreRunner
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError

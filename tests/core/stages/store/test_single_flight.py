@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.reader import ClipStore
 from support.fakes.fake_stages import RecordingCallback

@@ -11,8 +11,8 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.core.recipes.chain import stage_kinds
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup
 from autohier.data.store.reader import ClipStore
 from autohier.errors import LostProcessError
 from autohier.sweep.execution.session import be_quiet

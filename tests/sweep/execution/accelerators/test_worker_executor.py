@@ -14,8 +14,8 @@ from autohier.config.search.loading import load_space
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
-from autohier.core.stages.trial_setup import TrialSetup, open_trial
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import evaluate_stage_on_test, train_pass_1
 from autohier.data.store.reader import ClipStore

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from autohier.config.search.loading import load_space
-from autohier.core.stages.given_superclasses import (
+from autohier.core.stages.setup.given_superclasses import (
     require_given_level,
     require_samplable_level,
     sampled_levels,

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from rich.table import Table
 
-from autohier.deploy.robustness import Measured
+from autohier.deploy.measurements.robustness import Measured
 from autohier.records.statistics import mcnemar_p_value, wilson_interval
 from autohier.reports.text import interval_text, percent, plain_table
 from autohier.text import shown

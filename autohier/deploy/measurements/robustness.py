@@ -18,9 +18,9 @@ from autohier.core.training.metrics import Predictions
 from autohier.data.corruption.clips import CorruptedClips
 from autohier.data.corruption.kinds import Corruption, FrameRate, JointDrop, JointNoise, Occlusion, Part
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.measured_parts import MeasuredPart
-from autohier.deploy.other_clips import match_classes
-from autohier.deploy.other_predictions import misfit
+from autohier.deploy.measurements.measured_parts import MeasuredPart
+from autohier.deploy.measurements.other_clips import match_classes
+from autohier.deploy.measurements.other_predictions import misfit
 from autohier.errors import InputError
 
 

@@ -9,7 +9,7 @@ from statistics import mean
 from autohier.records.reader import Records
 from autohier.records.schema import EvaluationRow
 from autohier.records.statistics import wilson_interval
-from autohier.reports.levels import levels_text
+from autohier.reports.evaluations.levels import levels_text
 from autohier.reports.text import percent
 from autohier.text import plural, time_text
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autohier.deploy.other_clips import OtherClips
-from autohier.deploy.other_predictions import OtherResult
+from autohier.deploy.measurements.other_clips import OtherClips
+from autohier.deploy.measurements.other_predictions import OtherResult
 from autohier.reports.fusion import accuracy_text
 from autohier.text import plural, shown
 

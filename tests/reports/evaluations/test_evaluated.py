@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from autohier.core.training.metrics import Predictions
-from autohier.reports.evaluated import clip_predictions, evaluated_model, write_clip_predictions
+from autohier.reports.evaluations.evaluated import clip_predictions, evaluated_model, write_clip_predictions
 
 PREDICTIONS = Predictions(
     ("a", "b"),

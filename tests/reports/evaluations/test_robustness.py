@@ -10,10 +10,10 @@ from rich.console import Console
 
 from autohier.core.training.metrics import Predictions
 from autohier.data.corruption.kinds import JointDrop
-from autohier.deploy.robustness import CLEAN, Condition, Measured
+from autohier.deploy.measurements.robustness import CLEAN, Condition, Measured
 from autohier.errors import InputError
-from autohier.reports.robustness import legend_lines, robustness_rows, robustness_table
-from autohier.reports.robustness_figure import draw_robustness, figure_format
+from autohier.reports.evaluations.robustness import legend_lines, robustness_rows, robustness_table
+from autohier.reports.evaluations.robustness_figure import draw_robustness, figure_format
 
 DROP = Condition("joint drop", "1/8", 0.125, JointDrop(0.125))
 

@@ -54,9 +54,9 @@ def load_networks(
         runtime = "torch" if importlib.util.find_spec("torch") else "onnx"
     # Either runtime may not be installed.
     if runtime == "torch":
-        from autohier.deploy.torch_network import load_torch_networks  # noqa: PLC0415
+        from autohier.deploy.networks.torch_network import load_torch_networks  # noqa: PLC0415
 
         return load_torch_networks(folder, model, device=device, num_threads=num_threads)
-    from autohier.deploy.onnx_network import load_onnx_networks  # noqa: PLC0415
+    from autohier.deploy.networks.onnx_network import load_onnx_networks  # noqa: PLC0415
 
     return load_onnx_networks(folder, model, device=device, num_threads=num_threads)

@@ -11,7 +11,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 
 from autohier.errors import InputError
-from autohier.reports.robustness import RobustnessRow
+from autohier.reports.evaluations.robustness import RobustnessRow
 from autohier.text import shown
 
 if TYPE_CHECKING:

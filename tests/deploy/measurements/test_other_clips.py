@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.other_clips import choose_clips, match_classes, open_others
-from autohier.deploy.other_predictions import predict_others
+from autohier.deploy.measurements.other_clips import choose_clips, match_classes, open_others
+from autohier.deploy.measurements.other_predictions import predict_others
 from autohier.deploy.trained_models import TrainedModel, exported_model, finished_model
 from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model, find_model

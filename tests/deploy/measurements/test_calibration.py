@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autohier.core.training.metrics import Predictions
-from autohier.deploy.calibration import calibration_error, fit_temperature
+from autohier.deploy.measurements.calibration import calibration_error, fit_temperature
 from autohier.deploy.temperature import scale
 
 

@@ -9,7 +9,7 @@ from autohier.records.reader import Records
 from autohier.records.rows import evaluation_row, stage_rows
 from autohier.records.schema import EvaluationRow
 from autohier.records.trial_rows import complete_row
-from autohier.reports.evaluations import earlier_lines, evaluations_text
+from autohier.reports.evaluations.test_results import earlier_lines, evaluations_text
 from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
 
 # Prune 1 is kept: 81 of 120 validation clips, pass 2 has 78.

@@ -19,7 +19,7 @@ from autohier.core.stages.executor import Executor
 from autohier.core.stages.inputs import BaseInputs, NetworkInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.starting import Start, read_starts
+from autohier.core.stages.setup.starting_weights import Start, read_starts
 from autohier.core.stages.store.single_flight import NO_LEASES, Leases
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.data_loader import DataLoader

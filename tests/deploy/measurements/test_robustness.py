@@ -15,8 +15,14 @@ from autohier.core.training.metrics import Predictions
 from autohier.data.corruption.clips import CorruptedClips
 from autohier.data.corruption.kinds import FrameRate, JointDrop, Occlusion
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.measured_parts import own_parts
-from autohier.deploy.robustness import CLEAN, CORRUPTIONS, Condition, Robustness, measure_robustness
+from autohier.deploy.measurements.measured_parts import own_parts
+from autohier.deploy.measurements.robustness import (
+    CLEAN,
+    CORRUPTIONS,
+    Condition,
+    Robustness,
+    measure_robustness,
+)
 from autohier.errors import InputError
 from autohier.fusion.evaluate import Model, evaluate_model, find_model
 from support.sources.tiny_clips import CLASS_NAMES, OVERRIDES, ColourReader, prepare_tiny_clips

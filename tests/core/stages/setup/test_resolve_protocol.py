@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autohier.config.trial.protocol import ProtocolSettings
-from autohier.core.stages.trial_setup import resolve_protocol
+from autohier.core.stages.setup.trial_setup import resolve_protocol
 from autohier.data.store.reader import ClipStore
 from support.sources.tiny_clips import open_tiny_trial, tiny_config
 

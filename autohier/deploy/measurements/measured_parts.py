@@ -15,11 +15,11 @@ from autohier.config.fusion import Member
 from autohier.core.prediction import find_kept_pass
 from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.result import StageResult
-from autohier.core.stages.trial_setup import TrialSetup
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.trial import refit, to_refit
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.other_clips import OtherClips
-from autohier.deploy.other_predictions import fitting_clips
+from autohier.deploy.measurements.other_clips import OtherClips
+from autohier.deploy.measurements.other_predictions import fitting_clips
 from autohier.deploy.trained_models import ModelNetwork, TrainedModel, trial_network
 from autohier.fusion.evaluate import Model
 from autohier.fusion.members import Log, MemberOpener, SplitName

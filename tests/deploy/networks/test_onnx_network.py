@@ -19,9 +19,9 @@ from autohier.data.datasets.demo.generate import _record_take, _Take
 from autohier.data.inputs.named import tensors_of
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import read_model_file
-from autohier.deploy.onnx_network import OnnxNetwork
+from autohier.deploy.networks.onnx_network import OnnxNetwork
+from autohier.deploy.networks.torch_network import TorchNetwork
 from autohier.deploy.prediction import Prediction, load_model
-from autohier.deploy.torch_network import TorchNetwork
 from autohier.errors import InputError
 from support.doc_blocks import ROOT
 from support.sources.tiny_clips import OVERRIDES, tiny_config

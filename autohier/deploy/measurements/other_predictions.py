@@ -12,7 +12,7 @@ from autohier.core.late_fusion import average
 from autohier.core.stages.builders import has_people
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
-from autohier.deploy.other_clips import OtherClips
+from autohier.deploy.measurements.other_clips import OtherClips
 from autohier.deploy.trained_models import ModelNetwork, TrainedModel
 from autohier.errors import InputError
 from autohier.text import plural

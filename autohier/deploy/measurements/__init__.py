@@ -1,0 +1,1 @@
+"""Measurements of models: calibration, accuracy on clips of other datasets, and robustness."""

@@ -1,0 +1,1 @@
+"""Exported networks: the runtimes that run them, and the formats that they are written in."""

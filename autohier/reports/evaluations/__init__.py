@@ -1,0 +1,1 @@
+"""Reports on test results, predictions and robustness of models."""
