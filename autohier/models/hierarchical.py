@@ -99,6 +99,10 @@ class HierarchicalRecognizer(nn.Module):
         levels = [scores[start : start + number] for start in range(0, len(scores), number)]
         return [torch.stack(each, dim=2) if self.training else self._mean_of(each) for each in levels]
 
+    def take_auxiliary_loss(self) -> Tensor | None:
+        """Return the auxiliary loss of the recognizer; see `Recognizer.take_auxiliary_loss`."""
+        return self.recognizer.take_auxiliary_loss()
+
     def _mean_of(self, scores: Sequence[Tensor]) -> Tensor:
         """Return the logarithm of the weighted mean of the pathways' probabilities, ``[B, S]``."""
         weights = [pathway.prediction_weight for pathway in self.pathways]

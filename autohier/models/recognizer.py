@@ -126,6 +126,14 @@ class Recognizer(nn.Module, ABC):
         """
         return (Pathway("", len(self.stack_channels)),)
 
+    def take_auxiliary_loss(self) -> Tensor | None:
+        """Return the auxiliary loss of the last forward pass in training, and forget it; by default None.
+
+        It is a scalar that is added to the loss as it is: the mean over the clips of the pass, times a weight
+        of the recognizer's own. An example is a regularizer of attention weights.
+        """
+        return None
+
     def inflated_parts(self) -> Sequence[Recognizer]:
         """Return the parts that the weights of one 2D network start: modules with its names.
 

@@ -74,6 +74,7 @@ def epoch_rows(
             num_clips=metrics.num_clips,
             stack_top5_accuracies=metrics.stack_top5_accuracies,
             stack_mean_class_accuracies=metrics.stack_mean_class_accuracies,
+            auxiliary_loss=metrics.auxiliary_loss,
         )
         for step, (kind, pass_index, metrics) in enumerate(_epochs(stages, unfinished), start=1)
     )

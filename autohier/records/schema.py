@@ -144,7 +144,10 @@ class EpochRow:
     epoch: Annotated[int, "index in its stage, from 0"]
     step: Annotated[int, "number of epochs in the trial so far, including this one"]
     learning_rate: Annotated[float, "learning rate of the epoch"]
-    loss: Annotated[float, "training loss: weighted sum of the stacks' cross-entropies, in nats per clip"]
+    loss: Annotated[
+        float,
+        "training loss: weighted sum of the stacks' cross-entropies and the auxiliary loss, in nats per clip",
+    ]
     stack_losses: Annotated[tuple[float, ...], "training cross-entropy of every head, in nats per clip"]
     validation_loss: Annotated[
         float, "validation loss: weighted sum of the stacks' cross-entropies, in nats per clip"
@@ -157,6 +160,9 @@ class EpochRow:
     stack_mean_class_accuracies: Annotated[
         tuple[float, ...], "mean of the superclasses' validation accuracies, of every head"
     ] = ()
+    auxiliary_loss: Annotated[
+        float, "training loss besides the cross-entropies, e.g. a regularizer of attention; 0 without any"
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

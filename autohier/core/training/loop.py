@@ -31,6 +31,7 @@ from autohier.data.inputs.named import ClipBatch, rows_of
 from autohier.data.inputs.share import Share
 from autohier.digest import derive_seed
 from autohier.errors import DivergedError
+from autohier.models.hierarchical import HierarchicalRecognizer
 
 
 class EpochCallback(Protocol):
@@ -156,7 +157,7 @@ def train_epochs(
     for epoch in range(len(history), epochs):
         started = time.perf_counter()
         rate = float(built.param_groups[0]["lr"])
-        mean_L = torch.zeros_like(loss.weights_L)
+        mean_L1 = step.no_losses()
         network.train()
         for module in frozen:
             module.eval()
@@ -165,12 +166,13 @@ def train_epochs(
             whole_batch_layers(network, replicas) as part,
         ):
             for clips_R, labels_B in data_loader.training_epoch(derive_seed(seed, epoch), step.share):
-                losses_L = step(clips_R, labels_B, part)
+                losses_L1 = step(clips_R, labels_B, part)
                 after_step()
                 rate_schedule.after_step()
                 # Summed on the device: reading the loss at every step would make an accelerator wait.
-                mean_L += losses_L * (len(labels_B) / data_loader.clips_per_epoch)
-        replicas.sum_(mean_L)
+                mean_L1 += losses_L1 * (len(labels_B) / data_loader.clips_per_epoch)
+        replicas.sum_(mean_L1)
+        mean_L, auxiliary_loss = mean_L1[:-1], float(mean_L1[-1])
         validation = evaluate(
             network,
             data_loader,
@@ -184,7 +186,7 @@ def train_epochs(
         metrics = EpochMetrics(
             epoch=epoch,
             learning_rate=rate,
-            loss=float(loss.total(mean_L)),
+            loss=float(loss.total(mean_L)) + auxiliary_loss,
             stack_losses=tuple(mean_L.tolist()),
             validation_loss=validation.loss,
             stack_accuracies=validation.stack_accuracies,
@@ -192,6 +194,7 @@ def train_epochs(
             num_clips=data_loader.clips_per_epoch,
             stack_top5_accuracies=validation.stack_top5_accuracies,
             stack_mean_class_accuracies=validation.stack_mean_class_accuracies,
+            auxiliary_loss=auxiliary_loss,
         )
         _check_finite(metrics)
         rate_schedule.after_epoch(validation.loss)
@@ -217,9 +220,13 @@ class _Step:
     def share(self) -> Share:
         return Share(self.replicas.rank, self.replicas.width, self.micro_batches)
 
+    def no_losses(self) -> Tensor:
+        """Return zeros for the losses of the heads and the auxiliary loss: float32 [L + 1]."""
+        return self.loss.weights_L.new_zeros(len(self.loss.weights_L) + 1)
+
     def __call__(self, clips_R: ClipBatch, labels_B: Tensor, part: CurrentPart) -> Tensor:
-        """Step, and return what this process adds to the mean losses of the batch: float32 [L]."""
-        mean_L = torch.zeros_like(self.loss.weights_L)
+        """Step, and return what this process adds to the mean losses of the batch: float32 [L + 1]."""
+        mean_L1 = self.no_losses()
         self.optimizer.zero_grad(set_to_none=True)
         first = 0
         for share in self.share.parts_of(len(labels_B)):
@@ -230,15 +237,25 @@ class _Step:
             with self.autocast():
                 scores = self.network(rows_of(clips_R, slice(start, start + number)))
             losses_L = self.loss.of_heads(scores, labels_B[place : place + number])
-            losses_L = losses_L * (share.num_own / len(labels_B))
-            self.loss.total(losses_L).backward()  # type: ignore[no-untyped-call]
-            mean_L += losses_L.detach()
+            own_share = share.num_own / len(labels_B)
+            losses_L = losses_L * own_share
+            total, auxiliary = self.loss.total(losses_L), _auxiliary_loss(self.network)
+            if auxiliary is not None:
+                auxiliary = auxiliary.to(total.dtype) * own_share
+                total = total + auxiliary
+                mean_L1[-1] += auxiliary.detach()
+            total.backward()  # type: ignore[no-untyped-call]
+            mean_L1[:-1] += losses_L.detach()
             first += share.num_own
         sum_gradients(self.network.parameters(), self.replicas)
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
         self.optimizer.step()
-        return mean_L
+        return mean_L1
+
+
+def _auxiliary_loss(network: nn.Module) -> Tensor | None:
+    return network.take_auxiliary_loss() if isinstance(network, HierarchicalRecognizer) else None
 
 
 def _check_finite(metrics: EpochMetrics) -> None:

@@ -28,7 +28,8 @@ class EpochMetrics:
     """Index within its stage, from 0."""
     learning_rate: float
     loss: float
-    """Mean over training clips of the weighted sum of the heads' cross-entropies."""
+    """Mean over training clips of the weighted sum of the heads' cross-entropies, and of the auxiliary
+    loss."""
     stack_losses: tuple[float, ...]
     """Mean cross-entropy of every head, without its weight."""
     validation_loss: float
@@ -42,6 +43,8 @@ class EpochMetrics:
     stack_mean_class_accuracies: tuple[float, ...] = ()
     """Mean of the superclasses' validation accuracies, of every head; empty in files of older
     versions."""
+    auxiliary_loss: float = 0.0
+    """Mean over training clips of the recognizer's auxiliary loss, with its weight."""
 
     @property
     def accuracy(self) -> float:

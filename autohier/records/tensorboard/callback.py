@@ -8,6 +8,8 @@ Tags in the trial's run; the step is the number of epochs in the trial so far:
   base of the recipe joint, which has only its own;
 * ``top5_stack/l``, ``mean_class_stack/l``: validation top-5 and mean class accuracy of the head of level l,
   every epoch;
+* ``loss/auxiliary``: loss besides the cross-entropies, e.g. a regularizer of attention, in epochs that have
+  one; part of ``loss/train``;
 * ``learning_rate``: every epoch;
 * ``best_validation``: highest validation accuracy of the classes so far, after every epoch and stage;
 * ``stage/accuracy``, ``stage/mean_class_accuracy``, ``stage/parameters``, ``stage/multiply_adds``: after
@@ -89,6 +91,7 @@ class TensorBoardCallback(TrialCallback):
                 *self._per_stack(kind, "accuracy_stack", metrics.stack_accuracies),
                 *self._per_stack(kind, "top5_stack", metrics.stack_top5_accuracies),
                 *self._per_stack(kind, "mean_class_stack", metrics.stack_mean_class_accuracies),
+                *([scalar("loss/auxiliary", metrics.auxiliary_loss)] if metrics.auxiliary_loss else []),
                 scalar("learning_rate", metrics.learning_rate),
                 scalar(BEST_VALIDATION, self._best),
             ]

@@ -96,6 +96,7 @@ def _is_possible(epoch: EpochMetrics, num_stacks: int) -> bool:
         and _are_shares_or_missing(epoch.stack_mean_class_accuracies, num_stacks)
         and len(epoch.stack_losses) == num_stacks
         and all(math.isfinite(loss) and loss >= _LOWEST_LOSS for loss in losses)
+        and math.isfinite(epoch.auxiliary_loss)
         and _is_at_least_0(epoch.learning_rate)
         and _is_at_least_0(epoch.seconds)
         and _is_count(epoch.num_clips)
