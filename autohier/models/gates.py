@@ -1,12 +1,15 @@
 """Gates: attention that scales the channels of a network without mixing them.
 
-A gate multiplies a channel by one plus a number between zero and one, so that it keeps a channel of zeros. To
-`core.pruning.liveness`, a product of two live tensors is alive; these modules say which factor decides.
+A gate multiplies a channel by one plus a number between zero and one, or by a weight, so that it keeps a
+channel of zeros. To `core.pruning.liveness`, a product of two live tensors is alive; these modules say which
+factor decides.
 
-Legend: N clips times persons, C channels, H channels of a hidden layer.
+Legend: N clips times persons, C channels, H channels of a hidden layer, K tensors of a sum.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +21,34 @@ class Gate(nn.Module):
     def forward(self, x_NC: Tensor, scores_N1: Tensor) -> Tensor:
         """Return x scaled; the other axes of the scores broadcast over those of x."""
         return x_NC * (1 + torch.sigmoid(scores_N1))
+
+
+class Weighting(Gate):
+    """Multiply x by weights, where one weight holds for all channels of x."""
+
+    def forward(self, x_NC: Tensor, scores_N1: Tensor) -> Tensor:
+        """Return x weighed; the other axes of the weights broadcast over those of x."""
+        return x_NC * scores_N1
+
+
+class WeightedSum(Gate):
+    """Sum tensors of the same channels, each multiplied by a weight.
+
+    To `core.pruning.liveness`, those who write a channel of the sum share it, even if no layer reads the sum.
+    """
+
+    def forward(self, xs_NC: Sequence[Tensor], weights_NK: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the sum, [N, C], of K tensors."""
+        weighed = [x_NC * weight_N1 for x_NC, weight_N1 in zip(xs_NC, columns(weights_NK), strict=True)]
+        total_NC = weighed[0]
+        for each_NC in weighed[1:]:
+            total_NC = total_NC + each_NC
+        return total_NC
+
+
+def columns(weights_NK: Tensor) -> list[Tensor]:
+    """Return the weights of each of K tensors, [N, 1] each."""
+    return [weight_N[:, None] for weight_N in weights_NK.unbind(dim=1)]
 
 
 class ChannelGate(nn.Linear):

@@ -30,7 +30,7 @@ from autohier.core.pruning.operations import MatrixProducts, refuse_unknown_laye
 from autohier.core.pruning.output_shapes import output_shape
 from autohier.data.inputs.named import ClipBatch, new_clips
 from autohier.data.inputs.shapes import ClipShape
-from autohier.models.gates import ChannelGate, Gate
+from autohier.models.gates import ChannelGate, Gate, WeightedSum
 from autohier.models.layers import Convolution, TransposedConvolution, filter_rows
 
 Weighted = Convolution | nn.Linear
@@ -136,7 +136,9 @@ class _Tape:
         """Return a layer with the same parameters that computes liveness instead of activations."""
         probe = copy.copy(layer)
         forward: Callable[..., Tensor]
-        if isinstance(layer, Gate):
+        if isinstance(layer, WeightedSum):
+            forward = self._sum
+        elif isinstance(layer, Gate):
             forward = self._gate
         elif isinstance(layer, ChannelGate):
             forward = partial(self._gate_channels, layer)
@@ -218,6 +220,13 @@ class _Tape:
         """Return the liveness of the channels that a gate scales; its scores are needed."""
         self.more_ends.append((scores, torch.ones_like(scores)))
         return read.clone()
+
+    def _sum(self, reads: Sequence[Tensor], weights: Tensor) -> Tensor:
+        """Return the liveness of a weighted sum, whose live channels and weights are needed."""
+        total = torch.stack([read.clone() for read in reads]).sum(dim=0)
+        ends = [(weights, torch.ones_like(weights)), (total, total.isnan().to(total.dtype))]
+        self.more_ends.extend(ends)
+        return total
 
     def _gate_channels(self, layer: ChannelGate, hidden: Tensor, read: Tensor) -> Tensor:
         """Return the liveness of the channels that a gate scales, one filter each."""
