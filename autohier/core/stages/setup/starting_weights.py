@@ -164,7 +164,9 @@ class Start:
 
 def _fit_head(network: HierarchicalRecognizer, pathway: str, weights: StartingWeights) -> bool:
     """Set the class head of a pathway if it has the shape of that of the weights; return True if it has."""
-    head = network.class_heads[pathway]
+    head = network.class_heads.get(pathway)
+    if head is None:  # the pathway shares the heads of the whole network
+        return False
     own = {name: tensor.shape for name, tensor in head.state_dict().items()}
     if own != {name: tensor.shape for name, tensor in weights.class_head.items()}:
         return False

@@ -102,12 +102,15 @@ class TrialSetup:
         if own == self.config:
             return self
         weights_sha256 = self.base.network.weights_sha256 if own.recognizer.weights_path else None
-        network = _network_inputs(own, self.context.clips.manifest, weights_sha256, Start({}))
+        paths = own.recognizer.start_paths
+        start = read_starts(paths, own.recognizer.name)
+        network = _network_inputs(own, self.context.clips.manifest, weights_sha256, start)
         bases = [
             base.model_copy(update={"clips": own.clips, "network": network})
             for base in (self.base, *self.fold_bases)
         ]
-        return replace(self, config=own, base=bases[0], fold_bases=tuple(bases[1:]))
+        context = replace(self.context, start_paths=paths)
+        return replace(self, config=own, base=bases[0], context=context, fold_bases=tuple(bases[1:]))
 
     def given_superclasses(self) -> dict[int, tuple[int, ...]]:
         """Return the dataset's own superclasses by their number; empty if the config derives all."""
