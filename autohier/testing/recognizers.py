@@ -145,7 +145,7 @@ class RecognizerContract:
         from_data = {"layout"} if settings.reads == "skeletons" else {"in_channels"}
         if settings.reads == "frames+heatmaps":
             from_data = {"in_channels", "num_maps"}
-        if settings.reads == "frames+skeletons":
+        if settings.reads in ("frames+skeletons", "parts+skeletons"):
             from_data = {"in_channels", "layout"}
         parameters = inspect.signature(RECOGNIZERS.find(small.name).load()).parameters
         assert {*settings(name=small.name).options(), *from_data} <= set(parameters)

@@ -11,7 +11,9 @@ from autohier.config.key_defaults import KeyDefault
 from autohier.config.tagged import TaggedBy
 from autohier.errors import InputError, nearest
 
-ClipInputName = Literal["frames", "skeletons", "heatmaps", "frames+heatmaps", "frames+skeletons"]
+ClipInputName = Literal[
+    "frames", "skeletons", "heatmaps", "frames+heatmaps", "frames+skeletons", "parts+skeletons"
+]
 NumFrames = Annotated[PositiveInt, Field(le=100_000)]
 SidePx = Annotated[PositiveInt, Field(le=4096)]
 FrameJointDrop = Annotated[float, Field(ge=0, le=1), KeyDefault(0.0)]
@@ -105,11 +107,9 @@ class FramesHeatmapsClips(FrameSettings):
 Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
 
 
-class FramesSkeletonsClips(FrameSettings):
-    """Video frames and joint coordinates of the same clip, with one mirror for both."""
+class FrameSkeletonSettings(FrameSettings):
+    """Settings of joint coordinates next to video frames or parts of them."""
 
-    input: Literal["frames+skeletons"]
-    """Selects video frames with joint coordinates."""
     stream: Stream = "joint"
     """Stream of the joints; see the input skeletons."""
     num_skeleton_frames: NumFrames = 100
@@ -136,6 +136,46 @@ class FramesSkeletonsClips(FrameSettings):
         """Return the options of the skeletons, without those that follow from the data."""
         names = {"stream", "num_persons", "rotation_degrees", "scaling", "joint_drop", "frame_joint_drop"}
         return self.model_dump(include=names) | {"num_frames": self.num_skeleton_frames}
+
+
+class FramesSkeletonsClips(FrameSkeletonSettings):
+    """Video frames and joint coordinates of the same clip, with one mirror for both."""
+
+    input: Literal["frames+skeletons"]
+    """Selects video frames with joint coordinates."""
+
+
+PART_NAMES: Final = ("left_hand", "right_hand", "body")
+"""Parts of the first person that pictures are cut to."""
+PartName = Literal["left_hand", "right_hand", "body"]
+
+
+class PartsSkeletonsClips(FrameSkeletonSettings):
+    """Pictures of the hands and the body, and joint coordinates of the same clip, with one mirror for all."""
+
+    input: Literal["parts+skeletons"]
+    """Selects pictures of parts with joint coordinates."""
+    parts: tuple[PartName, ...] = PART_NAMES
+    """Parts that are cut out of the frames and resized to resize_px, with one box per part and clip."""
+    hand_size: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Side of the box of a hand that does not move, as a share of the longer side of the body's."""
+    sampling: Literal["in-a-row", "segments"] = "in-a-row"
+    """Frames of a clip. in-a-row: as many consecutive ones, from a random start, repeated if the clip is
+    shorter (P-I3D); segments: one of each of num_frames equal segments."""
+    num_frames: NumFrames = 64
+    """Frames per clip (P-I3D: 64)."""
+    num_skeleton_frames: NumFrames = 20
+    """Segments per clip of the skeletons; one frame is sampled from each (P-I3D: 20, N-UCLA 5)."""
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"parts must differ, but got {', '.join(self.parts)}")
+        return self
+
+    def part_options(self) -> dict[str, Any]:
+        """Return the options of the pictures, without those that follow from the data."""
+        return self.frame_options() | self.model_dump(include={"parts", "hand_size", "sampling"})
 
 
 class SkeletonClips(_Clips):
@@ -191,13 +231,21 @@ class HeatmapClips(_Clips):
     """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
 
-_AnyClips = FrameClips | SkeletonClips | HeatmapClips | FramesHeatmapsClips | FramesSkeletonsClips
+_AnyClips = (
+    FrameClips
+    | SkeletonClips
+    | HeatmapClips
+    | FramesHeatmapsClips
+    | FramesSkeletonsClips
+    | PartsSkeletonsClips
+)
 _CLASSES: Final[dict[str, type[_AnyClips]]] = {
     "frames": FrameClips,
     "skeletons": SkeletonClips,
     "heatmaps": HeatmapClips,
     "frames+heatmaps": FramesHeatmapsClips,
     "frames+skeletons": FramesSkeletonsClips,
+    "parts+skeletons": PartsSkeletonsClips,
 }
 
 

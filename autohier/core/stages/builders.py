@@ -11,8 +11,10 @@ from autohier.config.trial.clips import (
     FrameClips,
     FrameSettings,
     FramesHeatmapsClips,
+    FrameSkeletonSettings,
     FramesSkeletonsClips,
     HeatmapClips,
+    PartsSkeletonsClips,
     SkeletonClips,
 )
 from autohier.config.trial.recognizers import RecognizerSettings
@@ -26,6 +28,7 @@ from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
 from autohier.data.inputs.frames_skeletons import FramesSkeletonsInput
 from autohier.data.inputs.heatmaps import HeatmapInput
+from autohier.data.inputs.parts_skeletons import PartsSkeletonsInput
 from autohier.data.inputs.reading.frames_heatmaps import FRAMES, HEATMAPS
 from autohier.data.inputs.reading.frames_skeletons import SKELETONS
 from autohier.data.inputs.reading.heatmaps import num_maps
@@ -48,6 +51,10 @@ def open_clip_input(clips: ClipSettings, store: Clips, contents: Contents) -> Cl
             frames=FrameInput(store, channels=contents.channels, **clips.frame_options()),
             skeletons=SkeletonInput(store, layout=contents.layout, **clips.skeleton_options()),
         )
+    if isinstance(clips, PartsSkeletonsClips):
+        skeletons = SkeletonInput(store, layout=contents.layout, **clips.skeleton_options())
+        own = clips.part_options()
+        return PartsSkeletonsInput(store=store, skeletons=skeletons, channels=contents.channels, **own)
     kind = SkeletonInput if isinstance(clips, SkeletonClips) else HeatmapInput
     return kind(store, layout=contents.layout, **clips.options())
 
@@ -87,7 +94,8 @@ def has_people(clips: ClipSettings, store: Clips, contents: Contents) -> bool:
 
 def _reads_image(clips: ClipSettings, contents: Contents) -> bool:
     """Return whether a clip input reads joints in the image, not in meters."""
-    return isinstance(clips, HeatmapClips | FramesHeatmapsClips) or contents.layout.planar
+    in_image = HeatmapClips | FramesHeatmapsClips | PartsSkeletonsClips
+    return isinstance(clips, in_image) or contents.layout.planar
 
 
 def network_options(
@@ -115,8 +123,9 @@ def _options_of_data(
             got="clips prepared without frames",
             hint="choose another clips.modality",
         )
-    if isinstance(clips, FramesSkeletonsClips):
-        return {"in_channels": contents.channels, "layout": describe_layout(contents.layout)}
+    if isinstance(clips, FrameSkeletonSettings):
+        persons = {"num_persons": clips.num_persons} if isinstance(clips, PartsSkeletonsClips) else {}
+        return {"in_channels": contents.channels, "layout": describe_layout(contents.layout), **persons}
     if isinstance(clips, FramesHeatmapsClips):
         return {"in_channels": contents.channels, "num_maps": num_maps(contents.layout, clips.maps)}
     return {"in_channels": contents.channels}
@@ -131,10 +140,11 @@ def clip_shape(clips: ClipSettings, options: Mapping[str, Any]) -> ClipShape:
     """
     if isinstance(clips, FrameSettings):
         frames = (options["in_channels"], clips.num_frames, clips.crop_px, clips.crop_px)
-        if isinstance(clips, FramesSkeletonsClips):
+        if isinstance(clips, FrameSkeletonSettings):
             num_joints = resolve_layout(options["layout"]).num_joints
             joints = (clips.num_persons, clips.num_skeleton_frames, num_joints, 3)
-            return {FRAMES: frames, SKELETONS: joints}
+            names = clips.parts if isinstance(clips, PartsSkeletonsClips) else (FRAMES,)
+            return {**dict.fromkeys(names, frames), SKELETONS: joints}
         if not isinstance(clips, FramesHeatmapsClips):
             return frames
         return {

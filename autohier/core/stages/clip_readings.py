@@ -10,6 +10,7 @@ from autohier.config.trial.clips import (
     FrameClips,
     FramesHeatmapsClips,
     FramesSkeletonsClips,
+    PartsSkeletonsClips,
     SkeletonClips,
 )
 from autohier.data.inputs.reading.base import ClipReading
@@ -17,6 +18,7 @@ from autohier.data.inputs.reading.frames import FrameReading
 from autohier.data.inputs.reading.frames_heatmaps import FramesHeatmapsReading
 from autohier.data.inputs.reading.frames_skeletons import FramesSkeletonsReading
 from autohier.data.inputs.reading.heatmaps import HeatmapReading
+from autohier.data.inputs.reading.parts_skeletons import PartsSkeletonsReading
 from autohier.data.inputs.reading.skeletons import SkeletonReading
 from autohier.data.inputs.stores import PictureStore
 from autohier.data.joint_layout import JointLayout
@@ -54,6 +56,11 @@ def open_reading(clips: ClipSettings, store: Clips, contents: Contents) -> ClipR
             frames=FrameReading(store, channels=contents.channels, **own),
             skeletons=SkeletonReading(store, layout=contents.layout, **joints),
         )
+    if isinstance(clips, PartsSkeletonsClips):
+        own = _own(PartsSkeletonsReading, clips.part_options())
+        joints = _own(SkeletonReading, clips.skeleton_options())
+        skeletons = SkeletonReading(store, layout=contents.layout, **joints)
+        return PartsSkeletonsReading(store=store, skeletons=skeletons, channels=contents.channels, **own)
     kind = SkeletonReading if isinstance(clips, SkeletonClips) else HeatmapReading
     return kind(store, layout=contents.layout, **_own(kind, clips.options()))
 

@@ -2,8 +2,9 @@
 
 HAC section 4.1: the offset within the first segment is random and the same in all segments
 (`segment_positions`). PoseConv3D section 3.2, uniform sampling: every segment has its own offset, by PYSKL's
-rules, which repeat no frame of a clip that has enough (`random_positions`, `evaluation_positions`). Positions
-count the frames that the store kept.
+rules, which repeat no frame of a clip that has enough (`random_positions`, `evaluation_positions`). P-I3D
+reads consecutive frames instead, from a random start (`row_positions`). Positions count the frames that the
+store kept.
 
 Shape letters: B clips, T segments.
 """
@@ -60,6 +61,22 @@ def segment_positions(num_kept: int, num_segments: int, offset_fraction: float) 
     segments = np.arange(num_segments) + offset_fraction
     positions: NDArray[np.int64] = np.floor(segments * num_kept / num_segments).astype(np.int64)
     return positions.clip(0, num_kept - 1)
+
+
+def row_positions(num_kept: int, num_frames: int, offset_fraction: float) -> NDArray[np.int64]:
+    """Return the positions of consecutive frames, repeated from the first one if the clip is shorter.
+
+    Args:
+        num_kept: number of frames of the clip, at least 1.
+        num_frames: T.
+        offset_fraction: place of the first frame among all possible ones, in [0, 1).
+
+    Returns:
+        int64 [T], in 0..num_kept-1.
+    """
+    num_starts = num_kept - num_frames + 1 if num_kept >= num_frames else num_kept
+    start = min(int(offset_fraction * num_starts), num_starts - 1)
+    return (start + np.arange(num_frames, dtype=np.int64)) % num_kept
 
 
 def set_offset(set_index: int, num_sets: int) -> float:

@@ -25,7 +25,7 @@ class RecognizerSettings(FrozenModel):
     ``in_channels``, an int, if it reads frames or heatmaps; ``layout``, the name of a `JointLayout`, if it
     reads skeletons; see also ``takes_persons``. If it reads frames with heatmaps, ``in_channels`` are those
     of the frames, and ``num_maps``, an int, is the second argument; for frames with skeletons it is
-    ``layout``::
+    ``layout``; for parts with skeletons ``layout`` and ``num_persons``::
 
         class GruSettings(RecognizerSettings):
             reads = "skeletons"
@@ -37,8 +37,8 @@ class RecognizerSettings(FrozenModel):
     """
 
     reads: ClassVar[ClipInputName]
-    """Clip input that the recognizer reads: frames, skeletons, heatmaps, frames+heatmaps or
-    frames+skeletons."""
+    """Clip input that the recognizer reads: frames, skeletons, heatmaps, frames+heatmaps,
+    frames+skeletons or parts+skeletons."""
     pathways: ClassVar[tuple[str, ...]] = ()
     """Names of the pathways that may start from a trained network each, with a field ``start_NAME``."""
     takes_persons: ClassVar[bool] = False

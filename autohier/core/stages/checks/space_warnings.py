@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from autohier.config.search.search_space import SearchSpace
-from autohier.config.trial.clips import FrameClips, FrameSettings
+from autohier.config.trial.clips import FrameClips, FrameSettings, PartsSkeletonsClips
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings, ThreePathwaySettings
 from autohier.core.stages.checks.improbable_values import improbable_values
 from autohier.data.store.manifest import StoreOptions
 from autohier.data.store.persons import earlier_persons_text
 from autohier.data.store.reader import ClipStore
-from autohier.data.transforms.sampling import segment_positions, set_offset
+from autohier.data.transforms.sampling import row_positions, segment_positions, set_offset
 from autohier.data.validation_choice import few_clips_text
 from autohier.text import plural
 
@@ -23,7 +23,11 @@ _FRAME_FACTOR = 4
 """A skeleton that is read in this many times its longest clip's frames mostly repeats frames."""
 _STEPS_PER_EPOCH = 8
 _NAME, _WEIGHTS = "recognizer.name", "recognizer.weights"
-_NUM_POSE_FRAMES: Final = {"frames+heatmaps": "num_map_frames", "frames+skeletons": "num_skeleton_frames"}
+_NUM_POSE_FRAMES: Final = {
+    "frames+heatmaps": "num_map_frames",
+    "frames+skeletons": "num_skeleton_frames",
+    "parts+skeletons": "num_skeleton_frames",
+}
 """Setting of the number of poses of a clip; of other clip inputs it is num_frames."""
 
 
@@ -123,10 +127,10 @@ def _frame_warnings(space: SearchSpace, store: StoreOptions) -> Iterator[str]:
             f"  fix: --set clips.num_frames={store.max_frames} or fewer, or prepare with more --frames"
         )
         return
+    in_a_row = isinstance(clips, PartsSkeletonsClips) and clips.sampling == "in-a-row"
+    sample = row_positions if in_a_row else segment_positions
     offsets = [set_offset(index, clips.test_sets) for index in range(clips.test_sets)]
-    positions = {
-        tuple(segment_positions(store.max_frames, clips.num_frames, offset).tolist()) for offset in offsets
-    }
+    positions = {tuple(sample(store.max_frames, clips.num_frames, offset).tolist()) for offset in offsets}
     if len(positions) < clips.test_sets:
         wanted = clips.num_frames * clips.test_sets
         yield (
