@@ -107,7 +107,8 @@ class Recognizer(nn.Module, ABC):
             batch: float32; frames are ``[B, C, T, H, W]``; skeletons ``[B, M, T, V, C]`` with M persons,
                 zeros for absent ones; heatmaps ``[B, V, T, H, W]`` with one map per joint or limb. A
                 recognizer of frames with heatmaps gets a dict of ``frames`` and ``heatmaps``, one of frames
-                with skeletons a dict of ``frames`` and ``skeletons``.
+                with skeletons a dict of ``frames`` and ``skeletons``, one of parts with skeletons a dict of
+                ``left_hand``, ``right_hand``, ``body`` and ``skeletons``.
         """
 
     @abstractmethod

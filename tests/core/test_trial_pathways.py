@@ -41,6 +41,10 @@ from support.sweep_runs.finished_sweeps import finish_sweep
 CLIPS = {
     "frames+heatmaps": {"frames": (3, 2, 16, 16), "heatmaps": (25, 4, 4, 4)},
     "frames+skeletons": {"frames": (3, 2, 16, 16), "skeletons": (1, 4, 25, 3)},
+    "parts+skeletons": {
+        **dict.fromkeys(("left_hand", "right_hand", "body"), (3, 2, 16, 16)),
+        "skeletons": (1, 4, 25, 3),
+    },
 }
 RGB_POSE = OVERRIDES["frames+heatmaps"]
 HEADS = [

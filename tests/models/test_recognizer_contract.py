@@ -12,6 +12,7 @@ STEMS_AND_LATERALS = (
     *("laterals.", "pose_to_rgb."),
     *("conv1", "fast.conv1", "slow.conv1", "stem.", "features.0.", "laterals."),
     *("event.conv1", "set.conv1", "element.fast.conv1", "element.slow.conv1", "element.laterals."),
+    *("left_hand.conv1a.", "right_hand.conv1a.", "body.conv1a."),
 )
 
 

@@ -42,6 +42,13 @@ CASES = {
         {"width": 0.125, "depth": 18, "layout": "coco-17"},
         {"frames": (2, 3, 2, 32, 32), "skeletons": (2, 2, 8, 17, 3)},
     ),
+    "part-attention-i3d": (
+        {"width": 0.03, "pose_width": 8, "layout": "coco-17", "num_persons": 1},
+        {
+            **dict.fromkeys(("left_hand", "right_hand", "body"), (2, 3, 2, 32, 32)),
+            "skeletons": (2, 1, 4, 17, 3),
+        },
+    ),
     "rgbpose-conv3d": (
         {"width": 0.125, "num_maps": 5, "frame_ratio": 2},
         {"frames": (2, 3, 2, 32, 32), "heatmaps": (2, 5, 4, 8, 8)},

@@ -52,6 +52,7 @@ NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "slowonly-resnet50": (_RESIDUAL,),
     "slowfast-resnet50": (_SLOW_FAST,),
     "i3d": (_I3D,),
+    "part-attention-i3d": (_I3D,),  # of its parts
     "rgbpose-conv3d": (_RESIDUAL,),  # of its pathways
     "two-stream": (_RESIDUAL, _GRAPH),
 }

@@ -71,6 +71,13 @@ OVERRIDES = {
         "recognizer={name='two-stream', depth=18, width=0.03}",
         "optimisation.batch_size=36",
     ),
+    "parts+skeletons": (
+        "clips={input='parts+skeletons', num_frames=2, resize_px=16, crop_px=16, num_skeleton_frames=4}",
+        "clips.num_persons=1",
+        "clips.test_sets=2",
+        "recognizer={name='part-attention-i3d', width=0.03, pose_width=4}",
+        "optimisation.batch_size=36",
+    ),
 }
 """Overrides of the tiny space for each kind of clip input."""
 

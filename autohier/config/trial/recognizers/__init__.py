@@ -22,6 +22,7 @@ from autohier.config.trial.recognizers.frames import (
 )
 from autohier.config.trial.recognizers.pathways import (
     PATHWAYS,
+    PartAttentionSettings,
     PathwayName,
     RgbPoseSettings,
     ThreePathwaySettings,
@@ -46,6 +47,7 @@ __all__ = [
     "I3dSettings",
     "InflatedResNetSettings",
     "MsG3dSettings",
+    "PartAttentionSettings",
     "PathwayName",
     "PoseSlowOnlySettings",
     "RecognizerSettings",
@@ -100,6 +102,9 @@ RECOGNIZERS: Final = Registry(
         "pose-slowonly-small": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:small", PoseSlowOnlySettings),
         "pose-slowonly-shallow": Extension(f"{_CONVOLUTIONAL}.pose_conv3d:shallow", PoseSlowOnlySettings),
         "two-stream": Extension(f"{_MODELS}.two_stream:TwoStream", TwoStreamSettings),
+        "part-attention-i3d": Extension(
+            f"{_MODELS}.attention.part_attention:part_attention", PartAttentionSettings
+        ),
         "rgbpose-conv3d": Extension(f"{_CONVOLUTIONAL}.rgb_pose:RgbPose", RgbPoseSettings),
     },
 )

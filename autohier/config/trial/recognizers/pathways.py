@@ -6,7 +6,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from autohier.config.trial.clips import ClipInputName, ClipSettings, FramesHeatmapsClips
+from autohier.config.trial.clips import (
+    ClipInputName,
+    ClipSettings,
+    FramesHeatmapsClips,
+    PartName,
+    PartsSkeletonsClips,
+)
 from autohier.config.trial.recognizers.base import RecognizerSettings, ScaledRecognizerSettings
 from autohier.config.trial.recognizers.frames import SlowFastSettings, SlowOnlySettings
 
@@ -151,3 +157,57 @@ class TwoStreamSettings(ScaledRecognizerSettings):
     """Trained network that frames start from, e.g. of inflated-resnet50; given like start."""
     start_skeletons: str | None = None
     """Trained network that skeletons start from, of st-gcn++; given like start."""
+
+
+class PartAttentionSettings(ScaledRecognizerSettings):
+    """Settings of P-I3D: I3D on each hand and on the body, weighed by attention from the poses."""
+
+    reads: ClassVar[ClipInputName] = "parts+skeletons"
+    pathways: ClassVar[tuple[str, ...]] = ("left_hand", "right_hand", "body")
+    name: str
+    """part-attention-i3d."""
+    pose_width: Annotated[PositiveInt, Field(le=100_000)] = 512
+    """Hidden channels of each of the three LSTM layers on the poses (NTU: 512; N-UCLA: 128)."""
+    aggregation: Literal["sum", "concat"] = "sum"
+    """Features that the heads read: the weighed features of all parts, summed or concatenated."""
+    attention_penalty: Annotated[float, Field(ge=0)] = 1e-5
+    """Weight of the auxiliary loss: the sum over the parts of (1 - attention)^2 (NTU: 1e-5; N-UCLA: 1e-4)."""
+    attention_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Dropout of the state of the LSTM that the attention reads."""
+    member: Literal["whole", "left_hand", "right_hand", "body", "pose"] = "whole"
+    """whole: all of the network; otherwise the I3D of one part, or the LSTM, alone."""
+    start_left_hand: str | None = None
+    """Trained network that the I3D of the left hand starts from, e.g. of i3d or pytorch-i3d; given like
+    start."""
+    start_right_hand: str | None = None
+    """Trained network that the I3D of the right hand starts from."""
+    start_body: str | None = None
+    """Trained network that the I3D of the body starts from."""
+
+    @property
+    def parts_read(self) -> tuple[PartName, ...]:
+        """Parts that the network, or the member of it, reads."""
+        if self.member == "whole":
+            return ("left_hand", "right_hand", "body")
+        return () if self.member == "pose" else (self.member,)
+
+    def find_clips_fault(self, clips: ClipSettings) -> str:
+        """See `RecognizerSettings.find_clips_fault`."""
+        if not isinstance(clips, PartsSkeletonsClips):
+            return ""
+        missing = [part for part in self.parts_read if part not in clips.parts]
+        if not missing:
+            return ""
+        given = ", ".join(clips.parts) or "none"
+        return (
+            f"{self.name} needs {', '.join(missing)} in clips.parts, but got {given}; leave clips.parts out"
+        )
+
+    @model_validator(mode="after")
+    def _check_members(self) -> PartAttentionSettings:
+        others = [name for name in self.start_paths if name and name not in self.parts_read]
+        if others:
+            raise ValueError(
+                f"a network of {self.member} alone has no {others[0]}; leave start_{others[0]} out"
+            )
+        return self

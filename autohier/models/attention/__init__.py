@@ -1,0 +1,1 @@
+"""Networks that weigh parts of a clip by its poses."""
