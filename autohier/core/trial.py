@@ -101,9 +101,10 @@ class StoreRunner:
         if self.trial.fold_bases:
             return self._run_folds(replace(request, hierarchy=_hierarchy(request, self.trial)))
         stage = _plan(request, self.trial)
+        context = self.trial.of_kind(request.kind).context
         return self.with_weights(
             request.ancestors,
-            partial(run_stage, request.kind, stage, self.trial.context, pass_index=request.pass_index),
+            partial(run_stage, request.kind, stage, context, pass_index=request.pass_index),
             needed=frozenset(stage.inputs.parents),
         )
 

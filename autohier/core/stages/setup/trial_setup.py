@@ -90,7 +90,7 @@ class TrialSetup:
             StageDamagedError: if its weights are missing or damaged.
         """
         own = self.of_kind(result.kind)
-        network = self.context.build(
+        network = own.context.build(
             own.base.network, result.hierarchy, seed=self.config.seed, heads=result.heads
         )
         self.context.store.load_into(network, result.kind, result.key)
