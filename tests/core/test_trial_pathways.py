@@ -46,6 +46,7 @@ CLIPS = {
         "skeletons": (1, 4, 25, 3),
     },
 }
+WHOLE = ("clips.parts=['left_hand', 'right_hand', 'body']", "recognizer.member=whole")
 RGB_POSE = OVERRIDES["frames+heatmaps"]
 HEADS = [
     f"{path}_stack{level + skipped}" for level in (1, 2, 3) for path, skipped in (("rgb", 1), ("pose", 0))
@@ -57,7 +58,8 @@ HEADS = [
 def test_every_stage_is_trained_evaluated_and_compacted(
     tiny_clips: ClipStore, tmp_path: Path, clip_input: str
 ) -> None:
-    trial = open_tiny_trial(tiny_config(*OVERRIDES[clip_input], passes=1), tiny_clips, tmp_path)
+    whole = WHOLE if clip_input == "parts+skeletons" else ()
+    trial = open_tiny_trial(tiny_config(*OVERRIDES[clip_input], *whole, passes=1), tiny_clips, tmp_path)
     assert trial.data_loader.clip_shape == CLIPS[clip_input]
     outcome = run_trial(trial)
     assert [stage.label for stage in outcome.stages] == ["pass 1", "pass 2", "prune 1"]

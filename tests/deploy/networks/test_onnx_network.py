@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from autohier.core.stages.clip_readings import open_reading
 from autohier.data.datasets.demo.generate import _record_take, _Take
 from autohier.data.inputs.named import tensors_of
 from autohier.data.store.reader import ClipStore
@@ -133,7 +134,8 @@ class TwoHeads(nn.Module):
 @pytest.mark.parametrize("flip", [False, True])
 def test_sets_flips_and_batches_are_averaged_as_with_torch(tiny_clips: ClipStore, kind: str, flip: bool):
     config = tiny_config(*OVERRIDES[kind], f"clips.test_flip={str(flip).lower()}")
-    rows, names = np.arange(3, 40, 2), kind.split("+") if "+" in kind else ["clips"]
+    shape = open_reading(config.clips, tiny_clips, tiny_clips.manifest).clip_shape
+    rows, names = np.arange(3, 40, 2), list(shape) if isinstance(shape, dict) else ["clips"]
     own = TorchNetwork(TwoHeads(), config.clips, tiny_clips.manifest, torch.device("cpu"), 2, batch_size=8)
     session = TorchSession(TwoHeads(), names)
     other = OnnxNetwork(session, config.clips, tiny_clips.manifest, 2, batch_size=7)

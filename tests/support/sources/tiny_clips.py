@@ -73,9 +73,10 @@ OVERRIDES = {
     ),
     "parts+skeletons": (
         "clips={input='parts+skeletons', num_frames=2, resize_px=16, crop_px=16, num_skeleton_frames=4}",
+        "clips.parts=['left_hand']",  # one of three networks, and its counterpart in mirrored clips
         "clips.num_persons=1",
         "clips.test_sets=2",
-        "recognizer={name='part-attention-i3d', width=0.03, pose_width=4}",
+        "recognizer={name='part-attention-i3d', width=0.03, pose_width=4, member='left_hand'}",
         "optimisation.batch_size=36",
     ),
 }
