@@ -18,7 +18,7 @@ from autohier.data.transforms.boxes import Box
 from autohier.errors import InputError
 
 LEFT_HAND, RIGHT_HAND, BODY = "left_hand", "right_hand", "body"
-"""Names of the parts."""
+PART_NAMES: Final = (LEFT_HAND, RIGHT_HAND, BODY)
 OTHER_SIDE: Final[Mapping[str, str]] = {LEFT_HAND: RIGHT_HAND, RIGHT_HAND: LEFT_HAND, BODY: BODY}
 """Part that a mirrored clip shows in place of each part."""
 _HAND_JOINTS: Final = ("hand", "hand tip", "thumb", "pinky", "index", "wrist")

@@ -19,7 +19,7 @@ from typing import Final, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from autohier.config.trial.clips import PART_NAMES
+from autohier.data.transforms.parts import PART_NAMES
 from autohier.errors import InputError
 from autohier.models.attention.pose_lstm import PoseLstm
 from autohier.models.convolutional.i3d import I3d
