@@ -16,6 +16,7 @@ ClipInputName = Literal[
 ]
 NumFrames = Annotated[PositiveInt, Field(le=100_000)]
 SidePx = Annotated[PositiveInt, Field(le=4096)]
+Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
 FrameJointDrop = Annotated[float, Field(ge=0, le=1), KeyDefault(0.0)]
 
 
@@ -68,6 +69,32 @@ class FrameSettings(_Clips):
         return self
 
 
+class PoseSettings(_Clips):
+    """Settings of poses, as joint coordinates or as heatmaps."""
+
+    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
+    """Persons per clip, the most prominent first; absent ones are zeros."""
+    frame_joint_drop: FrameJointDrop = 0.0
+    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
+    poses with missing joints; `autohier robustness` drops by the same rule."""
+    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
+    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+
+
+class SkeletonSettings(PoseSettings):
+    """Settings of joint coordinates, alone or next to video frames."""
+
+    stream: Stream = "joint"
+    """joint: coordinates; bone: vectors from the parent joint; joint-motion and bone-motion: their
+    differences between consecutive frames."""
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 17.0
+    """Largest random rotation of a training clip's skeletons about each axis (PYSKL: 0.3 rad)."""
+    scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Largest random scaling of a training clip's skeletons along each axis, as a share."""
+    joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability that a joint of a training clip is removed."""
+
+
 class FrameClips(FrameSettings):
     """Video frames."""
 
@@ -75,7 +102,37 @@ class FrameClips(FrameSettings):
     """Selects video frames."""
 
 
-class FramesHeatmapsClips(FrameSettings):
+class SkeletonClips(SkeletonSettings):
+    """Joint coordinates, for graph networks and temporal convolutions."""
+
+    input: Literal["skeletons"]
+    """Selects joint coordinates."""
+    num_frames: NumFrames = 100
+    """Segments per clip; one frame is sampled from each (ST-GCN++: 100)."""
+    flip: bool = False
+    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
+    right."""
+
+
+class HeatmapClips(PoseSettings):
+    """Pseudo heatmaps of joints or limbs, for PoseConv3D."""
+
+    input: Literal["heatmaps"]
+    """Selects pseudo heatmaps."""
+    maps: Literal["joints", "limbs"] = "joints"
+    """One map per joint, or one per limb."""
+    num_frames: NumFrames = 48
+    """Segments per clip; one frame is sampled from each."""
+    size_px: SidePx = 56
+    """Height and width of the maps."""
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.56
+    """Smallest area of a random training crop, as a share of the map."""
+    flip: bool = True
+    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
+    right."""
+
+
+class FramesHeatmapsClips(PoseSettings, FrameSettings):
     """Video frames and pseudo heatmaps of the same clip, with one crop and one mirror for both."""
 
     input: Literal["frames+heatmaps"]
@@ -86,56 +143,31 @@ class FramesHeatmapsClips(FrameSettings):
     """One map per joint, or one per limb."""
     map_px: SidePx = 56
     """Height and width of the maps."""
-    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
-    """Persons drawn into the maps, the most prominent first."""
-    frame_joint_drop: FrameJointDrop = 0.0
-    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
-    poses with missing joints; `autohier robustness` drops by the same rule."""
-    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
-    """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
     def frame_options(self) -> dict[str, Any]:
         """Return the options of the frames, without those that follow from the data."""
-        return self.model_dump(include=set(FrameSettings.model_fields) - set(_Clips.model_fields))
+        return self.model_dump(include=_own_settings(FrameSettings))
 
     def map_options(self) -> dict[str, Any]:
         """Return the options of the heatmaps, without those that follow from the data."""
-        names = {"num_map_frames", "maps", "map_px", "num_persons", "frame_joint_drop"}
-        return self.model_dump(include=names)
+        return self.model_dump(include=_own_settings(PoseSettings) | {"num_map_frames", "maps", "map_px"})
 
 
-Stream = Literal["joint", "bone", "joint-motion", "bone-motion"]
-
-
-class FrameSkeletonSettings(FrameSettings):
+class FrameSkeletonSettings(SkeletonSettings, FrameSettings):
     """Settings of joint coordinates next to video frames or parts of them."""
 
-    stream: Stream = "joint"
-    """Stream of the joints; see the input skeletons."""
     num_skeleton_frames: NumFrames = 100
     """Segments per clip of the skeletons; one frame is sampled from each."""
-    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
-    """Persons per clip, the most prominent first; absent ones are zeros."""
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 17.0
-    """Largest random rotation of a training clip's skeletons about each axis (PYSKL: 0.3 rad)."""
-    scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Largest random scaling of a training clip's skeletons along each axis, as a share."""
-    joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Probability that a joint of a training clip is removed."""
-    frame_joint_drop: FrameJointDrop = 0.0
-    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
-    poses with missing joints; `autohier robustness` drops by the same rule."""
-    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
-    """Frame sets per clip whose probabilities are averaged in validation and tests."""
 
     def frame_options(self) -> dict[str, Any]:
         """Return the options of the frames, without those that follow from the data."""
-        return self.model_dump(include=set(FrameSettings.model_fields) - set(_Clips.model_fields))
+        return self.model_dump(include=_own_settings(FrameSettings))
 
     def skeleton_options(self) -> dict[str, Any]:
         """Return the options of the skeletons, without those that follow from the data."""
-        names = {"stream", "num_persons", "rotation_degrees", "scaling", "joint_drop", "frame_joint_drop"}
-        return self.model_dump(include=names) | {"num_frames": self.num_skeleton_frames}
+        return self.model_dump(include=_own_settings(SkeletonSettings)) | {
+            "num_frames": self.num_skeleton_frames
+        }
 
 
 class FramesSkeletonsClips(FrameSkeletonSettings):
@@ -178,57 +210,9 @@ class PartsSkeletonsClips(FrameSkeletonSettings):
         return self.frame_options() | self.model_dump(include={"parts", "hand_size", "sampling"})
 
 
-class SkeletonClips(_Clips):
-    """Joint coordinates, for graph networks and temporal convolutions."""
-
-    input: Literal["skeletons"]
-    """Selects joint coordinates."""
-    stream: Stream = "joint"
-    """joint: coordinates; bone: vectors from the parent joint; joint-motion and bone-motion: their
-    differences between consecutive frames."""
-    num_frames: NumFrames = 100
-    """Segments per clip; one frame is sampled from each (ST-GCN++: 100)."""
-    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
-    """Persons per clip, the most prominent first; absent ones are zeros."""
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 17.0
-    """Largest random rotation of a training clip about each axis (PYSKL: 0.3 rad)."""
-    scaling: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Largest random scaling of a training clip along each axis, as a share."""
-    joint_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Probability that a joint of a training clip is removed."""
-    frame_joint_drop: FrameJointDrop = 0.0
-    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
-    poses with missing joints; `autohier robustness` drops by the same rule."""
-    flip: bool = False
-    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
-    right."""
-    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
-    """Frame sets per clip whose probabilities are averaged in validation and tests."""
-
-
-class HeatmapClips(_Clips):
-    """Pseudo heatmaps of joints or limbs, for PoseConv3D."""
-
-    input: Literal["heatmaps"]
-    """Selects pseudo heatmaps."""
-    maps: Literal["joints", "limbs"] = "joints"
-    """One map per joint, or one per limb."""
-    num_frames: NumFrames = 48
-    """Segments per clip; one frame is sampled from each."""
-    num_persons: Annotated[PositiveInt, Field(le=1000)] = 2
-    """Persons drawn into the maps, the most prominent first."""
-    size_px: SidePx = 56
-    """Height and width of the maps."""
-    min_area: Annotated[float, Field(gt=0, le=1)] = 0.56
-    """Smallest area of a random training crop, as a share of the map."""
-    frame_joint_drop: FrameJointDrop = 0.0
-    """Probability with which each frame of a training clip loses a random joint of every person. Trains for
-    poses with missing joints; `autohier robustness` drops by the same rule."""
-    flip: bool = True
-    """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
-    right."""
-    test_sets: Annotated[PositiveInt, Field(le=1000)] = 10
-    """Frame sets per clip whose probabilities are averaged in validation and tests."""
+def _own_settings(settings: type[_Clips]) -> set[str]:
+    """Return the names of settings that not all clip inputs share."""
+    return set(settings.model_fields) - set(_Clips.model_fields)
 
 
 _AnyClips = (
