@@ -191,10 +191,11 @@ def _print_epochs(space: SearchSpace) -> None:
         longest = [max(kind.epochs(config) for config in _configs(space, flat)) for kind in kinds]
         counts = (space.num_folds * sum(longest), space.num_folds * longest[0])
         variants.setdefault(counts, []).append(flat.variant)
-    sharing = "all configs" if space.shares_pass_1 else "configs with the same pass 1"
+    first = kinds[0].label(0)
+    sharing = "all configs" if space.shares_pass_1 else f"configs with the same {first}"
     for (epochs, pass_1), names in variants.items():
         of_variants = f" of {', '.join(names)}" if len(variants) > 1 else ""
-        own = f"{pass_1} of them ({kinds[0].label(0)})"
+        own = f"{pass_1} of them ({first})"
         echo(f"epochs per config{of_variants}: at most {epochs}; {own} shared by {sharing}")
 
 
