@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autohier.cli.echo import echo
-from autohier.cli.options import DEFAULT_OUT, GivenData
+from autohier.cli.options import DEFAULT_OUT, GivenData, GivenWeights
 
 if TYPE_CHECKING:
     from autohier.reports.figures.paper import NamedFigure
@@ -38,16 +38,27 @@ def figures(
     formats: Annotated[
         str, typer.Option(metavar="NAMES", help="Formats, separated by commas: pdf, svg and png.")
     ] = "pdf,svg",
+    gradients: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Number of validation clips for the gradient maps of every head; for L heads, they take "
+            "about as long as 1 + 2 L evaluations of these clips. 0 draws none.",
+        ),
+    ] = 0,
     sweeps: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
     ] = DEFAULT_OUT,
     data: GivenData = None,
+    pretrained: GivenWeights = None,
 ) -> None:
     """Write the figures of a sweep as PDF and SVG files, e.g. for a paper.
 
     They show the superclasses of the best trial, its confusion matrix, the accuracy after each pruning pass,
-    the history of the search, parallel coordinates, importances and the Pareto front. Existing files are
-    replaced.
+    the history of the search, parallel coordinates, importances and the Pareto front. With --gradients they
+    also show to which places of a clip each head is sensitive, with the numbers in an .npz file. Existing
+    files are replaced.
     """
     # It warns of a home folder that is missing or read-only, and draws nevertheless.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -63,7 +74,8 @@ def figures(
     target = out or folder.path / FIGURES
     if target.exists() and not target.is_dir():
         raise InputError("--out must name a folder, not a file", got=target, hint="name a folder")
-    for each in _figures(sweep, selector, GivenFolders(data)):
+    given = GivenFolders(data, None, pretrained)
+    for each in _figures(sweep, selector, given, num_clips=gradients):
         if each.figure is None:
             echo(f"no {each.name}: {each.reason}")
             continue
@@ -71,16 +83,23 @@ def figures(
             path = target / f"{each.name}.{file_format}"
             write_atomically(path, render(each.figure, file_format))
             echo(str(path))
+        if each.arrays:
+            write_atomically(target / f"{each.name}.npz", each.arrays)
+            echo(str(target / f"{each.name}.npz"))
 
 
-def _figures(sweep: RecordedSweep, selector: str | None, given: GivenFolders) -> Iterator[NamedFigure]:
+def _figures(
+    sweep: RecordedSweep, selector: str | None, given: GivenFolders, *, num_clips: int
+) -> Iterator[NamedFigure]:
     """Yield the figures of a sweep, or of the trial that the selector names."""
-    from autohier.reports.figures.paper import class_figures, search_figures
+    from autohier.reports.figures.paper import class_figures, gradient_figure, search_figures
     from autohier.sweep.paths import override_places
 
     plan = override_places(sweep.plan, given)
     trial = sweep.complete_trial(selector) if selector else None
     yield from class_figures(sweep.records, plan, trial)
+    if num_clips:
+        yield gradient_figure(sweep.records, plan, trial, num_clips)
     if trial is None:
         provenance = sweep.folder.read_plan()[1]
         yield from search_figures(sweep.records, plan, provenance)

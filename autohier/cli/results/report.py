@@ -32,6 +32,15 @@ def report(
             "evaluation of the validation clips.",
         ),
     ] = False,
+    gradients: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Number of validation clips for gradient maps of the best trial; see autohier figures. 0 "
+            "draws none.",
+        ),
+    ] = 0,
     sweeps: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
     ] = DEFAULT_OUT,
@@ -46,4 +55,7 @@ def report(
     from autohier.sweep.paths import find_sweep
 
     folder = find_sweep(sweep, sweeps)
-    echo(str(write_page(folder, file=out, data=data, num_hard_clips=clips, predict=predict)))
+    page = write_page(
+        folder, file=out, data=data, num_hard_clips=clips, predict=predict, num_gradient_clips=gradients
+    )
+    echo(str(page))

@@ -42,6 +42,7 @@ def write_page(
     data: Path | None = None,
     num_hard_clips: int = 0,
     predict: bool = False,
+    num_gradient_clips: int = 0,
 ) -> Path:
     """Write the page of a sweep; return its path.
 
@@ -51,6 +52,7 @@ def write_page(
         data: folder of the prepared datasets; None takes the sweep's.
         num_hard_clips: maximum number of hard clips that it shows.
         predict: see `sweep_page`.
+        num_gradient_clips: see `sweep_page`.
 
     Raises:
         InputError: if the sweep cannot be read, or the file is a folder.
@@ -71,6 +73,8 @@ def write_page(
     plan = override_places(plan, GivenFolders(data))
     checked = read_checked(folder, plan)
     source = PageSource(folder, plan, provenance, checked.records, checked.text())
-    content = sweep_page(source, num_hard_clips=num_hard_clips, predict=predict)
+    content = sweep_page(
+        source, num_hard_clips=num_hard_clips, predict=predict, num_gradient_clips=num_gradient_clips
+    )
     write_atomically(path, content.encode("utf-8", errors="replace"))
     return path

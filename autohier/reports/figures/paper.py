@@ -18,6 +18,8 @@ from autohier.records.schema import TrialRow
 from autohier.reports.figures.charts import draw_importances
 from autohier.reports.figures.classes import trial_classes
 from autohier.reports.figures.confusion import draw_confusion
+from autohier.reports.figures.gradients import draw_gradients, gradient_arrays
+from autohier.reports.figures.networks import recorded_gradients
 from autohier.reports.figures.pruning import draw_pruning
 from autohier.reports.figures.search import front_figure, history_figure, parallel_figure
 from autohier.reports.figures.superclasses import draw_hierarchy, draw_level
@@ -35,6 +37,8 @@ class NamedFigure:
     name: str
     figure: Figure | None
     reason: str = ""
+    arrays: bytes = b""
+    """The numbers of the figure as an .npz file; empty if there is none."""
 
 
 def class_figures(records: Records, plan: SweepPlan, trial: TrialRow | None) -> Iterator[NamedFigure]:
@@ -61,6 +65,14 @@ def class_figures(records: Records, plan: SweepPlan, trial: TrialRow | None) -> 
         yield NamedFigure("confusion", None, "the stage that the trial kept is not in the stage store")
     else:
         yield NamedFigure("confusion", draw_confusion(classes))
+
+
+def gradient_figure(records: Records, plan: SweepPlan, trial: TrialRow | None, num_clips: int) -> NamedFigure:
+    """Return the gradient maps of a trial; see `recorded_gradients`."""
+    maps = recorded_gradients(records, plan, trial, num_clips)
+    if maps is None:
+        return NamedFigure("gradients", None, _NO_TRIAL)
+    return NamedFigure("gradients", draw_gradients(maps), arrays=gradient_arrays(maps))
 
 
 def search_figures(records: Records, plan: SweepPlan, provenance: Provenance) -> Iterator[NamedFigure]:

@@ -14,6 +14,8 @@ from autohier.reports.clips.contact_sheet import draw_contact_sheet
 from autohier.reports.clips.view import view_clip
 from autohier.reports.figures.classes import TrialClasses, kept_stage, superclass_groups, trial_classes
 from autohier.reports.figures.confusion import draw_confusion
+from autohier.reports.figures.gradients import draw_gradients, gradients_caption
+from autohier.reports.figures.networks import recorded_gradients
 from autohier.reports.figures.rendering import svg
 from autohier.reports.figures.superclasses import draw_hierarchy
 from autohier.reports.html import elements as html
@@ -125,6 +127,27 @@ def hard_clip_section(records: Records, plan: SweepPlan, number: int, *, predict
         return _empty("clips", title, _NO_RUNS)
     note = "Validation clips that are predicted wrong. The page holds their pictures."
     return html.section("clips", title, html.paragraph(note, style="note"), *figures)
+
+
+def gradient_section(records: Records, plan: SweepPlan, num_clips: int) -> html.Html:
+    """Return the gradient maps of the best trial.
+
+    Args:
+        records: of the sweep.
+        plan: of the sweep.
+        num_clips: maximum number of validation clips; 0 computes no maps.
+    """
+    title = "Gradient maps"
+    if not num_clips:
+        return _empty("gradients", title, "Not computed; 'autohier report --gradients 32' computes them.")
+    try:
+        maps = recorded_gradients(records, plan, None, num_clips)
+    except (AutohierError, OSError) as error:
+        return _empty("gradients", title, f"No maps: {error}.")
+    if maps is None:
+        return _empty("gradients", title, _NO_TRIAL)
+    figure = html.figure("gradients", svg(draw_gradients(maps)), _SVG, gradients_caption(maps))
+    return html.section("gradients", title, figure)
 
 
 def _clip_figure(store: ClipStore, clip: HardClip, place: int) -> html.Html:

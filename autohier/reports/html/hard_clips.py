@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -12,13 +11,12 @@ from autohier.config.sweep import SweepPlan
 from autohier.core.prediction import find_kept_pass, predict_validation
 from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.callbacks import CallbackList
-from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
-from autohier.core.stages.store.stage_store import StageStore
+from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.data.store.reader import ClipStore
 from autohier.errors import MissingDataError
-from autohier.machine import usable_cores
-from autohier.records.reader import Records, params_of
-from autohier.records.schema import StageRow, TrialRow
+from autohier.records.reader import Records
+from autohier.records.schema import StageRow
+from autohier.reports.figures.networks import open_recorded
 from autohier.reports.text import percent
 from autohier.sweep.choice.confirmation import confirmations
 from autohier.text import plural
@@ -48,7 +46,7 @@ def confirmed_hard_clips(
     runs = [row for row in confirmations(records) if row.state == "COMPLETE" and row.right_clips]
     if best is None or not runs or plan.space.protocol.validation == "paper":
         return ()
-    rows = _validation_rows(_open(best, plan, clips), clips)
+    rows = _validation_rows(open_recorded(best, plan, clips), clips)
     if any(len(row.right_clips) != len(rows) for row in runs):
         return ()
     num_wrong = [sum(row.right_clips[place] == "0" for row in runs) for place in range(len(rows))]
@@ -78,7 +76,7 @@ def predicted_hard_clips(
         MissingDataError: if the stage store lacks the network.
     """
     best = records.ranked()[0]
-    trial = _open(best, plan, clips)
+    trial = open_recorded(best, plan, clips)
     kind = chain_kind(trial.config, best.kept_pass or 0)
     if not all(trial.context.store.holds(kind, key) for key in kept.store_keys):
         raise MissingDataError(f"the network of {best.trial} must be in the stage store")
@@ -102,16 +100,6 @@ def predicted_hard_clips(
 def _hard_clip(clips: ClipStore, row: int, note: str) -> HardClip:
     label = int(clips.clips.label[row])
     return HardClip(clips.clips.clip_id[row], clips.manifest.class_names[label], row, note)
-
-
-def _open(best: TrialRow, plan: SweepPlan, clips: ClipStore) -> TrialSetup:
-    return open_trial(
-        plan.space.config(params_of(best), seed=best.seed),
-        clips=clips,
-        stages=StageStore(Path(plan.stage_folder)),
-        callback=CallbackList(),
-        num_threads=usable_cores(),
-    )
 
 
 def _validation_rows(trial: TrialSetup, clips: ClipStore) -> Sequence[int]:

@@ -21,6 +21,7 @@ from autohier.reports.html import elements as html
 from autohier.reports.html.class_sections import (
     class_section,
     confusion_section,
+    gradient_section,
     hard_clip_section,
     superclass_section,
 )
@@ -67,13 +68,16 @@ class PageSource:
     """What is wrong with the records; empty if nothing is."""
 
 
-def sweep_page(source: PageSource, *, num_hard_clips: int, predict: bool = False) -> str:
+def sweep_page(
+    source: PageSource, *, num_hard_clips: int, predict: bool = False, num_gradient_clips: int = 0
+) -> str:
     """Return the page of a sweep, running or not, as self-contained HTML.
 
     Args:
         source: of the sweep.
         num_hard_clips: maximum number of clips that are drawn; 0 draws none.
         predict: whether to find them with the best trial's network if the sweep has no confirmation.
+        num_gradient_clips: maximum number of clips for the gradient maps; 0 computes none.
     """
     plan, records = source.plan, source.records
     validation = plan.space.protocol.validation
@@ -99,6 +103,7 @@ def sweep_page(source: PageSource, *, num_hard_clips: int, predict: bool = False
             confusion_section(records, plan),
             class_section(records, plan),
             hard_clip_section(records, plan, num_hard_clips, predict=predict),
+            gradient_section(records, plan, num_gradient_clips),
             _ablation(records),
             _provenance(source),
         ],

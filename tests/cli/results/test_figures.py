@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autohier.config.sweep import SweepPlan
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
+from support.sweep_runs.finished_sweeps import finish_sweep
 from support.sweep_runs.measured_sweeps import write_sweep
 from support.sweep_runs.plans import make_plan, make_provenance
 
@@ -40,6 +42,17 @@ def test_a_trial_has_those_of_its_classes_as_pdf_and_svg(autohier: Autohier, tmp
     kept = (out / "confusion.svg").read_bytes()
     assert autohier("figures", "done:t0000", *arguments).code == 0
     assert (out / "confusion.svg").read_bytes() != kept
+
+
+def test_gradients_are_a_figure_and_arrays(autohier: Autohier, tiny_data: Path, tmp_path: Path) -> None:
+    finish_sweep(tmp_path, "trained", tiny_data)
+    arguments = ("--sweeps", tmp_path, "--out", tmp_path / "paper", "--formats", "svg", "--gradients", 4)
+    ended = autohier("figures", "trained:t0000", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-2:] == [
+        str(tmp_path / "paper" / f"gradients.{ending}") for ending in ("svg", "npz")
+    ]
+    assert int(np.load(tmp_path / "paper" / "gradients.npz")["num_clips"]) == 4
 
 
 def test_a_sweep_without_complete_trials_says_what_is_missing(autohier: Autohier, tmp_path: Path) -> None:

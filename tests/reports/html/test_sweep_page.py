@@ -46,7 +46,7 @@ from support.sweep_runs.plans import make_plan, make_provenance
 
 SECTIONS = [
     *("headline", "running", "leaderboard", "history", "parallel", "importances", "front", "sharing"),
-    *("superclasses", "confusion", "classes", "clips", "ablation", "provenance"),
+    *("superclasses", "confusion", "classes", "clips", "gradients", "ablation", "provenance"),
 ]
 EVIL = "<script>alert('x')</script>"
 TAG = '"><img src=x>'
@@ -228,8 +228,9 @@ def test_hard_clips_of_the_best_trial_are_its_clearest_errors(
     assert len(found) == num_clips - int(outcome.kept.confusion_KK.trace())
     shares = [float(re.findall(r"([\d.]+)%", clip.note)[1]) for clip in found]
     assert shares == sorted(shares)
-    page = sweep_page(PageSource(folder, plan, make_provenance(), records), num_hard_clips=2, predict=True)
-    assert Page(page).figures[-2:] == ["clip-1", "clip-2"]
+    source = PageSource(folder, plan, make_provenance(), records)
+    page = sweep_page(source, num_hard_clips=2, predict=True, num_gradient_clips=2)
+    assert Page(page).figures[-3:] == ["clip-1", "clip-2", "gradients"]
     (tmp_path / "stages" / "pass-2" / kept.key).rename(tmp_path / "elsewhere")
     with pytest.raises(MissingDataError, match="network of t0000 must be in the stage store"):
         predicted_hard_clips(records, plan, tiny_clips, kept, 2)
