@@ -18,7 +18,7 @@ from autohier.data.datasets.base import ClipReader, ClipSource
 from autohier.data.prepare.clip import BadFileError, prepare_clip
 from autohier.data.store.memory import ClipsInMemory
 from autohier.data.store.prepared_clip import PreparedClip
-from autohier.deploy.model_file import ClipFormat, ExportedModel, ExportedNetwork, read_model_file
+from autohier.deploy.model_file import ExportedModel, ExportedNetwork, read_model_file
 from autohier.deploy.networks.runtimes import RuntimeName, load_networks
 from autohier.deploy.new_clips import (
     ArrayReader,
@@ -131,18 +131,17 @@ class LoadedModel:
         return found
 
     def predict_read(
-        self, open_reader: Callable[[ClipFormat], ClipReader], *, whole_frame: bool = False, top: int = 5
+        self, open_reader: Callable[[ExportedNetwork], ClipReader], *, whole_frame: bool = False, top: int = 5
     ) -> Prediction | ClipFailure:
         """Predict the one clip of a reader.
 
         Args:
-            open_reader: returns the reader for the format of a network's clips.
+            open_reader: returns the reader for a network.
             whole_frame: True reads a clip without poses uncropped, though training clips were cropped.
             top: number of classes to return.
         """
         readings = [
-            _Reading(open_reader(network.prepared), (new_source("clip"),))
-            for network in self.description.networks
+            _Reading(open_reader(network), (new_source("clip"),)) for network in self.description.networks
         ]
         (found,) = self._predict(readings, top, None, whole_frame=whole_frame)
         return found

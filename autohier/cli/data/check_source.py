@@ -130,7 +130,8 @@ def _describe_faults(reader: DatasetReader, check: DatasetCheck, *, keep_all: bo
         yield f"{level}: {_have(len(check.without_skeleton))} no skeleton file"
         yield f"  {_some(check.without_skeleton)}"
         rest = _without_skeletons(reader, is_kept=is_kept)
-        yield f"  fix: {rest if rest.startswith('none') else f'fetch the skeletons, or {rest}'}"
+        get = "fetch the skeletons" if reader.name in PROTOCOLS else "find them with autohier poses"
+        yield f"  fix: {rest if rest.startswith('none') else f'{get}, or {rest}'}"
     if check.listed_missing:
         yield (
             f"WARNING: {_have(len(check.listed_missing))} no usable skeleton, as the dataset's authors list "

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from autohier.data.video.live_source import LiveFrame
 from autohier.deploy.live.part_times import PartTimes
-from autohier.deploy.live.requirements import check_layout, check_model, check_room, reads_pictures
-from autohier.deploy.live.window import SeenFrame, Window, WindowLength, WindowReader
+from autohier.deploy.live.requirements import check_layout, check_model, check_room
+from autohier.deploy.live.window import SeenFrame, Window, WindowLength, WindowReader, reads_pictures
 from autohier.deploy.prediction import ClipFailure, LoadedModel
 from autohier.errors import ClipError
 from autohier.poses.estimator import FoundPerson, PoseEstimator
@@ -79,7 +79,7 @@ class LiveRecognizer:
         self.num_windows = 0
         """Windows that were recognized, also those that could not be read."""
         self._model, self._estimator, self._settings, self._top = model, estimator, settings, top
-        self._keeps_pictures = reads_pictures(model.description)
+        self._keeps_pictures = any(reads_pictures(network) for network in model.description.networks)
         self._window = Window(settings.window)
         self._next = 0
         self._recent: deque[NDArray[np.float64]] = deque(maxlen=settings.smooth)
@@ -144,8 +144,8 @@ class LiveRecognizer:
         frames, classes = tuple(self._window.frames), self._model.description.classes
         with self.times.measure(RECOGNITION):
             found = self._model.predict_read(
-                lambda prepared: WindowReader(
-                    prepared,
+                lambda network: WindowReader(
+                    network,
                     frames,
                     None if self._estimator is None else self._estimator.layout,
                     self._settings.max_persons,

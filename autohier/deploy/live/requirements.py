@@ -8,17 +8,12 @@ from autohier.data.joint_layout import JointLayout
 from autohier.data.shipped_layouts import BLAZEPOSE_33
 from autohier.data.skeleton import COCO_17
 from autohier.data.video.live_source import LiveFrame
-from autohier.deploy.live.window import WindowLength
+from autohier.deploy.live.window import WindowLength, reads_pictures
 from autohier.deploy.model_file import ExportedModel, ExportedNetwork
 from autohier.errors import InputError
 from autohier.machine import machine_share
 
 _POSE_HINT = "name a pose model: --blazepose FILE, --rtmo FILE, or --rtmpose FILE --detector FILE"
-
-
-def reads_pictures(model: ExportedModel) -> bool:
-    """Return True if a network of the model reads frames."""
-    return any(network.prepared.channels for network in model.networks)
 
 
 def check_model(model: ExportedModel, *, has_poses: bool, whole_frame: bool) -> None:
@@ -34,7 +29,7 @@ def check_model(model: ExportedModel, *, has_poses: bool, whole_frame: bool) -> 
     """
     for network in model.networks:
         options = network.prepared.options
-        if network.prepared.channels == 1:
+        if network.prepared.channels == 1 and reads_pictures(network):
             raise InputError(
                 "live reads color videos",
                 got=f"a model of {options.dataset}'s {options.modality}",
@@ -46,7 +41,12 @@ def check_model(model: ExportedModel, *, has_poses: bool, whole_frame: bool) -> 
             raise InputError(
                 "the model reads poses, which must be found", got="no pose model", hint=_POSE_HINT
             )
-        if options.cropped and options.without_skeleton == "reject" and not whole_frame:
+        if (
+            reads_pictures(network)
+            and options.cropped
+            and options.without_skeleton == "reject"
+            and not whole_frame
+        ):
             raise InputError(
                 "the model reads pictures that are cropped to persons, whose poses must be found",
                 got="no pose model",

@@ -17,7 +17,7 @@ from autohier.data.datasets.base import ClipSource
 from autohier.data.datasets.common.poses import skeleton_of_poses
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton
-from autohier.deploy.model_file import ClipFormat
+from autohier.deploy.model_file import ExportedNetwork
 from autohier.errors import ClipError, InputError
 from autohier.poses.estimator import FoundPerson
 from autohier.poses.tracking import follow
@@ -100,14 +100,20 @@ class Window:
         return frame is not last and frame.start_s < last.end_s - (self.length.seconds or 0) - _ROUNDING_S
 
 
+def reads_pictures(network: ExportedNetwork) -> bool:
+    """Return True if a network reads frames, alone or with joints."""
+    return network.clips.input in {"frames", "frames+heatmaps", "frames+skeletons"}
+
+
 @dataclass(frozen=True, slots=True)
 class WindowReader:
     """Reader of a window as one clip. Implements `ClipReader`.
 
+    Pictures are left out for a network that reads joints alone, though its clips were prepared with pictures.
     Its poses are those that `autohier poses` writes of these frames, read like a pose file.
     """
 
-    prepared: ClipFormat
+    network: ExportedNetwork
     frames: Sequence[SeenFrame]
     layout: JointLayout | None
     """Layout of the persons' joints; None without a pose estimator."""
@@ -116,12 +122,12 @@ class WindowReader:
     @property
     def joint_layout(self) -> JointLayout:
         """See `ClipReader.joint_layout`."""
-        return self.prepared.layout
+        return self.network.prepared.layout
 
     @property
     def channels(self) -> int:
         """See `ClipReader.channels`."""
-        return self.prepared.channels
+        return self.network.prepared.channels if reads_pictures(self.network) else 0
 
     def read_skeleton(self, clip: ClipSource) -> Skeleton:  # noqa: ARG002
         """See `ClipReader.read_skeleton`."""

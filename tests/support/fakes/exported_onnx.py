@@ -26,10 +26,15 @@ CLASSES = ("jump", "sit", "wave")
 _OPSET = 18
 
 
-def write_skeleton_model(folder: Path, *, layout: str = "coco-17", clip_frames: int | None = 6) -> Path:
-    """Write a model that reads the joints of one person in two frame sets of four frames."""
+def write_skeleton_model(
+    folder: Path, *, layout: str = "coco-17", clip_frames: int | None = 6, channels: int = 0
+) -> Path:
+    """Write a model that reads the joints of one person in two frame sets of four frames.
+
+    With channels, its clips were prepared with pictures, as those of a user's own videos are.
+    """
     clips = SkeletonClips(input="skeletons", num_frames=4, num_persons=1, test_sets=2)
-    return _write(folder, clips, _options(modality="skeleton"), 0, layout, clip_frames)
+    return _write(folder, clips, _options(modality="skeleton"), channels, layout, clip_frames)
 
 
 def write_frame_model(folder: Path, *, cropped: bool = True, channels: int = 3, max_frames: int = 4) -> Path:
