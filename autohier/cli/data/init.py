@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,14 @@ def init(
     ] = None,
     data: DataFolder = DEFAULT_DATA,
     modality: PresentModality = None,
+    clip_input: Annotated[
+        Literal["frames", "skeletons"] | None,
+        typer.Option(
+            "--input",
+            help="What networks read; by default frames, or skeletons if the store has no frames.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Print a search space that fits a prepared dataset: classes, protocol, clip input, recognizers."""
     from autohier.data.names import plain_name
@@ -31,7 +39,7 @@ def init(
     if out is not None:
         check_new_file(out, option="--out")
     store = ClipStore.open(find_store_folder(data, dataset, modality), modality_option="--modality ")
-    text = fit_space(store, plain_name(store.folder.name).replace("-", "_"))
+    text = fit_space(store, plain_name(store.folder.name).replace("-", "_"), clip_input)
     if out is None:
         echo(text.rstrip("\n"))
         return

@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -47,7 +48,10 @@ def _size(num_training: int) -> _Size:
     return _Size(1.0, (80, 40, 10), 7)
 
 
-def fit_space(store: ClipStore, name: str) -> str:
+ClipContent = Literal["frames", "skeletons"]
+
+
+def fit_space(store: ClipStore, name: str, clip_input: ClipContent | None = None) -> str:
     """Return a search space for the clips of a store, as TOML that `load_space` reads.
 
     Reads the skeletons of at most 200 clips. Recognizer, width, frames and epochs follow from what the store
@@ -57,16 +61,22 @@ def fit_space(store: ClipStore, name: str) -> str:
     Args:
         store: the prepared dataset.
         name: name of the space.
+        clip_input: what networks read; by default frames, or skeletons if the store has no frames.
 
     Raises:
-        InputError: if there are fewer than two classes, or the clips cannot be divided.
+        InputError: if there are fewer than two classes, the clips cannot be divided, or they lack what
+            networks should read.
     """
-    text = "\n".join(_lines(store, name)) + "\n"
+    text = "\n".join(_lines(store, name, clip_input or _usual_input(store))) + "\n"
     validate(SearchSpace, tomllib.loads(text), origin=f"the space for {store.manifest.dataset}")
     return text
 
 
-def _lines(store: ClipStore, name: str) -> Iterator[str]:
+def _usual_input(store: ClipStore) -> ClipContent:
+    return "frames" if store.manifest.channels else "skeletons"
+
+
+def _lines(store: ClipStore, name: str, clip_input: ClipContent) -> Iterator[str]:
     manifest = store.manifest
     num_classes = len(manifest.class_names)
     if num_classes < 2:
@@ -89,19 +99,21 @@ def _lines(store: ClipStore, name: str) -> Iterator[str]:
     yield f"name = {_quoted(protocol)}" + (f"  # or {', '.join(map(_quoted, others))}" if others else "")
     reason = f", because {resolved.reason}" if resolved.reason else ""
     yield f'validation = "auto"  # here {resolved.protocol.validation}{reason}'
-    if store.manifest.channels:
+    if clip_input == "frames":
         yield from _frame_lines(store, size)
     else:
         yield from _skeleton_lines(store, size)
     yield from _training_lines(size, num_training)
     yield from _search_lines(num_classes, size)
-    if not store.manifest.channels:
+    if clip_input == "skeletons":
         yield from _variant_lines(store)
     yield from _initial_lines(num_classes)
 
 
 def _frame_lines(store: ClipStore, size: _Size) -> Iterator[str]:
     manifest = store.manifest
+    if not manifest.channels:
+        raise InputError("--input frames needs clips with frames", got=f"skeletons alone in {store.folder}")
     side = manifest.size_px if size.width == 1 else min(manifest.size_px, 64)
     yield from ("", "[clips]")
     if manifest.modality != "rgb":
@@ -121,6 +133,12 @@ def _frame_lines(store: ClipStore, size: _Size) -> Iterator[str]:
 
 def _skeleton_lines(store: ClipStore, size: _Size) -> Iterator[str]:
     lengths = store.skeleton_lengths()
+    if not any(lengths) or not any(store.skeleton(row).num_visible_persons for row in _sampled(store)):
+        raise InputError(
+            "--input skeletons needs clips with poses",
+            got=f"none in {store.folder}",
+            hint="find them with autohier poses, and prepare the clips again",
+        )
     half = 2 ** int(math.log2(max(float(np.median(lengths)), 8)))
     yield from ("", "[clips]", 'input = "skeletons"', f"modality = {_quoted(store.manifest.modality)}")
     yield f"num_frames = {min(half, 64)}  # the median clip has {int(np.median(lengths))}"
@@ -138,9 +156,12 @@ def _flip_line(*, sided: bool) -> str:
 
 
 def _num_persons(store: ClipStore) -> int:
-    rows = evenly_spaced(len(store), _SAMPLED_CLIPS)
-    shows_two = [store.skeleton(row).num_visible_persons > 1 for row in rows]
+    shows_two = [store.skeleton(row).num_visible_persons > 1 for row in _sampled(store)]
     return 2 if sum(shows_two) > _PERSON_SHARE * len(shows_two) else 1
+
+
+def _sampled(store: ClipStore) -> tuple[int, ...]:
+    return evenly_spaced(len(store), _SAMPLED_CLIPS)
 
 
 def _training_lines(size: _Size, num_training: int) -> Iterator[str]:
@@ -172,6 +193,8 @@ def _variant_lines(store: ClipStore) -> Iterator[str]:
     if store.manifest.layout.planar:
         yield from ("", "[search.variants.heatmaps]", 'recognizer.name = "pose-slowonly-small"')
         yield from ('clips.input = "heatmaps"', "clips.num_frames = 16")
+        if store.manifest.sided:
+            yield "clips.flip = false"
 
 
 def _initial_lines(num_classes: int) -> Iterator[str]:

@@ -75,7 +75,9 @@ def test_keep_all_is_suggested_only_if_it_is_not_given(autohier: Autohier, tmp_p
     command = ("check", "custom", "--source", tmp_path, "--name", "mine", "--workers", 1)
     out = autohier(*command).out
     assert "  fix: fetch or unpack these files again, or keep such clips whole: --keep-all\n" in out
-    assert "  fix: find them with autohier poses, or keep such clips uncropped with --keep-all; --no-crop" in out
+    assert (
+        "  fix: find them with autohier poses, or keep such clips uncropped with --keep-all; --no-crop" in out
+    )
     out = autohier(*command, "--keep-all").out
     assert "--keep-all" not in out
     assert "  fix: fetch or unpack these files again, or leave them: such clips are kept whole\n" in out

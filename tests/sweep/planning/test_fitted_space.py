@@ -101,3 +101,45 @@ def test_a_protocol_and_its_validation_are_explained(tmp_path: Path, tiny_clips:
 def test_one_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a search needs at least two classes, but got jump"):
         fit_space(custom_store(tmp_path, "jump"), "mine")
+
+
+def test_skeletons_of_videos_if_they_are_asked_for(tmp_path: Path) -> None:
+    store = custom_store(tmp_path, "jump", "run", "sit", "wave")
+    text = fit_space(store, "mine", "skeletons")
+    values = tomllib.loads(text)
+    assert values["clips"] == {
+        "input": "skeletons",
+        "modality": "rgb",
+        "num_frames": 8,
+        "num_persons": 1,
+        "flip": False,
+    }
+    assert {"joint", "bone", "graph"} <= values["search"]["variants"].keys()
+    assert values["search"]["variants"]["heatmaps"]["clips"]["flip"] is False
+    check_networks(text, store, tmp_path)
+
+
+def test_what_networks_read_must_be_in_the_store(tmp_path: Path) -> None:
+    without_poses = custom_store(tmp_path / "a", "jump", "run")
+    for path in (tmp_path / "a" / "mine" / "poses").rglob("*.npz"):
+        path.unlink()
+    reader = open_dataset("custom", source=tmp_path / "a" / "mine")
+    folder = tmp_path / "a" / "whole"
+    prepare_dataset(
+        reader,
+        tmp_path / "a" / "mine",
+        folder,
+        size_px=32,
+        max_frames=4,
+        num_workers=1,
+        without_skeleton="whole-frame",
+    )
+    with pytest.raises(InputError, match=r"--input skeletons needs clips with poses, but got none in"):
+        fit_space(ClipStore.open(folder), "mine", "skeletons")
+    assert without_poses.manifest.channels == 3
+    rows = [annotation(f"{name}{index}", label) for label, name in enumerate("ab") for index in range(6)]
+    names = [row["frame_dir"] for row in rows]
+    write_pyskl(tmp_path / "poses.pkl", rows, {"xsub_train": names[::2], "xsub_val": names[1::2]})
+    poses = prepared(tmp_path, "pyskl", tmp_path / "poses.pkl")
+    with pytest.raises(InputError, match=r"--input frames needs clips with frames, but got skeletons alone"):
+        fit_space(poses, "mine", "frames")
