@@ -101,8 +101,8 @@ class Window:
 
 
 def reads_pictures(network: ExportedNetwork) -> bool:
-    """Return True if a network reads frames, alone or with joints."""
-    return network.clips.input in {"frames", "frames+heatmaps", "frames+skeletons"}
+    """Return True if a network reads frames or parts of them, alone or with joints."""
+    return network.clips.input not in {"skeletons", "heatmaps"}
 
 
 @dataclass(frozen=True, slots=True)
