@@ -108,6 +108,9 @@ class Pass1Settings(FrozenModel):
 
     epochs: NumEpochs = 20
     """Epochs of pass 1."""
+    attention_epochs: NumEpochs = 10
+    """Epochs of the whole network before pass 2 in the recipe attention (P-I3D: 10), which learn the
+    attention."""
 
 
 class Pass2Settings(FrozenModel):

@@ -112,6 +112,12 @@ class JointInputs(StageInputs):
     parent_keys: tuple[str, ...]
 
 
+class AttentionInputs(StageInputs):
+    """Inputs of the attention stage: the bases of all members, in their order in the trial."""
+
+    parent_keys: tuple[str, ...]
+
+
 class PruneInputs(StageInputs):
     """Inputs of prune k: its parent (prune k-1 or pass 2), the scope and the ratio."""
 

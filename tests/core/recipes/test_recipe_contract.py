@@ -16,6 +16,14 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.recipes.base import StageRequest
 from autohier.core.recipes.chain import chain_kind, chain_label, stage_epochs, stage_kinds
 from autohier.core.recipes.check import check_recipe
+from autohier.core.stages.kinds.attention import (
+    ATTENTION,
+    BODY_BASE,
+    FIXED_POSE,
+    LEFT_HAND_BASE,
+    POSE_BASE,
+    RIGHT_HAND_BASE,
+)
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE, Pass2
 from autohier.core.stages.kinds.joint import ELEMENT_BASE, EVENT_BASE, JOINT, SET_BASE
 from autohier.errors import InputError
@@ -23,6 +31,7 @@ from autohier.extensions import Extension
 from autohier.testing.recipes import RecipeContract
 from support.fakes.fake_packages import EXAMPLES, installed_example, run_with_example
 
+PART_ATTENTION = ("clips={input='parts+skeletons'}", "recognizer={name='part-attention-i3d'}")
 THREE_PATHWAY = ("recognizer={name='three-pathway', element_frames=8}", "pass_2.heads=last")
 
 
@@ -42,13 +51,18 @@ class TestJoint(RecipeContract):
     overrides = THREE_PATHWAY
 
 
+class TestAttention(RecipeContract):
+    recipe = "attention"
+    overrides = PART_ATTENTION
+
+
 class TestHeadsOnly(RecipeContract):
     recipe = "heads-only"
 
 
 def test_every_own_recipe_is_tested() -> None:
     own = [name for name in RECIPES.names if RECIPES.source(name).package == "autohier"]
-    assert sorted(own) == [TestHac.recipe, TestJoint.recipe]
+    assert sorted(own) == [TestAttention.recipe, TestHac.recipe, TestJoint.recipe]
 
 
 class Unregistered(Pass2):
@@ -167,6 +181,35 @@ def test_joint_is_a_base_for_each_level_a_joint_stage_and_pruning_passes() -> No
         ("joint", 0, (2, 4), (0.25, 0.5, 1.0)): 8,
         ("prune", 1, (2, 4), (0.25, 0.5, 1.0), "layerwise", 0.1): 3,
     }
+
+
+def test_attention_is_a_base_for_each_member_two_stages_on_all_and_pruning_passes() -> None:
+    space = load_space("demo", ["recipe=attention", *PART_ATTENTION, "pass_1.attention_epochs=5"])
+    config = space.config(load_params(space, []), seed=0)
+    bases = (BODY_BASE, LEFT_HAND_BASE, RIGHT_HAND_BASE, POSE_BASE)
+    assert stage_kinds(config, 1) == (*bases, ATTENTION, FIXED_POSE, PRUNE)
+    assert [chain_label(config, kept) for kept in range(2)] == ["fixed pose", "prune 1"]
+    assert [epochs for key, epochs in stage_epochs(config, 0).items()] == [24, 24, 24, 24, 5, 8]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        (("recipe=attention",), "trains the whole recognizer part-attention-i3d, but got inflated-resnet18"),
+        (
+            ("recipe=attention", *PART_ATTENTION, "recognizer.member=body"),
+            "but got part-attention-i3d with member body",
+        ),
+        (
+            ("recipe=attention", *PART_ATTENTION, "recognizer.start=ntu60"),
+            "trains the members alone first, but got recognizer.start = '.*ntu60'; set start_left_hand",
+        ),
+        (("recipe=attention", *PART_ATTENTION, "pass_2.start=initial"), "leave pass_2.start at 'pass-1'"),
+    ],
+)
+def test_attention_refuses_settings_that_it_cannot_train(overrides: tuple[str, ...], fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        load_space("demo", overrides)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,12 @@ VERSIONS = {
     "set-base": 1,
     "event-base": 1,
     "joint": 1,
+    "body-base": 1,
+    "left-hand-base": 1,
+    "right-hand-base": 1,
+    "pose-base": 1,
+    "attention": 1,
+    "fixed-pose": 1,
 }
 SEEN = {
     "inflated-resnet18": ("14dacf7680a5", 3.33511),

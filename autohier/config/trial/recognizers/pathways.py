@@ -191,6 +191,14 @@ class PartAttentionSettings(ScaledRecognizerSettings):
             return ("left_hand", "right_hand", "body")
         return () if self.member == "pose" else (self.member,)
 
+    def alone(self, member: Literal["left_hand", "right_hand", "body", "pose"]) -> PartAttentionSettings:
+        """Return the settings of one member, which do not depend on those of the others."""
+        own: dict[str, Any] = {"name": self.name, "member": member}
+        if member == "pose":
+            return PartAttentionSettings(**own, pose_width=self.pose_width)
+        start = f"start_{member}"
+        return PartAttentionSettings(**own, width=self.width, **{start: getattr(self, start)})
+
     def find_clips_fault(self, clips: ClipSettings) -> str:
         """See `RecognizerSettings.find_clips_fault`."""
         if not isinstance(clips, PartsSkeletonsClips):

@@ -19,6 +19,12 @@ STAGE_KINDS = Registry(
         "set-base": Extension("autohier.core.stages.kinds.joint:SetBase"),
         "event-base": Extension("autohier.core.stages.kinds.joint:EventBase"),
         "joint": Extension("autohier.core.stages.kinds.joint:Joint"),
+        "body-base": Extension("autohier.core.stages.kinds.attention:BodyBase"),
+        "left-hand-base": Extension("autohier.core.stages.kinds.attention:LeftHandBase"),
+        "right-hand-base": Extension("autohier.core.stages.kinds.attention:RightHandBase"),
+        "pose-base": Extension("autohier.core.stages.kinds.attention:PoseBase"),
+        "attention": Extension("autohier.core.stages.kinds.attention:Attention"),
+        "fixed-pose": Extension("autohier.core.stages.kinds.attention:FixedPose"),
     },
 )
 

@@ -15,7 +15,7 @@ import pytest
 from autohier.core.recipes.base import StageRequest
 from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.base import StageKind
-from autohier.core.stages.kinds.hac import PASS_1, PASS_2
+from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.kinds.registry import STAGE_KINDS, find_stage_kind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
@@ -29,18 +29,26 @@ from support.sources.tiny_clips import open_tiny_trial, tiny_config
 
 NAMES = [*STAGE_KINDS.names, "heads-only"]
 every_kind = pytest.mark.parametrize("name", NAMES)
-EPOCHS = ("pass_1.epochs=1", "pass_2.epochs=1", "pruning.epochs=1")
+EPOCHS = ("pass_1.epochs=1", "pass_1.attention_epochs=1", "pass_2.epochs=1", "pruning.epochs=1")
 OF_JOINT = ("element-base", "set-base", "event-base", "joint")
 JOINT = (
     "recipe=joint",
     "recognizer={name='three-pathway', width=0.125, event_frames=1, set_frames=2, element_frames=2}",
     *("recognizer.joint_width=5", "pass_2.heads=last", "optimisation.batch_size=36"),
 )
+OF_ATTENTION = ("body-base", "left-hand-base", "right-hand-base", "pose-base", "attention", "fixed-pose")
+ATTENTION = (
+    "recipe=attention",
+    "clips={input='parts+skeletons', num_frames=2, resize_px=16, crop_px=16, num_skeleton_frames=4}",
+    *("clips.num_persons=1", "clips.test_sets=1", "optimisation.batch_size=36"),
+    "recognizer={name='part-attention-i3d', width=0.03, pose_width=4}",
+)
 
 
 def earlier_kinds(kind: StageKind) -> tuple[StageKind, ...]:
     """Return the kinds of the stages before one of a kind in its trial."""
-    kinds = tuple(map(find_stage_kind, OF_JOINT)) if kind.name in OF_JOINT else (PASS_1, PASS_2)
+    own = next((each for each in (OF_JOINT, OF_ATTENTION) if kind.name in each), ("pass-1", "pass-2"))
+    kinds = tuple(map(find_stage_kind, own))
     if kind in kinds:
         return kinds[: kinds.index(kind)]
     return kinds if kind.is_pruning else (PASS_1,)
@@ -78,8 +86,8 @@ def callback() -> RecordingCallback:
 
 @pytest.fixture
 def trial(tiny_clips: ClipStore, folder: Path, callback: RecordingCallback, name: str) -> TrialSetup:
-    overrides = (*EPOCHS, *JOINT) if name in OF_JOINT else EPOCHS
-    return open_tiny_trial(tiny_config(*overrides), tiny_clips, folder, callback)
+    own = JOINT if name in OF_JOINT else ATTENTION if name in OF_ATTENTION else ()
+    return open_tiny_trial(tiny_config(*EPOCHS, *own), tiny_clips, folder, callback)
 
 
 @every_kind
