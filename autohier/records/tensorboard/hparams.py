@@ -31,18 +31,22 @@ from autohier.records.tensorboard.event_files import (
 METRICS = {
     BEST_VALIDATION: "highest validation accuracy so far, after an epoch or a stage; every trial that has "
     "trained has it, also a running, stopped or failed one",
-    "accuracy": "validation accuracy of the kept pass, of a complete trial",
-    "accuracy_low": "lower end of its 95% Wilson interval",
-    "accuracy_high": "upper end of its 95% Wilson interval",
-    "top5_accuracy": "validation top-5 accuracy of the kept pass",
-    "mean_class_accuracy": "mean of the classes' validation accuracies, of the kept pass",
-    "pass_1_accuracy": "validation accuracy after pass 1",
-    "pass_2_accuracy": "validation accuracy after pass 2",
-    "kept_pass": "pruning pass of the kept network; 0 is pass 2, unpruned",
-    "parameters": "parameters of the kept network, without pruned filters",
-    "multiply_adds": "multiply-adds of the kept network for one clip, without pruned filters",
+    "trial/accuracy": "validation accuracy of the kept pass, of a complete trial",
+    "trial/accuracy_low": "lower end of its 95% Wilson interval",
+    "trial/accuracy_high": "upper end of its 95% Wilson interval",
+    "trial/top5_accuracy": "validation top-5 accuracy of the kept pass",
+    "trial/mean_class_accuracy": "mean of the classes' validation accuracies, of the kept pass",
+    "trial/pass_1_accuracy": "validation accuracy after pass 1",
+    "trial/pass_2_accuracy": "validation accuracy after pass 2",
+    "trial/kept_pass": "pruning pass of the kept network; 0 is pass 2, unpruned",
+    "trial/parameters": "parameters of the kept network, without pruned filters",
+    "trial/multiply_adds": "multiply-adds of the kept network for one clip, without pruned filters",
 }
-"""Columns of a trial's results, with their descriptions."""
+"""Columns of a trial's results, with their descriptions: tags of scalars.
+
+The group of those that are written once, when a trial ends, is the last on TensorBoard's page of curves.
+"""
+_GROUP = "trial/"
 
 # A stopped trial ended as intended; TensorBoard has no separate status for it.
 _STATUS: dict[State, int] = {
@@ -84,9 +88,11 @@ def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
     ]
     metrics = [
         api_pb2.MetricInfo(
-            name=api_pb2.MetricName(tag=name), display_name=name.replace("_", " "), description=description
+            name=api_pb2.MetricName(tag=tag),
+            display_name=tag.removeprefix(_GROUP).replace("_", " "),
+            description=description,
         )
-        for name, description in METRICS.items()
+        for tag, description in METRICS.items()
     ]
     experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=metrics)
     value = _plugin_value(metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
@@ -130,17 +136,18 @@ def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, f
     value = _plugin_value(
         metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=ended)
     )
-    numbers = [scalar(name, number) for name, number in metrics.items()]
+    numbers = [scalar(tag, number) for tag, number in metrics.items()]
     write_event_file(run_folder / ENDED_FILE, [event(0, [value, *numbers])])
 
 
 def metrics_of(row: TrialRow) -> dict[str, float]:
     """Return the metrics that a trial has when it ends, by column; its curves hold `BEST_VALIDATION`."""
-    measured = {name: getattr(row, name) for name in METRICS if hasattr(row, name)}
+    names = {tag: tag.removeprefix(_GROUP) for tag in METRICS}
+    measured = {tag: getattr(row, name) for tag, name in names.items() if hasattr(row, name)}
     if row.accuracy is not None and row.num_validation_clips:
         interval = wilson_interval(row.accuracy, row.num_validation_clips)
-        measured |= dict(zip(("accuracy_low", "accuracy_high"), interval, strict=True))
-    return {name: float(number) for name, number in measured.items() if number is not None}
+        measured |= dict(zip(("trial/accuracy_low", "trial/accuracy_high"), interval, strict=True))
+    return {tag: float(number) for tag, number in measured.items() if number is not None}
 
 
 def _searched_columns(ranges: SearchRanges) -> Iterator[api_pb2.HParamInfo]:

@@ -63,9 +63,11 @@ def draw_history(points: Sequence[HistoryPoint], *, objective: str) -> Figure:
     """Return the values of the trials and the best so far, against epochs and hours."""
     figure = Figure((_WIDTH_IN, _HEIGHT_IN), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
+    is_short = max(point.hours for point in points) < 1
+    scale, unit = (60, "minutes") if is_short else (1, "hours")
     for axes, xs, label in (
         (left, [point.epochs for point in points], "epochs trained by the sweep"),
-        (right, [point.hours for point in points], "hours since the start"),
+        (right, [point.hours * scale for point in points], f"{unit} since the start"),
     ):
         _draw_history(axes, xs, points)
         axes.set_xlabel(label)

@@ -13,7 +13,8 @@ from autohier.reports.trials.ablation import AblationRow
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SIZE_IN: Final = (7.0, 2.8)
+_SIZE_IN: Final = (7.0, 3.0)
+_MAX_COLUMNS: Final = 3
 _COLOURS: Final = {
     "layerwise pruning": "#2171b5",
     "global pruning": "#d94801",
@@ -58,7 +59,8 @@ def draw_pruning(rows: Sequence[AblationRow]) -> Figure:
     right.set_xlabel("multiply-adds left, % of the unpruned network", size="small")
     right.invert_xaxis()
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    num_columns = min(_MAX_COLUMNS, len(labels))
+    figure.legend(handles, labels, loc="outside upper center", ncols=num_columns, fontsize="small")
     return figure
 
 

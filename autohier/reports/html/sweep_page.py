@@ -43,6 +43,11 @@ from autohier.reports.trials.leaderboard import VALIDATION
 from autohier.sweep.paths import SweepFolder
 from autohier.text import duration_text, time_text
 
+_TERMS = (
+    "Pass 1 trains a recognizer of the classes; its confusions give the superclasses. Pass 2 trains it with "
+    "a head for each level of superclasses, level 1 the coarsest. Each pruning pass removes filters and "
+    "trains again; a trial keeps its best pass. Multiply-adds are those of one clip."
+)
 _ABLATION = (
     "step",
     "accuracy",
@@ -131,9 +136,9 @@ def _state(source: PageSource) -> list[html.Html]:
 
 def _headline(source: PageSource) -> html.Html:
     records = source.records
-    result, _, rest = result_text(records).partition("\n")
+    result, *rest = result_text(records).splitlines()
     texts = (
-        rest,
+        "\n".join(line.strip() for line in rest),
         best_config(records),
         accuracy_steps(records),
         best_levels(records),
@@ -144,6 +149,7 @@ def _headline(source: PageSource) -> html.Html:
         "Result",
         html.paragraph(result, style="headline"),
         html.lines("\n".join(text for text in texts if text)),
+        html.paragraph(_TERMS, style="note"),
     )
 
 
@@ -227,7 +233,9 @@ def _provenance(source: PageSource) -> html.Html:
     rows += [(f"extension {name}", value) for name, value in origin.extensions.items()]
     options = plan.model_dump(mode="json", exclude={"space", "storage", "study_name"})
     rows += [
-        (f"sweep: {name}", _origin_text(value)) for name, value in options.items() if value not in (None, [])
+        (f"sweep: {name}", _origin_text(value))
+        for name, value in options.items()
+        if value not in (None, [], {})
     ]
     space = html.details("search space, as TOML that reads back", html.lines(space_text(plan.space)))
     return html.section("provenance", "Provenance", html.table(("what", "value"), rows), space)

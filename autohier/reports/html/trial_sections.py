@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autohier.config.sweep import Provenance, SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records, params_of
 from autohier.reports.figures.charts import draw_importances
+from autohier.reports.figures.classes import kept_stage
 from autohier.reports.figures.rendering import svg
 from autohier.reports.figures.search import front_figure, history_figure, objective_name, parallel_figure
 from autohier.reports.html import elements as html
@@ -18,7 +21,7 @@ from autohier.sweep.choice.front import measured_networks, pareto_front
 
 _SVG = "image/svg+xml"
 _NUMBERS = (
-    *("rank", "accuracy", "estimate", "95% interval", "kept pass", "parameters", "multiply-adds"),
+    *("rank", "accuracy", "estimate", "95% interval", "parameters", "multiply-adds"),
     *("epochs trained", "epochs reused"),
 )
 _NO_TRIAL = "No trial is complete yet."
@@ -32,9 +35,11 @@ def leaderboard_section(records: Records, *, is_driven: bool) -> html.Html:
         is_driven: whether the sweep has a driver; without one its unfinished trials are interrupted.
     """
     standings = trial_standings(records, is_driven=is_driven)
-    headings = ("rank", "trial", "state", *_NUMBERS[1:4], "hyperparameters", *_NUMBERS[4:])
+    headings = ("rank", "trial", "state", *_NUMBERS[1:4], "hyperparameters", "kept pass", *_NUMBERS[4:])
     configs = {row.trial: params_of(row).settings_text for row in records.trials}
-    table = html.table(headings, [_cells(each, configs[each.trial]) for each in standings], _NUMBERS)
+    kept = {row.trial: stage.label for row in records.trials if (stage := kept_stage(records, row))}
+    cells = [_cells(each, configs[each.trial], _kept_text(each, kept)) for each in standings]
+    table = html.table(headings, cells, _NUMBERS)
     note = (
         "Estimates take the luck out of the accuracies; intervals are those of the estimates, or else of the "
         "accuracies on this number of clips. Trials whose intervals overlap are within noise."
@@ -44,7 +49,11 @@ def leaderboard_section(records: Records, *, is_driven: bool) -> html.Html:
     return html.section("leaderboard", "Leaderboard", body, html.paragraph(note, style="note"), ended)
 
 
-def _cells(each: TrialStanding, config: str) -> tuple[object, ...]:
+def _kept_text(each: TrialStanding, labels: Mapping[str, str]) -> str:
+    return "" if each.kept_pass is None else labels.get(each.trial, str(each.kept_pass))
+
+
+def _cells(each: TrialStanding, config: str, kept: str) -> tuple[object, ...]:
     shares = ("" if share is None else percent(share) for share in (each.accuracy, each.estimate))
     return (
         each.rank or "",
@@ -53,7 +62,7 @@ def _cells(each: TrialStanding, config: str) -> tuple[object, ...]:
         *shares,
         "" if each.low is None or each.high is None else interval_text(each.low, each.high),
         config,
-        "" if each.kept_pass is None else each.kept_pass,
+        kept,
         count_text(each.parameters),
         count_text(each.multiply_adds),
         "" if each.epochs_trained is None else f"{each.epochs_trained:,}",

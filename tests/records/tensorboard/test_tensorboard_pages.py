@@ -56,7 +56,7 @@ def _write_sweep(root: Path) -> None:
     callback.on_stage_end(pass_1)
     callback.on_epoch_end(PASS_2, 0, fake_epoch(0, 30, 3), reused=False)
     callback.close()
-    write_trial_finished(root / "t0002", "PRUNED", {"pass_1_accuracy": 0.6})
+    write_trial_finished(root / "t0002", "PRUNED", {"trial/pass_1_accuracy": 0.6})
     # t0003 is still in the first epoch of pass 1.
     write_trial_started(root / "t0003", "t0003", PARAMS, seed=3)
     callback = TensorBoardCallback(root / "t0003", PARAMS)
@@ -132,20 +132,20 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
     assert measured["t0000"] == pytest.approx(
         {
             "best_validation": 81 / 120,
-            "accuracy": 81 / 120,
-            "accuracy_low": wilson_interval(81 / 120, 120)[0],
-            "accuracy_high": wilson_interval(81 / 120, 120)[1],
-            "kept_pass": 1,
-            "top5_accuracy": (81 + 120) / 240,
-            "mean_class_accuracy": 81 / 120,
-            "pass_1_accuracy": 72 / 120,
-            "pass_2_accuracy": 78 / 120,
-            "parameters": 900_000,
-            "multiply_adds": 1_000_000_000,
+            "trial/accuracy": 81 / 120,
+            "trial/accuracy_low": wilson_interval(81 / 120, 120)[0],
+            "trial/accuracy_high": wilson_interval(81 / 120, 120)[1],
+            "trial/kept_pass": 1,
+            "trial/top5_accuracy": (81 + 120) / 240,
+            "trial/mean_class_accuracy": 81 / 120,
+            "trial/pass_1_accuracy": 72 / 120,
+            "trial/pass_2_accuracy": 78 / 120,
+            "trial/parameters": 900_000,
+            "trial/multiply_adds": 1_000_000_000,
         }
     )
     assert measured["t0001"] == {}
-    assert measured["t0002"] == pytest.approx({"pass_1_accuracy": 0.6, "best_validation": 72 / 120})
+    assert measured["t0002"] == pytest.approx({"trial/pass_1_accuracy": 0.6, "best_validation": 72 / 120})
     assert measured["t0003"] == pytest.approx({"best_validation": 24 / 120})
 
 
@@ -181,7 +181,7 @@ def test_all_scalar_tags_exist(request_page: Request) -> None:
     assert set(tags["t0000"]) == epochs | ends | levels | set(METRICS)
     # It was stopped in pass 2, before the other levels had been evaluated at the end of a stage.
     last = {f"stage/{measure}/3" for measure in measures}
-    assert set(tags["t0002"]) == epochs | ends | last | {"pass_1_accuracy", "best_validation"}
+    assert set(tags["t0002"]) == epochs | ends | last | {"trial/pass_1_accuracy", "best_validation"}
     assert not tags.get("t0001")
 
 
@@ -263,15 +263,16 @@ def test_a_trial_that_runs_again_is_shown_once(tmp_path: Path) -> None:
     run = tmp_path / "t0000"
     write_trial_started(run, "t0000", PARAMS, seed=0)
     _write_curves(run)
-    write_trial_finished(run, "FAIL", {"pass_1_accuracy": 0.1})
+    write_trial_finished(run, "FAIL", {"trial/pass_1_accuracy": 0.1})
     write_trial_started(run, "t0000", PARAMS, seed=0)
     _write_curves(run)
-    write_trial_finished(run, "COMPLETE", {"accuracy": 0.7})
+    write_trial_finished(run, "COMPLETE", {"trial/accuracy": 0.7})
     write_experiment(tmp_path, SearchRanges(levels=2))
     request_page = open_tensorboard(tmp_path)
     (group,) = _session_groups(request_page).values()
     assert [session["status"] for session in group["sessions"]] == [SUCCESS]
-    assert [metric["name"]["tag"] for metric in group["metricValues"]] == ["best_validation", "accuracy"]
+    found = [metric["name"]["tag"] for metric in group["metricValues"]]
+    assert found == ["best_validation", "trial/accuracy"]
     assert [point[1] for point in request_page("scalars/scalars", run="t0000", tag="loss/train")] == [
         1,
         2,

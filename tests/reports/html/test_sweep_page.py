@@ -127,6 +127,8 @@ def test_the_page_of_a_finished_sweep(autohier: Autohier, finished: SweepFolder,
     assert "Result: 50.8% on the test split" in page.text
     assert "30.8%" not in page.text
     assert "mean class accuracy" in page.text
+    # The first trial kept its first pruning pass, which has 90% of the parameters.
+    assert "passes 3 prune 1 900 k" in page.text
     assert "search space, as TOML that reads back" in page.text
 
 
