@@ -59,13 +59,18 @@ def find_videos(sources: Sequence[Path], folder: Path) -> list[VideoOfPoses]:
     return found
 
 
+def is_custom(source: Path) -> bool:
+    """Return True for a folder in a layout of `prepare custom`."""
+    return (source / TABLE).is_file() or (source / "videos").is_dir()
+
+
 def _named(source: Path) -> Iterator[tuple[str, Path]]:
     """Yield the videos of a source with the paths of their pose files, without ending."""
     if source.is_file():
         yield composed(source.stem), source
     elif not source.is_dir():
         raise MissingDataError("a video or a folder must exist", got=source, hint="correct the path")
-    elif (source / TABLE).is_file() or (source / "videos").is_dir():
+    elif is_custom(source):
         for clip in find_custom_clips(source)[0]:
             yield clip.clip_id, clip.video_path
     else:

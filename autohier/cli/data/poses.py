@@ -64,8 +64,8 @@ def poses(
     from autohier.errors import InputError
     from autohier.machine import usable_cores
     from autohier.poses.finding import find_poses, write_pickle
-    from autohier.poses.videos import find_videos, pose_folder
-    from autohier.text import plural
+    from autohier.poses.videos import find_videos, is_custom, pose_folder
+    from autohier.text import plural, shell_words
 
     num_threads = threads or usable_cores()
     folder = pose_folder(sources, out)
@@ -90,7 +90,9 @@ def poses(
             results.append(result)
             lines.say(_line(result))
     found = [each for each in results if not each.fault]
-    echo(f"poses of {len(found):,} of {plural(len(results), 'video')} in {folder}")
+    next_command = shell_words("autohier", "check", "custom", "--source", sources[0])
+    after = f"; next: {next_command}" if out is None and is_custom(sources[0]) else ""
+    echo(f"poses of {len(found):,} of {plural(len(results), 'video')} in {folder}{after}")
     if not found:
         raise InputError("at least one video must show a person", got=f"none of {len(results):,}")
     if pickle is not None:
