@@ -129,10 +129,10 @@ def test_tensorboard_lists_every_trial_with_its_hyperparameters(swept):
         assert sampled["passes"] == row.passes
         measured = {entry["name"]["tag"]: entry["value"] for entry in groups[name].get("metricValues", [])}
         if row.state == "COMPLETE":
-            assert np.isclose(measured["accuracy"], row.accuracy)
-            assert measured["multiply_adds"] == pytest.approx(row.multiply_adds, rel=1e-6)
+            assert np.isclose(measured["trial/accuracy"], row.accuracy)
+            assert measured["trial/multiply_adds"] == pytest.approx(row.multiply_adds, rel=1e-6)
         else:
-            assert "accuracy" not in measured
+            assert "trial/accuracy" not in measured
 
 
 def test_tensorboard_has_the_curves_and_pictures_of_a_trial(swept):
