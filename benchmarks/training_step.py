@@ -10,6 +10,7 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer slowonly-resnet50
     python benchmarks/training_step.py --recognizer slowfast-resnet50 --frames 32
     python benchmarks/training_step.py --recognizer i3d --frames 64
+    python benchmarks/training_step.py --recognizer part-attention-i3d --frames 64 --pose-frames 20 --batch 8
     python benchmarks/training_step.py --recognizer rgbpose-conv3d --batch 24
     python benchmarks/training_step.py --recognizer two-stream --pose-frames 100 --batch 16
     python benchmarks/training_step.py --recognizer three-pathway --frames 32
@@ -31,6 +32,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from autohier.config.trial.clips import PART_NAMES
 from autohier.config.trial.recognizers import find_recognizer_settings
 from autohier.core.pruning.cost import measure_cost
 from autohier.core.training.devices import open_device, peak_flops
@@ -165,6 +167,10 @@ def _clips_of(options: argparse.Namespace) -> tuple[ClipShape, dict[str, Any]]:
     if settings.reads == "frames+skeletons":
         skeletons = (options.persons, num_poses, num_joints, 3)
         return {"frames": frames, "skeletons": skeletons}, {"layout": options.layout}
+    if settings.reads == "parts+skeletons":
+        skeletons = (options.persons, num_poses, num_joints, 3)
+        shapes = {**dict.fromkeys(PART_NAMES, frames), "skeletons": skeletons}
+        return shapes, {"layout": options.layout, "num_persons": options.persons}
     if settings.reads == "frames+heatmaps":
         num_maps, map_px = num_joints, options.size // 4
         maps = (num_maps, num_poses, map_px, map_px)

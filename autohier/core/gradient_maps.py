@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass
 
-import numpy as np
-
-from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.gradients import HeadGradients, head_gradients
-from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.core.validation_sample import sample_validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +33,7 @@ def gradient_maps(trial: TrialSetup, kept: StageResult, *, num_clips: int) -> Gr
     """Return the gradient maps of a finished trial over validation clips, evenly chosen.
 
     See `head_gradients` for the definition and the cost: for L heads about that of evaluating the clips
-    1 + 2 L times, with one set of frames a clip, in float32. Of a trial with folds, the first fold's network
-    is taken on the clips that it has not seen.
+    1 + 2 L times, with one set of frames a clip, in float32. See `sample_validation` for the clips.
 
     Args:
         trial: the finished trial.
@@ -49,20 +44,18 @@ def gradient_maps(trial: TrialSetup, kept: StageResult, *, num_clips: int) -> Gr
         InputError: see `head_gradients`.
         StageDamagedError: if the weights of the pass are missing or damaged.
     """
-    own = (trial.folds(CallbackList()) or [trial])[0]
-    stage = kept.fold(0)
-    network = cast("HierarchicalRecognizer", own.load_network(stage))
-    loader = own.data_loader
-    rows = loader.rows("validation")
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(num_clips, len(rows))).round().astype(np.int64))
-    loader = replace(loader, split=replace(loader.split, validation=rows[chosen]))
+    sample = sample_validation(trial, kept, num_clips=num_clips)
     layout = trial.context.clips.manifest.layout
     reads_joints = "skeletons" in trial.config.clips.input
     return GradientMaps(
-        num_clips=len(chosen),
-        num_superclasses=stage.hierarchy.num_superclasses,
+        num_clips=sample.num_clips,
+        num_superclasses=sample.stage.hierarchy.num_superclasses,
         heads=tuple(
-            head_gradients(network, loader.evaluation_set("validation", 0, 1), stage.hierarchy.assignments)
+            head_gradients(
+                sample.network,
+                sample.loader.evaluation_set("validation", 0, 1),
+                sample.stage.hierarchy.assignments,
+            )
         ),
         reads_joints=reads_joints,
         joint_names=layout.joint_names if reads_joints else (),

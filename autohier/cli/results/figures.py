@@ -47,6 +47,15 @@ def figures(
             "about as long as 1 + 2 L evaluations of these clips. 0 draws none.",
         ),
     ] = 0,
+    attention: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Number of validation clips for the mean attention to each part of the body, by class, of a "
+            "network that weighs them. 0 draws none.",
+        ),
+    ] = 0,
     sweeps: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")
     ] = DEFAULT_OUT,
@@ -57,8 +66,8 @@ def figures(
 
     They show the superclasses of the best trial, its confusion matrix, the accuracy after each pruning pass,
     the history of the search, parallel coordinates, importances and the Pareto front. With --gradients they
-    also show to which places of a clip each head is sensitive, with the numbers in an .npz file. Existing
-    files are replaced.
+    also show to which places of a clip each head is sensitive, and with --attention how much each part of the
+    body weighs, with the numbers in .npz files. Existing files are replaced.
     """
     # It warns of a home folder that is missing or read-only, and draws nevertheless.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -75,7 +84,7 @@ def figures(
     if target.exists() and not target.is_dir():
         raise InputError("--out must name a folder, not a file", got=target, hint="name a folder")
     given = GivenFolders(data, None, pretrained)
-    for each in _figures(sweep, selector, given, num_clips=gradients):
+    for each in _figures(sweep, selector, given, gradients, attention):
         if each.figure is None:
             echo(f"no {each.name}: {each.reason}")
             continue
@@ -89,17 +98,24 @@ def figures(
 
 
 def _figures(
-    sweep: RecordedSweep, selector: str | None, given: GivenFolders, *, num_clips: int
+    sweep: RecordedSweep, selector: str | None, given: GivenFolders, num_gradients: int, num_attention: int
 ) -> Iterator[NamedFigure]:
     """Yield the figures of a sweep, or of the trial that the selector names."""
-    from autohier.reports.figures.paper import class_figures, gradient_figure, search_figures
+    from autohier.reports.figures.paper import (
+        attention_figure,
+        class_figures,
+        gradient_figure,
+        search_figures,
+    )
     from autohier.sweep.paths import override_places
 
     plan = override_places(sweep.plan, given)
     trial = sweep.complete_trial(selector) if selector else None
     yield from class_figures(sweep.records, plan, trial)
-    if num_clips:
-        yield gradient_figure(sweep.records, plan, trial, num_clips)
+    if num_gradients:
+        yield gradient_figure(sweep.records, plan, trial, num_gradients)
+    if num_attention:
+        yield attention_figure(sweep.records, plan, trial, num_attention)
     if trial is None:
         provenance = sweep.folder.read_plan()[1]
         yield from search_figures(sweep.records, plan, provenance)

@@ -96,7 +96,7 @@ class PartAttention(Recognizer):
                 "attention_penalty must be at least 0, and attention_dropout lie in [0, 1)",
                 got=(attention_penalty, attention_dropout),
             )
-        self._part_names = tuple(parts)
+        self.part_names = tuple(parts)
         for name, network in parts.items():
             self.add_module(name, network)
         self.pose = pose
@@ -157,7 +157,7 @@ class PartAttention(Recognizer):
 
     def _parts(self) -> list[tuple[str, Recognizer]]:
         return [
-            (name, part) for name in self._part_names if isinstance(part := getattr(self, name), Recognizer)
+            (name, part) for name in self.part_names if isinstance(part := getattr(self, name), Recognizer)
         ]
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from autohier.config.sweep import SweepPlan
 from autohier.core.gradient_maps import GradientMaps, gradient_maps
+from autohier.core.part_attention import MeanAttention, mean_attention
 from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.callbacks import CallbackList
+from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.store.reader import ClipStore
@@ -51,6 +53,28 @@ def recorded_gradients(
         MissingDataError: if the clips or the network are missing.
         InputError: if the clips are not those of the sweep.
     """
+    opened = _open_kept(records, plan, trial)
+    return gradient_maps(*opened, num_clips=num_clips) if opened else None
+
+
+def recorded_attention(
+    records: Records, plan: SweepPlan, trial: TrialRow | None, num_clips: int
+) -> MeanAttention | None:
+    """Return the mean attention of a trial to each part; None if there is no trial.
+
+    The arguments and errors are those of `recorded_gradients`.
+
+    Raises:
+        InputError: also if the network weighs no parts.
+    """
+    opened = _open_kept(records, plan, trial)
+    return mean_attention(*opened, num_clips=num_clips) if opened else None
+
+
+def _open_kept(
+    records: Records, plan: SweepPlan, trial: TrialRow | None
+) -> tuple[TrialSetup, StageResult] | None:
+    """Open a trial, None for the best one, and find the pass that it kept; None if there is no trial."""
     row = trial or next(iter(records.ranked()), None)
     kept = kept_stage(records, row) if row else None
     if row is None or kept is None:
@@ -67,4 +91,4 @@ def recorded_gradients(
     stage = opened.context.store.find(kind, kept.store_keys[0])
     if stage is None:
         raise MissingDataError(f"the network of {row.trial} must be in the stage store")
-    return gradient_maps(opened, stage, num_clips=num_clips)
+    return opened, stage

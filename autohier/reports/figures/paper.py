@@ -15,11 +15,12 @@ from autohier.config.sweep import Provenance, SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.schema import TrialRow
+from autohier.reports.figures.attention import attention_arrays, draw_attention
 from autohier.reports.figures.charts import draw_importances
 from autohier.reports.figures.classes import trial_classes
 from autohier.reports.figures.confusion import draw_confusion
 from autohier.reports.figures.gradients import draw_gradients, gradient_arrays
-from autohier.reports.figures.networks import recorded_gradients
+from autohier.reports.figures.networks import recorded_attention, recorded_gradients
 from autohier.reports.figures.pruning import draw_pruning
 from autohier.reports.figures.search import front_figure, history_figure, parallel_figure
 from autohier.reports.figures.superclasses import draw_hierarchy, draw_level
@@ -73,6 +74,22 @@ def gradient_figure(records: Records, plan: SweepPlan, trial: TrialRow | None, n
     if maps is None:
         return NamedFigure("gradients", None, _NO_TRIAL)
     return NamedFigure("gradients", draw_gradients(maps), arrays=gradient_arrays(maps))
+
+
+def attention_figure(
+    records: Records, plan: SweepPlan, trial: TrialRow | None, num_clips: int
+) -> NamedFigure:
+    """Return the mean attention of a trial to parts of the body; see `recorded_attention`."""
+    try:
+        attention = recorded_attention(records, plan, trial, num_clips)
+    except InputError as error:
+        return NamedFigure("attention", None, str(error))
+    if attention is None:
+        return NamedFigure("attention", None, _NO_TRIAL)
+    names = trial_classes(records, plan, trial)
+    class_names = names.names if names else ()
+    figure = draw_attention(attention, class_names)
+    return NamedFigure("attention", figure, arrays=attention_arrays(attention))
 
 
 def search_figures(records: Records, plan: SweepPlan, provenance: Provenance) -> Iterator[NamedFigure]:
