@@ -19,6 +19,11 @@ BENCHMARK = load_benchmark("training_step")
         ("ctr-gcn --frames 2 --persons 1", "2 x 25 x 3"),
         ("two-stream --frames 1 --size 32 --pose-frames 5", "1 x 32 x 32 and 5 x 25 x 3"),
         ("rgbpose-conv3d --frames 1 --size 32", "1 x 32 x 32 and 4 x 8 x 8"),
+        ("i3d --frames 2 --size 48", "2 x 48 x 48"),
+        (
+            "part-attention-i3d --frames 2 --size 48 --pose-frames 3",
+            f"{'2 x 48 x 48 and ' * 3}3 x 25 x 3",
+        ),
     ],
 )
 def test_it_prints_both_steps_and_their_ratio(capsys, monkeypatch, recognizer, shape):
