@@ -5,12 +5,17 @@ its processes are killed at random moments: the driver (SIGKILL, SIGTERM or SIGI
 (SIGKILL). If the driver ended, the sweep is resumed. The benchmark exits with 1 if final records differ in
 anything except times and the trial that trained a shared stage.
 
+With --cluster, the sweep runs on a Ray of virtual machines, whose head runs no trial (root; Linux). A machine
+loses its power or its network, or gets a notice, and another one joins; or the driver is killed as above.
+
     python benchmarks/random_kills.py --kills 20 --data data      # the demo's clips, small
+    sudo python benchmarks/random_kills.py --kills 20 --data data --cluster
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import signal
 import subprocess
@@ -18,8 +23,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -42,26 +50,75 @@ _UNTIMED = {
     "tests": ("evaluated_at",),
 }
 _TIMEOUT_S = 1800
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
+"""Signals that end a driver."""
 
 
-def start(folder: Path, data: Path) -> subprocess.Popen[bytes]:
-    """Start the sweep of a folder, or resume it."""
+class Site(Protocol):
+    """The place of a sweep: what starts its driver, and what may be killed there."""
+
+    def start(self) -> subprocess.Popen[Any]:
+        """Start the sweep, or resume it."""
+
+    def kill_one(self, driver: subprocess.Popen[Any], random_: random.Random) -> list[str]:
+        """Kill something, and return what; nothing if there is none of it."""
+
+
+def arguments_of(folder: Path, data: Path) -> tuple[str, ...]:
+    """Return the command that starts the sweep of a folder, or resumes it."""
     if (folder / "sweeps" / "killed" / "sweep.json").is_file():
-        arguments: tuple[str, ...] = ("resume", "killed")
-    else:
-        arguments = ("search", "demo", "--name", "killed", "--data", str(data), *_OPTIONS)
-    return subprocess.Popen(
-        [sys.executable, "-c", _COMMAND, *arguments],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "errors.txt").open("ab"),
-    )
+        return ("resume", "killed")
+    return ("search", "demo", "--name", "killed", "--data", str(data), *_OPTIONS)
 
 
-def finish(folder: Path, data: Path) -> float:
+OpenSite = Callable[[Path, Path], AbstractContextManager[Site]]
+"""Opens the site of a sweep in a folder, on the prepared clips in another one."""
+
+
+@dataclass(frozen=True)
+class LocalSite:
+    """A sweep on this machine."""
+
+    folder: Path
+    data: Path
+
+    def start(self) -> subprocess.Popen[Any]:
+        """Start the sweep of the folder, or resume it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", _COMMAND, *arguments_of(self.folder, self.data)],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "errors.txt").open("ab"),
+        )
+
+    def kill_one(self, driver: subprocess.Popen[Any], random_: random.Random) -> list[str]:
+        """Kill the driver or the process that trains."""
+        victim = random_.choice((*SIGNALS, "worker"))
+        if victim != "worker":
+            return kill_driver(driver, victim)
+        training = workers(self.folder)
+        if training:
+            subprocess.run(["kill", "-9", str(training[0])], check=False)
+        return ["worker"] if training else []
+
+
+@contextmanager
+def open_local(folder: Path, data: Path) -> Iterator[Site]:
+    """Run a sweep on this machine."""
+    yield LocalSite(folder, data)
+
+
+def kill_driver(driver: subprocess.Popen[Any], signal_name: str, pid: int | None = None) -> list[str]:
+    """Send a signal to a driver, or to its process `pid` if another one started it, and wait for its end."""
+    os.kill(pid or driver.pid, getattr(signal, signal_name))
+    driver.wait(_TIMEOUT_S)
+    return [f"driver by {signal_name}"]
+
+
+def finish(site: Site, folder: Path) -> float:
     """Run a sweep to its end; return the seconds it took."""
     started = time.monotonic()
-    if start(folder, data).wait(_TIMEOUT_S):
+    if site.start().wait(_TIMEOUT_S):
         sys.exit("a sweep failed: " + (folder / "errors.txt").read_text())
     return time.monotonic() - started
 
@@ -81,30 +138,18 @@ def _works_in(pid: int, folder: Path) -> bool:
         return False
 
 
-def disturb(folder: Path, data: Path, random_: random.Random, max_wait_s: float) -> list[str]:
-    """Kill processes of a sweep, at most `max_wait_s` apart, until it ends; return the killed ones."""
+def disturb(site: Site, random_: random.Random, max_wait_s: float) -> list[str]:
+    """Kill parts of a sweep, at most `max_wait_s` apart, until it ends; return what was killed."""
     killed: list[str] = []
     while True:
-        driver = start(folder, data)
+        driver = site.start()
         while driver.poll() is None:
             try:
                 driver.wait(random_.uniform(0.2, max_wait_s))
             except subprocess.TimeoutExpired:
-                killed += _kill_one(driver, folder, random_)
+                killed += site.kill_one(driver, random_)
         if driver.returncode == 0:
             return killed
-
-
-def _kill_one(driver: subprocess.Popen[bytes], folder: Path, random_: random.Random) -> list[str]:
-    victim = random_.choice(("SIGKILL", "SIGTERM", "SIGINT", "worker"))
-    if victim == "worker":
-        training = workers(folder)
-        if training:
-            subprocess.run(["kill", "-9", str(training[0])], check=False)
-        return ["worker"] if training else []
-    driver.send_signal(getattr(signal, victim))
-    driver.wait(_TIMEOUT_S)
-    return [f"driver by {victim}"]
 
 
 def differences(undisturbed: Path, folder: Path) -> list[str]:
@@ -131,22 +176,29 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder with the prepared demo")
+    parser.add_argument("--cluster", action="store_true", help="kill virtual machines; needs root")
     options = parser.parse_args()
     data, random_ = options.data.resolve(), random.Random(options.seed)  # noqa: S311  kills, not secrets
+    open_site: OpenSite = open_local
+    if options.cluster:
+        from random_kills_cluster import open_machines
+
+        open_site = open_machines
     with tempfile.TemporaryDirectory() as name:
-        folders = Path(name)
-        undisturbed = folders / "undisturbed"
+        undisturbed = Path(name) / "undisturbed"
         undisturbed.mkdir()
-        undisturbed_s = finish(undisturbed, data)
+        with open_site(undisturbed, data) as site:
+            undisturbed_s = finish(site, undisturbed)
         print(f"undisturbed: {undisturbed_s:.0f} s", flush=True)
         killed: list[str] = []
         different: list[str] = []
         num_sweeps = 0
         while len(killed) < options.kills:
-            folder = folders / f"killed-{num_sweeps}"
+            folder = Path(name) / f"killed-{num_sweeps}"
             folder.mkdir()
             started = time.monotonic()
-            killed += disturb(folder, data, random_, undisturbed_s / 2)
+            with open_site(folder, data) as site:
+                killed += disturb(site, random_, undisturbed_s / 2)
             num_sweeps += 1
             different += differences(undisturbed, folder)
             print(f"sweep {num_sweeps}: {len(killed)} kills, {time.monotonic() - started:.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Machines that lose their power during a sweep: workers are replaced; without the head the sweep ends."""
+"""Machines that lose their power or network: workers are replaced; without the head a sweep ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from support.cluster.machines import Machine
 from support.cluster.ray_cluster import VirtualCluster
 from support.cluster.sweeps import resume, search
 from support.waiting import PATIENCE_S, wait_until
@@ -18,6 +19,11 @@ EPOCHS = ("--set", "pass_1.epochs=40")
 def checkpoints(shared: Path) -> int:
     """Return the number of files of unfinished stages, which are their epoch checkpoints."""
     return len(list((shared / "sweeps" / "stages" / "partial").glob("*")))
+
+
+def epochs_of_pass_1(out: str) -> list[str]:
+    """Return the epochs of pass 1 that the driver printed, e.g. "pass 1, epoch 1"."""
+    return [line.split(":")[0] for line in out.splitlines() if line.startswith("pass 1, epoch")]
 
 
 @pytest.mark.slow
@@ -33,8 +39,49 @@ def test_the_shared_pass_1_continues_on_another_machine(
     out, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, out + err
     assert "waits for a process in place of the one that died" in out
-    epochs = [line.split(":")[0] for line in out.splitlines() if line.startswith("pass 1, epoch")]
-    assert epochs == [f"pass 1, epoch {number}" for number in range(1, 41)]
+    assert epochs_of_pass_1(out) == [f"pass 1, epoch {number}" for number in range(1, 41)]
+
+
+@pytest.mark.slow
+def test_a_machine_that_loses_its_network_is_replaced(
+    open_machines: Callable[..., VirtualCluster], shared: Path
+) -> None:
+    cluster = open_machines("first")
+    driver = search(cluster, "--trials", "1", *EPOCHS)
+    wait_until(lambda: checkpoints(shared), "an epoch checkpoint of pass 1")
+    cluster.join("second")
+    cluster.wait_for(3)
+    cluster.network.machines["first"].cut_cable()  # its trial goes on, but nobody hears of it
+    out, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, out + err
+    trials = pd.read_parquet(shared / "sweeps" / "a" / "records" / "trials")
+    assert list(trials.state) == ["COMPLETE"], out + err
+    stages = pd.read_parquet(shared / "sweeps" / "a" / "records" / "stages")
+    assert not stages.duplicated(["trial", "key"]).any()
+
+
+@pytest.mark.slow
+def test_a_trial_that_waits_takes_over_the_stage_of_a_lost_machine(
+    open_machines: Callable[..., VirtualCluster], shared: Path
+) -> None:
+    cluster = open_machines("first")
+    driver = search(cluster, "--trials", "2", *EPOCHS)
+    wait_until(lambda: checkpoints(shared), "an epoch checkpoint of pass 1")
+    second = cluster.join("second")
+    wait_until(lambda: runs_a_trial(cluster, second), "a trial on the second machine", pause_s=0.5)
+    cluster.network.machines["first"].cut_power()
+    out, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, out + err
+    assert epochs_of_pass_1(out) == [f"pass 1, epoch {number}" for number in range(1, 41)]
+    trials = pd.read_parquet(shared / "sweeps" / "a" / "records" / "trials")
+    assert trials.state.isin(["COMPLETE", "PRUNED"]).sum() == 2, out + err
+
+
+def runs_a_trial(cluster: VirtualCluster, machine: Machine) -> bool:
+    """Return True if a process of a trial is on a machine."""
+    command = ["pgrep", "-f", "ray::(ImplicitFunc|StageActor)"]
+    looking = machine.start(command, environment=cluster.environment, folder=cluster.network.shared)
+    return bool(looking.communicate()[0])
 
 
 @pytest.mark.slow

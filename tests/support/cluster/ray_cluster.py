@@ -55,11 +55,14 @@ class VirtualCluster:
         self._start_ray(machine, cpus, f"--address={self.address}")
         return machine
 
-    def command(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command of autohier on the driver's machine."""
+    def command(self, *arguments: str, log: Path | None = None) -> subprocess.Popen[str]:
+        """Start a command of autohier on the driver's machine; without a log, its output goes to pipes."""
         code = "from autohier.cli.main import main; main()"
         return self.driver_machine.start(
-            [sys.executable, "-c", code, *arguments], environment=self.environment, folder=self.network.shared
+            [sys.executable, "-c", code, *arguments],
+            environment=self.environment,
+            folder=self.network.shared,
+            log=log,
         )
 
     def send_signal(self, name: str, number: int) -> None:
