@@ -51,7 +51,7 @@ def test_a_machine_that_loses_its_network_is_replaced(
     wait_until(lambda: checkpoints(shared), "an epoch checkpoint of pass 1")
     cluster.join("second")
     cluster.wait_for(3)
-    cluster.network.machines["first"].cut_cable()  # its trial goes on, but nobody hears of it
+    cluster.network.machines["first"].cut_cable()  # its processes still run
     out, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, out + err
     trials = pd.read_parquet(shared / "sweeps" / "a" / "records" / "trials")

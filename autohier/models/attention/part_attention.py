@@ -138,7 +138,7 @@ class PartAttention(Recognizer):
         return torch.cat([self.weighting(*pair) for pair in pairs], dim=1)
 
     def take_auxiliary_loss(self) -> Tensor | None:
-        """Return the penalty of the last pass in training: low if one part gets all attention."""
+        """Return the penalty of the last pass in training: lowest if all parts get the same attention."""
         taken, self._auxiliary_loss = self._auxiliary_loss, None
         return taken
 
