@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autohier.data.video import live_source
 from autohier.data.video.decoding import count_frames, decode_frames
 from autohier.data.video.encoding import encode_mp4
+from autohier.data.video.live_source import LiveFrame, LiveSource
 from autohier.data.video.read_ahead import ReadAhead
 from autohier.deploy.live.recognizer import LiveRecognizer
+from autohier.errors import ClipError
 from support.command_line import Autohier
 from support.fakes.exported_onnx import CLASSES, write_frame_model, write_skeleton_model
 from support.fakes.pose_models import spot, write_detector, write_rtmo, write_rtmpose
@@ -146,6 +151,26 @@ def test_frames_are_dropped_if_asked_for(
     assert 0 < dropped < NUM_FRAMES
     assert f"\n{NUM_FRAMES - dropped} frames in " in ended.out
     assert f"\n{dropped} frames dropped ({dropped / NUM_FRAMES:.1%}): they came faster" in ended.out
+
+
+def test_a_stream_that_breaks_off_leaves_a_finished_video(
+    autohier: Autohier,
+    tmp_path: Path,
+    video: Path,
+    options: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = live_source.read_live
+
+    def broken(source: LiveSource) -> Iterator[LiveFrame]:
+        yield from itertools.islice(read(source), 5)
+        raise ClipError("the stream must continue")
+
+    monkeypatch.setattr(live_source, "read_live", broken)
+    ended = autohier("live", video, *options, "--out", tmp_path / "live.mp4")
+    assert ended.error == "the stream must continue"
+    assert "\n5 frames in " in ended.out
+    assert count_frames(tmp_path / "live.mp4") == 5
 
 
 def test_no_person_in_the_video_is_an_error_after_the_summary(
