@@ -13,6 +13,11 @@ pass 2 on the best pass so far. Stopping rules begin within pass 2, since all tr
     ours-halving        a sweep of autohier with its scheduler successive-halving
     ours-promising      a sweep of autohier with its scheduler promising
     ours-asha           a sweep of autohier with its scheduler asha
+    ours-gp             a sweep of autohier without stopping, with its sampler gp
+    ours-sobol          the same with TPE, whose start-up trials are quasi-random (Sobol)
+    ours-extrapolated   the same, sampled by extrapolation (`search_quality_extrapolation.py`)
+    ours-stopped        the same with TPE, trials stopped by extrapolation
+    ours-both           sampled and stopped by extrapolation, after three of the initial configs
 """
 
 from __future__ import annotations
@@ -27,17 +32,22 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from search_quality_extrapolation import ExtrapolatingSearcher
 
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.kinds.base import StageKind
+from autohier.sweep.planning.simulation.regimes import B, N
 from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 
 _FIRST_RUNG = 4
 """The first rung lies a quarter through pass 2, as autohier's."""
+
+_STARTUP_TRIALS = 10
+"""Trials of a sweep that no sampler proposes."""
 
 OnEpoch = Callable[[int, float], bool]
 """Takes the number of epochs so far and the value; returns whether the trial stops."""
@@ -191,6 +201,25 @@ class OptunaSearcher(_Library):
         return LibraryTrial(self._config(trial.params), on_epoch, on_end)
 
 
+class SobolSearcher(StudySearcher):
+    """A sweep of autohier without stopping whose start-up trials follow a Sobol sequence."""
+
+    def __init__(self, space: SearchSpace, trials: int, seed: int) -> None:
+        super().__init__(plan_of(space, trials, seed, scheduler="none"))
+        self._space, self._sampled = space, self._study._sample  # noqa: SLF001
+        self._sequence = optuna.create_study(sampler=optuna.samplers.QMCSampler(scramble=True, seed=seed))
+        self._study._sample = self._sample  # type: ignore[method-assign]  # noqa: SLF001
+
+    def _sample(self, index: int) -> tuple[Mapping[str, Any], str]:
+        if index >= max(_STARTUP_TRIALS, len(self._space.initial)):
+            return self._sampled(index)
+        # The first point only fixes the parameters that the sequence covers.
+        while len(self._sequence.get_trials(deepcopy=False)) <= index:
+            trial = self._sequence.ask(distributions(self._space))
+            self._sequence.tell(trial, 0.0)
+        return trial.params, "start-up, Sobol"
+
+
 class SmacSearcher(_Library):
     """SMAC3: a random forest with expected improvement, as its hyperparameter optimization facade."""
 
@@ -314,6 +343,17 @@ def _ours(scheduler: str, **changes: Any) -> Arm:
     )
 
 
+def _extrapolating(least_chance: float, *, samples: bool, num_initial: int | None = None) -> Arm:
+    def build(space: SearchSpace, trials: int, seed: int) -> Searcher:
+        space = space.model_copy(update={"initial": space.initial[:num_initial]})
+        scheduler = "successive-halving" if least_chance else "none"
+        num_clips = (B if space.dataset == "demo" else N).num_validation_clips
+        plan = plan_of(space, trials, seed, scheduler=scheduler)
+        return ExtrapolatingSearcher(plan, num_clips, least_chance=least_chance, samples=samples)
+
+    return Arm(build)
+
+
 ARMS: dict[str, Arm] = {
     "plain": Arm(RaySearcher, share_stages=False),
     "asha": Arm(lambda *of: RaySearcher(*of, asha=True)),
@@ -325,4 +365,9 @@ ARMS: dict[str, Arm] = {
     "ours-halving": _ours("successive-halving"),
     "ours-promising": _ours("promising"),
     "ours-asha": _ours("asha"),
+    "ours-gp": _ours("none", sampler="gp"),
+    "ours-sobol": Arm(SobolSearcher),
+    "ours-extrapolated": _extrapolating(0.0, samples=True),
+    "ours-stopped": _extrapolating(0.15, samples=False),
+    "ours-both": _extrapolating(0.15, samples=True, num_initial=3),
 }

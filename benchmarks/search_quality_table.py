@@ -9,7 +9,8 @@ Columns, means over worlds:
                 highest value delivered) in the same world: points, with the 95% interval of the mean
     optimism    measured minus true accuracy of what is delivered, in points
     search      epochs of the search, with stages shared as by autohier's store; `no store` without
-    confirm     epochs of confirmation, with its control
+    confirm     epochs of confirmation, with its controls
+    all         epochs of search and confirmation, as a share of stock plain's search
     refit       epochs of the winner's refit
     worse       share of sweeps that deliver something truly worse than the first initial config
     gains       share of sweeps that claim a gain over the control or the flat recognizer
@@ -34,7 +35,10 @@ Row = Mapping[str, Any]
 Worlds = Mapping[int, Row]
 Floats = NDArray[np.float64]
 
-DELIVERIES = ("highest", "model", "any pass", "highest, fresh", "model, fresh", "model, pooled")
+DELIVERIES = (
+    *("highest", "model", "cautious", "any pass"),
+    *("highest, fresh", "model, fresh", "model, pooled", "model, cautious"),
+)
 _NUM_SAMPLES, _GRID = 1000, 400
 
 
@@ -104,11 +108,23 @@ def _steps(curve: Sequence[Sequence[float]], grid: Floats) -> Floats:
 
 def table(arms: Mapping[str, Worlds], deliveries: Sequence[str] = DELIVERIES) -> list[str]:
     """Return a line for each arm and way to choose."""
-    names = f"{'arm':16}{'choice':16}{'worlds':>6}{'true':>16}{'optimism':>10}{'search':>8}{'no store':>10}"
-    lines = [f"{names}{'confirm':>9}{'refit':>7}{'worse':>7}{'gains':>7}   times"]
+    names = f"{'arm':20}{'choice':16}{'worlds':>6}{'true':>16}{'optimism':>10}{'search':>8}{'no store':>10}"
+    lines = [f"{names}{'confirm':>9}{'all':>6}{'refit':>7}{'worse':>7}{'gains':>7}   times"]
     for arm, worlds in arms.items():
-        lines += [_line(arm, worlds, delivery, arms["plain"]) for delivery in deliveries]
+        for delivery in deliveries:
+            measured = having(worlds, delivery)
+            lines += [_line(arm, measured, delivery, arms["plain"])] if measured else []
     return lines
+
+
+def having(worlds: Worlds, delivery: str) -> dict[int, Row]:
+    """Return the worlds in which a delivery was read out; older results lack some."""
+    return {world: row for world, row in worlds.items() if delivery in row["delivered"]}
+
+
+def all_epochs(row: Row, delivery: str) -> float:
+    """Return the epochs of the search and of a confirmation."""
+    return float(row["search_epochs"] + row["delivered"][delivery]["confirmation_epochs"])
 
 
 def _line(arm: str, worlds: Worlds, delivery: str, plain: Worlds) -> str:
@@ -118,14 +134,17 @@ def _line(arm: str, worlds: Worlds, delivery: str, plain: Worlds) -> str:
     optimism = 100 * float(np.mean([one["observed"] - one["true"] for one in own]))
     worse = float(np.mean([one["true"] < row["first"] - 1e-9 for one, row in zip(own, rows, strict=True)]))
     claims = [one["claims_gain"] for one in own if "claims_gain" in one]
+    shared = sorted(worlds.keys() & plain.keys())
+    whole = sum(all_epochs(worlds[world], delivery) for world in shared)
+    share = whole / sum(plain[world]["search_epochs"] for world in shared)
     times = ""
     if delivery in rows[0]["curves"]:
         ratio, low, high, tenth = times_to_target(worlds, delivery, plain)
         times = f"{ratio:.1f} ({low:.1f} to {high:.1f}), 90%: {tenth:.1f}"
     return (
-        f"{arm:16}{delivery:16}{number:6}{f'{mean:+.2f} ± {half:.2f}':>16}{optimism:10.2f}"
+        f"{arm:20}{delivery:16}{number:6}{f'{mean:+.2f} ± {half:.2f}':>16}{optimism:10.2f}"
         f"{_mean(rows, 'search_epochs'):8.0f}{_mean(rows, 'uncached_epochs'):10.0f}"
-        f"{_mean(own, 'confirmation_epochs'):9.0f}{_mean(own, 'refit_epochs'):7.0f}{worse:7.0%}"
+        f"{_mean(own, 'confirmation_epochs'):9.0f}{share:6.2f}{_mean(own, 'refit_epochs'):7.0f}{worse:7.0%}"
         f"{f'{float(np.mean(claims)):.0%}' if claims else '':>7}   {times}".rstrip()
     )
 
@@ -139,6 +158,8 @@ FACTORS = (
     ("scheduler: asha for none", "ours-asha", "model", "ours-none", "model"),
     ("scheduler: promising for none", "ours-promising", "model", "ours-none", "model"),
     ("trials: 40 for 64", "ours-none 40", "model", "ours-none", "model"),
+    ("trials: 52 for 64, halving", "ours-halving 52", "model", "ours-halving", "model"),
+    ("sampler: extrapolation for TPE", "ours-extrapolated", "model", "ours-none", "model"),
     ("sampler: TPE with kept prefixes for random", "ours-none", "model", "random", "model"),
     ("choice: model for highest", "ours-none", "model", "ours-none", "highest"),
     ("choice: any measured pass for kept ones", "ours-none", "any pass", "ours-none", "model"),
@@ -147,30 +168,30 @@ FACTORS = (
     ("confirmation: after highest", "ours-none", "highest, fresh", "ours-none", "highest"),
     ("confirmation: after model", "ours-none", "model, fresh", "ours-none", "model"),
     ("confirmation: pooled after model", "ours-none", "model, pooled", "ours-none", "model"),
+    ("choice: cautious for model, halving", "ours-halving", "cautious", "ours-halving", "model"),
+    ("the same, both confirmed", "ours-halving", "model, cautious", "ours-halving", "model, pooled"),
     ("all of it, for stock plain with the same", "ours-none", "model, pooled", "plain", "model, pooled"),
+    ("the same, 60 trials", "ours-none 60", "model, pooled", "plain", "model, pooled"),
+    ("the same, successive halving", "ours-halving", "model, pooled", "plain", "model, pooled"),
+    ("the same, successive halving, 52 trials", "ours-halving 52", "model, pooled", "plain", "model, pooled"),
 )
 """What each part gives: its name, an arm and choice with it, and one without."""
 
 
 def factors(arms: Mapping[str, Worlds]) -> list[str]:
     """Return a line for each factor: the paired difference in true accuracy, and the ratio of epochs."""
-    lines = [f"{'factor':46}{'true':>16}{'epochs':>9}"]
+    lines = [f"{'factor':46}{'true':>16}{'epochs':>9}{'worlds':>8}"]
     if "ours-none" in arms:
         rows = list(arms["ours-none"].values())
         share = _mean(rows, "search_epochs") / _mean(rows, "uncached_epochs")
         lines.append(f"{'cache: shared stages':46}{'+0.00 ± 0.00':>16}{share:9.2f}")
     for name, arm, delivery, other, other_delivery in FACTORS:
-        if arm in arms and other in arms:
-            mean, half, _ = difference(arms[arm], delivery, arms[other], other_delivery)
-            shared = sorted(arms[arm].keys() & arms[other].keys())
-            own, others = (
-                sum(
-                    worlds[world]["search_epochs"] + worlds[world]["delivered"][how]["confirmation_epochs"]
-                    for world in shared
-                )
-                for worlds, how in ((arms[arm], delivery), (arms[other], other_delivery))
-            )
-            lines.append(f"{name:46}{f'{mean:+.2f} ± {half:.2f}':>16}{own / others:9.2f}")
+        own, others = having(arms.get(arm, {}), delivery), having(arms.get(other, {}), other_delivery)
+        if shared := sorted(own.keys() & others.keys()):
+            mean, half, _ = difference(own, delivery, others, other_delivery)
+            epochs = sum(all_epochs(own[world], delivery) for world in shared)
+            share = epochs / sum(all_epochs(others[world], other_delivery) for world in shared)
+            lines.append(f"{name:46}{f'{mean:+.2f} ± {half:.2f}':>16}{share:9.2f}{len(shared):8}")
     return lines
 
 

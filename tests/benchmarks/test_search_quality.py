@@ -182,11 +182,22 @@ def test_the_table_by_hand(table: ModuleType) -> None:
     plain = {world: row(world, 0.8 - 0.15 * world, 1000, [[1000, 0.8 - 0.15 * world]]) for world in (0, 1)}
     _, highest, fresh = table.table({"plain": plain}, ("highest", "highest, fresh"))
     # 5 points of optimism; of 80% and 65% one is below 70%; at 1,000 epochs it is as good as it gets.
-    assert highest.split()[:11] == [
-        *("plain", "highest", "2", "+0.00", "±", "0.00", "5.00", "1000", "2000", "0", "30")
+    assert highest.split()[:12] == [
+        *("plain", "highest", "2", "+0.00", "±", "0.00", "5.00", "1000", "2000", "0", "1.00", "30")
     ]
-    assert highest.split()[11:13] == ["50%", "1.0"]
+    assert highest.split()[12:14] == ["50%", "1.0"]
     assert fresh.endswith("50%    50%")
+
+
+def test_deliveries_that_older_results_lack_are_left_out(table: ModuleType) -> None:
+    plain = {world: row(world, 0.8, 1000, [[1000, 0.8]]) for world in (0, 1)}
+    ours = {world: row(world, 0.8, 400, [[400, 0.8]]) for world in (0, 1)}
+    ours[1]["delivered"]["cautious"] = {**ours[1]["delivered"]["highest"], "confirmation_epochs": 100}
+    _, _, highest, cautious = table.table({"plain": plain, "ours": ours}, ("highest", "cautious"))
+    assert (highest.split()[2], highest.split()[10]) == ("2", "0.40")
+    # 400 epochs of search and 100 of confirmation against 1000.
+    assert (cautious.split()[2], cautious.split()[10]) == ("1", "0.50")
+    assert table.all_epochs(ours[1], "cautious") == 500
 
 
 @pytest.mark.slow
