@@ -7,7 +7,7 @@ back.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,3 +149,11 @@ class Recognizer(nn.Module, ABC):
         them at their initial values; see `autohier.models.starting.fitting`. By default there are none.
         """
         return frozenset()
+
+    def stored_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return starting weights of another package by what this network stores.
+
+        A subclass converts tensors that it does not store, e.g. a graph that follows from the joints here. By
+        default, all tensors stay as they are.
+        """
+        return dict(tensors)

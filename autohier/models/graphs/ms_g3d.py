@@ -9,7 +9,7 @@ Legend: B clips, M persons, N = B M, T frames, V joints, C channels, P scales, S
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -216,3 +216,20 @@ class MsG3d(GraphRecognizer):
             x_NCTV = stage(x_NCTV)
             features.append(pooled_persons(x_NCTV, batch))
         return features
+
+    def stored_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Move the graph of another package, ``partitions`` of a unit, into the offsets from the own graph.
+
+        Weights of other joints keep their offsets, which `data_tensors` leaves out.
+        """
+        stored = dict(tensors)
+        for path, unit in self.named_modules():
+            name, offset_name = f"{path}.partitions", f"{path}.offset"
+            if not isinstance(unit, ScalesUnit) or name not in stored or offset_name not in stored:
+                continue
+            graph_PVW, offset_PVW = stored[name], stored[offset_name]
+            if graph_PVW.shape == offset_PVW.shape:
+                del stored[name]
+                if graph_PVW.shape == unit.offset.shape:
+                    stored[offset_name] = offset_PVW + (graph_PVW - unit.partitions)
+        return stored

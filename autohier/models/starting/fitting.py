@@ -70,6 +70,7 @@ def fit_weights(
         InputError: if tensors are missing, unexpected or of another shape; names the first of each.
     """
     own, of_data = recognizer.state_dict(), recognizer.data_tensors()
+    tensors = recognizer.stored_tensors(tensors)
     given = {
         name: _with_channels(tensor, own.get(name)) if name in of_data else tensor
         for name, tensor in tensors.items()
