@@ -66,7 +66,7 @@ INPUTS: dict[str, StageInputs] = {
         parent_key="2" * 64,
     ),
 }
-"""Inputs of one stage of each kind, by the name of the kind."""
+"""Inputs of one stage of each kind of HAC's recipe, by the name of the kind."""
 
 
 def inputs_of(
