@@ -118,6 +118,7 @@ NOWHERE = {
     "pruning.ties": "pruning.ties=hold",
     "optimisation.momentum": "optimisation.momentum=0.8",  # Adam has none
     "optimisation.nesterov": "optimisation.nesterov=false",
+    "pass_1.attention_epochs": "pass_1.attention_epochs=3",  # for stages of another recipe
     "protocol.num_folds": "protocol.num_folds=3",
     "params.passes": "params.passes=1",
     "numerics.precision": "numerics.precision=bf16",  # the CPU computes in float32 all the same
