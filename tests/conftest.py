@@ -29,18 +29,20 @@ settings.register_profile("autohier", deadline=None, suppress_health_check=[Heal
 settings.load_profile("autohier")
 
 _NEEDS_RAY = "ray_cluster"
+_REPETITIVE = frozenset({"fuzz", "failing_disk"})
+"""Folders of tests that coverage leaves out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that start Ray as slow, and run slow tests first, so that workers end at the same time.
 
-    Coverage counts lines for the fast tests only: it nearly doubles the time of Python code, and slow tests
-    mostly run in other processes, where it counts nothing.
+    Coverage nearly doubles the time of Python code. It counts nothing in slow tests, which mostly run in
+    other processes, nor in those that run the same lines again and again on damaged files or failing disks.
     """
     for item in items:
         if _NEEDS_RAY in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("slow"):
+        if item.get_closest_marker("slow") or _REPETITIVE.intersection(item.path.parts):
             item.add_marker(pytest.mark.no_cover)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
