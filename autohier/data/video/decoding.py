@@ -16,7 +16,7 @@ from autohier.data.video.container import open_video
 from autohier.data.video.frames import decode_all, orientation_of, seek_before
 from autohier.data.video.inspection import read_timeline
 from autohier.data.video.span import Span
-from autohier.data.video.timeline import Timeline
+from autohier.data.video.timelines.timeline import Timeline
 from autohier.errors import ClipError
 
 

@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from autohier.data.video.avi import cut_avi_timeline, read_avi_timeline
 from autohier.data.video.container import open_video
 from autohier.data.video.frames import is_avi
 from autohier.data.video.span import Span
-from autohier.data.video.timed import read_timed_timeline
-from autohier.data.video.timeline import Timeline
+from autohier.data.video.timelines.avi import cut_avi_timeline, read_avi_timeline
+from autohier.data.video.timelines.timed import read_timed_timeline
+from autohier.data.video.timelines.timeline import Timeline
 from autohier.errors import ClipError, damage_text
 
 _NUM_KEPT: Final = 8

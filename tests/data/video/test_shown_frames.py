@@ -191,7 +191,7 @@ def test_a_vop_that_is_not_coded_is_four_bytes_of_start_code_and_a_header() -> N
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of decoded frames, one per pass that decodes in order to count."""
-    from autohier.data.video import avi, scan, timed
+    from autohier.data.video.timelines import avi, scan, timed
 
     counts: list[int] = []
 

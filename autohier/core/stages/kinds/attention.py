@@ -13,7 +13,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.context import StageContext, TrainingJob
 from autohier.core.stages.inputs import AttentionInputs, BaseInputs, StageInputs
-from autohier.core.stages.kinds.base import PlannedStage, StageKind
+from autohier.core.stages.kinds.base import PlannedStage, StageKind, values_without
 from autohier.core.stages.kinds.hac import Pass1, Pass2
 from autohier.core.stages.result import StageResult
 from autohier.digest import derive_seed
@@ -38,10 +38,7 @@ class MemberBase(Pass1):
         others = {"aggregation", "attention_penalty", "attention_dropout"}
         others |= {"width"} if self.member == "pose" else {"pose_width"}
         names = {*(f"recognizer.{name}" for name in others), "pass_1.attention_epochs"}
-        return tuple(
-            tuple(pair for pair in value if pair[0] not in names) if isinstance(value, tuple) else value
-            for value in params.flat
-        )
+        return values_without(params.flat, names)
 
     def plan(
         self,

@@ -7,7 +7,7 @@ A package adds a kind through an entry point of the group ``autohier.stage_kinds
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -124,3 +124,16 @@ class StageKind(ABC):
 
     def __repr__(self) -> str:
         return f"<stage kind {self.name}>"
+
+
+def values_without(values: Sequence[object], names: Collection[str]) -> tuple[object, ...]:
+    """Return sampled values without the settings of these names, which a stage does not read.
+
+    Args:
+        values: of a config, of which searched settings are tuples of pairs of name and value.
+        names: names of settings, e.g. "recognizer.width".
+    """
+    return tuple(
+        tuple(pair for pair in value if pair[0] not in names) if isinstance(value, tuple) else value
+        for value in values
+    )

@@ -12,7 +12,7 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.context import StageContext, TrainingJob
 from autohier.core.stages.inputs import BaseInputs, BaseStageInputs, JointInputs
-from autohier.core.stages.kinds.base import PlannedStage, StageKind
+from autohier.core.stages.kinds.base import PlannedStage, StageKind, values_without
 from autohier.core.stages.result import StageResult
 from autohier.digest import derive_seed
 from autohier.errors import InputError
@@ -50,10 +50,7 @@ class Base(StageKind):
         for other in PATHWAYS:
             if other != self.pathway:
                 others |= {f"recognizer.{other}_frames", f"recognizer.{other}_network"}
-        values = tuple(
-            tuple(pair for pair in value if pair[0] not in others) if isinstance(value, tuple) else value
-            for value in params.flat
-        )
+        values = values_without(params.flat, others)
         counts = (*params.superclasses, None)
         return (*values, counts[self.target_level(len(counts))])
 

@@ -12,8 +12,8 @@ from av.container import InputContainer
 
 from autohier.data.video.container import open_video
 from autohier.data.video.frames import decode_all, seek_before, time_of
-from autohier.data.video.packets import PacketContent, packet_reader
 from autohier.data.video.span import SLACK_S, Span
+from autohier.data.video.timelines.packets import PacketContent, packet_reader
 from autohier.errors import ClipError
 
 # Writers may count a last frame that they then dropped; a larger difference means a truncated file.

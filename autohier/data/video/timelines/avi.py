@@ -15,9 +15,9 @@ import numpy as np
 from av import VideoStream
 from av.container import InputContainer
 
-from autohier.data.video.scan import PacketScan, check_complete, decode_again
 from autohier.data.video.span import Span, beyond_end, is_beyond
-from autohier.data.video.timeline import Timeline
+from autohier.data.video.timelines.scan import PacketScan, check_complete, decode_again
+from autohier.data.video.timelines.timeline import Timeline
 from autohier.errors import ClipError
 from autohier.files import open_regular
 

@@ -12,9 +12,9 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from autohier.data.video.frames import seek_before, time_of
-from autohier.data.video.scan import PacketScan, check_complete, decode_again
 from autohier.data.video.span import SLACK_S, Span, beyond_end, is_beyond
-from autohier.data.video.timeline import Timeline
+from autohier.data.video.timelines.scan import PacketScan, check_complete, decode_again
+from autohier.data.video.timelines.timeline import Timeline
 from autohier.errors import ClipError
 
 
