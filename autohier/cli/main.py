@@ -19,17 +19,17 @@ from autohier.cli.data.show import show
 from autohier.cli.echo import echo
 from autohier.cli.interruptible import CONTINUES, KEEPS_NOTHING, interruptible
 from autohier.cli.launch.app import launch_app
+from autohier.cli.models.compact import compact
+from autohier.cli.models.evaluate import evaluate
+from autohier.cli.models.export import export
+from autohier.cli.models.fuse import fuse
+from autohier.cli.models.live import live
+from autohier.cli.models.predict import predict
+from autohier.cli.models.robustness import robustness
 from autohier.cli.results.ablation import ablation
-from autohier.cli.results.compact import compact
-from autohier.cli.results.evaluate import evaluate
-from autohier.cli.results.export import export
 from autohier.cli.results.figures import figures
-from autohier.cli.results.fuse import fuse
 from autohier.cli.results.importances import importances
-from autohier.cli.results.live import live
-from autohier.cli.results.predict import predict
 from autohier.cli.results.report import report
-from autohier.cli.results.robustness import robustness
 from autohier.cli.retired_options import check_retired_options
 from autohier.cli.sweeps.compare import compare
 from autohier.cli.sweeps.confirm import confirm

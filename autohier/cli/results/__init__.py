@@ -1,1 +1,1 @@
-"""Commands on what a sweep found: test, fuse, export, predict and compact."""
+"""Commands on what a sweep found: its page, figures, ablation and importances."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from autohier.cli.console_callback import member_opener
+from autohier.cli.models.given_data import data_folder, other_stores
 from autohier.cli.options import DEFAULT_OUT
-from autohier.cli.results.given_data import data_folder, other_stores
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.trained_models import TrainedModel, exported_model, finished_model, is_exported
 from autohier.errors import InputError

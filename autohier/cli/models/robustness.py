@@ -15,7 +15,7 @@ from autohier.errors import InputError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from autohier.cli.results.named_models import ModelRequest
+    from autohier.cli.models.named_models import ModelRequest
     from autohier.data.store.reader import ClipStore
     from autohier.deploy.measurements.measured_parts import MeasuredPart
     from autohier.deploy.measurements.robustness import Condition, Robustness
@@ -73,7 +73,7 @@ def robustness(
 
     # It warns of a home folder that is missing or read-only, and draws nevertheless.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from autohier.cli.results.named_models import ModelRequest
+    from autohier.cli.models.named_models import ModelRequest
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.files import check_new_file, write_atomically
     from autohier.reports.evaluations.robustness import RobustnessRow, legend_lines, robustness_table
@@ -159,7 +159,7 @@ class _Opened:
 
 def _open_own(request: ModelRequest, split: SplitName) -> _Opened:
     """Open a trial or a fusion with its own clips."""
-    from autohier.cli.results.given_data import other_stores
+    from autohier.cli.models.given_data import other_stores
     from autohier.core.late_fusion import Fused
     from autohier.deploy.measurements.measured_parts import own_parts
     from autohier.fusion.evaluate import save_test_results

@@ -13,7 +13,7 @@ from autohier.cli.formats import JsonOutput
 from autohier.cli.options import DeviceName, GivenOut, GivenWeights, NumThreads, OtherData
 
 if TYPE_CHECKING:
-    from autohier.cli.results.named_models import ModelRequest
+    from autohier.cli.models.named_models import ModelRequest
     from autohier.core.training.metrics import Predictions
     from autohier.reports.evaluations.evaluated import EvaluatedModel
 
@@ -67,7 +67,7 @@ def evaluate(
     are matched by name. Of the same dataset, e.g. with poses of another source, the test clips are evaluated.
     """
     from autohier.cli.formats import print_rows
-    from autohier.cli.results.named_models import ModelRequest
+    from autohier.cli.models.named_models import ModelRequest
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.files import check_new_file
     from autohier.reports.evaluations.evaluated import (

@@ -1,0 +1,1 @@
+"""Commands on models: test, fuse, export, predict, recognize live and compact."""
