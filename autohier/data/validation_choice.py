@@ -10,6 +10,7 @@ import numpy as np
 from autohier.data.protocols import Protocol
 from autohier.data.splits import default_held_out, listed_mask, split_masks
 from autohier.data.store.table import ClipTable
+from autohier.text import plural
 
 MIN_CLIPS: Final = 50
 """Fewest validation clips of a single hold-out; one clip more or less is then 2 points of accuracy."""
@@ -47,7 +48,9 @@ def choose_validation(
     is_train, is_test = split_masks(clips, rule)
     if rule.validation and (num_listed := int((listed_mask(clips, rule) & ~is_test).sum())):
         names = ", ".join(rule.validation)
-        return ValidationChoice("listed", None, f"the source lists {num_listed:,} validation clips ({names})")
+        return ValidationChoice(
+            "listed", None, f"the source lists {plural(num_listed, 'validation clip')} ({names})"
+        )
     values = getattr(clips, rule.held_out_column)[is_train]
     held_out = default_held_out(clips, rule)
     num_held_out = int(np.isin(values, held_out).sum())
@@ -55,7 +58,7 @@ def choose_validation(
     num_values = len(np.unique(values))
     if too_small and num_values > 1:
         return ValidationChoice("folds", min(num_folds, num_values), too_small)
-    return ValidationChoice("clean", None, f"a single hold-out leaves {num_held_out:,} clips")
+    return ValidationChoice("clean", None, f"a single hold-out leaves {plural(num_held_out, 'clip')}")
 
 
 def too_small_reason(num_clips: int, num_classes: int) -> str:
@@ -67,8 +70,8 @@ def too_small_reason(num_clips: int, num_classes: int) -> str:
 def few_clips_text(num_clips: int, num_classes: int) -> str:
     """Return the number of validation clips and the one that it is below, empty if it is large enough."""
     if num_clips < MIN_CLIPS:
-        return f"{num_clips:,} validation clips, fewer than {MIN_CLIPS}"
+        return f"{plural(num_clips, 'validation clip')}, fewer than {MIN_CLIPS}"
     if num_clips < MIN_CLIPS_PER_CLASS * num_classes:
-        few = f"{num_clips:,} validation clips of {num_classes} classes"
+        few = f"{plural(num_clips, 'validation clip')} of {num_classes} classes"
         return f"{few}, fewer than {MIN_CLIPS_PER_CLASS} a class"
     return ""

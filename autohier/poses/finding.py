@@ -6,26 +6,24 @@ Legend: M persons, T frames, V joints.
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 
 from autohier.data.datasets.base import Origin
+from autohier.data.datasets.common.pose_file import read_pose_file
 from autohier.data.datasets.custom.reader import build_custom
-from autohier.data.export.pyskl import split_lists
+from autohier.data.export.pyskl import annotate, split_lists, write_annotations
+from autohier.data.joint_layout import JointLayout
 from autohier.data.store.table import tabulate_sources
 from autohier.data.video.decoding import count_frames, decode_frames, video_size
 from autohier.errors import ClipError, MissingDataError
-from autohier.files import open_atomically, write_atomically
+from autohier.files import write_atomically
 from autohier.poses.estimator import FoundPerson, PoseEstimator
 from autohier.poses.tracking import Poses, follow
 from autohier.poses.videos import VideoOfPoses
-
-_PICKLE_PROTOCOL: Final = 4  # the newest that all Python versions of PYSKL can read
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,46 +115,40 @@ def _write(file: Path, poses: Poses, size_px: tuple[int, int]) -> None:
     write_atomically(file, content.getvalue())
 
 
-def write_pickle(source: Path, videos: Sequence[VideoOfPoses], path: Path) -> int:
-    """Write the poses of a folder in the format of PYSKL and MMAction2, and return the number of clips.
+def write_pickle(
+    source: Path, videos: Sequence[VideoOfPoses], path: Path, layout: JointLayout
+) -> tuple[int, list[str]]:
+    """Write the poses of a folder in the format of PYSKL and MMAction2.
 
-    Labels and lists are those that `prepare custom` would give the clips.
+    Labels, lists and poses are those that `prepare custom` would give the clips.
 
     Args:
         source: folder with a table or ``videos/CLASS/CLIP.mp4``.
         videos: its videos; those without a pose file are left out.
         path: the pickle.
+        layout: layout of the joints.
+
+    Returns:
+        Number of clips, and a line for each pose file that cannot be read.
 
     Raises:
         MissingDataError: if the folder has no such clips, or none has poses.
-        OSError: if a file cannot be read or written.
+        OSError: if the pickle cannot be written.
     """
     reader = build_custom(Origin(modality="rgb", source=source))
     file_of = {each.video: each.file for each in videos if each.file.is_file()}
-    clips = [clip for clip in reader.find_clips(source) if clip.video_path in file_of]
-    if not clips:
-        raise MissingDataError("a pickle must hold poses", got="no clip with a pose file")
-    annotations = []
-    for clip in clips:
-        with np.load(file_of[clip.video_path], allow_pickle=False) as arrays:  # type: ignore[index]
-            annotations.append(_annotation(clip.clip_id, clip.label, dict(arrays)))
-    ids = [clip.clip_id for clip in clips]
-    lists = split_lists(tabulate_sources(clips), reader.protocols)
-    split = {name: [clip_id for clip_id in listed if clip_id in ids] for name, listed in lists.items()}
-    with open_atomically(path) as file:
-        pickle.dump({"split": split, "annotations": annotations}, file, _PICKLE_PROTOCOL)
-    return len(clips)
-
-
-def _annotation(clip_id: str, label: int, arrays: dict[str, Any]) -> dict[str, Any]:
-    height_px, width_px = arrays["img_shape"].tolist()
-    keypoint_MTV2 = arrays["keypoint"]
-    return {
-        "frame_dir": clip_id,
-        "label": label,
-        "img_shape": (height_px, width_px),
-        "original_shape": (height_px, width_px),
-        "total_frames": int(keypoint_MTV2.shape[1]),
-        "keypoint": keypoint_MTV2,
-        "keypoint_score": arrays["keypoint_score"],
-    }
+    clips, annotations, faults = [], [], []
+    for clip in reader.find_clips(source):
+        if clip.video_path is not None and (file := file_of.get(clip.video_path)):
+            try:
+                skeleton = read_pose_file(file, clip.video_path, layout)
+            except ClipError as error:
+                faults.append(f"{file}: {error}")
+                continue
+            clips.append(clip)
+            annotations.append(annotate(clip.clip_id, clip.label, skeleton, layout))
+    if not annotations:
+        reasons = "".join(f"; {each}" for each in faults[:1])
+        raise MissingDataError("a pickle must hold poses", got=f"no clip with a pose file{reasons}")
+    write_annotations(path, annotations, split_lists(tabulate_sources(clips), reader.protocols))
+    return len(annotations), faults

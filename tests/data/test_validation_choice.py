@@ -9,7 +9,7 @@ import pytest
 
 from autohier.data.protocols import Protocol
 from autohier.data.store.table import ClipTable
-from autohier.data.validation_choice import choose_validation
+from autohier.data.validation_choice import choose_validation, few_clips_text
 
 RULE = Protocol("x", "subject", (1, 2, 3), (4,), default_held_out=(3,))
 
@@ -43,6 +43,11 @@ def test_a_small_hold_out_is_replaced_by_folds(num_held_out: int, num_classes: i
     assert str(num_held_out) in choice.reason
     # Three subjects train, so that there are at most three folds.
     assert choice.num_folds == (3 if expected == "folds" else None)
+
+
+def test_a_hold_out_of_one_clip_is_named_in_the_singular() -> None:
+    assert few_clips_text(1, 7) == "1 validation clip, fewer than 50"
+    assert few_clips_text(0, 7) == "0 validation clips, fewer than 50"
 
 
 def test_one_training_subject_has_no_folds() -> None:

@@ -96,7 +96,10 @@ def poses(
     if not found:
         raise InputError("at least one video must show a person", got=f"none of {len(results):,}")
     if pickle is not None:
-        echo(f"{plural(write_pickle(sources[0], videos, pickle), 'clip')} in {pickle}")
+        num_clips, faults = write_pickle(sources[0], videos, pickle, estimator.layout)
+        for fault in faults:
+            echo(f"WARNING: left out of the pickle: {fault}", err=True)
+        echo(f"{plural(num_clips, 'clip')} in {pickle}")
 
 
 def _line(result: VideoResult) -> str:

@@ -6,7 +6,7 @@ Shape letters: M persons, T frames, V joints, C coordinates.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -68,18 +68,14 @@ def export_pyskl(store: ClipStore, path: Path) -> ExportSummary:
     for row, clip_id in enumerate(store.clips.clip_id):
         skeleton = store.skeleton(row)
         if skeleton.num_persons:
-            annotations.append(_annotation(clip_id, int(store.clips.label[row]), skeleton, layout))
+            annotations.append(annotate(clip_id, int(store.clips.label[row]), skeleton, layout))
     if not annotations:
         raise MissingDataError(
             "a store must contain skeletons to be exported",
             got=store.folder,
             hint="prepare a source that has usable skeletons",
         )
-    ids = {annotation["frame_dir"] for annotation in annotations}
-    lists = split_lists(store.clips, store.manifest.protocols)
-    split = {name: [clip_id for clip_id in listed if clip_id in ids] for name, listed in lists.items()}
-    with open_atomically(path) as file:
-        _Pickler(file, _PICKLE_PROTOCOL).dump({"split": split, "annotations": annotations})
+    split = write_annotations(path, annotations, split_lists(store.clips, store.manifest.protocols))
     sizes = {name: len(listed) for name, listed in split.items()}
     return ExportSummary(len(annotations), len(store) - len(annotations), sizes)
 
@@ -112,7 +108,23 @@ def split_lists(clips: ClipTable, protocols: Sequence[Protocol]) -> dict[str, li
     return lists
 
 
-def _annotation(clip_id: str, label: int, skeleton: Skeleton, layout: JointLayout) -> dict[str, Any]:
+def write_annotations(
+    path: Path, annotations: Sequence[dict[str, Any]], lists: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Write a pickle, and return its lists: the given ones without clips that have no annotation.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    ids = {annotation["frame_dir"] for annotation in annotations}
+    split = {name: [clip_id for clip_id in listed if clip_id in ids] for name, listed in lists.items()}
+    with open_atomically(path) as file:
+        _Pickler(file, _PICKLE_PROTOCOL).dump({"split": split, "annotations": list(annotations)})
+    return split
+
+
+def annotate(clip_id: str, label: int, skeleton: Skeleton, layout: JointLayout) -> dict[str, Any]:
+    """Return the annotation of one clip, whose joints are in PYSKL's order."""
     is_image = layout.planar
     keypoint_MTVC = skeleton.pixels_MTV2 if is_image else skeleton.joints_MTV3_m
     joint_names = _USUAL_ORDER.get(layout.name, layout).joint_names

@@ -72,6 +72,26 @@ def test_poses_are_found_and_prepared(tmp_path: Path, source: Path, autohier: Au
     )
 
 
+def test_a_pickle_reads_pose_files_of_others_as_prepare_does(
+    tmp_path: Path, source: Path, autohier: Autohier
+) -> None:
+    """`keypoint` is all that a pose file needs; the video says the size. A damaged file is named."""
+    for name in ("jump/a", "jump/b", "wave/a", "wave/dark"):
+        file = source / "poses" / f"{name}.npz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, keypoint=np.full((1, NUM_FRAMES, 17, 2), 7, np.float32))
+    (source / "poses" / "wave" / "b.npz").write_bytes(b"mine")
+    made = autohier(
+        "poses", str(source), *pose_options(tmp_path, "rtmo"), "--pickle", str(tmp_path / "all.pkl")
+    )
+    assert made.code == 0, made.err
+    assert f"4 clips in {tmp_path / 'all.pkl'}\n" in made.out
+    assert f"WARNING: left out of the pickle: {source / 'poses' / 'wave' / 'b.npz'}: " in made.err
+    first = pickle.loads((tmp_path / "all.pkl").read_bytes())["annotations"][0]
+    assert (first["frame_dir"], first["img_shape"]) == ("jump/a", (200, 300))
+    np.testing.assert_array_equal(first["keypoint"], np.full((1, NUM_FRAMES, 17, 2), 7))
+
+
 def test_one_line_of_progress_counts_videos_and_frames(
     tmp_path: Path, source: Path, autohier: Autohier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

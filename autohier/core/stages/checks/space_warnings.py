@@ -165,6 +165,12 @@ def _skeleton_warnings(space: SearchSpace, clips: ClipStore, persons: Sequence[i
     own = space.clips
     if isinstance(own, FrameClips) or not persons:
         return
+    if num_empty := persons.count(0):
+        yield (
+            f"{num_empty} of {plural(len(persons), 'inspected clip')} show no person, and networks of poses "
+            "read them as empty\n"
+            "  fix: find poses with autohier poses and prepare the clips again, or prepare without --keep-all"
+        )
     if num_more := sum(number > own.num_persons for number in persons):
         yield (
             f"{num_more} of {plural(len(persons), 'inspected clip')} show more than "

@@ -163,6 +163,16 @@ def test_a_batch_above_the_training_clips_is_one_step(size: int, repeats: int, u
     assert f"--set optimisation.batch_size={usual}, which makes at least 8 steps" in warning
 
 
+def test_clips_without_poses_are_counted(tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `prepare --keep-all` stores them; a space of frames reads them well."""
+    tiny = load_space("utd_mhad_skeleton", ["num_classes=6", "search.levels=1", "initial=[]"])
+    fine = tiny.model_copy(update={"clips": tiny.clips.model_copy(update={"num_frames": 16})})
+    monkeypatch.setattr(f"{space_warnings.__module__}._inspect_persons", lambda _: [1, 0, 1, 0, 0])
+    (warning,) = space_warnings(fine, tiny_clips.manifest, clips=tiny_clips)
+    assert "3 of 5 inspected clips show no person, and networks of poses read them as empty" in warning
+    assert "autohier poses" in warning
+
+
 def test_persons_and_frames_that_no_clip_has_are_empty(tiny_clips: ClipStore) -> None:
     # Each of the tiny clips shows one person in four frames.
     tiny = load_space("utd_mhad_skeleton", ["num_classes=6", "search.levels=1", "initial=[]"])
