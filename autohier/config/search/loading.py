@@ -193,7 +193,9 @@ def _read_toml(name: str) -> dict[str, object]:
     if _file_name(name) not in shipped_spaces():
         hint = nearest(name, shipped_spaces())
         command = shell_words("autohier", "init", name, "--out", f"{name}.toml")
-        if name.endswith(_IN_STORE_NAMES):
+        if Path(f"{name}.toml").is_file():
+            hint = f"did you mean the file {name}.toml?"
+        elif name.endswith(_IN_STORE_NAMES):
             hint = f"for a prepared dataset, '{command}' writes one; {hint}"
         elif not hint.startswith("did you mean"):
             hint += f"; for a prepared dataset, '{command}' writes one"

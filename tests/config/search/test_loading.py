@@ -80,6 +80,14 @@ def test_all_faults_of_a_space_are_reported_at_once():
         load_space("demo", ["search.variants.a.pass_1.epochs=0", "search.variants.b.pass_2.epochs=0"])
 
 
+def test_a_file_is_proposed_that_was_named_without_its_ending(tmp_path, monkeypatch):
+    """`autohier init mine --out mine.toml` writes one; `search mine` must not advise to write it again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("")
+    with pytest.raises(InputError, match=r"unknown search space 'mine': did you mean the file mine\.toml\?$"):
+        load_space("mine")
+
+
 def test_an_unknown_space_is_reported_with_the_nearest():
     with pytest.raises(InputError, match="unknown search space 'ntu6': did you mean 'ntu60'"):
         load_space("ntu6")
