@@ -278,9 +278,9 @@ ScalingOption = Annotated[
     str | None,
     typer.Option(
         rich_help_panel=MACHINES,
-        metavar="W:E",
+        metavar="W:E|measure",
         help="Lend accelerators stage by stage, to one stage up to W, which train it W x E times as fast; "
-        "automatic: a trial holds its own.",
+        "measure: W and E are measured on the machines first; automatic: a trial holds its own.",
     ),
 ]
 RayAddress = Annotated[

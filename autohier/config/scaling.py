@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, Final
 
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from autohier.config.frozen import FrozenModel
 from autohier.errors import InputError
 
+MEASURE: Final = "measure"
+"""Text that has a sweep measure the scaling on its machines."""
+_PAYS: Final = 0.9
+"""Largest share of a step's time on fewer accelerators that a step on more may take, so that they pay."""
 _PATTERN = re.compile(r"(\d+)(?::(\d*\.?\d+))?")
 
 
@@ -36,9 +44,56 @@ class Scaling:
         return f"{self.max_width}:{self.efficiency:g}"
 
 
+class MeasuredScaling(FrozenModel):
+    """Time of a training step by the number of accelerators, on machines that it was measured on."""
+
+    machines: str
+    """Machines and accelerators, as text; another text needs another measurement."""
+    step_s: Annotated[dict[PositiveInt, PositiveFloat], Field(min_length=1)]
+    """Seconds of a step by the number of accelerators, ascending."""
+
+    @property
+    def pays(self) -> bool:
+        """True if the largest number pays: a step takes at least a tenth less time than on the one before."""
+        return len(self._paying) == len(self.step_s)
+
+    @property
+    def scaling(self) -> Scaling:
+        """Scaling up to the last number that pays."""
+        width = self._paying[-1]
+        return Scaling(width, self.efficiency(width))
+
+    def efficiency(self, width: int) -> float:
+        """Return the speed-up on some accelerators, divided by their number; at most 1."""
+        fewest = min(self.step_s)
+        return min(1.0, self.step_s[fewest] * fewest / (self.step_s[width] * width))
+
+    @property
+    def _paying(self) -> list[int]:
+        widths = list(self.step_s)
+        for position in range(1, len(widths)):
+            if self.step_s[widths[position]] > _PAYS * self.step_s[widths[position - 1]]:
+                return widths[:position]
+        return widths
+
+    def __str__(self) -> str:
+        fewest, *more = self.step_s
+        noun = "accelerator" if fewest == 1 else "accelerators"
+        texts = [f"{_time_text(self.step_s[fewest])} on {fewest} {noun}"]
+        texts += [
+            f"{_time_text(self.step_s[width])} on {width} ({self.efficiency(width):.0%})" for width in more
+        ]
+        return f"a training step takes {', '.join(texts)}"
+
+
+def _time_text(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
 def check_scaling(text: str) -> str:
-    """Return a text that `parse_scaling` can read, as it is; raises its error for another one."""
-    parse_scaling(text)
+    """Return ``measure``, or a text that `parse_scaling` can read; raises its error for another one."""
+    if text != MEASURE:
+        parse_scaling(text)
     return text
 
 
@@ -56,5 +111,6 @@ def parse_scaling(text: str) -> Scaling:
     raise InputError(
         "--scaling must be WIDTH:EFFICIENCY, with a width of at least 1 and an efficiency above 1 / WIDTH",
         got=text,
-        hint="write --scaling 8:0.8 if 8 accelerators train a stage 8 x 0.8 = 6.4 times as fast as one",
+        hint="write --scaling 8:0.8 if 8 accelerators train a stage 8 x 0.8 = 6.4 times as fast as one; "
+        f"'autohier search --scaling {MEASURE}' measures it",
     )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, Validati
 
 from autohier.config.frozen import FrozenModel
 from autohier.config.plain_names import check_plain_name
-from autohier.config.scaling import check_scaling
+from autohier.config.scaling import MeasuredScaling, check_scaling
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep_extensions import SAMPLERS, TRIAL_SCHEDULERS
 from autohier.errors import InputError
@@ -94,8 +94,11 @@ class SweepPlan(FrozenModel):
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     """GPUs per trial; None takes one if there is any."""
     scaling: Annotated[str, AfterValidator(check_scaling)] | None = None
-    """Width and efficiency of data-parallel stages, "8:0.8", on accelerators that are lent stage by stage.
-    None has every trial hold its accelerators for as long as it runs."""
+    """Width and efficiency of data-parallel stages, "8:0.8", on accelerators that are lent stage by stage;
+    "measure" finds them when the sweep starts. None has every trial hold its accelerators for as long as it
+    runs."""
+    measured_scaling: MeasuredScaling | None = None
+    """Scaling that a driver measured; a later driver on the same machines takes it over."""
     failures_in_a_row: PositiveInt = 5
     """Failure limit: consecutive failures of one class that stop the sweep, as their cause is not the
     config."""

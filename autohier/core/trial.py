@@ -21,7 +21,7 @@ from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
 from autohier.core.stages.executor import on_device
 from autohier.core.stages.inputs import stage_key
-from autohier.core.stages.kinds.base import PlannedStage
+from autohier.core.stages.kinds.base import PlannedStage, StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.runner import run_stage
 from autohier.core.stages.setup.trial_setup import TrialSetup
@@ -203,9 +203,14 @@ def find_pass_1(trial: TrialSetup) -> StageResult | None:
     if trial.fold_bases:
         results = [find_pass_1(fold) for fold in trial.folds(TrialCallback())]
         return FoldedResult.of([each for each in results if each]) if all(results) else None
+    kind, stage = plan_pass_1(trial)
+    return trial.context.store.find(kind, stage_key(kind, stage.inputs))
+
+
+def plan_pass_1(trial: TrialSetup) -> tuple[StageKind, PlannedStage]:
+    """Return kind and inputs of the first stage; of the first fold if the trial has folds."""
     request = _request_pass_1(trial)
-    stage = _plan(request, trial)
-    return trial.context.store.find(request.kind, stage_key(request.kind, stage.inputs))
+    return request.kind, _plan(request, trial)
 
 
 def _request_pass_1(trial: TrialSetup) -> StageRequest[StageResult]:

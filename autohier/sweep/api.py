@@ -135,7 +135,8 @@ def start_sweep(
         cpus_per_trial: cores of a trial; by default 1, or its GPUs' part of the machine's cores.
         gpus_per_trial: GPUs of a trial, e.g. 0.5; by default 1 if a machine has GPUs.
         scaling: "8:0.8" lends accelerators stage by stage, up to 8 to one stage, which 8 train 6.4 times as
-            fast; by default a trial holds its accelerators for as long as it runs.
+            fast; "measure" measures this first; by default a trial holds its accelerators for as long as it
+            runs.
         failures_in_a_row: consecutive failures of one class that stop the sweep.
         seed: seed of the search and of its trials.
         storage: Optuna storage URL; by default a journal file in the sweep's folder. Its password is best

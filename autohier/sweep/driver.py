@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from autohier.config.scaling import parse_scaling
 from autohier.config.sweep import SweepPlan, finished_text
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.training.devices import ACCELERATOR
@@ -55,6 +54,7 @@ from autohier.sweep.study.warm_start import results_of
 from autohier.text import plural
 
 if TYPE_CHECKING:
+    from autohier.config.scaling import MeasuredScaling
     from autohier.sweep.execution.actors.context import SweepContext
     from autohier.sweep.execution.cluster.preflight import Admitted
 
@@ -195,7 +195,7 @@ def _run_on_ray(
     stop: StopRequest,
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
-    from autohier.sweep.execution.accelerators.broker import start_broker  # noqa: PLC0415
+    from autohier.sweep.execution.accelerators.lending import lend_accelerators  # noqa: PLC0415
     from autohier.sweep.execution.cluster.machine_check import installed_versions  # noqa: PLC0415
     from autohier.sweep.execution.cluster.preflight import preflight  # noqa: PLC0415
 
@@ -204,9 +204,19 @@ def _run_on_ray(
         write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
         context = _make_context(folder, plan, study, admitted)
         if plan.scaling is not None:
-            broker = start_broker(context, admitted.share, parse_scaling(plan.scaling))
-            context = replace(context, broker=broker)
+            lent = lend_accelerators(plan.scaling, plan, context, admitted.share, display.print_line, stop)
+            context, plan = lent.context, _note_scaling(folder, plan, lent.measured)
         _run_phases(folder, plan, study, context, admitted.share, display, failure_limit, stop)
+
+
+def _note_scaling(folder: SweepFolder, plan: SweepPlan, measured: MeasuredScaling | None) -> SweepPlan:
+    """Note in ``sweep.json`` what was measured, for later drivers."""
+    if measured is None or measured == plan.measured_scaling:
+        return plan
+    changed = plan.model_copy(update={"measured_scaling": measured})
+    _, origin = folder.read_plan()
+    folder.write_plan(changed, origin)
+    return changed
 
 
 def _make_context(

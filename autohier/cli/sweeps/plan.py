@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,10 @@ from autohier.cli.options import (
     SpaceName,
     with_aims,
 )
+from autohier.errors import InputError
+
+if TYPE_CHECKING:
+    from autohier.config.scaling import Scaling
 
 _COSTS_NOTE = (
     "Multiply-adds are simulated: they fall with the square of the filters that are left, and all unpruned "
@@ -70,7 +74,6 @@ def plan(
     With a budget, it also says what twice the budget would buy, which takes half a minute longer.
     """
     from autohier.config.frozen import validate
-    from autohier.config.scaling import parse_scaling
     from autohier.config.search.loading import load_space
     from autohier.config.sweep import SweepPlan, default_trials
     from autohier.sweep.planning.estimate import estimate_sweep
@@ -97,7 +100,7 @@ def plan(
         planned,
         accelerators=accelerators,
         seconds_per_epoch=seconds_per_epoch,
-        scaling=parse_scaling(scaling) if scaling else None,
+        scaling=_given_scaling(scaling),
         say=lambda text: echo(f"{text} ...", err=True),
     )
     if is_machine_readable:
@@ -112,3 +115,15 @@ def plan(
     if search.max_multiply_adds is not None:
         note = "The bound on multiply-adds is not simulated: the estimate is that of a sweep without it."
         echo(note, err=is_machine_readable)
+
+
+def _given_scaling(text: str | None) -> Scaling | None:
+    from autohier.config.scaling import MEASURE, parse_scaling
+
+    if text == MEASURE:
+        raise InputError(
+            "plan computes on one machine, so it cannot measure the scaling of several accelerators",
+            got=f"--scaling {text}",
+            hint="write --scaling 8:0.8, or what 'autohier search --scaling measure' has printed",
+        )
+    return parse_scaling(text) if text else None

@@ -85,6 +85,10 @@ def test_without_a_scheduler_no_trial_is_stopped(autohier: Autohier, tiny_data: 
             ("ntu60", "--set", "recipe=hca"),
             r"^ntu60: recipe: unknown recipe 'hca': did you mean 'hac'",
         ),
+        (
+            ("ntu60", "--seconds-per-epoch", "60", "--scaling", "measure"),
+            r"^plan computes on one machine, so it cannot measure .*, but got --scaling measure: write",
+        ),
         (("ntu60", "--set", "protocol.held_out=[3]"), r"^clean validation holds out subjects that train"),
     ],
 )

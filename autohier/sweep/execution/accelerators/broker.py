@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,10 @@ class AcceleratorBroker:
         """Return the number of accelerators that no stage holds."""
         return self._pool.num_idle
 
+    async def machines(self) -> dict[str, int]:
+        """Return the number of accelerators of each machine, by Ray's identifiers."""
+        return dict(Counter(each.machine for each in self._workers))
+
     async def device_type(self) -> str:
         """Return the type of the workers' devices, e.g. "cuda", once there is one."""
         while self._device_type is None:
@@ -113,11 +118,20 @@ class AcceleratorBroker:
             self._note(self._pool.claim(name, ahead=ahead, limit=limit))
         return await self._loan(name)
 
-    async def rechoose(self, holder: str, stage: str) -> Loan:
-        """Choose the accelerators of a stage again, at its epoch checkpoint; wait if it must give up all."""
+    async def rechoose(
+        self, holder: str, stage: str, *, ahead: bool = False, limit: int | None = None
+    ) -> Loan:
+        """Choose the accelerators of a stage again, at its epoch checkpoint; wait if it must give up all.
+
+        Args:
+            holder: see `claim`, as for the following arguments.
+            stage: name of the stage.
+            ahead: as in the claim, of which a broker that was lost knows nothing.
+            limit: as in the claim.
+        """
         name = (holder, stage)
-        if name not in self._served:  # the broker was lost
-            return await self.claim(holder, stage)
+        if name not in self._served:
+            return await self.claim(holder, stage, ahead=ahead, limit=limit)
         self._note(self._pool.rechoose(name))
         return await self._loan(name)
 

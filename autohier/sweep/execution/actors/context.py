@@ -42,10 +42,11 @@ class SweepContext:
     admission: Any = None
     """Handle of the actor of an AdmissionTable, which says whether a machine may run trials; None if the only
     machine is the driver's."""
-
     broker: Any = None
     """Handle of the actor of an AcceleratorBroker, which lends accelerators to stages; None if trials hold
     their own."""
+    max_width: int | None = None
+    """Largest number of accelerators that a stage is lent; None if that of the broker holds."""
 
     def give_up(self, name: str) -> None:
         """End the leases and loans of a trial whose process died."""

@@ -119,6 +119,8 @@ def test_a_claim_of_a_process_in_place_of_a_dead_one_is_answered() -> None:
         await broker.give_up("t0")
         assert await broker.idle() == 2
         # A broker that was lost does not know the stage any more.
+        assert names(await broker.rechoose("t1", "s", limit=1)) == "a0"
+        await broker.release("t1", "s")
         assert names(await broker.rechoose("t0", "s")) == "a0 a1"
         await broker.release("t0", "s")
         await broker.release("t0", "s")
@@ -147,6 +149,7 @@ def test_machines_come_and_go(machines: Machines) -> None:
         await capacity_is(broker, 2)
         machines.cores["b"] = 3
         await capacity_is(broker, 5)
+        assert await broker.machines() == {"a": 2, "b": 3}
         loan = await broker.claim("t0", "s")
         assert len(loan.workers) == 5
         machines.cores["a"] = 0

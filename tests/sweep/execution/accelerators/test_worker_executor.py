@@ -196,7 +196,7 @@ def test_a_worker_whose_machine_is_lost_counts_as_dead() -> None:
     import ray
     from ray.exceptions import RayActorError
 
-    from autohier.sweep.execution.accelerators.worker_executor import _await_restart, _gathered
+    from autohier.sweep.execution.accelerators.worker_answers import await_restart, gathered
     from autohier.sweep.execution.cluster.placement import on_machine
 
     class Worker:
@@ -205,5 +205,5 @@ def test_a_worker_whose_machine_is_lost_counts_as_dead() -> None:
 
     worker = ray.remote(num_cpus=0)(Worker).options(scheduling_strategy=on_machine("a" * 56)).remote()
     with pytest.raises(RayActorError, match="its machine was lost: The actor is not schedulable"):
-        _gathered([worker.advance.remote()], [worker])
-    _await_restart([worker])
+        gathered([worker.advance.remote()], [worker])
+    await_restart([worker])
