@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from random_kills import SIGNALS, Site, arguments_of, kill_driver
+from random_kills_local import SIGNALS, Site, arguments_of, kill_driver
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from support.cluster.machines import missing_for_machines

@@ -35,8 +35,8 @@ from autohier.sweep.execution.searcher import UNRECORDED, StudySearcher
 from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest, keep_handler
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.scheduling.base import SchedulerHost
 from autohier.sweep.scheduling.failure_limit import FailureLimit
+from autohier.sweep.scheduling.host import SchedulerHost
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from autohier.sweep.study.storages.patient_storage import StorageLostError
 from autohier.sweep.study.study import SampledTrial, SweepStudy

@@ -20,7 +20,7 @@ from autohier.sweep.planning.epoch_costs import Say
 from autohier.sweep.planning.simulation.results import Costs, EndedTrial
 from autohier.sweep.planning.simulation.simulator import simulate
 from autohier.sweep.planning.simulation.surrogate import NoisyWorld, surrogate_of
-from autohier.sweep.scheduling.base import build_scheduler
+from autohier.sweep.scheduling.host import build_scheduler
 from autohier.sweep.scheduling.rungs import open_rungs
 from autohier.sweep.study.budget import budget_is_used_up
 from autohier.text import plural

@@ -50,7 +50,7 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.digest import derive_seed
 from autohier.errors import ENVIRONMENT_FAILURES, FailureClass
-from autohier.sweep.scheduling.base import build_scheduler
+from autohier.sweep.scheduling.host import build_scheduler
 from autohier.sweep.scheduling.rungs import RungReport, open_rungs
 from autohier.sweep.study.attributes import (
     BOUND,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from autohier.config.search.loading import load_space
 from autohier.config.sweep_extensions import TRIAL_SCHEDULERS
-from autohier.sweep.scheduling.base import SchedulerHost, build_scheduler
 from autohier.sweep.scheduling.front_keeper import FrontKeeper
+from autohier.sweep.scheduling.host import SchedulerHost, build_scheduler
 from autohier.sweep.scheduling.no_stopping import NoStopping
 from autohier.sweep.scheduling.rungs import RungReport, open_rungs
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autohier.config.search.loading import load_space
 from autohier.config.sweep_extensions import TRIAL_SCHEDULERS
 from autohier.errors import InputError
-from autohier.sweep.scheduling.base import SchedulerHost, build_scheduler
+from autohier.sweep.scheduling.host import SchedulerHost, build_scheduler
 from autohier.sweep.scheduling.rungs import RungReport, open_rungs
 from support.sweep_runs.plans import make_plan
 

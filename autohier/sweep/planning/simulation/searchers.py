@@ -10,8 +10,9 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.recipes.chain import chain_end
 from autohier.core.stages.kinds.base import StageKind
-from autohier.sweep.scheduling.base import TrialScheduler, build_scheduler
+from autohier.sweep.scheduling.base import TrialScheduler
 from autohier.sweep.scheduling.early_stopping import EarlyStopping
+from autohier.sweep.scheduling.host import build_scheduler
 from autohier.sweep.study.attributes import COSTS
 from autohier.sweep.study.storages.storage import in_memory_storage
 from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
