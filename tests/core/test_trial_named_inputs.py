@@ -18,6 +18,7 @@ from autohier.deploy.new_clips import ClipArrays
 from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model
 from autohier.sweep.planning.profiler import open_synthetic
+from support.networks.two_inputs import OVERRIDES, two_inputs_package
 from support.sources.tiny_clips import (
     CLASS_NAMES,
     NUM_FRAMES,
@@ -28,7 +29,6 @@ from support.sources.tiny_clips import (
 )
 from support.sweep_runs.exported_models import OPENER, export_tiny
 from support.sweep_runs.finished_sweeps import finish_sweep
-from support.two_inputs import OVERRIDES, two_inputs_package
 
 SHAPES = {"frames": (3, 4, 12, 12), "heatmaps": (25, 4, 8, 8)}
 

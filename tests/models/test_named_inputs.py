@@ -3,7 +3,7 @@
 import pytest
 
 from autohier.testing.recognizers import RecognizerContract, SmallRecognizer
-from support.two_inputs import SHAPE, two_inputs_package
+from support.networks.two_inputs import SHAPE, two_inputs_package
 
 
 class TestTwoInputs(RecognizerContract):

@@ -10,7 +10,7 @@ from autohier.core.training.losses import HierarchicalLoss
 from autohier.errors import InputError
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.testing.recognizers import imitate_training
-from support.two_pathways import WEIGHTS, TwoPathways
+from support.networks.two_pathways import WEIGHTS, TwoPathways
 
 SHAPE = (2, 5)
 HIERARCHY = Hierarchy(((0, 1, 0, 1), (0, 1, 2, 3)))

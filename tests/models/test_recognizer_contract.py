@@ -5,7 +5,7 @@ import pytest
 from autohier.config.trial.recognizers import RECOGNIZERS
 from autohier.models.layers import Convolution
 from autohier.testing.recognizers import RecognizerContract
-from support.small_recognizers import CASES, build_small, small_recognizer
+from support.networks.small_recognizers import CASES, build_small, small_recognizer
 
 STEMS_AND_LATERALS = (
     *("conv1", "fast.conv1", "slow.conv1", "rgb.conv1", "pose.conv1", "frames.conv1", "stem.", "features.0."),

@@ -10,7 +10,7 @@ from autohier.models import build_recognizer, count_parameters
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.two_stream import TwoStream
 from autohier.testing.recognizers import imitate_training
-from support.small_recognizers import CASES, build_small, small_batch
+from support.networks.small_recognizers import CASES, build_small, small_batch
 
 OPTIONS, SHAPES = CASES["two-stream"]
 

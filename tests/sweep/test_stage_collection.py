@@ -18,7 +18,7 @@ from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.stage_collection import collect, read_sweeps, users_of_stages
 from support.fakes.fake_outcomes import fake_inputs, fake_stage
-from support.stage_stores import DAY, LONG_AGO, leave, make_sweep, outcome_of, publish
+from support.stages.stage_stores import DAY, LONG_AGO, leave, make_sweep, outcome_of, publish
 from support.sweep_runs.plans import make_plan, make_provenance
 
 NOW = datetime.now(UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 from autohier.core.pruning import measure_cost
 from autohier.core.stages.compacted import read_compacted
 from support.command_line import Autohier
-from support.compacted_stages import CLIP_SHAPE, publish_pruned
+from support.stages.compacted_stages import CLIP_SHAPE, publish_pruned
 
 
 def test_it_prints_the_saving(autohier: Autohier, tmp_path: Path) -> None:

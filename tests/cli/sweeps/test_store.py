@@ -11,7 +11,7 @@ import pytest
 from autohier.core.stages.store.listing import list_store
 from support.command_line import Autohier
 from support.fakes.fake_outcomes import fake_inputs, fake_stage
-from support.stage_stores import DAY, LONG_AGO, leave, make_sweep, outcome_of, publish
+from support.stages.stage_stores import DAY, LONG_AGO, leave, make_sweep, outcome_of, publish
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ from autohier.core.pruning.liveness import trace_liveness
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.layers import filter_rows
 from autohier.testing.recognizers import imitate_training
-from support.small_recognizers import CASES, build_small, randomise_norms, small_batch, small_recognizer
+from support.networks.small_recognizers import (
+    CASES,
+    build_small,
+    randomise_norms,
+    small_batch,
+    small_recognizer,
+)
 
 RATIOS = {"some filters of all layers": (0.1, 0.2, 0.4), "all filters of some layers": (0.0, 0.3, 0.9, 1.0)}
 """Shares of the filters to zero; one share is sampled for each layer."""

@@ -4,7 +4,7 @@ import torch
 
 from autohier.core.pruning import FilterMasks, compact, measure_cost
 from autohier.testing.recognizers import randomise_norms
-from support.two_inputs import SHAPE, build_two_inputs, two_input_clips
+from support.networks.two_inputs import SHAPE, build_two_inputs, two_input_clips
 
 
 def test_the_cost_by_hand():

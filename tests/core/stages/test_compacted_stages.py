@@ -20,8 +20,8 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.skeleton import KINECT_V1_20
 from autohier.errors import InputError, StageDamagedError
-from support.compacted_stages import CLIP_SHAPE, clips_of_noise, publish_pruned
 from support.fakes.fake_outcomes import NESTED
+from support.stages.compacted_stages import CLIP_SHAPE, clips_of_noise, publish_pruned
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from autohier.config.trial.recognizers import RECOGNIZERS
 from autohier.core.stages.inputs import StageInputs, stage_key
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.kinds.registry import STAGE_KINDS, find_stage_kind
-from support.key_inputs import KIND_INPUTS, recognizer_inputs
+from support.stages.key_inputs import KIND_INPUTS, recognizer_inputs
 
 FOLDER = Path(__file__).parent / "golden"
 ACCEPT = "AUTOHIER_ACCEPT_GOLDEN"

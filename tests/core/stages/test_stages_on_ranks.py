@@ -12,9 +12,9 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.trial import run_trial, train_pass_1
 from autohier.data.store.reader import ClipStore
 from support.fakes.fake_stages import RecordingCallback
-from support.rank_pool import RankPool, open_rank_pool
-from support.ranked_stages import train_chain, train_first_epochs
 from support.sources.tiny_clips import OVERRIDES, open_tiny_trial, tiny_config
+from support.stages.ranked_stages import train_chain, train_first_epochs
+from support.training.rank_pool import RankPool, open_rank_pool
 
 CONFIG = tiny_config(
     *OVERRIDES["heatmaps"],

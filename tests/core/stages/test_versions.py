@@ -6,7 +6,7 @@ import torch
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.digest import digest
 from autohier.testing.recognizers import SmallRecognizer, randomise_zeros
-from support.small_recognizers import CASES, build_small, randomise_norms, small_batch
+from support.networks.small_recognizers import CASES, build_small, randomise_norms, small_batch
 
 VERSIONS = {
     "pass-1": 5,

@@ -23,10 +23,19 @@ from autohier.core.training.schedules import (
 )
 from support.fakes.fake_data_loader import FakeDataLoader
 from support.fuzz.places import PLACES
-from support.replica_work import TWO_INPUTS
-from support.small_recognizers import CASES, build_small, small_batch
-from support.small_training import EPOCHS, SCHEDULES, CutShortError, Epochs, TwoLayers, cut, run, untimed
-from support.two_inputs import build_two_inputs, two_input_clips
+from support.networks.small_recognizers import CASES, build_small, small_batch
+from support.networks.two_inputs import build_two_inputs, two_input_clips
+from support.training.replica_work import TWO_INPUTS
+from support.training.small_training import (
+    EPOCHS,
+    SCHEDULES,
+    CutShortError,
+    Epochs,
+    TwoLayers,
+    cut,
+    run,
+    untimed,
+)
 
 
 def assert_same_weights(found: nn.Module, expected: nn.Module) -> None:

@@ -16,7 +16,7 @@ from autohier.core.training.optimizers import adam, sgd
 from autohier.core.training.schedules import cosine, one_cycle, plateau, recorded_rates, warm_up
 from autohier.errors import DivergedError
 from support.fakes.fake_data_loader import FakeDataLoader
-from support.small_recognizers import CASES, build_small, small_batch
+from support.networks.small_recognizers import CASES, build_small, small_batch
 
 PLATEAU = partial(plateau, lr_patience=2, lr_factor=0.1)
 RECIPE = {

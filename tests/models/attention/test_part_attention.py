@@ -12,8 +12,8 @@ from autohier.models import build_recognizer
 from autohier.models.attention.part_attention import PartAttention, part_attention
 from autohier.models.attention.pose_lstm import PoseLstm
 from autohier.models.convolutional.i3d import I3d
-from support.network_counts import millions, on_meta
-from support.small_recognizers import small_batch, small_recognizer
+from support.networks.network_counts import millions, on_meta
+from support.networks.small_recognizers import small_batch, small_recognizer
 
 NAME = "part-attention-i3d"
 PARTS = ("left_hand", "right_hand", "body")

@@ -13,7 +13,7 @@ from autohier.models import build_recognizer
 from autohier.models.convolutional.i3d import I3d
 from autohier.models.starting.fitting import fit_weights
 from autohier.models.starting.name_tables import rename_tensors
-from support.network_counts import millions, multiply_adds, on_meta
+from support.networks.network_counts import millions, multiply_adds, on_meta
 
 BLOCKS = {
     "Mixed_3b": (192, 64, 96, 128, 16, 32, 32),

@@ -7,7 +7,7 @@ import torch
 
 from autohier.models.convolutional.inflated_resnet import InflatedResNet
 from autohier.models.convolutional.residual import scaled_channels
-from support.network_counts import millions, multiply_adds, on_meta
+from support.networks.network_counts import millions, multiply_adds, on_meta
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from autohier.core.pruning import FilterMasks, choose_filters, measure_cost
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.convolutional.pose_conv3d import PoseSlowOnly
-from support.network_counts import millions, multiply_adds, on_meta
-from support.plain_residual import convolved, pooled_by_hand, stack_by_hand
+from support.networks.network_counts import millions, multiply_adds, on_meta
+from support.networks.plain_residual import convolved, pooled_by_hand, stack_by_hand
 
 
 def test_parameters_are_the_published_ones():

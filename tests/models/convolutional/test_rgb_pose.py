@@ -14,9 +14,9 @@ from autohier.models.convolutional.rgb_pose import RgbPose
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.starting.fitting import fit_weights
 from autohier.testing.recognizers import imitate_training, randomise_norms
-from support.network_counts import millions, on_meta
-from support.plain_residual import convolved, normed, pooled_by_hand, stack_by_hand
-from support.small_recognizers import small_batch
+from support.networks.network_counts import millions, on_meta
+from support.networks.plain_residual import convolved, normed, pooled_by_hand, stack_by_hand
+from support.networks.small_recognizers import small_batch
 
 LATERALS = ("both", "rgb-to-pose", "pose-to-rgb", "none")
 STRIDE = (1, 2, 2)

@@ -9,8 +9,8 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.convolutional.slow_fast import SlowFast, SlowOnly
 from autohier.testing.recognizers import randomise_norms
-from support.network_counts import millions, multiply_adds, on_meta
-from support.plain_residual import convolved, pooled_by_hand, stack_by_hand
+from support.networks.network_counts import millions, multiply_adds, on_meta
+from support.networks.plain_residual import convolved, pooled_by_hand, stack_by_hand
 
 NUM_BLOCKS = (3, 4, 6, 3)
 STRIDES = ((1, 1, 1), (1, 2, 2), (1, 2, 2), (1, 2, 2))

@@ -10,7 +10,7 @@ from autohier.models.convolutional.inflation import load_2d_weights
 from autohier.models.convolutional.slow_fast import SlowFast, SlowOnly
 from autohier.models.convolutional.three_pathway import ThreePathway, middle_frames
 from autohier.testing.recognizers import randomise_norms
-from support.network_counts import millions, multiply_adds, on_meta
+from support.networks.network_counts import millions, multiply_adds, on_meta
 
 SMALL = {"width": 0.125, "event_frames": 2, "set_frames": 4, "element_frames": 8, "joint_width": 6}
 LEVELS = {"num_classes": 99, "superclasses": (4, 15), "heads": "last"}

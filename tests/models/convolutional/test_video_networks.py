@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from autohier.models import build_recognizer, count_parameters
-from support.small_recognizers import build_small
+from support.networks.small_recognizers import build_small
 
 PUBLISHED = {"r3d-18": 33_371_472, "mc3-18": 11_695_440, "r2plus1d-18": 31_505_325, "s3d": 8_320_048}
 """Parameters of torchvision's networks with 400 classes, from its documentation."""

@@ -8,7 +8,7 @@ from autohier.data.skeleton import LAYOUTS
 from autohier.models import build_recognizer
 from autohier.models.graphs.aagcn import Aagcn
 from autohier.models.graphs.block_network import BLOCK_STRIDES
-from support import plain_graphs as plain
+from support.networks import plain_graphs as plain
 
 
 def small(**options):

@@ -9,7 +9,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.graphs.block_network import BLOCK_CHANNELS, BLOCK_STRIDES
 from autohier.models.graphs.ctr_gcn import CtrGcn
-from support import plain_graphs as plain
+from support.networks import plain_graphs as plain
 
 
 def small(**options):

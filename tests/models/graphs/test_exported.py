@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from support.small_recognizers import build_small, small_batch
+from support.networks.small_recognizers import build_small, small_batch
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from autohier.data.skeleton import LAYOUTS
 from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.graphs.ms_g3d import STAGE_STRIDES, MsG3d
-from support import plain_graphs as plain
+from support.networks import plain_graphs as plain
 
 DILATIONS = (1, 2, 3, 4)
 

@@ -5,7 +5,7 @@ import torch
 
 from autohier.errors import InputError
 from autohier.models.graphs.temporal import TemporalConvNet
-from support.network_counts import on_meta
+from support.networks.network_counts import on_meta
 
 
 def clips(*shape):

@@ -11,7 +11,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.starting.fitting import fit_weights
 from autohier.models.starting.name_tables import rename_tensors
-from support.published_graphs import PublishedLayers, PublishedWeights, pooled
+from support.networks.published_graphs import PublishedLayers, PublishedWeights, pooled
 
 JOINTS, PERSONS = 17, 2
 CHANNELS = [3, *[8] * 4, *[16] * 3, *[32] * 3]

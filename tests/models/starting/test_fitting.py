@@ -8,7 +8,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.starting.fitting import fit_weights
 from autohier.models.starting.state_files import read_state_dict
-from support.small_recognizers import CASES, build_small, small_batch
+from support.networks.small_recognizers import CASES, build_small, small_batch
 
 
 def small(**options):

@@ -37,9 +37,9 @@ from support.fakes.fake_outcomes import (
     replay,
 )
 from support.fakes.faulty_disk import BROKEN, FULL, FaultyDisk, failing
-from support.small_training import TwoLayers, cut, run, untimed
 from support.sweep_runs.plans import make_plan, make_provenance
 from support.sweep_runs.studies import complete, open_study
+from support.training.small_training import TwoLayers, cut, run, untimed
 
 PICTURE = Picture(b"", 1, 1)
 MODES = [(number, lasts) for number in (FULL, BROKEN) for lasts in (False, True)]

@@ -24,9 +24,9 @@ from support.fakes.fake_outcomes import fake_inputs, fake_stage
 from support.fuzz.edits import cuts, edited, words
 from support.fuzz.law import check_law, every_third, fuzz_settings, naming_input
 from support.fuzz.places import PLACES
-from support.small_training import TwoLayers, cut, run, untimed
 from support.sweep_runs.recorded_sweeps import open_recorded_sweep
 from support.sweep_runs.studies import complete, open_study
+from support.training.small_training import TwoLayers, cut, run, untimed
 
 MANY = 96 << 20
 STAGE = fake_stage("pass-2", 0, 90, parent_key="1" * 64)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.rank_pool import RankPool, open_rank_pool
+from support.training.rank_pool import RankPool, open_rank_pool
 
 
 @pytest.fixture(scope="session")

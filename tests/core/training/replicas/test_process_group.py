@@ -8,8 +8,8 @@ import torch
 from autohier.core.training.replicas import SOLO
 from autohier.core.training.replicas.process_group import open_replicas
 from autohier.errors import InputError, LostProcessError
-from support.rank_pool import RankPool, open_rank_pool
-from support.replica_work import exchange, fail_at
+from support.training.rank_pool import RankPool, open_rank_pool
+from support.training.replica_work import exchange, fail_at
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from autohier.core.training.replicas import SOLO, Replicas
-from support.rank_pool import RankPool
-from support.replica_work import exchange
+from support.training.rank_pool import RankPool
+from support.training.replica_work import exchange
 
 WIDTHS = {"alone": 1, "gloo of two": 2, "gloo of three": 3}
 

@@ -11,10 +11,10 @@ import torch
 
 from autohier.core.training.replicas import SOLO
 from autohier.errors import DivergedError
-from support.rank_pool import RankPool
-from support.replica_work import TWO_INPUTS, Case, Trained, train_case
-from support.small_recognizers import CASES
-from support.small_training import CutShortError
+from support.networks.small_recognizers import CASES
+from support.training.rank_pool import RankPool
+from support.training.replica_work import TWO_INPUTS, Case, Trained, train_case
+from support.training.small_training import CutShortError
 
 ROUNDING = 1e-9
 """Largest difference of float64 networks."""

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from autohier.core.training.replicas import SOLO, Replicas
 from autohier.core.training.replicas.whole_batch import whole_batch_layers
 from autohier.errors import InputError
-from support.rank_pool import RankPool
-from support.replica_work import PersonDropout, ThreeRows, norm_values, through_layer, through_layers
+from support.training.rank_pool import RankPool
+from support.training.replica_work import PersonDropout, ThreeRows, norm_values, through_layer, through_layers
 
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "rows": (nn.BatchNorm1d(3), (8, 3)),

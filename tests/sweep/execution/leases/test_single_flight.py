@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from autohier.digest import digest
-from support.kept_epochs import count_epochs
 from support.sources.tiny_clips import SPACE_FILE
+from support.training.kept_epochs import count_epochs
 from support.waiting import PATIENCE_S
 
 EPOCHS = 30

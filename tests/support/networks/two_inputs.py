@@ -37,7 +37,7 @@ class TwoInputSettings(RecognizerSettings):
     width: int = 4
     '''Channels of each pathway.'''
 
-two_inputs = Extension("support.two_inputs:TwoInputs", settings=TwoInputSettings)
+two_inputs = Extension("support.networks.two_inputs:TwoInputs", settings=TwoInputSettings)
 """
 
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from support.kept_epochs import count_epochs
 from support.sweep_runs.forked_commands import Command
 from support.sweep_runs.sweeps import Sweeps, finish, wait_while_running
+from support.training.kept_epochs import count_epochs
 from support.waiting import PATIENCE_S, wait_until
 
 if TYPE_CHECKING:

@@ -26,15 +26,15 @@ from autohier.data.inputs.named import map_clips, new_clips
 from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.share import Share
 from support.fakes.fake_data_loader import FakeDataLoader
-from support.small_recognizers import CASES, build_small, small_recognizer
-from support.small_training import CutShortError
-from support.two_inputs import SHAPE, build_two_inputs
+from support.networks.small_recognizers import CASES, build_small, small_recognizer
+from support.networks.two_inputs import SHAPE, build_two_inputs
+from support.training.small_training import CutShortError
 
 LEVELS = (0, 0, 0, 0, 1, 1, 1), (0, 0, 1, 1, 2, 2, 2), tuple(range(7))
 """Superclasses of seven classes for the three heads of small recognizers."""
 
 TWO_INPUTS = "two-inputs"
-"""Recognizer of frames with heatmaps; see `support.two_inputs`."""
+"""Recognizer of frames with heatmaps; see `support.networks.two_inputs`."""
 
 
 class SmallNet(nn.Module):

@@ -1,0 +1,1 @@
+"""Small recognizers, and slow references of large ones."""

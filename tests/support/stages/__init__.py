@@ -1,0 +1,1 @@
+"""Stages as trials leave them, without trials."""

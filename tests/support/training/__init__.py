@@ -1,0 +1,1 @@
+"""Small trainings, on one process or several."""
