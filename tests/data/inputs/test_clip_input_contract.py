@@ -4,7 +4,7 @@ Legend: B clips, M persons, T frames, V joints.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -16,8 +16,13 @@ import torch
 from autohier.data.datasets.registry import open_dataset
 from autohier.data.inputs.base import ClipInput
 from autohier.data.inputs.frames import FrameInput
+from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
+from autohier.data.inputs.frames_skeletons import FramesSkeletonsInput
 from autohier.data.inputs.heatmaps import HeatmapInput
 from autohier.data.inputs.loader import ClipLoader
+from autohier.data.inputs.named import ClipBatch, map_clips, stack_clips, tensors_of
+from autohier.data.inputs.parts_skeletons import PartsSkeletonsInput
+from autohier.data.inputs.shapes import ClipArrays, shapes_of, stack_arrays
 from autohier.data.inputs.skeletons import SkeletonInput
 from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.prepare.pipeline import prepare_dataset
@@ -29,6 +34,7 @@ from support.sources.tiny_pyskl import annotation, write_pyskl
 
 NAN = math.nan
 NUM_PERSONS = 2
+AUGMENTATION = {"rotation_degrees": 20.0, "scaling": 0.1, "joint_drop": 0.2, "flip": True}
 
 
 def frames(store, layout):  # noqa: ARG001
@@ -37,8 +43,7 @@ def frames(store, layout):  # noqa: ARG001
 
 def skeletons(stream):
     def make(store, layout):
-        augmentation = {"rotation_degrees": 20.0, "scaling": 0.1, "joint_drop": 0.2, "flip": True}
-        return SkeletonInput(store, layout, stream, num_frames=3, num_persons=NUM_PERSONS, **augmentation)
+        return SkeletonInput(store, layout, stream, num_frames=3, num_persons=NUM_PERSONS, **AUGMENTATION)
 
     return make
 
@@ -51,13 +56,71 @@ def heatmaps(maps):
     return make
 
 
+def frames_heatmaps(store, layout):
+    maps = {"maps": "joints", "num_map_frames": 2, "num_persons": NUM_PERSONS, "map_px": 10}
+    return FramesHeatmapsInput(store=store, frames=frames(store, layout), layout=layout, **maps)
+
+
+def frames_skeletons(store, layout):
+    return FramesSkeletonsInput(frames=frames(store, layout), skeletons=skeletons("joint")(store, layout))
+
+
+def parts_skeletons(store, layout):
+    return PartsSkeletonsInput(
+        store=store,
+        skeletons=skeletons("joint")(store, layout),
+        channels=3,
+        parts=("left_hand", "right_hand", "body"),
+        hand_size=0.4,
+        sampling="segments",
+        num_frames=3,
+        resize_px=16,
+        crop_px=12,
+        min_scale=0.5,
+        flip=True,
+    )
+
+
 SKELETON_INPUTS = {f"{stream} of skeletons": skeletons(stream) for stream in get_args(Stream)}
 SKELETON_INPUTS |= {f"heatmaps of {maps}": heatmaps(maps) for maps in ("joints", "limbs")}
 CASES = {
     "frames": (frames, KINECT_V2_25),
+    "frames with heatmaps": (frames_heatmaps, KINECT_V2_25),
+    "frames with skeletons": (frames_skeletons, KINECT_V2_25),
+    "parts with skeletons": (parts_skeletons, KINECT_V2_25),
+}
+SKELETON_CASES = {
     **{f"{name} in space": (make, KINECT_V2_25) for name, make in SKELETON_INPUTS.items()},
     **{f"{name} in images": (make, COCO_17) for name, make in SKELETON_INPUTS.items()},
 }
+CASES |= SKELETON_CASES
+
+
+def same(one: ClipBatch, other: ClipBatch) -> bool:
+    """Return True if two batches are equal, name by name."""
+    assert isinstance(one, dict) == isinstance(other, dict)
+    pairs = zip(tensors_of(one), tensors_of(other), strict=True)
+    return all(torch.allclose(mine, yours, rtol=0, atol=0, equal_nan=True) for mine, yours in pairs)
+
+
+def copy_of(one: ClipBatch) -> ClipBatch:
+    """Return a copy of a batch."""
+    return map_clips(torch.clone, one)
+
+
+def content(clip: ClipArrays) -> bytes:
+    """Return the bytes of all arrays of a clip."""
+    return b"".join(each.tobytes() for each in (clip.values() if isinstance(clip, dict) else (clip,)))
+
+
+def assert_close(arrays: ClipArrays, tensors: ClipBatch) -> None:
+    """Fail unless arrays, by name, are float32 and equal tensors but for rounding."""
+    named = arrays if isinstance(arrays, dict) else {"": arrays}
+    expected = tensors if isinstance(tensors, dict) else {"": tensors}
+    assert list(named) == list(expected)
+    for name, array in named.items():
+        assert array.dtype == np.float32
+        np.testing.assert_allclose(array, expected[name].numpy(), rtol=1e-4, atol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -68,13 +131,10 @@ class Case:
     labels: list[int]
     varied: bool
 
-    def train_batch(self, *seeds):
+    def train_batch(self, *seeds) -> ClipBatch:
         """Read a training batch of clip 1, once per seed."""
-        return torch.from_numpy(
-            np.stack(
-                [self.clip_input.read_train(1, np.random.default_rng(seed)) for seed in seeds or (0, 1, 2)]
-            )
-        )
+        seeds = seeds or (0, 1, 2)
+        return stack_clips([self.clip_input.read_train(1, np.random.default_rng(seed)) for seed in seeds])
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +169,7 @@ def case(request, clips):
 
 
 def augmented(case, batch, seed=0):
-    return case.clip_input.transform_train(batch, ClipRandom.seeded(seed, len(batch)))
+    return case.clip_input.transform_train(batch, ClipRandom.seeded(seed, len(tensors_of(batch)[0])))
 
 
 def test_labels_are_those_of_the_store(case):
@@ -120,10 +180,14 @@ def test_labels_are_those_of_the_store(case):
 def test_transforms_give_floats_of_the_clip_shape(case):
     batch = case.train_batch()
     for read in (augmented(case, batch), case.clip_input.transform_eval(batch)):
-        assert read.shape == (3, *case.clip_input.clip_shape)
-        assert read.dtype == torch.float32
-        assert read.isfinite().all()
-        assert read.any()
+        shape = case.clip_input.clip_shape
+        assert isinstance(read, dict) == isinstance(shape, dict)
+        assert not isinstance(read, dict) or read.keys() == shape.keys()
+        for tensor, expected in zip(tensors_of(read), shapes_of(shape), strict=True):
+            assert tensor.shape == (3, *expected)
+            assert tensor.dtype == torch.float32
+            assert tensor.isfinite().all()
+            assert tensor.any()
 
 
 def test_a_training_clip_depends_only_on_the_generator(case):
@@ -131,103 +195,117 @@ def test_a_training_clip_depends_only_on_the_generator(case):
     is_constant = isinstance(case.clip_input, FrameInput) and not case.varied
     batches = [case.train_batch(seed) for seed in range(12)]
     again = [case.train_batch(seed) for seed in reversed(range(12))][::-1]
-    assert all(torch.equal(one, other) for one, other in zip(batches, again, strict=True))
-    assert is_constant or len({batch.numpy().tobytes() for batch in batches}) > 1
+    assert all(same(one, other) for one, other in zip(batches, again, strict=True))
+    assert is_constant or any(not same(batches[0], other) for other in batches[1:])
 
 
 def test_all_clips_have_one_shape_and_type(case):
     rows = range(len(case.labels))[:7]
-    arrays = [case.clip_input.read_train(row, np.random.default_rng(row)) for row in rows]
-    arrays += [case.clip_input.read_eval(row, 1, 3) for row in rows]
-    assert len({(each.shape, each.dtype) for each in arrays}) == 1
+    read = [case.clip_input.read_train(row, np.random.default_rng(row)) for row in rows]
+    read += [case.clip_input.read_eval(row, 1, 3) for row in rows]
+    named = [clip if isinstance(clip, dict) else {"": clip} for clip in read]
+    assert len({tuple((name, each.shape, each.dtype) for name, each in clip.items()) for clip in named}) == 1
 
 
 def test_an_evaluation_clip_depends_only_on_row_and_set(case):
     def read():
-        return [case.clip_input.read_eval(row, index, 3) for row in (0, 1) for index in range(3)]
+        return [content(case.clip_input.read_eval(row, index, 3)) for row in (0, 1) for index in range(3)]
 
     before = read()
     case.clip_input.read_train(0, np.random.default_rng(9))
-    for one, other in zip(before, read(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert len({each.tobytes() for each in before}) > 3 or not case.varied
+    assert read() == before
+    assert len(set(before)) > 3 or not case.varied
 
 
 def test_augmentation_depends_only_on_the_generator(case):
     batch = case.train_batch()
-    untouched, state = batch.clone(), torch.get_rng_state()
+    untouched, state = copy_of(batch), torch.get_rng_state()
     first = augmented(case, batch)
     assert torch.equal(torch.get_rng_state(), state)
     torch.rand(5)
-    assert torch.equal(augmented(case, batch), first)
-    assert torch.equal(batch, untouched)
-    assert not torch.equal(augmented(case, batch, seed=1), first)
+    assert same(augmented(case, batch), first)
+    assert same(batch, untouched)
+    assert not same(augmented(case, batch, seed=1), first)
 
 
 def test_augmentation_of_a_clip_does_not_depend_on_the_clips_that_are_read(case):
-    batch = torch.cat([case.train_batch(seed) for seed in range(4)])
+    batch = case.train_batch(0, 1, 2, 3)
     whole = augmented(case, batch)
     for positions in ([0, 1], [3], [1, 3]):
         own = torch.tensor(positions)
-        random = ClipRandom(torch.Generator().manual_seed(0), len(batch), own)
-        assert torch.equal(case.clip_input.transform_train(batch[own], random), whole[own])
+        random = ClipRandom(torch.Generator().manual_seed(0), 4, own)
+        read = case.clip_input.transform_train(map_clips(lambda each, own=own: each[own], batch), random)
+        assert same(read, map_clips(lambda each, own=own: each[own], whole))
 
 
 def test_augmentation_advances_the_generator(case):
-    batch, random = case.train_batch(0).expand(2, -1, -1, -1, -1), ClipRandom.seeded(0, 2)
+    batch, random = case.train_batch(0, 0), ClipRandom.seeded(0, 2)
     first, second = (case.clip_input.transform_train(batch, random) for _ in range(2))
-    assert not torch.equal(first, second)
+    assert not same(first, second)
     # The clips of a batch are augmented independently.
-    assert not torch.equal(first[0], first[1])
+    assert any(not torch.equal(each[0], each[1]) for each in tensors_of(first))
+
+
+def without_augmentation(clip_input):
+    """Return a clip input that crops nothing and changes a training clip only by mirroring it."""
+    names = {"crop_px": 16, "min_scale": 1.0, "min_area": 1.0}
+    names |= {"rotation_degrees": 0.0, "scaling": 0.0, "joint_drop": 0.0}
+    fields = {name: value for name, value in names.items() if hasattr(clip_input, name)}
+    for name in ("frames", "skeletons"):
+        if is_dataclass(part := getattr(clip_input, name, None)):
+            fields[name] = without_augmentation(part)
+    return replace(clip_input, **fields)
 
 
 def test_a_clip_mirrored_in_evaluation_is_one_that_training_mirrors_alone(case):
     # Without crops and other augmentation, training yields the clip and its mirror image, and nothing else.
-    names = {"crop_px": 16, "min_scale": 1.0, "min_area": 1.0}
-    names |= {"rotation_degrees": 0.0, "scaling": 0.0, "joint_drop": 0.0}
-    fields = {name: value for name, value in names.items() if hasattr(case.clip_input, name)}
-    clip_input = replace(case.clip_input, **fields)
-    batch = torch.from_numpy(np.stack([clip_input.read_eval(1, 0, 2)] * 12))
-    before = batch.clone()
-    plain, mirrored = (clip_input.transform_eval(batch[:1], mirrored=each)[0] for each in (False, True))
-    trained = clip_input.transform_train(batch, ClipRandom.seeded(0, len(batch)))
-    same, opposite = (
-        [torch.allclose(clip, each, atol=1e-4) for clip in trained] for each in (plain, mirrored)
-    )
-    assert all(one or other for one, other in zip(same, opposite, strict=True))
+    clip_input = without_augmentation(case.clip_input)
+    batch = stack_clips([clip_input.read_eval(1, 0, 2)] * 12)
+    before = copy_of(batch)
+    plain, mirrored = (clip_input.transform_eval(batch, mirrored=each) for each in (False, True))
+    trained = clip_input.transform_train(batch, ClipRandom.seeded(0, 12))
+
+    def equals(other):
+        """Return for each clip whether all of its parts are those of the other one."""
+        pairs = list(zip(tensors_of(trained), tensors_of(other), strict=True))
+        return [
+            all(torch.allclose(one[clip], two[clip], atol=1e-4) for one, two in pairs) for clip in range(12)
+        ]
+
+    as_read, opposite = equals(plain), equals(mirrored)
+    assert all(one or other for one, other in zip(as_read, opposite, strict=True))
     assert any(opposite)
-    assert torch.equal(batch, before)
+    assert same(batch, before)
 
 
 def test_the_evaluation_transform_is_deterministic(case):
-    batch = torch.from_numpy(np.stack([case.clip_input.read_eval(row, 0, 2) for row in (0, 1)]))
-    untouched, state = batch.clone(), torch.get_rng_state()
+    batch = stack_clips([case.clip_input.read_eval(row, 0, 2) for row in (0, 1)])
+    untouched, state = copy_of(batch), torch.get_rng_state()
     first = case.clip_input.transform_eval(batch)
-    assert torch.equal(case.clip_input.transform_eval(batch), first)
-    assert torch.equal(batch, untouched)
+    assert same(case.clip_input.transform_eval(batch), first)
+    assert same(batch, untouched)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_arrays_of_evaluation_equal_the_tensors(case, mirrored):
-    batch = np.stack([case.clip_input.read_eval(row, 0, 2) for row in (0, 1, 2)])
-    untouched = batch.copy()
-    tensors = case.clip_input.transform_eval(torch.from_numpy(batch), mirrored=mirrored)
-    arrays = case.clip_input.eval_arrays(batch, mirrored=mirrored)
-    assert arrays.dtype == np.float32
-    np.testing.assert_allclose(arrays, tensors.numpy(), rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(batch, untouched)
+    clips = [case.clip_input.read_eval(row, 0, 2) for row in (0, 1, 2)]
+    tensors = case.clip_input.transform_eval(stack_clips(clips), mirrored=mirrored)
+    batch = stack_arrays(clips)
+    untouched = content(batch)
+    assert_close(case.clip_input.eval_arrays(batch, mirrored=mirrored), tensors)
+    assert content(batch) == untouched
 
 
 def test_batches_do_not_depend_on_the_number_of_threads(case):
     def read(num_threads):
         rows, cpu = np.arange(len(case.labels))[:7], torch.device("cpu")
         batches = ClipLoader(case.clip_input, rows, batch_size=3, device=cpu, num_threads=num_threads)
-        both = [*batches.training_epoch(4), *batches.evaluation_set(1, 3)]
-        return torch.cat([batch.clips for batch in both]), torch.cat([batch.labels_B for batch in both])
+        return [*batches.training_epoch(4), *batches.evaluation_set(1, 3)]
 
     for one, other in zip(read(1), read(3), strict=True):
-        assert torch.equal(one, other)
+        assert same(one.clips, other.clips)
+        assert torch.equal(one.labels_B, other.labels_B)
 
 
 def some_people(layout, *, num_persons=1, num_frames=5, size_px=(640, 480)):
@@ -284,7 +362,7 @@ class EdgeCaseClips:
         return self._skeletons[row]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+@pytest.mark.parametrize("name", SKELETON_CASES)
 @pytest.mark.filterwarnings("error")
 def test_edge_cases_give_finite_inputs(name):
     make, layout = CASES[name]
@@ -310,7 +388,7 @@ def test_edge_cases_give_finite_inputs(name):
                 assert not clip[1:].any(), kind
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+@pytest.mark.parametrize("name", SKELETON_CASES)
 def test_only_the_first_persons_are_read(name):
     make, layout = CASES[name]
     four = some_people(layout, num_persons=4)
@@ -327,7 +405,7 @@ def test_only_the_first_persons_are_read(name):
     np.testing.assert_array_equal(clip_input.read_eval(0, 0, 1), clip_input.read_eval(1, 0, 1))
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "frames"])
+@pytest.mark.parametrize("name", SKELETON_CASES)
 def test_training_drops_joints_of_frames_and_evaluation_does_not(name):
     make, layout = CASES[name]
     plain = make(EdgeCaseClips(layout), layout)

@@ -15,9 +15,7 @@ import torch
 
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
-from autohier.data.inputs.loader import ClipLoader
 from autohier.data.inputs.shapes import stack_arrays
-from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.skeleton import COCO_17, Skeleton
 from autohier.data.transforms.clip_random import ClipRandom
 
@@ -138,31 +136,6 @@ def test_frames_are_those_of_the_frame_input_alone() -> None:
     both = clip_input.transform_train(batch, ClipRandom.seeded(0, NUM_CLIPS))["frames"]
     alone = clip_input.frames.transform_train(batch["frames"], ClipRandom.seeded(0, NUM_CLIPS))
     assert torch.equal(both, alone)
-
-
-def test_augmentation_of_a_clip_does_not_depend_on_the_clips_that_are_read() -> None:
-    clip_input = make()
-    batch = read(clip_input)
-    whole = clip_input.transform_train(batch, ClipRandom.seeded(0, NUM_CLIPS))
-    own = torch.tensor([3, 7])
-    random = ClipRandom(torch.Generator().manual_seed(0), NUM_CLIPS, own)
-    some = clip_input.transform_train({name: each[own] for name, each in batch.items()}, random)
-    assert all(torch.equal(some[name], whole[name][own]) for name in whole)
-
-
-@pytest.mark.parametrize("store", [PointClips(), None], ids=["points", "synthetic"])
-def test_batches_do_not_depend_on_the_number_of_threads(store) -> None:
-    made = store or SyntheticClips.generate(7, num_classes=3, size_px=STORED_PX, channels=3, layout=COCO_17)
-
-    def batches(num_threads):
-        cpu = torch.device("cpu")
-        loader = ClipLoader(make(made), np.arange(7), batch_size=3, device=cpu, num_threads=num_threads)
-        return [*loader.training_epoch(4), *loader.evaluation_set(1, 3)]
-
-    for one, other in zip(batches(1), batches(3), strict=True):
-        assert list(one.clips) == ["frames", "heatmaps"]
-        for name, tensor in one.clips.items():
-            np.testing.assert_array_equal(tensor, other.clips[name])
 
 
 def test_clips_without_people_have_empty_maps() -> None:

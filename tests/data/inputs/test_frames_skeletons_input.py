@@ -11,7 +11,6 @@ from autohier.config.trial.recognizers import TwoStreamSettings
 from autohier.core.stages.builders import clip_shape, network_options, open_clip_input
 from autohier.core.stages.clip_readings import open_reading
 from autohier.data.inputs.frames_skeletons import FramesSkeletonsInput
-from autohier.data.inputs.loader import ClipLoader
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.store.reader import ClipStore
 from autohier.data.transforms.clip_random import ClipRandom
@@ -109,12 +108,3 @@ def test_augmentation_of_the_skeletons_is_that_of_their_settings(tiny_clips: Cli
     batch = read(clip_input)
     out = clip_input.transform_train(batch, ClipRandom.seeded(0, NUM_CLIPS))["skeletons"]
     assert not torch.equal(out, batch["skeletons"])
-
-
-def test_a_loader_yields_both(tiny_clips: ClipStore) -> None:
-    rows = np.arange(5)
-    loader = ClipLoader(make(tiny_clips), rows, batch_size=3, device=torch.device("cpu"), num_threads=2)
-    for batches in (loader.evaluation_set(0, 2), loader.training_epoch(0)):
-        clips = next(iter(batches)).clips
-        assert isinstance(clips, dict)
-        assert {name: len(each) for name, each in clips.items()} == {"frames": 3, "skeletons": 3}

@@ -10,7 +10,6 @@ from autohier.config.trial.clips import PART_NAMES, PartsSkeletonsClips
 from autohier.config.trial.recognizers import PartAttentionSettings
 from autohier.core.stages.builders import clip_shape, network_options, open_clip_input
 from autohier.core.stages.clip_readings import open_reading
-from autohier.data.inputs.loader import ClipLoader
 from autohier.data.inputs.parts_skeletons import PartsSkeletonsInput
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.store.reader import ClipStore
@@ -113,16 +112,6 @@ def test_reading_without_torch_gives_the_same(
     assert isinstance(tensors, dict)
     for name, tensor in tensors.items():
         np.testing.assert_allclose(arrays[name], tensor.numpy(), rtol=1e-4, atol=1e-5)
-
-
-def test_a_loader_yields_all(tiny_clips: ClipStore) -> None:
-    loader = ClipLoader(
-        make(tiny_clips), np.arange(5), batch_size=3, device=torch.device("cpu"), num_threads=2
-    )
-    for batches in (loader.evaluation_set(0, 2), loader.training_epoch(0)):
-        clips = next(iter(batches)).clips
-        assert isinstance(clips, dict)
-        assert {name: len(each) for name, each in clips.items()} == dict.fromkeys(SHAPES, 3)
 
 
 @pytest.mark.parametrize(
