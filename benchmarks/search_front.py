@@ -31,7 +31,7 @@ from autohier.config.search.loading import load_space
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.choice.choose import choose
+from autohier.sweep.choice.estimates import choose
 from autohier.sweep.planning.simulation.regimes import REGIMES
 from autohier.sweep.planning.simulation.results import EpochCosts
 from autohier.sweep.planning.simulation.searchers import DENSE_COST, simulated_cost

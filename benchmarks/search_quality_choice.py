@@ -25,8 +25,8 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.pruning import StopRule
 from autohier.digest import derive_seed
 from autohier.records.statistics import paired_difference
-from autohier.sweep.choice.choose import choose
 from autohier.sweep.choice.confirmation import controls
+from autohier.sweep.choice.estimates import choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
 from autohier.sweep.planning.simulation.results import EndedTrial
 from autohier.sweep.planning.simulation.surrogate import NoisyWorld

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from autohier.records.reader import Records
-from autohier.reports.sweep_report import sweep_report
-from autohier.sweep.choice.records import read_chosen
+from autohier.reports.sweeps.report import sweep_report
+from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.paths import SweepFolder
 
 _WIDTH = 132

@@ -20,11 +20,12 @@ from autohier.core.recipes.chain import after_passes, chain_end, chain_of, open_
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.cross_validation import FoldCallback, FoldedResult
 from autohier.core.stages.executor import on_device
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.base import PlannedStage, StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.runner import run_stage
 from autohier.core.stages.setup.trial_setup import TrialSetup
+from autohier.core.stages.stage_key import stage_key
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation

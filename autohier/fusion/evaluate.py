@@ -20,7 +20,7 @@ from autohier.records.rows import model_evaluation_row
 from autohier.records.schema import EvaluationRow
 from autohier.records.writer import RecordWriter
 from autohier.sweep.paths import SweepFolder
-from autohier.sweep.places import STORED, GivenFolders
+from autohier.sweep.relocation import STORED, GivenFolders
 from autohier.sweep.shown_tests import show_test_results
 from autohier.text import shell_words
 

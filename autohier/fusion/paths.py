@@ -19,9 +19,9 @@ from autohier.config.fusion import Fusion, Member
 from autohier.config.trial.weights_files import convert_weights
 from autohier.errors import InputError, damage_text
 from autohier.files import open_regular, write_atomically
-from autohier.fusion.places import locate_member, place_member
+from autohier.fusion.relocation import locate_member, place_member
 from autohier.sweep.paths import SweepFolder, stage_folder
-from autohier.sweep.places import STORED, GivenFolders, folders_around, place_in
+from autohier.sweep.relocation import STORED, GivenFolders, folders_around, place_in
 
 _FUSIONS, _FILE = "fusions", "fusion.json"
 

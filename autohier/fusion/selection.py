@@ -9,12 +9,12 @@ from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError
 from autohier.fusion.members import Log
 from autohier.fusion.paths import find_fusion
-from autohier.fusion.places import locate_member
+from autohier.fusion.relocation import locate_member
 from autohier.records.reader import chain_rows, params_of
 from autohier.records.schema import TrialRow
 from autohier.sweep.finished_trials import RecordedSweep, read_sweep, split_trial_name
 from autohier.sweep.paths import clip_folder
-from autohier.sweep.places import STORED, GivenFolders
+from autohier.sweep.relocation import STORED, GivenFolders
 from autohier.text import shell_words
 
 EACH_VARIANT = "each"

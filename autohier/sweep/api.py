@@ -27,7 +27,7 @@ from autohier.core.stages.store.stage_store import StageStore
 from autohier.errors import InputError, RepeatedFailureError
 from autohier.records.reader import params_of
 from autohier.records.schema import EvaluationRow, TrialRow
-from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.driver import SweepEnd, drive
 from autohier.sweep.execution.callback_extensions import check_callbacks
 from autohier.sweep.execution.signals import catch_signals
@@ -41,11 +41,11 @@ from autohier.sweep.paths import (
     require_places,
     time_name,
 )
-from autohier.sweep.places import GivenFolders
 from autohier.sweep.plans.check import check_plan
 from autohier.sweep.plans.extensions import check_extensions, extension_texts
 from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
 from autohier.sweep.provenance import provenance
+from autohier.sweep.relocation import GivenFolders
 
 DEFAULT_DATA = Path("data")
 DEFAULT_OUT = Path("sweeps")

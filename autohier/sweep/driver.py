@@ -28,12 +28,13 @@ from autohier.records.rows import evaluation_row
 from autohier.records.schema import TrialRow
 from autohier.records.tensorboard.hparams import write_experiment
 from autohier.records.writer import RecordWriter
-from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.execution.display import BestTrial, Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
 from autohier.sweep.execution.ray_security import authentication_warning, read_umask
-from autohier.sweep.execution.session import Share, ray_session
+from autohier.sweep.execution.session import ray_session
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError, catch_signals
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.locking.sweep_lock import hold_sweep
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.paths import SweepFolder, clip_folder

@@ -44,7 +44,7 @@ from autohier.errors import InputError, MissingDataError, damage_text, nearest
 from autohier.files import open_regular, write_atomically
 from autohier.sweep.locking.file_lock import lock_files
 from autohier.sweep.locking.sweep_lock import holder_file
-from autohier.sweep.places import (
+from autohier.sweep.relocation import (
     STAGES,
     GivenFolders,
     folders_around,

@@ -10,8 +10,8 @@ import pytest
 from autohier.config.search.loading import load_params, load_space
 from autohier.config.search.search_space import SearchSpace
 from autohier.config.trial.schedules import SCHEDULES
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.hac import PASS_1
+from autohier.core.stages.stage_key import stage_key
 from autohier.errors import InputError
 from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 from support.fakes.fake_packages import installed_example

@@ -55,7 +55,7 @@ def export(
     from autohier.deploy.export import export_model
     from autohier.deploy.networks.network_formats import parse_programs
     from autohier.fusion.evaluate import find_model
-    from autohier.sweep.places import GivenFolders
+    from autohier.sweep.relocation import GivenFolders
     from autohier.text import shell_words
 
     programs = parse_programs(formats)

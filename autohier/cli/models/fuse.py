@@ -50,7 +50,7 @@ def fuse(
     from autohier.fusion.selection import find_members
     from autohier.reports.fusion import fusion_report
     from autohier.sweep.paths import time_name
-    from autohier.sweep.places import GivenFolders
+    from autohier.sweep.relocation import GivenFolders
     from autohier.text import shell_words
 
     weighting = _parse_weights(weights)

@@ -16,7 +16,7 @@ from autohier.errors import InputError
 from autohier.fusion.evaluate import Model, find_model
 from autohier.fusion.members import MemberOpener
 from autohier.machine import usable_cores
-from autohier.sweep.places import GivenFolders
+from autohier.sweep.relocation import GivenFolders
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from autohier.cli.options import DEFAULT_OUT, GivenData, GivenWeights
 if TYPE_CHECKING:
     from autohier.reports.figures.paper import NamedFigure
     from autohier.sweep.finished_trials import RecordedSweep
-    from autohier.sweep.places import GivenFolders
+    from autohier.sweep.relocation import GivenFolders
 
 FIGURES = "figures"
 """Name of the folder of the figures in the sweep's folder."""
@@ -75,7 +75,7 @@ def figures(
     from autohier.files import write_atomically
     from autohier.reports.figures.rendering import parse_formats, render
     from autohier.sweep.finished_trials import read_sweep, split_trial_name
-    from autohier.sweep.places import GivenFolders
+    from autohier.sweep.relocation import GivenFolders
 
     wanted = parse_formats(formats)
     folder, selector = split_trial_name(model, sweeps)

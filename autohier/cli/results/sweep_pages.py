@@ -63,8 +63,8 @@ def write_page(
     from autohier.files import write_atomically
     from autohier.reports.html.sweep_page import PageSource, sweep_page
     from autohier.sweep.paths import override_places
-    from autohier.sweep.places import GivenFolders
     from autohier.sweep.recovery.record_check import read_checked
+    from autohier.sweep.relocation import GivenFolders
 
     path = file or folder.path / PAGE
     if path.is_dir():

@@ -63,9 +63,9 @@ def stopping_on_signal(console: Console, late_text: Callable[[str], str]) -> Ite
 def print_result(result: SweepResult, console: Console) -> None:
     """Print the report of a complete sweep, or what an interrupted one reached and how it continues."""
     from autohier.cli.results.sweep_pages import write_page_at_end
-    from autohier.reports.sweep_report import sweep_report
-    from autohier.reports.sweep_status import retry_text, shared_content_text
-    from autohier.sweep.choice.records import read_chosen
+    from autohier.reports.sweeps.progress import retry_text, shared_content_text
+    from autohier.reports.sweeps.report import sweep_report
+    from autohier.sweep.choice.winner import read_chosen
     from autohier.sweep.driver import interruption_text
     from autohier.sweep.paths import SweepFolder
 

@@ -111,21 +111,21 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.core.recipes.chain import pass_1_epochs
     from autohier.data.store.persons import earlier_persons_text
     from autohier.data.superclasses import assignments_by_count
-    from autohier.reports.sweep_report import sweep_report
-    from autohier.reports.sweep_status import (
+    from autohier.reports.sweeps.progress import (
         is_finished,
         progress_text,
         retry_text,
         shared_content_text,
         work_lines,
     )
+    from autohier.reports.sweeps.report import sweep_report
     from autohier.reports.sweeps.status import now_lines
     from autohier.reports.trials.agreement import agreement_text
     from autohier.sweep.locking.sweep_lock import driver_of
     from autohier.sweep.paths import clip_folder, override_places
     from autohier.sweep.phases.confirmation import missing_runs
     from autohier.sweep.phases.refits import missing_refits
-    from autohier.sweep.places import GivenFolders
+    from autohier.sweep.relocation import GivenFolders
     from autohier.text import time_text
 
     plan, provenance = folder.read_plan()

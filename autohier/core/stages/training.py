@@ -11,9 +11,10 @@ from autohier.core.pruning.liveness import require_known_layers
 from autohier.core.stages.builders import optimizer_builder, schedule_builder
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.context import StageContext, TrainingJob
-from autohier.core.stages.inputs import StageInputs, num_micro_batches, stage_key
+from autohier.core.stages.inputs import StageInputs, num_micro_batches
 from autohier.core.stages.kinds.base import PlannedStage, StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.loop import train_epochs

@@ -33,8 +33,8 @@ from autohier.reports.html.trial_sections import (
     leaderboard_section,
     parallel_section,
 )
-from autohier.reports.sweep_report import accuracy_steps, best_config
-from autohier.reports.sweep_status import progress_text, shared_content_text
+from autohier.reports.sweeps.progress import progress_text, shared_content_text
+from autohier.reports.sweeps.report import accuracy_steps, best_config
 from autohier.reports.sweeps.running import running_trials, running_work, time_left, time_left_text
 from autohier.reports.sweeps.summary import state_of
 from autohier.reports.trials.ablation import ablation, ablation_note, ablation_title, cells_of

@@ -17,7 +17,7 @@ from autohier.records.parts import read_whole_parts
 from autohier.records.reader import Records
 from autohier.records.schema import EvaluationRow, TrialRow, WorkRow
 from autohier.records.statistics import wilson_interval
-from autohier.reports.sweep_status import is_finished
+from autohier.reports.sweeps.progress import is_finished
 from autohier.reports.text import interval_text, percent, plain_table
 from autohier.sweep.locking.sweep_lock import dead_driver, driver_of
 from autohier.sweep.paths import SweepFolder

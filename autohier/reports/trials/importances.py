@@ -12,7 +12,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.reports.text import percent, plain_table
-from autohier.sweep.choice.records import estimate_all
+from autohier.sweep.choice.winner import estimate_all
 from autohier.sweep.study.importances import BEST_SHARE, importances
 from autohier.text import plural
 

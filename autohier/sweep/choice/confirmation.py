@@ -22,7 +22,7 @@ from autohier.core.recipes.chain import pass_1_epochs, stage_epochs
 from autohier.digest import derive_seed
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
-from autohier.sweep.choice.choose import Choice
+from autohier.sweep.choice.estimates import Choice
 
 NOMINEE, CONTROL, FLAT = "nominee", "control", "flat"
 _SOURCES = {

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import StageRow
-from autohier.sweep.choice.choose import Candidate
+from autohier.sweep.choice.estimates import Candidate
 from autohier.sweep.choice.measured import network_of
-from autohier.sweep.choice.records import estimate_all
+from autohier.sweep.choice.winner import estimate_all
 from autohier.sweep.fronts import STEP
 
 _DIGITS = 6

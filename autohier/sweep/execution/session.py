@@ -1,16 +1,14 @@
-"""A Ray session for one sweep: starts a quiet local Ray or joins a cluster, and computes a trial's share."""
+"""A Ray session for one sweep: starts a quiet local Ray or joins a cluster."""
 
 from __future__ import annotations
 
 import getpass
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from autohier.sweep.execution.cluster.joining import join_error, require_listene
 from autohier.sweep.execution.ray_security import closed_to_others
 from autohier.sweep.execution.signals import reinstall_handlers
 from autohier.sweep.execution.temp_folder import ray_temp_folder
+from autohier.sweep.execution.trial_share import TRIAL_BYTES, Share, share_of
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -43,36 +42,8 @@ _ENVIRONMENT = {
 _POLL_S = 0.01
 _OBJECT_STORE_BYTES = 128 << 20
 """Trials exchange a few numbers; weights and clips go through files."""
-_TRIAL_BYTES = 1 << 30
-"""Memory that a trial takes at least, most of it for the libraries that it loads."""
 _OWN_BYTES = 1 << 30
 """Memory of the driver and of a local Ray's own processes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Share of the machines that one trial holds, and the number of trials in parallel."""
-
-    cpus: float
-    gpus: float
-    parallel: int
-    node_cpus: float
-    """Cores of the largest machine that fits a trial, for a stage that runs alone."""
-    count: Callable[[], int] | None = field(default=None, compare=False)
-    """Returns the number of trials in parallel on the machines that there are now; None if they stay."""
-
-    def parallel_now(self) -> int:
-        """Return the number of trials in parallel, which follows machines that join or leave."""
-        return self.parallel if self.count is None else self.count()
-
-    @property
-    def num_threads(self) -> int:
-        """Number of threads that a trial computes with."""
-        return max(1, int(self.cpus))
-
-    def alone(self) -> Share:
-        """Return the share of a stage that all trials wait for."""
-        return replace(self, cpus=max(self.cpus, self.node_cpus))
 
 
 def be_quiet() -> None:
@@ -174,7 +145,7 @@ def local_options(machine: MachineShare, temp_folder: Path) -> dict[str, Any]:
         "_temp_dir": str(temp_folder),
     }
     if machine.memory_bytes is not None:
-        options["_memory"] = max(_TRIAL_BYTES, machine.memory_bytes - _OWN_BYTES)
+        options["_memory"] = max(TRIAL_BYTES, machine.memory_bytes - _OWN_BYTES)
     return options
 
 
@@ -186,67 +157,3 @@ def _not_started(error: BaseException) -> InputError:
         if isinstance(error, UnicodeError)
         else "free memory and disk space; with RAY_TMPDIR=DIR, its logs stay in DIR/ray",
     )
-
-
-def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
-    """Return the share of one trial.
-
-    Args:
-        plan: its ``parallel``, ``cpus_per_trial`` and ``gpus_per_trial`` count. Unless it has ``parallel``,
-            each trial has a gigabyte of memory.
-        nodes: resources of every machine, by Ray's names.
-
-    Raises:
-        InputError: if no machine fits a trial.
-    """
-    has_gpu = any(node.get("GPU", 0) for node in nodes)
-    gpus = plan.gpus_per_trial if plan.gpus_per_trial is not None else float(has_gpu)
-    cpus = plan.cpus_per_trial or _cpus_per_trial(gpus, nodes)
-    num_fitting = sum(_trials_on(node, cpus, gpus) for node in nodes)
-    if not num_fitting:
-        sizes = ", ".join(_size_text(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
-        raise InputError(
-            f"a trial of {_size_text(cpus, gpus)} must fit one machine",
-            got=f"machines of {sizes}",
-            hint="lower --cpus-per-trial or --gpus-per-trial",
-        )
-    node_cpus = max(node.get("CPU", 0) for node in nodes if _trials_on(node, cpus, gpus))
-    parallel = plan.parallel or sum(trials_in_memory(node, cpus, gpus) for node in nodes)
-    return Share(cpus, gpus, min(parallel, num_fitting), node_cpus)
-
-
-def count_trials(plan: SweepPlan, share: Share, nodes: Sequence[Mapping[str, float]]) -> int:
-    """Return the number of trials in parallel on machines, 0 if none fits one; see `share_of`."""
-    fitting = [node for node in nodes if fits_trial(node, share)]
-    in_memory = sum(trials_in_memory(node, share.cpus, share.gpus) for node in fitting)
-    number = sum(_trials_on(node, share.cpus, share.gpus) for node in fitting)
-    return min(plan.parallel or in_memory, number)
-
-
-def _size_text(cpus: float, gpus: float) -> str:
-    """Return a share of a machine as text, e.g. "1 CPU and 0.5 GPUs"."""
-    return f"{cpus:g} CPU{'' if cpus == 1 else 's'} and {gpus:g} GPU{'' if gpus == 1 else 's'}"
-
-
-def _cpus_per_trial(gpus: float, nodes: Sequence[Mapping[str, float]]) -> float:
-    """Return the default number of cores: they decode clips while the GPU computes."""
-    if not gpus:
-        return 1.0
-    holding = [node for node in nodes if node.get("GPU", 0) >= gpus]
-    return float(max(1, min((node.get("CPU", 0) * gpus // node["GPU"] for node in holding), default=1)))
-
-
-def fits_trial(node: Mapping[str, float], share: Share) -> bool:
-    """Return True if a machine with these resources can run a trial with this share."""
-    return _trials_on(node, share.cpus, share.gpus) > 0
-
-
-def trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
-    """Return how many shares a machine with these resources has, each with a gigabyte of memory."""
-    in_memory = max(1.0, node.get("memory", math.inf) / _TRIAL_BYTES)
-    return int(min(_trials_on(node, cpus, gpus), in_memory))
-
-
-def _trials_on(node: Mapping[str, float], cpus: float, gpus: float) -> int:
-    by_cpus = int(node.get("CPU", 0) / cpus)
-    return min(by_cpus, int(node.get("GPU", 0) / gpus)) if gpus else by_cpus

@@ -32,8 +32,8 @@ from autohier.sweep.execution.cluster.placement import on_driver_machine
 from autohier.sweep.execution.cluster.trial_placement import AdmittedPlacement
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.searcher import UNRECORDED, StudySearcher
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest, keep_handler
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.scheduling.host import SchedulerHost

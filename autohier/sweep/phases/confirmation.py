@@ -14,10 +14,10 @@ from autohier.config.sweep import SweepPlan
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.records.reader import Records, params_of
 from autohier.sweep.choice.confirmation import CONTROL, FLAT, NOMINEE, Run, confirmations
-from autohier.sweep.choice.records import read_chosen, wanted_runs
+from autohier.sweep.choice.winner import read_chosen, wanted_runs
 from autohier.sweep.execution.display import Display
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.recovery.record_repair import repair_records
 from autohier.sweep.scheduling.failure_limit import FailureLimit

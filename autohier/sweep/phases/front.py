@@ -9,7 +9,7 @@ from __future__ import annotations
 from autohier.config.sweep import SweepPlan
 from autohier.records.tensorboard.front import FrontMember, write_front
 from autohier.sweep.choice.front import Network, sweep_front
-from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.paths import SweepFolder
 
 

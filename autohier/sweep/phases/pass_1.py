@@ -13,8 +13,8 @@ from autohier.core.trial import find_pass_1
 from autohier.records.recorders.work_recorder import WorkRecorder
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.plans.check import open_flat
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from autohier.records.rows import evaluation_row
 from autohier.records.writer import RecordWriter
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.recovery.record_repair import test_row, test_values
 from autohier.sweep.shown_tests import show_test_results
 from autohier.sweep.study.study import SweepStudy

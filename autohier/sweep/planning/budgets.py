@@ -14,7 +14,7 @@ from statistics import mean, stdev
 from autohier.config.scaling import Scaling
 from autohier.config.sweep import UNLIMITED_TRIALS, SweepPlan
 from autohier.core.pruning import StopRule
-from autohier.sweep.choice.choose import choose
+from autohier.sweep.choice.estimates import choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
 from autohier.sweep.planning.epoch_costs import Say
 from autohier.sweep.planning.simulation.results import Costs, EndedTrial

@@ -17,7 +17,7 @@ from autohier.config.trial.weights_files import convert_starts, find_starts
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.setup.starting_weights import check_network
 from autohier.core.stages.store.file_names import STAGE_FILE
-from autohier.core.stages.store.identity import is_stage_key
+from autohier.core.stages.store.identity_check import is_stage_key
 from autohier.errors import InputError, error_about
 from autohier.sweep.finished_trials import RecordedSweep, read_sweep, split_trial_name
 from autohier.text import shell_words

@@ -15,7 +15,7 @@ from autohier.records.parts import DamagedPart, read_whole_parts
 from autohier.records.reader import Records, chain_rows
 from autohier.records.schema import ROW_FOLDERS, StageRow, TrialRow
 from autohier.records.trial_rows import started_row
-from autohier.sweep.choice.records import with_choice
+from autohier.sweep.choice.winner import with_choice
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.study.ended_trials import EndedTrial, StudyTrials, read_study_trials
 

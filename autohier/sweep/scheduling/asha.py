@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from autohier.sweep.scheduling.ranking import RungRanking
+from autohier.sweep.scheduling.promotion import RungRanking
 from autohier.sweep.scheduling.rungs import RungReport, Rungs
 
 

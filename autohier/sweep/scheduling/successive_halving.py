@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autohier.sweep.scheduling.ranking import RungRanking
+from autohier.sweep.scheduling.promotion import RungRanking
 from autohier.sweep.scheduling.rungs import RungReport, Rungs
 
 

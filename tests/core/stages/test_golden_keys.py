@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from autohier.config.trial.recognizers import RECOGNIZERS
-from autohier.core.stages.inputs import StageInputs, stage_key
+from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.kinds.registry import STAGE_KINDS, find_stage_kind
+from autohier.core.stages.stage_key import stage_key
 from support.stages.key_inputs import KIND_INPUTS, recognizer_inputs
 
 FOLDER = Path(__file__).parent / "golden"

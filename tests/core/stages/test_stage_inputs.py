@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from autohier.config.trial.trial_config import TrialConfig
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.registry import find_stage_kind
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.devices import Device
 from autohier.data.store.reader import ClipStore
 from support.fakes.fake_stages import INPUTS, FakeRunner

@@ -7,7 +7,7 @@ from dataclasses import replace
 from autohier.records.reader import Records
 from autohier.records.schema import TrialRow
 from autohier.records.trial_rows import complete_row
-from autohier.reports.sweep_report import sweep_report
+from autohier.reports.sweeps.report import sweep_report
 from autohier.reports.trials.confirmation import confirmation_text
 from autohier.sweep.choice.confirmation import controls, kept_params
 from support.fakes.fake_outcomes import MINUTE, PARAMS, START, fake_outcome, fake_row

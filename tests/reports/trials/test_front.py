@@ -9,9 +9,9 @@ import pytest
 
 from autohier.records.rows import stage_rows
 from autohier.reports.trials.front import cheapest_near_best, winner_text
-from autohier.sweep.choice.choose import Candidate
+from autohier.sweep.choice.estimates import Candidate
 from autohier.sweep.choice.front import Network, pareto_front, sweep_front
-from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.choice.winner import read_chosen
 from support.command_line import Autohier
 from support.fakes.fake_outcomes import PARAMS, fake_outcome
 from support.sweep_runs.recorded_sweeps import open_recorded_sweep

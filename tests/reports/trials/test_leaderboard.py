@@ -18,7 +18,7 @@ from autohier.records.schema import TrialRow
 from autohier.records.trial_rows import complete_row, unfinished_row
 from autohier.reports.evaluations.levels import best_levels
 from autohier.reports.evaluations.test_results import evaluations_text
-from autohier.reports.sweep_report import (
+from autohier.reports.sweeps.report import (
     NO_COMPLETE_TRIAL,
     accuracy_steps,
     best_config,

@@ -20,11 +20,12 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.pruning.cost import Cost
 from autohier.core.stages.callbacks import TrialCallback
-from autohier.core.stages.inputs import StageInputs, stage_key
+from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_2, PRUNE
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import TrialOutcome
 from autohier.records.schema import TrialRow

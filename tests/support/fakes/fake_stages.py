@@ -24,11 +24,11 @@ from autohier.core.stages.inputs import (
     Pass2Inputs,
     PruneInputs,
     StageInputs,
-    stage_key,
 )
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.trial import TrialOutcome, finish
 
 BASE = BaseInputs(

@@ -9,9 +9,9 @@ import torch
 
 from autohier.config.trial.clips import FrameClips
 from autohier.core.pruning import FilterMasks, choose_filters
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.hac import PRUNE
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from autohier.config.trial.trial_config import TrialConfig
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.base import PlannedStage, StageKind
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.stages.training import stage_epochs
 from autohier.core.training.metrics import EpochMetrics
 from autohier.core.training.replicas import Replicas

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
-from autohier.core.stages.inputs import StageInputs, stage_key
+from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.trial import TrialOutcome
 from autohier.records.trial_rows import complete_row

@@ -26,7 +26,7 @@ _LIBRARIES = (
     "autohier.sweep.execution.cluster.preflight",
     "autohier.sweep.execution.tuner",
     "autohier.sweep.execution.leases.ray_leases",
-    "autohier.reports.sweep_status",
+    "autohier.reports.sweeps.progress",
 )
 _REQUEST_BYTES = 1 << 20
 _FAILED = 1

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autohier.records.reader import Records
-from autohier.reports.sweep_report import best_config
+from autohier.reports.sweeps.report import best_config
 from autohier.sweep.choice.confirmation import NOMINEE
-from autohier.sweep.choice.records import read_chosen, wanted_runs
+from autohier.sweep.choice.winner import read_chosen, wanted_runs
 from autohier.sweep.phases.refits import missing_refits
 from autohier.sweep.recovery.record_repair import repair_records
 from support.command_line import Autohier

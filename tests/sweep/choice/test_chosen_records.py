@@ -13,7 +13,7 @@ from autohier.records.reader import Records, read_records
 from autohier.records.schema import StageRow
 from autohier.records.writer import RecordWriter
 from autohier.reports.trials.leaderboard import leaderboard
-from autohier.sweep.choice.records import measured_in, read_chosen, with_choice
+from autohier.sweep.choice.winner import measured_in, read_chosen, with_choice
 from autohier.sweep.recovery.record_check import read_checked
 from autohier.sweep.recovery.record_repair import repair_records
 from support.sweep_runs.recorded_sweeps import RecordedSweep, open_recorded_sweep

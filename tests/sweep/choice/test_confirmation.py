@@ -15,7 +15,6 @@ from autohier.records.reader import Records, read_records
 from autohier.records.schema import State, TrialRow, WorkRow
 from autohier.reports.trials.confirmation import confirmation_text
 from autohier.sweep.choice import confirmation
-from autohier.sweep.choice.choose import Candidate, Choice
 from autohier.sweep.choice.confirmation import (
     CONTROL,
     FLAT,
@@ -26,7 +25,8 @@ from autohier.sweep.choice.confirmation import (
     first_initial,
     kept_params,
 )
-from autohier.sweep.choice.records import read_chosen, wanted_runs, with_choice
+from autohier.sweep.choice.estimates import Candidate, Choice
+from autohier.sweep.choice.winner import read_chosen, wanted_runs, with_choice
 from support.sweep_runs.recorded_sweeps import open_recorded_sweep
 
 CHAINS = [(80, 78), (78, 84), (80, 70), (60, 61)]

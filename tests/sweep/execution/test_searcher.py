@@ -137,7 +137,7 @@ def test_a_second_end_of_a_trial_changes_nothing(searcher, study):
 def test_an_unwritable_study_is_an_error_with_a_hint(study, tmp_path, monkeypatch):
     be_quiet()
     from autohier.sweep.execution import tuner
-    from autohier.sweep.execution.session import Share
+    from autohier.sweep.execution.trial_share import Share
     from autohier.sweep.paths import SweepFolder
 
     class Tuner:

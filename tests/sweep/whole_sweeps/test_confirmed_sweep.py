@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from autohier.records.reader import Records, read_records
-from autohier.sweep.choice.records import read_chosen
+from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.recovery.record_check import read_checked
 from support.sweep_runs.sweeps import Sweeps, finish

@@ -13,7 +13,7 @@ from autohier.errors import FailureClass
 from autohier.records.reader import read_records
 from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.sweep import driver
-from autohier.sweep.choice.records import read_chosen, wanted_runs
+from autohier.sweep.choice.winner import read_chosen, wanted_runs
 from autohier.sweep.execution.signals import SweepInterruptedError
 from autohier.sweep.study.confirmation_study import ConfirmationStudy
 from support.sweep_runs.plans import make_provenance

@@ -13,7 +13,7 @@ from typing import Literal
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.store.file_names import STAGE_FILE
-from autohier.core.stages.store.identity import check_identity
+from autohier.core.stages.store.identity_check import check_identity
 from autohier.core.stages.store.setting_aside import set_aside
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.stages.store.stage_store import PARTIAL, QUARANTINE

@@ -22,7 +22,7 @@ import pyarrow as pa
 from pyarrow.fs import FileSelector, FileSystem
 
 from autohier.core.stages.store.file_names import CONTENTS, STAGE_FILE
-from autohier.core.stages.store.identity import is_stage_key
+from autohier.core.stages.store.identity_check import is_stage_key
 from autohier.errors import InputError, StageDamagedError
 from autohier.files import open_regular, write_atomically
 

@@ -25,9 +25,10 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from autohier.core.stages.inputs import StageInputs, stage_key_content
+from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key_content
 from autohier.core.stages.store.file_names import (
     CONFUSION_FILE,
     CONTENTS,
@@ -35,7 +36,7 @@ from autohier.core.stages.store.file_names import (
     MODEL_FILE,
     STAGE_FILE,
 )
-from autohier.core.stages.store.identity import check_identity
+from autohier.core.stages.store.identity_check import check_identity
 from autohier.core.stages.store.measurements import check_measurements, read_result
 from autohier.digest import digest, digest_file
 from autohier.errors import DivergedError, StageDamagedError, damage_text

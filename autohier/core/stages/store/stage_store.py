@@ -23,7 +23,7 @@ from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.store.file_names import STAGE_FILE
-from autohier.core.stages.store.identity import is_stage_key
+from autohier.core.stages.store.identity_check import is_stage_key
 from autohier.core.stages.store.remote_stages import RemoteStages, find_remote
 from autohier.core.stages.store.setting_aside import set_aside
 from autohier.core.stages.store.stage_files import read_stage, read_weights, write_stage

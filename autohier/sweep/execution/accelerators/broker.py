@@ -23,8 +23,8 @@ from autohier.sweep.execution.accelerators.worker import StageWorker
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.cluster.admission import ADMITTED
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine
-from autohier.sweep.execution.session import Share, trials_in_memory
-from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
+from autohier.sweep.execution.trial_share import Share, trials_in_memory
+from autohier.sweep.scheduling.accelerator_pool import Accelerator, AcceleratorPool
 
 _LOG = logging.getLogger(__name__)
 _MAX_CALLS = 10_000

@@ -16,10 +16,11 @@ import ray
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.context import StageContext, TrainingJob
-from autohier.core.stages.inputs import StageInputs, stage_key
+from autohier.core.stages.inputs import StageInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup, open_trial
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.core.stages.training import StageRun, TrainedStage, publish, train_stage
 from autohier.core.training.devices import find_device

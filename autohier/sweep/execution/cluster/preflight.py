@@ -14,8 +14,8 @@ from autohier.core.training.devices import find_accelerator
 from autohier.sweep.execution.cluster.head_watch import watched_head
 from autohier.sweep.execution.cluster.machine_check import Demands
 from autohier.sweep.execution.cluster.machines import checked_machines, make_demands
-from autohier.sweep.execution.session import Share, count_trials, fits_trial, share_of
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share, count_trials, fits_trial, share_of
 from autohier.sweep.paths import SweepFolder, clip_folder
 
 

@@ -26,7 +26,7 @@ from autohier.sweep.planning.simulation.clock import Clock, Steps
 from autohier.sweep.planning.simulation.results import Costs, EndedTrial, EpochCosts, SimulatedSweep
 from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.planning.simulation.surrogate import Surrogate
-from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
+from autohier.sweep.scheduling.accelerator_pool import Accelerator, AcceleratorPool
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from autohier.sweep.study.budget import budget_is_used_up
 

@@ -10,8 +10,8 @@ import torch
 
 from autohier.core.recipes.base import StageRequest
 from autohier.core.recipes.chain import stage_kinds
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.setup.trial_setup import TrialSetup
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.trial import StoreRunner, TrialOutcome, evaluate_on_test, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.models import build_recognizer

@@ -15,10 +15,10 @@ import torch
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.recipes.base import StageRequest, run_recipe
 from autohier.core.recipes.chain import after_passes, chain_of, open_recipe
-from autohier.core.stages.inputs import stage_key, stage_key_content
 from autohier.core.stages.kinds.joint import JOINT
 from autohier.core.stages.setup.trial_setup import TrialSetup
-from autohier.core.stages.store.identity import check_identity
+from autohier.core.stages.stage_key import stage_key, stage_key_content
+from autohier.core.stages.store.identity_check import check_identity
 from autohier.core.stages.store.listing import list_store
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.trial import StoreRunner, TrialOutcome, evaluate_on_test, run_trial

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from autohier.core.recipes.base import StageRequest
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.base import StageKind
 from autohier.core.stages.kinds.hac import PASS_1
 from autohier.core.stages.kinds.registry import STAGE_KINDS, find_stage_kind
 from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.trial import StoreRunner
 from autohier.data.store.reader import ClipStore
 from autohier.errors import InputError

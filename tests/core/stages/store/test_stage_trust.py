@@ -18,9 +18,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from autohier.core.stages.inputs import stage_key
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
 from autohier.core.stages.result import StageResult
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.stages.store.listing import list_store
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.errors import DivergedError, StageDamagedError

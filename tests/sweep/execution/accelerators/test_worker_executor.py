@@ -20,7 +20,7 @@ from autohier.core.training.metrics import EpochMetrics
 from autohier.core.trial import evaluate_stage_on_test, train_pass_1
 from autohier.data.store.reader import ClipStore
 from autohier.errors import DivergedError
-from autohier.sweep.execution.session import Share
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.early_stopping import TrialStoppedError
 from autohier.sweep.scheduling.rungs import open_rungs

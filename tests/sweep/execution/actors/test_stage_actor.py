@@ -15,8 +15,8 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.trial import find_pass_1
 from autohier.data.store.reader import ClipStore
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.rungs import open_rungs
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial

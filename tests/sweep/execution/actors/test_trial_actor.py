@@ -19,8 +19,8 @@ from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.schema import TrialRow
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import TrialFailed, from_report
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.early_stopping import EarlyStopping
 from autohier.sweep.scheduling.failure_limit import FailureLimit

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from autohier.config.search.loading import load_space
 from autohier.sweep.execution.cluster.preflight import demands_of
-from autohier.sweep.execution.session import Share
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from support.sweep_runs.plans import make_plan
 

@@ -14,7 +14,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.weights_files import require_weights
 from autohier.errors import MissingDataError
 from autohier.sweep.paths import SweepFolder, find_sweep, override_places
-from autohier.sweep.places import GivenFolders
+from autohier.sweep.relocation import GivenFolders
 from support.sweep_runs.plans import make_plan, make_provenance
 
 

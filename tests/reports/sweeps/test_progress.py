@@ -10,7 +10,7 @@ from autohier.records.reader import Records
 from autohier.records.rows import evaluation_row
 from autohier.records.schema import TrialRow, WorkRow
 from autohier.records.trial_rows import complete_row, unfinished_row
-from autohier.reports.sweep_status import (
+from autohier.reports.sweeps.progress import (
     is_finished,
     progress_text,
     retry_text,

@@ -15,9 +15,10 @@ import torch
 from autohier.config.key_defaults import KeyDefault, names_at_key_default
 from autohier.config.trial.clips import FrameClips
 from autohier.config.trial.recognizers import PoseSlowOnlySettings
-from autohier.core.stages.inputs import NetworkInputs, stage_key
+from autohier.core.stages.inputs import NetworkInputs
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2
 from autohier.core.stages.kinds.registry import find_stage_kind
+from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.devices import Device
 from support.fakes.fake_stages import BASE, INPUTS
 
@@ -135,9 +136,10 @@ COMMAND = """
 import sys
 from autohier.core.stages import inputs
 from autohier.core.stages.kinds.registry import find_stage_kind
+from autohier.core.stages.stage_key import stage_key
 
 for kind, name, text in zip(*[iter(sys.argv[1:])] * 3):
-    print(inputs.stage_key(find_stage_kind(kind), getattr(inputs, name).model_validate_json(text)))
+    print(stage_key(find_stage_kind(kind), getattr(inputs, name).model_validate_json(text)))
 """
 
 

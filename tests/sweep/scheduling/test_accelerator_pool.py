@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autohier.sweep.scheduling.accelerators import Accelerator, AcceleratorPool
+from autohier.sweep.scheduling.accelerator_pool import Accelerator, AcceleratorPool
 
 
 def machines(**sizes):

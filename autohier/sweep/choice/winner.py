@@ -9,7 +9,6 @@ from autohier.config.sweep import SweepPlan
 from autohier.records.estimates import Estimate
 from autohier.records.reader import Records, chain_rows, params_of, read_records
 from autohier.records.schema import StageRow, TrialRow
-from autohier.sweep.choice.choose import Choice, choose
 from autohier.sweep.choice.confirmation import (
     NOMINEE,
     Run,
@@ -19,6 +18,7 @@ from autohier.sweep.choice.confirmation import (
     fresh_values,
     nominee_runs,
 )
+from autohier.sweep.choice.estimates import Choice, choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, network_of
 from autohier.sweep.paths import SweepFolder
 

@@ -13,7 +13,7 @@ from autohier.core.recipes.chain import chain_kind
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.store.paths import store_folder
 from autohier.sweep.paths import SweepFolder, stage_folder
-from autohier.sweep.places import GivenFolders, place_in
+from autohier.sweep.relocation import GivenFolders, place_in
 
 _PATHS = ("sweep", "stage_folder", "clip_folder")
 

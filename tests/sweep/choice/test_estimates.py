@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from autohier.config.trial.hyperparameters import Hyperparameters
-from autohier.sweep.choice.choose import Choice, choose
 from autohier.sweep.choice.components import Searched, run_noise, signal, sparsity
+from autohier.sweep.choice.estimates import Choice, choose
 from autohier.sweep.choice.measured import Measured, measured_by_trial, rung_epochs
 from autohier.sweep.choice.model import NoiseModel, Parameters
 from autohier.sweep.scheduling.rungs import Rungs
