@@ -11,7 +11,7 @@ from autohier.cli.echo import echo
 from autohier.errors import InputError
 
 JsonOutput = Annotated[
-    bool, typer.Option("--json", help="Print JSON with numbers instead of text; fields: docs, Results.")
+    bool, typer.Option("--json", help="Print JSON with numbers instead of text (fields: docs/results.md).")
 ]
 CsvOutput = Annotated[
     bool, typer.Option("--csv", help="Print the table as CSV, with numbers instead of text.")
@@ -25,7 +25,7 @@ def is_for_programs(*, as_json: bool, as_csv: bool) -> bool:
         InputError: if it is asked for both.
     """
     if as_json and as_csv:
-        raise InputError("--json and --csv are two forms of one output", hint="give one of them")
+        raise InputError("--json and --csv cannot be combined", hint="pass one of them")
     return as_json or as_csv
 
 

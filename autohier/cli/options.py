@@ -255,7 +255,7 @@ Parallel = Annotated[
         rich_help_panel=MACHINES,
         metavar="N",
         min=1,
-        help="Trials in parallel; automatic: up to the machines' capacity.",
+        help="Trials in parallel; by default up to the machines' capacity.",
     ),
 ]
 CpusPerTrial = Annotated[
@@ -263,7 +263,7 @@ CpusPerTrial = Annotated[
     typer.Option(
         rich_help_panel=MACHINES,
         metavar="X",
-        help="Processor cores of a trial; automatic: 1, or its GPUs' part of the cores.",
+        help="Processor cores of a trial; by default 1, or its GPUs' part of the cores.",
     ),
 ]
 GpusPerTrial = Annotated[
@@ -271,7 +271,7 @@ GpusPerTrial = Annotated[
     typer.Option(
         rich_help_panel=MACHINES,
         metavar="X",
-        help="GPUs of a trial, e.g. 0.5; automatic: 1 if there are GPUs.",
+        help="GPUs of a trial, e.g. 0.5; by default 1 if there are GPUs.",
     ),
 ]
 ScalingOption = Annotated[
@@ -280,7 +280,7 @@ ScalingOption = Annotated[
         rich_help_panel=MACHINES,
         metavar="W:E|measure",
         help="Lend accelerators stage by stage, to one stage up to W, which train it W x E times as fast; "
-        "measure: W and E are measured on the machines first; automatic: a trial holds its own.",
+        "measure: W and E are measured on the machines first; by default a trial holds its own.",
     ),
 ]
 RayAddress = Annotated[
@@ -288,7 +288,7 @@ RayAddress = Annotated[
     typer.Option(
         rich_help_panel=MACHINES,
         metavar="HOST:PORT",
-        help="Address of a running Ray cluster; automatic: this machine.",
+        help="Address of a running Ray cluster; by default this machine.",
     ),
 ]
 FAILURES_IN_A_ROW = typer.Option(

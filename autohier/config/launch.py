@@ -221,6 +221,8 @@ class RayClusterSettings(FrozenModel):
     """Folder of the shared storage; relative folders of the sweep lie below it."""
     environment: Text | None = None
     """Folder of the Python environment on the machines; None installs autohier with pip."""
+    package: Text | None = None
+    """What pip installs, e.g. a wheel on the shared storage or a URL; None is this version by its name."""
 
 
 class LaunchSettings(FrozenModel):
@@ -246,6 +248,9 @@ class LaunchSettings(FrozenModel):
         return environment
 
 
+_EXAMPLES: Final = {"space": "ntu60", "name": "ntu60-a"}
+
+
 def load_launch_settings(
     path: Path | None, changes: Mapping[str, object], overrides: Sequence[str]
 ) -> LaunchSettings:
@@ -265,7 +270,20 @@ def load_launch_settings(
             set_value(values, key, value)
     for override in overrides:
         apply_override(values, override)
+    _check_named(values)
     return validate(LaunchSettings, values, origin="launch" if path is None else str(path))
+
+
+def _check_named(values: Mapping[str, object]) -> None:
+    """Raise an InputError unless the settings name a search space and a sweep, which have no default."""
+    search = values.get("search", {})
+    missing = [name for name in ("space", "name") if isinstance(search, Mapping) and name not in search]
+    if missing:
+        options = " ".join(f"--{name} {_EXAMPLES[name]}" for name in missing)
+        raise InputError(
+            f"a launch needs search.{' and search.'.join(missing)}",
+            hint=f"add {options}, or write it into the table [search] of a settings file",
+        )
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -25,7 +25,6 @@ from autohier.core.stages.result import StageResult
 from autohier.core.stages.runner import run_stage
 from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.stage_key import stage_key
-from autohier.core.stages.stage_key import stage_key
 from autohier.core.training.evaluation import evaluate
 from autohier.core.training.losses import HierarchicalLoss
 from autohier.core.training.metrics import Evaluation

@@ -130,7 +130,7 @@ def few_per_class(clips: ClipTable, split: Split, num_clips: int, *, seed: int) 
 
 
 def num_shared_test_clips(clips: ClipTable, split: Split) -> int:
-    """Return the number of test clips with the content of a clip that trains, in the search or in a refit."""
+    """Count the test clips whose content equals that of a training clip, of the search or of a refit."""
     if clips.content is None:
         return 0
     learned = clips.content[np.setdiff1d(split.training_on_all().train, split.test)]

@@ -67,7 +67,7 @@ def write(file: LaunchFile, folder: Path, *, overwrite: bool) -> Path:
     content = file.content_in(folder).encode()
     if path.exists() and not overwrite and path.read_bytes() != content:
         raise InputError(
-            "a launch file must not exist with another content",
+            "a launch file of this name exists, and its content differs",
             got=path,
             hint="add --overwrite, or choose --to",
         )

@@ -163,7 +163,8 @@ def _setup_commands(ray: RayClusterSettings) -> list[str]:
             f"sudo mount -t nfs4 -o nfsvers=4.1,hard {quote_for_shell(ray.nfs)} {folder})"
         )
     if ray.environment is None:
-        commands.append(f"pip install {shell_list([f'autohier=={__version__}', f'ray[default]=={_RAY}'])}")
+        package = ray.package or f"autohier=={__version__}"
+        commands.append(f"pip install {shell_list([package, f'ray[default]=={_RAY}'])}")
     return commands
 
 

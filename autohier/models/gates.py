@@ -27,7 +27,7 @@ class Weighting(Gate):
     """Multiply x by weights, where one weight holds for all channels of x."""
 
     def forward(self, x_NC: Tensor, scores_N1: Tensor) -> Tensor:
-        """Return x weighed; the other axes of the weights broadcast over those of x."""
+        """Return x, weighted; the other axes of the weights broadcast over those of x."""
         return x_NC * scores_N1
 
 

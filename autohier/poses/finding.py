@@ -23,7 +23,7 @@ from autohier.errors import ClipError, MissingDataError
 from autohier.files import write_atomically
 from autohier.poses.estimator import FoundPerson, PoseEstimator
 from autohier.poses.tracking import Poses, follow
-from autohier.poses.videos import VideoOfPoses
+from autohier.poses.videos import PoseJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class VideoResult:
 
 
 def find_poses(
-    videos: Sequence[VideoOfPoses],
+    videos: Sequence[PoseJob],
     estimator: PoseEstimator,
     *,
     max_persons: int,
@@ -116,7 +116,7 @@ def _write(file: Path, poses: Poses, size_px: tuple[int, int]) -> None:
 
 
 def write_pickle(
-    source: Path, videos: Sequence[VideoOfPoses], path: Path, layout: JointLayout
+    source: Path, videos: Sequence[PoseJob], path: Path, layout: JointLayout
 ) -> tuple[int, list[str]]:
     """Write the poses of a folder in the format of PYSKL and MMAction2.
 

@@ -15,7 +15,7 @@ from autohier.errors import InputError, MissingDataError
 
 
 @dataclass(frozen=True, slots=True)
-class VideoOfPoses:
+class PoseJob:
     """A video, and the file of its poses."""
 
     video: Path
@@ -33,7 +33,7 @@ def pose_folder(sources: Sequence[Path], out: Path | None) -> Path:
     return sources[0] / "poses" if out is None else out
 
 
-def find_videos(sources: Sequence[Path], folder: Path) -> list[VideoOfPoses]:
+def find_videos(sources: Sequence[Path], folder: Path) -> list[PoseJob]:
     """Return the videos of some sources, in order, with their pose files in a folder.
 
     A source is a video; or a folder that `prepare custom` reads, with a table or ``videos/CLASS/CLIP.mp4``,
@@ -43,9 +43,7 @@ def find_videos(sources: Sequence[Path], folder: Path) -> list[VideoOfPoses]:
         InputError: if two pose files would have the same name.
         MissingDataError: if a source does not exist, or there is no video.
     """
-    found = [
-        VideoOfPoses(video, folder / f"{name}.npz") for source in sources for name, video in _named(source)
-    ]
+    found = [PoseJob(video, folder / f"{name}.npz") for source in sources for name, video in _named(source)]
     if not found:
         raise MissingDataError(
             "there must be a video", got=", ".join(map(str, sources)), hint="name videos, or their folder"

@@ -23,7 +23,7 @@ _TYPE_NAMES = {str: "text", int: "integer", float: "number", bool: "true or fals
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field of a row."""
+    """Name, type and description of a field of a row."""
 
     name: str
     type_name: str

@@ -59,9 +59,20 @@ def test_name_of_a_file_with_a_token_is_no_secret(tmp_path: Path) -> None:
     assert settings.environment == {"HF_TOKEN_PATH": "/home/me/token"}  # type: ignore[attr-defined]
 
 
-def test_space_and_name_must_be_given() -> None:
-    with pytest.raises(InputError, match=r"launch: search must be given|search\.space and name"):
-        load_launch_settings(None, {}, ())
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"needs search\.space and search\.name: add --space ntu60 --name ntu60-a, or"),
+        (
+            {"search.space": "demo"},
+            r"a launch needs search\.name: add --name ntu60-a, or write it",
+        ),
+        ({"search.name": "a"}, r"a launch needs search\.space: add --space ntu60, or"),
+    ],
+)
+def test_space_and_name_must_be_given(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_launch_settings(None, given, ())
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

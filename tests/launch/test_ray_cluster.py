@@ -18,6 +18,7 @@ from autohier.config.launch import LaunchSettings
 from autohier.errors import InputError
 from autohier.launch.launch_file import write
 from autohier.launch.ray_cluster import ray_cluster, sweep_on_head
+from autohier.version import __version__
 from support.waiting import wait_until
 
 NASTY = 'it\'s "x" $(touch pwned) `touch pwned`; touch pwned & $HOME'
@@ -173,3 +174,9 @@ def test_address_of_shared_storage_is_one_word() -> None:
 def test_missing_settings_of_a_provider_are_named(ray: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ray_cluster(settings(ray))
+
+
+def test_machines_install_this_version_or_a_given_package() -> None:
+    assert f"autohier=={__version__}" in cluster(LOCAL)["setup_commands"][-1]
+    given = cluster({**LOCAL, "package": "/shared/autohier 1.whl"})["setup_commands"][-1]
+    assert given.startswith("pip install '/shared/autohier 1.whl' ")

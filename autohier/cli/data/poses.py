@@ -43,7 +43,7 @@ def poses(
     ] = None,
     layout: Annotated[
         Literal["coco-17", "blazepose-33"],
-        typer.Option(help="Joints of BlazePose that are written."),
+        typer.Option(help="Joint layout to write, for BlazePose."),
     ] = "coco-17",
     persons: MaxPersons = 2,
     pickle: Annotated[

@@ -117,13 +117,15 @@ def _launching(make: Callable[[LaunchSettings], LaunchFile]) -> Callable[..., No
             typer.Option(
                 "--overwrite",
                 rich_help_panel=_LAUNCH_FILE,
-                help="Replace a launch file with another content.",
+                help="Replace a launch file of the same name whose content differs.",
             ),
         ] = False,
         submit: Annotated[
             bool,
             typer.Option(
-                "--submit", rich_help_panel=_LAUNCH_FILE, help="Hand the launch file over: start the sweep."
+                "--submit",
+                rich_help_panel=_LAUNCH_FILE,
+                help="Hand the launch file over: this starts the sweep.",
             ),
         ] = False,
         dry_run: Annotated[

@@ -20,7 +20,7 @@ def compact(
     file: Annotated[Path, typer.Option(metavar="FILE", help="The .safetensors file to write.")],
     multiple: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Divisor of every layer's filter count; 16 may run faster."),
+        typer.Option(metavar="N", min=1, help="Keep a multiple of N filters per layer; 16 may run faster."),
     ] = 1,
     out: OutFolder = DEFAULT_OUT,
 ) -> None:

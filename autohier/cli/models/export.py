@@ -39,7 +39,7 @@ def export(
     ] = None,
     multiple: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Divisor of every layer's filter count; 16 may run faster."),
+        typer.Option(metavar="N", min=1, help="Keep a multiple of N filters per layer; 16 may run faster."),
     ] = 1,
     sweeps: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweeps and of their stage store.")

@@ -48,7 +48,7 @@ def predict(
         Literal["auto", "torch", "onnx"],
         typer.Option(
             help="What computes: torch, or onnxruntime (onnx), which needs no torch but the ONNX programs of "
-            "the model; automatic: torch if it is installed.",
+            "the model; by default torch if it is installed.",
         ),
     ] = "auto",
     device: DeviceName = "auto",

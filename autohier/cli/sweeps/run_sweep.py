@@ -46,7 +46,7 @@ def stopping_on_signal(console: Console, late_text: Callable[[str], str]) -> Ite
     """End the block's sweeps cleanly on a signal, and the process on a second one or if the block ends late.
 
     Args:
-        console: console that says so.
+        console: console for the notices.
         late_text: returns what is printed before the process ends late, from `StopRequest.describe`.
     """
     from autohier.sweep.execution.signals import catch_signals

@@ -23,7 +23,7 @@ def _check_not_reserved(name: str) -> str:
 
 
 def _none(value: Any) -> Any:  # noqa: ANN401  pydantic checks what is no text
-    """Return None for "none", which TOML has no word for."""
+    """Return None for "none", as TOML has no null."""
     return None if value == "none" else value
 
 

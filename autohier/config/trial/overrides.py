@@ -99,7 +99,7 @@ def _with_option(options: object, name: str, value: object) -> dict[str, object]
 
 
 def _change(group: str, settings: FrozenModel, new: Mapping[str, object]) -> dict[str, object]:
-    """Return the values of a group with new ones; options of the schedule are replaced one by one."""
+    """Return the values of a group with new ones; options of the schedule are merged key by key."""
     values = _kept_values(group, settings, new)
     earlier, options = values.get(_OPTIONS_FIELD), new.get(_OPTIONS_FIELD)
     if isinstance(earlier, dict) and isinstance(options, dict):

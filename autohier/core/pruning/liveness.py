@@ -125,7 +125,7 @@ class _Tape:
     """Counter of the products between the layers."""
 
     def record(self, traced: nn.Module, clip: ClipBatch) -> list[Tensor]:
-        """Pass a clip through a network of probes, return its outputs, and forget the pass before."""
+        """Pass one clip through a network of probes, record what it uses, and return its outputs."""
         for records in (self.uses, self.written, self.ends, self.more_ends):
             records.clear()
         self.products.multiply_adds = 0

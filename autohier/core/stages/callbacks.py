@@ -39,7 +39,7 @@ class TrialCallback:
         """Called when a stage starts training, or is reused from the store."""
 
     def on_epoch_end(self, kind: StageKind, pass_index: int, metrics: EpochMetrics, *, reused: bool) -> None:
-        """Called after each epoch and its validation; reused if read from the store or a checkpoint."""
+        """Called after each validated epoch; `reused` is True if it came from the store or a checkpoint."""
 
     def on_stage_end(self, result: StageResult) -> None:
         """Called when the stage is in the store."""

@@ -66,6 +66,6 @@ def open_reading(clips: ClipSettings, store: Clips, contents: Contents) -> ClipR
 
 
 def _own(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that a reading has; the others are for training."""
+    """Return the options that are fields of a reading; the others are for training."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in options.items() if name in names}

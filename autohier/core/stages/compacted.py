@@ -107,7 +107,7 @@ def read_compacted(path: Path) -> tuple[HierarchicalRecognizer, CompactedNetwork
         raise InputError(
             f"{path} must be a file that autohier compact wrote",
             got=damage_text(error),
-            hint="write it again",
+            hint="write it again with autohier compact",
         ) from error
     network = build_network(description)
     load_compacted(network, tensors)

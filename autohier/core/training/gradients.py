@@ -47,7 +47,7 @@ def head_gradients(
     batches: Iterable[tuple[ClipBatch, Tensor]],
     assignments: Sequence[Sequence[int]],
 ) -> list[HeadGradients]:
-    """Return the maps of every head, pathway by pathway, level by level, and for each shape of a map.
+    """Return gradient maps of every head, by pathway, then by level, then by the shape of the map.
 
     The cross-entropy of a head is that of the clip's own superclass, without the loss weights. The gradient
     is taken at the outputs of the last convolutions of the first stack: those that pruning may reach and that

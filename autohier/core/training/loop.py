@@ -35,10 +35,10 @@ from autohier.models.hierarchical import HierarchicalRecognizer
 
 
 class EpochCallback(Protocol):
-    """Receives every epoch after its validation."""
+    """Callback for each validated epoch."""
 
     def __call__(self, metrics: EpochMetrics, *, reused: bool) -> None:
-        """Receive one epoch; reused if it was restored from a checkpoint."""
+        """Receive an epoch; `reused` is True if it was restored from a checkpoint."""
 
 
 class TrainingOptions(TypedDict, total=False):

@@ -25,10 +25,10 @@ _NUM_KEPT: Final = 8
 
 
 def read_timeline(path: Path, span: Span | None = None) -> Timeline:
-    """Return the shown frames of a video or of a span of it; those of the last files are kept in memory.
+    """Return the shown frames of a video or of a span of it; those of the last files are cached.
 
     Raises:
-        ClipError: if the file is no video, shows no frame, or ends before the end of its header or the span.
+        ClipError: if the file is no video, shows no frame, or is shorter than its header or the span says.
     """
     try:
         state = path.stat()

@@ -69,7 +69,7 @@ def fitting_clips(network: ModelNetwork, others: Sequence[OtherClips]) -> OtherC
             return clips
         reasons.append(f"{clips.store.folder}: {reason}")
     raise InputError(
-        f"{network.name} must find clips with what it reads",
+        f"no prepared clips hold what {network.name} reads",
         got="; ".join(reasons),
         hint="prepare them in the modality and joint layout of the model, and name them with --data",
     )

@@ -71,9 +71,9 @@ class PartAttention(Recognizer):
     Args:
         parts: network of each part, all with the same channels.
         pose: network of the skeletons.
-        aggregation: "sum" of the parts' weighed features, or "concat"; of three times as many channels.
+        aggregation: "sum" of the parts' weighted features, or "concat", which triples the channels.
         attention_penalty: weight of the auxiliary loss, the sum over parts of (1 - attention)^2.
-        attention_dropout: dropout of what the attention reads.
+        attention_dropout: dropout on what the attention reads.
 
     Raises:
         InputError: if an argument is out of range.

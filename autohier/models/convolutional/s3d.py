@@ -67,8 +67,8 @@ class HalvingPool(nn.Module):
 class S3D(Recognizer):
     """Network on frames, float [B, C, T, H, W]; stacks of 192, 480, 832 and 1024 channels at width 1.
 
-    The norms' epsilon is torchvision's. Their momentum is torch's default, 0.1, instead of 0.001, whose
-    running statistics need thousands of steps, as for training on Kinetics.
+    The norms' epsilon is torchvision's. Their momentum is torch's default, 0.1: with torchvision's 0.001,
+    running statistics need thousands of steps.
 
     Args:
         width: factor of every channel count; see `scaled_channels`.

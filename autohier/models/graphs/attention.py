@@ -65,7 +65,7 @@ class AttentionSpatialUnit(Unit):
 
     The attention between two joints is ``tanh`` of the mean product of their embeddings, over channels and
     time (tanh as in the authors' code and PYSKL; 2s-AGCN has a softmax). Attention to joints, to frames and
-    to channels follows, each of what the one before returns.
+    to channels is then applied in sequence.
     """
 
     def __init__(self, num_read: int, num_written: int, partitions_PVW: Tensor) -> None:

@@ -62,14 +62,14 @@ class Joined:
 
 
 def joined_modules(name: str, modules: Sequence[str]) -> Iterator[Joined]:
-    """Return the tensors of a convolution or norm whose filters several modules of a checkpoint hold."""
+    """Yield rules that join the filters of a convolution or norm from several modules of a checkpoint."""
     for tensor in _OF_MODULE:
         join = only if tensor == _COUNTER else in_a_row
         yield Joined(f"{name}.{tensor}", tuple(f"{module}.{tensor}" for module in modules), join)
 
 
 def renamed_module(name: str, module: str) -> Iterator[Joined]:
-    """Return the tensors of a convolution, linear layer or norm that has another name in a checkpoint."""
+    """Return rules for a convolution, linear layer or norm that has another name in a checkpoint."""
     return (Joined(f"{name}.{tensor}", (f"{module}.{tensor}",)) for tensor in _OF_MODULE)
 
 

@@ -70,7 +70,7 @@ def status_parts(
 
 
 def now_lines(folder: SweepFolder, plan: SweepPlan, records: Records) -> Iterator[str | Table]:
-    """Yield what a driven sweep does now: its time left, its work and its running trials."""
+    """Yield what a sweep with a running driver does now: its time left, its work and its running trials."""
     running, work, left = _now(folder, plan, records)
     for each in work:
         if text := work_time_text(each):

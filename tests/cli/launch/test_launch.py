@@ -72,7 +72,7 @@ def test_changed_file_is_not_overwritten_unless_asked(autohier: Autohier, folder
     autohier("launch", "slurm", *SWEEP)
     assert autohier("launch", "slurm", *SWEEP).code == 0  # the same content
     more = ("launch", "slurm", *SWEEP, "--nodes", 2)
-    assert "must not exist with another content" in autohier(*more).error
+    assert "a launch file of this name exists, and its content differs" in autohier(*more).error
     assert autohier(*more, "--overwrite").code == 0
     assert "--nodes=2" in (folder / "a.sbatch").read_text()
 

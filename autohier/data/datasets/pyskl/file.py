@@ -119,7 +119,7 @@ def _nearest(name: str, clip_ids: Collection[str]) -> str:
 
 
 def _joint_shapes(annotations: Mapping[str, Annotation]) -> tuple[tuple[int, int], ...]:
-    """Return all V and C of keypoints, the most frequent first."""
+    """Return the distinct (joints, coordinates) of keypoint arrays, the most frequent first."""
     keypoints = [annotation.fields.get("keypoint") for annotation in annotations.values()]
     shapes = [array.shape[2:] for array in keypoints if isinstance(array, np.ndarray) and array.ndim == 4]
     if not shapes:

@@ -43,7 +43,7 @@ class SkeletonFrames(ABC):
         return self._read(skeleton, positions_T)
 
     def read_eval(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
-        """Read the set's frames."""
+        """Read the frames of one frame set."""
         skeleton = self.store.skeleton(row)
         positions_BT = evaluation_positions(num_kept(skeleton), self.num_frames, set_index, num_sets)
         return self._read(skeleton, positions_BT[0])

@@ -53,7 +53,7 @@ class Surrogate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoisyWorld:
-    """Measures the accuracies of a world. Implements `Surrogate`."""
+    """Surrogate that adds noise to a world's true accuracies. Implements `Surrogate`."""
 
     world: World
 
