@@ -27,8 +27,8 @@ from autohier.errors import LostProcessError
 from autohier.sweep.execution.accelerators.broker import AcceleratorUnit, Loan, start_broker
 from autohier.sweep.execution.accelerators.worker_answers import await_restart, count_death, gathered
 from autohier.sweep.execution.actors.context import SweepContext
-from autohier.sweep.execution.session import Share
 from autohier.sweep.execution.signals import StopRequest
+from autohier.sweep.execution.trial_share import Share
 from autohier.text import plural
 
 _HOLDER = "scaling"

@@ -9,8 +9,9 @@ import pytest
 
 from autohier.config.scaling import MeasuredScaling
 from autohier.config.search.loading import load_space
-from autohier.sweep.execution.session import Share, be_quiet
+from autohier.sweep.execution.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError
+from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.rungs import open_rungs
 from support.sources.tiny_clips import SPACE_FILE
