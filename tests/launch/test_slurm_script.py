@@ -48,7 +48,7 @@ def test_ray_runs_on_each_machine_with_its_part_of_the_allocation(
     out, _ = process.communicate()
     assert process.returncode == 0, out
     head, environment = read(programs.folder / "ray-n1.json")
-    assert head[:3] == ["start", "--head", f"--temp-dir=/tmp/r-{NUMBER}"]
+    assert head[:3] == ["start", "--head", f"--temp-dir=/tmp/r-{NUMBER}/r"]  # inside a private folder
     assert {"--node-name=n1", "--num-cpus=6", "--num-gpus=2", f"--port={PORT}", "--block"} <= set(head)
     assert f"--memory={(8192 - 1176) << 20}" in head
     assert environment["RAY_AUTH_MODE"] == "token"

@@ -155,5 +155,6 @@ def _not_started(error: BaseException) -> InputError:
         got=error,
         hint="write paths and options in UTF-8"
         if isinstance(error, UnicodeError)
-        else "free memory and disk space; with RAY_TMPDIR=DIR, its logs stay in DIR/ray",
+        else "free memory and disk space, or wait until the machine is less busy, and run the command again; "
+        "with RAY_TMPDIR=DIR, Ray's logs stay in DIR",
     )

@@ -157,6 +157,9 @@ LOCAL_SWEEP = """
         found = listening_addresses(descendants(os.getpid()))
         addresses = {address for each in found.values() for address in each}
         print(len(found) >= 4, all(map(is_loopback, addresses)), addresses, oct(umask), sep="\\n")
+        session = Path(ray._private.worker._global_node.get_session_dir_path())
+        modes = {str(folder): stat.S_IMODE(folder.stat().st_mode) for folder in session.parents}
+        print(any(mode & 0o077 == 0 for mode in modes.values()), modes)
 """
 
 
@@ -165,15 +168,16 @@ def test_no_process_of_a_local_ray_can_be_reached_from_another_machine(home: Pat
     folders = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(LOCAL_SWEEP)],
-        env=os.environ | {"PYTHONPATH": folders},
+        env=os.environ | {"PYTHONPATH": folders, "TMPDIR": "/tmp"},  # noqa: S108  which all users can enter
         cwd=home,
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    several, all_local, addresses, umask = ended.stdout.splitlines()
+    several, all_local, addresses, umask, files = ended.stdout.splitlines()
     assert (several, all_local) == ("True", "True"), addresses
     assert umask == "0o77"
+    assert files.startswith("True"), files  # Ray's own folders are open to all users
     assert mode(home / ".ray" / "auth_token") == 0o600
     assert ray_security.read_umask() != 0o077

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,10 +30,21 @@ def short() -> Iterator[Path]:
         yield Path(path)
 
 
+def mode(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
+def open_as_ray_does(folder: Path) -> None:
+    """Make Ray's folder, and let all users of the machine write to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)
+
+
 def test_the_folder_is_private_and_goes_with_the_block(short):
     with ray_temp_folder({"TMPDIR": str(short)}) as folder:
-        assert folder.parent == short
-        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder.parent.parent == short
+        open_as_ray_does(folder)
+        assert mode(folder.parent) == 0o700
         (folder / "session").mkdir()
     assert not list(short.iterdir())
 
@@ -40,7 +53,7 @@ def test_another_place_is_taken_if_the_first_is_unusable(short, monkeypatch):
     monkeypatch.setattr(temp_folder, "_USUAL_PLACES", ("/proc/none", str(short)))
     for unusable in ("/proc/none", LONG, "", None):
         with ray_temp_folder({} if unusable is None else {"TMPDIR": unusable}) as folder:
-            assert folder.parent == short
+            assert folder.parent.parent == short
 
 
 def test_the_longest_path_of_a_socket_fits(short, monkeypatch):
@@ -59,20 +72,55 @@ def test_without_any_place_each_is_named_with_its_reason(monkeypatch):
     monkeypatch.setattr(temp_folder, "_USUAL_PLACES", ("/proc/none",))
     refused = pytest.raises(
         InputError,
-        match=r"but got /y/x+: a path of 116 bytes; /proc/none: No such file or directory: set TMPDIR to",
+        match=r"but got /y/x+: a path of 103 bytes; /proc/none: No such file or directory: set TMPDIR to",
     )
     with refused, ray_temp_folder({"TMPDIR": LONG}):
         pass
 
 
+def test_the_stated_limit_is_that_of_the_named_folder(short, monkeypatch):
+    monkeypatch.setattr(temp_folder, "_USUAL_PLACES", ())
+    for variable in ("TMPDIR", "RAY_TMPDIR"):
+        with pytest.raises(InputError, match="has at most") as refused, ray_temp_folder({variable: LONG}):
+            pass
+        limit = int(re.findall(r"at most (\d+) bytes", str(refused.value))[0])
+        longest = f"{short}/{'x' * (limit - len(str(short)) - 1)}"
+        Path(longest).mkdir()
+        with ray_temp_folder({variable: longest}):
+            pass
+        Path(f"{longest}x").mkdir()
+        with (
+            pytest.raises(InputError, match=f"a path of {limit + 1} bytes"),
+            ray_temp_folder({variable: f"{longest}x"}),
+        ):
+            pass
+
+
 def test_a_chosen_folder_stays(short):
     with ray_temp_folder({"RAY_TMPDIR": str(short), "TMPDIR": "/proc/none"}) as folder:
-        assert folder == short / "ray"
+        assert folder.parent == short / f"ray-{os.getuid()}"
+        open_as_ray_does(folder)
         (folder / "log").touch()
-    assert (short / "ray" / "log").is_file()
+        assert mode(folder.parent) == 0o700
+    assert (folder / "log").is_file()
     for wrong, reason in ((f"{short}/{'x' * 100}", "a path of"), ("/proc/none", "No such file")):
-        refused = pytest.raises(InputError, match=f"{wrong}/ray: {reason}.*set RAY_TMPDIR to such a folder")
+        refused = pytest.raises(InputError, match=f"{wrong}: {reason}.*set RAY_TMPDIR to such a folder")
         with refused, ray_temp_folder({"RAY_TMPDIR": wrong}):
+            pass
+
+
+def test_a_chosen_folder_is_closed_to_others_or_refused(short, monkeypatch):
+    private = short / f"ray-{os.getuid()}"
+    private.mkdir()
+    private.chmod(0o777)
+    with ray_temp_folder({"RAY_TMPDIR": str(short)}):
+        assert mode(private) == 0o700
+    (short / "ray-12345").mkdir()  # of this user, before that one comes
+    (short / "ray-54321").symlink_to(private)
+    for user in (12345, 54321):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        refused = pytest.raises(InputError, match=f"{short}: ray-{user} in it is no folder of yours")
+        with refused, ray_temp_folder({"RAY_TMPDIR": str(short)}):
             pass
 
 
@@ -90,7 +138,7 @@ with ray_temp_folder({"TMPDIR": sys.argv[1]}) as folder:
         )
         for _ in range(2)
     ]
-    alive, dead = (Path((driver.stdout or sys.stdin).readline().strip()) for driver in drivers)
+    alive, dead = (Path((driver.stdout or sys.stdin).readline().strip()).parent for driver in drivers)
     drivers[1].kill()
     drivers[1].wait(PATIENCE_S)
     other = short / "ray-abcdefgh"  # of another program

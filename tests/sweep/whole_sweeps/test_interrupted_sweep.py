@@ -44,7 +44,7 @@ def test_a_sweep_is_not_resumed_with_other_clips(sweeps, autohier, monkeypatch):
     [
         (("--storage", "foo://bar"), "must be an Optuna storage URL that can be opened"),
         (("--ray-address", "127.0.0.1:1"), "must be a reachable Ray cluster"),
-        ((), "Ray needs a folder that you can write to.*/proc/x/ray: No such file.*set RAY_TMPDIR"),
+        ((), "Ray needs a folder that you can write to.*/proc/x: No such file.*set RAY_TMPDIR"),
     ],
 )
 def test_a_sweep_that_cannot_start_leaves_its_name_free(

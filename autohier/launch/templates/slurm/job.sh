@@ -62,8 +62,9 @@ start_ray() { # --head | --address=HOST:PORT: runs Ray on this machine, with the
   if [ "$1" = --head ]; then
     options+=(--port="$FIRST_PORT" --ray-client-server-port=$((FIRST_PORT + 7)) --include-dashboard=false)
   fi
+  # Ray lets all users of the machine write to its own folder, so that lies in a private one.
   rm -rf "$RAY_FOLDER" && mkdir -m 700 "$RAY_FOLDER" || return
-  ray start "$1" --temp-dir="$RAY_FOLDER" "${options[@]}" &
+  ray start "$1" --temp-dir="$RAY_FOLDER/r" "${options[@]}" &
   ray=$!
   trap 'kill -TERM "$ray" 2>/dev/null' TERM
   wait "$ray"
