@@ -16,7 +16,7 @@ from autohier.core.stages.result import StageResult
 from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.store.stage_files import read_description
 from autohier.core.training.data_loader import Part
-from autohier.core.training.evaluation import predict
+from autohier.core.training.evaluation import predict, with_pathways
 from autohier.core.training.metrics import Predictions
 from autohier.core.trial import StoreRunner, TrialOutcome, refit, rerun, to_refit
 from autohier.errors import InputError
@@ -106,8 +106,9 @@ def _predict(trial: TrialSetup, stage: StageResult, part: Part) -> Predictions:
 
 def _predict_here(trial: TrialSetup, stage: StageResult, part: Part) -> Predictions:
     data_loader = trial.data_loader
-    stacks, labels_N = predict(
-        trial.load_network(stage),
+    network, pathways = with_pathways(trial.load_network(stage))
+    heads, labels_N = predict(
+        network,
         data_loader,
         part,
         num_sets=data_loader.test_sets,
@@ -117,10 +118,12 @@ def _predict_here(trial: TrialSetup, stage: StageResult, part: Part) -> Predicti
     names = trial.context.clips.clips.clip_id
     own_N = labels_N.cpu().numpy()
     *levels, _ = stage.hierarchy.assignments
+    stacks, own = heads[: len(heads) - len(pathways)], heads[len(heads) - len(pathways) :]
     return Predictions(
         clip_ids=tuple(names[row] for row in data_loader.rows(part)),
         labels_N=own_N,
         probabilities_NK=stacks[-1].cpu().numpy(),
         superclasses=tuple(stack_NS.cpu().numpy() for stack_NS in stacks[:-1]),
         superclass_labels=tuple(np.asarray(superclasses)[own_N] for superclasses in levels),
+        pathways={name: own_NK.cpu().numpy() for name, own_NK in zip(pathways, own, strict=True)},
     )

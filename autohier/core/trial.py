@@ -332,4 +332,5 @@ def _evaluate_on_test(trial: TrialSetup, result: StageResult) -> Evaluation:
         num_sets=data_loader.test_sets,
         flip=data_loader.test_flip,
         autocast=context.device.autocast,
+        by_pathway=True,
     )

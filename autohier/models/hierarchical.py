@@ -89,15 +89,21 @@ class HierarchicalRecognizer(nn.Module):
             One ``scores_BS`` per level. With several pathways, one ``scores_BSP`` per level in training, and
             in evaluation the logarithms of the mean probabilities, whose softmax are these.
         """
+        scores, _ = self.forward_pathways(batch)
+        return scores
+
+    def forward_pathways(self, batch: ClipBatch) -> tuple[list[Tensor], list[Tensor]]:
+        """Return what `forward` returns, and one ``scores_BK`` of the classes per pathway."""
         features = self.recognizer.forward_stacks(batch)
         read = {feature: self.dropout(features[feature]) for feature in dict.fromkeys(self.features)}
         pairs = zip(self.heads.values(), self.features, strict=True)
         scores = [head(read[feature]) for head, feature in pairs]
         number = len(self.pathways)
         if number == 1:
-            return scores
+            return scores, scores[-1:]
         levels = [scores[start : start + number] for start in range(0, len(scores), number)]
-        return [torch.stack(each, dim=2) if self.training else self._mean_of(each) for each in levels]
+        joined = [torch.stack(each, dim=2) if self.training else self._mean_of(each) for each in levels]
+        return joined, levels[-1]
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """Return the auxiliary loss of the recognizer; see `Recognizer.take_auxiliary_loss`."""

@@ -42,6 +42,8 @@ def stage_rows(trial: str, stages: Sequence[StageResult]) -> tuple[StageRow, ...
             stack_mean_class_accuracies=stage.stack_mean_class_accuracies,
             parent_keys=stage.parent_keys,
             is_flat=stage.kind.is_flat,
+            pathways=tuple(stage.pathway_accuracies),
+            pathway_accuracies=tuple(stage.pathway_accuracies.values()),
         )
         for stage in stages
     )
@@ -107,6 +109,8 @@ def evaluation_row(
         stack_top5_accuracies=evaluation.stack_top5_accuracies,
         stack_mean_class_accuracies=evaluation.stack_mean_class_accuracies,
         refit_seed=refit_seed,
+        pathways=tuple(evaluation.pathway_accuracies),
+        pathway_accuracies=tuple(evaluation.pathway_accuracies.values()),
     )
 
 
@@ -138,6 +142,8 @@ def model_evaluation_row(
         evaluated_at=at,
         stack_top5_accuracies=tuple(level.top5_accuracy for level in levels),
         stack_mean_class_accuracies=tuple(level.mean_class_accuracy for level in levels),
+        pathways=tuple(predictions.pathway_accuracies),
+        pathway_accuracies=tuple(predictions.pathway_accuracies.values()),
     )
 
 

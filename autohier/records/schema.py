@@ -132,6 +132,10 @@ class StageRow:
         bool | None,
         "true before pass 2: pass 1, or a base of the recipe joint; null in records of older versions",
     ] = None
+    pathways: Annotated[tuple[str, ...], "names of the pathways, if the network has several"] = ()
+    pathway_accuracies: Annotated[
+        tuple[float, ...], "validation accuracy of the class head of each of these pathways alone"
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,10 @@ class EvaluationRow:
         tuple[float, ...], "mean of the superclasses' test accuracies, of the stacks of stack_accuracies"
     ] = ()
     refit_seed: Annotated[int | None, "seed of a further refit; null for networks of the trial's seed"] = None
+    pathways: Annotated[tuple[str, ...], "names of the pathways, if the network has several"] = ()
+    pathway_accuracies: Annotated[
+        tuple[float, ...], "test accuracy of the class head of each of these pathways alone"
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

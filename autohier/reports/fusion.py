@@ -12,7 +12,7 @@ from rich.text import Text
 from autohier.core.late_fusion import Fused, num_unshared
 from autohier.core.training.metrics import Predictions
 from autohier.records.statistics import mcnemar_p_value, wilson_interval
-from autohier.reports.evaluations.levels import predicted_levels_text
+from autohier.reports.evaluations.levels import pathways_text, predicted_levels_text
 from autohier.reports.text import interval_text, plain_table
 from autohier.text import plural
 
@@ -40,8 +40,9 @@ def fusion_report(
     head = Text(f"{title}: {accuracy_text(fused.predictions)}")
     notes = [Text(_POOLED)] if pools_folds else []
     if len(names) == 1:
-        levels = predicted_levels_text(fused.members[0])
-        return Group(head, *([Text(f"by level: {levels}")] if levels else []), *notes)
+        (only,) = fused.members
+        texts = {"by level": predicted_levels_text(only), "by pathway": pathways_text(only)}
+        return Group(head, *(Text(f"{name}: {text}") for name, text in texts.items() if text), *notes)
     parts: list[RenderableType] = [head, *notes, Text(_comparison(fused, names))]
     if num_unshared(fused.members):
         parts.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +17,11 @@ from autohier.config.search.loading import load_space
 from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.hierarchy import Hierarchy
 from autohier.core.prediction import predict_validation
+from autohier.core.stages.callbacks import RefitCallback, TrialCallback
 from autohier.core.stages.compacted import read_compacted, write_compacted
+from autohier.core.stages.cross_validation import FoldedResult
+from autohier.core.stages.result import StageResult
+from autohier.core.training.metrics import Predictions
 from autohier.core.trial import evaluate_on_test, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import read_model_file
@@ -26,7 +32,9 @@ from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
+from autohier.records.rows import stage_rows
 from autohier.sweep.plans.starts import check_networks, resolve_starts
+from support.fakes.fake_outcomes import fake_stage
 from support.sources.tiny_clips import (
     NUM_FRAMES,
     OVERRIDES,
@@ -66,7 +74,10 @@ def test_every_stage_is_trained_evaluated_and_compacted(
     levels = [len(stage.stack_accuracies) for stage in outcome.stages]
     assert levels == [len(stage.epochs[0].stack_losses) for stage in outcome.stages]
     assert levels == [1, *[len(trial.config.params.superclasses) + 1] * 2]
-    assert dict(evaluate_on_test(trial, outcome))["pass 2"].num_clips == 48
+    tested = dict(evaluate_on_test(trial, outcome))["pass 2"]
+    assert tested.num_clips == 48
+    pathways = [pathway.name for pathway in trial.load_network(outcome.kept).pathways]
+    assert [*tested.pathway_accuracies] == (pathways if len(pathways) > 1 else [])
     assert [stage.reused for stage in run_trial(trial).stages] == [True, True, True]
     stage = outcome.stages[-1]
     saving = write_compacted(trial.context.store, stage.kind, stage.key, tmp_path / "x.safetensors")
@@ -82,17 +93,53 @@ def test_the_prediction_is_the_mean_of_both_pathways(tiny_clips: ClipStore, tmp_
     network = cast("HierarchicalRecognizer", trial.load_network(stage)).eval()
     assert list(network.heads) == HEADS
     rgb, pose = network.heads["rgb_stack4"], network.heads["pose_stack3"]
-    loader, sets_NK = trial.data_loader, []
+    loader, sets_PNK = trial.data_loader, []
     with torch.no_grad():
         for index in range(loader.test_sets):
             batches = loader.evaluation_set("validation", index, loader.test_sets)
             features = [network.recognizer.forward_stacks(clips) for clips, _ in batches]
-            both = [(rgb(each[3]).softmax(dim=1) + pose(each[-1]).softmax(dim=1)) / 2 for each in features]
-            sets_NK.append(torch.cat(both))
-    expected_NK = torch.stack(sets_NK).mean(dim=0).numpy()
+            both = [torch.stack([rgb(each[3]), pose(each[-1])]).softmax(dim=2) for each in features]
+            sets_PNK.append(torch.cat(both, dim=1))
+    alone_PNK = torch.stack(sets_PNK).mean(dim=0).numpy()
     found = predict_validation(trial, stage)
-    np.testing.assert_allclose(found.probabilities_NK, expected_NK, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities_NK, alone_PNK.mean(axis=0), rtol=1e-5, atol=1e-6)
     assert stage.accuracy == found.accuracy
+    assert list(found.pathways) == ["rgb", "pose"]
+    np.testing.assert_allclose([*found.pathways.values()], alone_PNK, rtol=1e-5, atol=1e-6)
+    rgb_right, pose_right = (alone_PNK.argmax(axis=2) == found.labels_N).mean(axis=1)
+    own = {"rgb": pytest.approx(rgb_right), "pose": pytest.approx(pose_right)}
+    assert stage.pathway_accuracies == found.pathway_accuracies == own
+    stored = trial.context.store.find(stage.kind, stage.key)
+    assert stored is not None
+    (row,) = stage_rows("t0000", [stored])
+    assert dict(zip(row.pathways, row.pathway_accuracies, strict=True)) == own
+    part = found.of(found.clip_ids[:2])
+    np.testing.assert_array_equal(part.pathways["pose"], found.pathways["pose"][:2])
+    np.testing.assert_array_equal(
+        Predictions.joined([part, found]).pathways["pose"][2:], found.pathways["pose"]
+    )
+
+
+def _with_pathways(accuracies: dict[str, float]) -> StageResult:
+    return replace(fake_stage("pass-1", 0, 60), pathway_accuracies=accuracies)
+
+
+def test_pathways_of_folds_are_averaged() -> None:
+    folds = [_with_pathways(own) for own in ({"a": 0.5, "b": 1.0}, {"a": 0.25, "b": 0.5})]
+    assert FoldedResult.of(folds).pathway_accuracies == {"a": 0.375, "b": 0.75}
+    older = _with_pathways({})
+    assert FoldedResult.of([folds[0], older]).pathway_accuracies == {}
+
+
+def test_a_refit_measures_no_pathway_on_its_training_clips() -> None:
+    ended = []
+
+    class Kept(TrialCallback):
+        def on_stage_end(self, result: StageResult) -> None:
+            ended.append(result.pathway_accuracies)
+
+    RefitCallback(Kept()).on_stage_end(_with_pathways({"a": 0.5}))
+    assert math.isnan(ended[0]["a"])
 
 
 @pytest.mark.slow

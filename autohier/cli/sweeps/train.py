@@ -64,7 +64,7 @@ def train(
     from autohier.data.store.paths import store_folder
     from autohier.data.store.reader import ClipStore
     from autohier.machine import machine_share, usable_cores
-    from autohier.reports.evaluations.levels import levels_text
+    from autohier.reports.evaluations.levels import levels_text, pathways_text
     from autohier.sweep.paths import stage_folder
     from autohier.sweep.plans.starts import resolve_starts
 
@@ -108,6 +108,8 @@ def train(
     )
     counts = trial.config.params.counts_text
     console.print(f"  by level: {levels_text(kept, counts)}", soft_wrap=True)
+    if pathways := pathways_text(kept):
+        console.print(f"  by pathway: {pathways}", soft_wrap=True)
     for line in _result_lines(trial.context.store, kept, out):
         console.print(line, soft_wrap=True)
     if test:
@@ -120,6 +122,8 @@ def train(
             )
             if len(evaluation.stack_accuracies) > 1:
                 console.print(f"  by level: {levels_text(evaluation, counts)}", soft_wrap=True)
+            if pathways := pathways_text(evaluation):
+                console.print(f"  by pathway: {pathways}", soft_wrap=True)
         console.print("printed only, not recorded; 'autohier search' and 'autohier evaluate' record theirs")
 
 

@@ -96,7 +96,9 @@ class RefitCallback(TrialCallback):
 
     def on_stage_end(self, result: StageResult) -> None:
         """See `TrialCallback`."""
-        self._callback.on_stage_end(replace(result, **_unknown(result.stack_accuracies)))
+        of_pathways = dict.fromkeys(result.pathway_accuracies, math.nan)
+        unknown = replace(result, **_unknown(result.stack_accuracies), pathway_accuracies=of_pathways)
+        self._callback.on_stage_end(unknown)
 
 
 class _Accuracies(TypedDict):

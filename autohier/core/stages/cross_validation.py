@@ -54,6 +54,11 @@ class FoldedResult(StageResult):
             stack_accuracies=_means([fold.stack_accuracies for fold in folds]),
             stack_top5_accuracies=_means([fold.stack_top5_accuracies for fold in folds]),
             stack_mean_class_accuracies=_means([fold.stack_mean_class_accuracies for fold in folds]),
+            pathway_accuracies={
+                name: float(np.mean([fold.pathway_accuracies[name] for fold in folds]))
+                for name in first.pathway_accuracies
+                if all(name in fold.pathway_accuracies for fold in folds)
+            },
             confusion_KK=np.sum([fold.confusion_KK for fold in folds], axis=0),
             cost=Cost(
                 max(fold.cost.parameters for fold in folds), max(fold.cost.multiply_adds for fold in folds)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,9 @@ class StageResult:
     """Features that the heads of the network read."""
     parent_keys: tuple[str, ...] = ()
     """The stages whose weights it starts from, if they are several."""
+    pathway_accuracies: Mapping[str, float] = field(default_factory=dict)
+    """Validation accuracy of each pathway alone after the stage, by its name; empty if the network has one,
+    and in files of older versions."""
 
     @property
     def accuracy(self) -> float:

@@ -151,6 +151,7 @@ def train_stage(run: StageRun, replicas: Replicas = SOLO) -> Generator[EpochMetr
         autocast=context.device.autocast,
         micro_batches=num_micro_batches(inputs),
         replicas=replicas,
+        by_pathway=True,
     )
     seconds = sum(metrics.seconds for metrics in epochs) + time.perf_counter() - started
     return TrainedStage(job, data_loader.clip_shape, tuple(epochs), evaluation, seconds, checkpoint)
@@ -176,6 +177,7 @@ def publish(run: StageRun, trained: TrainedStage) -> StageResult:
         stack_top5_accuracies=evaluation.stack_top5_accuracies,
         stack_mean_class_accuracies=evaluation.stack_mean_class_accuracies,
         heads=job.network.placement,
+        pathway_accuracies=evaluation.pathway_accuracies,
     )
     run.context.store.publish(result, run.inputs, {**job.network.state_dict(), **job.extra_tensors})
     trained.checkpoint.remove()

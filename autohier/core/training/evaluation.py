@@ -1,12 +1,13 @@
 """Evaluation as in HAC: softmax probabilities averaged over several frame sets of a clip.
 
-Legend: N clips of a part, B clips of a batch, K classes, S superclasses of one level, L heads.
+Legend: N clips of a part, B clips of a batch, K classes, S superclasses of one level, L heads, P pathways.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from autohier.core.training.metrics import NUM_TOP, Evaluation
 from autohier.core.training.replicas import SOLO, Replicas
 from autohier.data.inputs.named import ClipBatch, split_clips
 from autohier.data.inputs.share import Share
+from autohier.models.hierarchical import HierarchicalRecognizer
 
 
 def evaluate(
@@ -32,6 +34,7 @@ def evaluate(
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     micro_batches: int = 1,
     replicas: Replicas = SOLO,
+    by_pathway: bool = False,
 ) -> Evaluation:
     """Evaluate a network on one part of the split, with a forward pass over it for every view.
 
@@ -45,9 +48,11 @@ def evaluate(
         autocast: returns the context manager of the precision to compute in.
         micro_batches: number of parts that each batch is computed in.
         replicas: processes that evaluate the part together; each gets the scores of all clips.
+        by_pathway: True also evaluates the class head of each pathway alone, if there are several.
     """
+    evaluated, names = with_pathways(network) if by_pathway else (network, ())
     probabilities, labels_N = predict(
-        network,
+        evaluated,
         data_loader,
         part,
         num_sets=num_sets,
@@ -56,7 +61,33 @@ def evaluate(
         micro_batches=micro_batches,
         replicas=replicas,
     )
-    return _score(probabilities, labels_N, loss)
+    levels = probabilities[: len(probabilities) - len(names)]
+    own = zip(names, probabilities[len(levels) :], strict=True)
+    accuracies = {name: _share(pathway_NK.argmax(dim=1) == labels_N) for name, pathway_NK in own}
+    return replace(_score(levels, labels_N, loss), pathway_accuracies=accuracies)
+
+
+def with_pathways(network: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return a network whose last scores are those of the classes by each pathway, and the pathways' names.
+
+    A network with one pathway stays as it is, and has no names.
+    """
+    if not isinstance(network, HierarchicalRecognizer) or len(network.pathways) == 1:
+        return network, ()
+    return _WithPathways(network), tuple(pathway.name for pathway in network.pathways)
+
+
+class _WithPathways(nn.Module):
+    """Network whose scores of every level are followed by the class scores of each pathway."""
+
+    def __init__(self, network: HierarchicalRecognizer) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: ClipBatch) -> list[Tensor]:
+        """Return one ``scores_BS`` per level, then one ``scores_BK`` per pathway."""
+        levels, pathways = self.network.forward_pathways(batch)
+        return [*levels, *pathways]
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -77,6 +77,9 @@ class Evaluation:
     """Share of clips whose superclass is among the five most probable, of every head."""
     stack_mean_class_accuracies: tuple[float, ...] = ()
     """Mean of the superclasses' accuracies, of every head."""
+    pathway_accuracies: Mapping[str, float] = field(default_factory=dict)
+    """Share of clips that the class head of each pathway classifies correctly alone, by its name; empty if
+    the network has one pathway, or if they were not evaluated."""
 
     @property
     def accuracy(self) -> float:
@@ -102,6 +105,15 @@ class Predictions:
     average of networks, whose superclasses may differ."""
     superclass_labels: tuple[npt.NDArray[np.int64], ...] = ()
     """Each clip's own superclass of each of these heads: [N]; empty if they are not known."""
+    pathways: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    """Probabilities of the original classes that each pathway gives alone, by its name: [N, K]; empty if the
+    network has one pathway, and for an average of networks."""
+
+    @property
+    def pathway_accuracies(self) -> dict[str, float]:
+        """Share of clips that each pathway classifies correctly alone, by its name."""
+        right = {name: own_NK.argmax(axis=1) == self.labels_N for name, own_NK in self.pathways.items()}
+        return {name: float(right_N.mean()) for name, right_N in right.items()}
 
     @property
     def levels(self) -> tuple[Predictions, ...]:
@@ -163,6 +175,7 @@ class Predictions:
             self.probabilities_NK[chosen],
             tuple(head_NS[chosen] for head_NS in self.superclasses),
             tuple(own_N[chosen] for own_N in self.superclass_labels),
+            {name: own_NK[chosen] for name, own_NK in self.pathways.items()},
         )
 
     @classmethod
@@ -176,6 +189,9 @@ class Predictions:
             probabilities_NK=np.concatenate([part.probabilities_NK for part in parts]),
             superclasses=tuple(map(np.concatenate, heads)),
             superclass_labels=tuple(map(np.concatenate, own)),
+            pathways={
+                name: np.concatenate([part.pathways[name] for part in parts]) for name in parts[0].pathways
+            },
         )
 
     def _count(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

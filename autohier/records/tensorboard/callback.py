@@ -16,6 +16,7 @@ Tags in the trial's run; the step is the number of epochs in the trial so far:
   every stage;
 * ``stage/accuracy_stack/l``, ``stage/top5_stack/l``, ``stage/mean_class_stack/l``: the same of the head of
   level l, over all frame sets of a test, after every stage;
+* ``stage/accuracy_pathway/NAME``: of each pathway alone, if the network has several, after every stage;
 * ``confusion``: after every stage; ``hierarchy``: after pass 2.
 """
 
@@ -110,6 +111,10 @@ class TensorBoardCallback(TrialCallback):
             *self._per_stack(kind, "stage/accuracy_stack", result.stack_accuracies),
             *self._per_stack(kind, "stage/top5_stack", result.stack_top5_accuracies),
             *self._per_stack(kind, "stage/mean_class_stack", result.stack_mean_class_accuracies),
+            *(
+                scalar(f"stage/accuracy_pathway/{name}", value)
+                for name, value in result.pathway_accuracies.items()
+            ),
             scalar("stage/parameters", result.cost.parameters),
             scalar("stage/multiply_adds", result.cost.multiply_adds),
             image("confusion", confusion_picture(result.confusion_KK, assignments, self._class_names)),

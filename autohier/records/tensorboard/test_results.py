@@ -21,7 +21,8 @@ def write_test_results(run_folder: Path, rows: Iterable[EvaluationRow], num_leve
     """Write the test results of a trial; they replace those that were written before.
 
     Tags are ``test/NETWORK/accuracy_stack/l``, ``.../top5_stack/l`` and ``.../mean_class_stack/l``, where
-    NETWORK is e.g. ``pass-2-refit``, and levels count as in the curves. The step counts the evaluations of
+    NETWORK is e.g. ``pass-2-refit``, and levels count as in the curves; and ``.../accuracy_pathway/NAME`` if
+    the network has several pathways. The step counts the evaluations of
     that network, from 0.
 
     Args:
@@ -51,3 +52,5 @@ def _values(row: EvaluationRow, num_levels: int) -> Iterator[Summary.Value]:
     ):
         for level, value in enumerate(values, start=num_levels - len(values) + 1):
             yield scalar(f"test/{network}/{name}_stack/{level}", value)
+    for pathway, value in zip(row.pathways, row.pathway_accuracies, strict=True):
+        yield scalar(f"test/{network}/accuracy_pathway/{pathway}", value)

@@ -1,4 +1,4 @@
-"""Accuracies of a network at each of its levels: superclasses from the front, then the classes."""
+"""Accuracies of a network at each of its levels, from superclasses to classes, and of each pathway."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ def best_levels(records: Records) -> str:
     kept = records.chain_of(ranked[0].trial)[ranked[0].kept_pass or 0 :] if ranked else ()
     levels = levels_text(kept[0], kept[0].superclasses) if kept else ""
     return f"validation by level, {kept[0].label}: {levels}" if levels else ""
+
+
+def best_pathways(records: Records) -> str:
+    """Return the validation accuracies of the best trial's pathways; empty if its network has one only."""
+    ranked = records.ranked()
+    kept = records.chain_of(ranked[0].trial)[ranked[0].kept_pass or 0 :] if ranked else ()
+    pathways = pathways_text(kept[0]) if kept else ""
+    return f"validation by pathway, {kept[0].label}: {pathways}" if pathways else ""
+
+
+def pathways_text(row: StageRow | EvaluationRow | StageResult | Evaluation | Predictions) -> str:
+    """Return the accuracy of each pathway alone; empty if the network has one only."""
+    accuracies = (
+        dict(zip(row.pathways, row.pathway_accuracies, strict=True))
+        if isinstance(row, StageRow | EvaluationRow)
+        else row.pathway_accuracies
+    )
+    return "; ".join(f"{name} alone {percent(value)}" for name, value in accuracies.items())
 
 
 def levels_text(row: StageRow | EvaluationRow | StageResult | Evaluation, superclasses: str) -> str:

@@ -9,7 +9,7 @@ from statistics import mean
 from autohier.records.reader import Records
 from autohier.records.schema import EvaluationRow
 from autohier.records.statistics import wilson_interval
-from autohier.reports.evaluations.levels import levels_text
+from autohier.reports.evaluations.levels import levels_text, pathways_text
 from autohier.reports.text import percent
 from autohier.text import plural, time_text
 
@@ -65,6 +65,8 @@ def evaluations_text(records: Records) -> str:
         lines += _headline(group, further)
         if levels := levels_text(group.first, winner.superclasses if winner else ""):
             lines.append(f"  by level: {levels}")
+        if pathways := pathways_text(group.first):
+            lines.append(f"  by pathway: {pathways}")
     lines = lines or ["test accuracy of the best trial: not evaluated yet"]
     lines += _readings(records)
     for title, part in (("ablation", steps), ("other trials", rest)):

@@ -15,7 +15,7 @@ from autohier.config.sweep import Provenance, SweepPlan
 from autohier.errors import InputError
 from autohier.records.reader import Records
 from autohier.records.recorders.trial_progress import read_progress
-from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.levels import best_levels, best_pathways
 from autohier.reports.evaluations.test_results import result_text
 from autohier.reports.html import elements as html
 from autohier.reports.html.class_sections import (
@@ -142,6 +142,7 @@ def _headline(source: PageSource) -> html.Html:
         best_config(records),
         accuracy_steps(records),
         best_levels(records),
+        best_pathways(records),
         confirmation_text(records),
     )
     return html.section(

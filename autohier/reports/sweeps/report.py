@@ -11,7 +11,7 @@ from rich.text import Text
 from autohier.records.reader import Records, params_of
 from autohier.records.schema import TrialRow
 from autohier.records.statistics import within_noise
-from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.levels import best_levels, best_pathways
 from autohier.reports.evaluations.test_results import evaluations_text
 from autohier.reports.text import count_text, percent
 from autohier.reports.trials.confirmation import confirmation_text
@@ -36,6 +36,7 @@ def sweep_report(records: Records, *, limit: int | None = None, is_driven: bool 
         best_config(records),
         accuracy_steps(records),
         best_levels(records),
+        best_pathways(records),
         confirmation_text(records),
         evaluations_text(records),
     )

@@ -230,6 +230,8 @@ def test_test_results_are_shown_by_network_and_level(tmp_path: Path) -> None:
         stack_accuracies=(1.0, 0.75),
         stack_top5_accuracies=(1.0, 1.0),
         stack_mean_class_accuracies=(0.25, 0.125),
+        pathways=("rgb", "pose"),
+        pathway_accuracies=(0.5, 0.625),
     )
     write_test_results(tmp_path / "t0000", [again, *first], 2)
     request_page = open_tensorboard(tmp_path)
@@ -244,6 +246,7 @@ def test_test_results_are_shown_by_network_and_level(tmp_path: Path) -> None:
     assert points("pass-2-refit/accuracy_stack/1") == [[0, 0.75], [1, 1.0]]
     assert points("pass-2-refit/mean_class_stack/2") == [[0, 0.5], [1, 0.125]]
     assert points("pass-2-refit/top5_stack/2") == [[0, 0.5], [1, 1.0]]
+    assert points("pass-2-refit/accuracy_pathway/pose") == [[1, 0.625]]
 
 
 def test_pictures_can_be_decoded(request_page: Request) -> None:

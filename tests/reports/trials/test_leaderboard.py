@@ -16,7 +16,7 @@ from autohier.records.reader import Records
 from autohier.records.rows import epoch_rows, evaluation_row, stage_rows
 from autohier.records.schema import TrialRow
 from autohier.records.trial_rows import complete_row, unfinished_row
-from autohier.reports.evaluations.levels import best_levels
+from autohier.reports.evaluations.levels import best_levels, best_pathways
 from autohier.reports.evaluations.test_results import evaluations_text
 from autohier.reports.sweeps.report import (
     NO_COMPLETE_TRIAL,
@@ -125,6 +125,17 @@ def test_every_level_has_its_accuracies() -> None:
         "4 superclasses: top-1 85.0%, top-5 100.0%, mean class 84.0%; "
         "classes: top-1 75.0%, top-5 95.0%, mean class 70.0%"
     )
+
+
+def test_every_pathway_has_its_accuracy() -> None:
+    records = _sweep()
+    assert best_pathways(records) == ""
+    own = {"pathways": ("frames", "skeletons"), "pathway_accuracies": (0.5, 0.875)}
+    stages, tests = ([replace(row, **own) for row in rows] for rows in (records.stages, records.tests))
+    both = replace(records, stages=tuple(stages), tests=tuple(tests))
+    assert best_pathways(both) == "validation by pathway, prune 2: frames alone 50.0%; skeletons alone 87.5%"
+    assert evaluations_text(both).endswith("\n  by pathway: frames alone 50.0%; skeletons alone 87.5%")
+    assert best_pathways(both) in _text(sweep_report(both), width=200)
 
 
 def test_records_of_an_older_version_have_no_levels() -> None:

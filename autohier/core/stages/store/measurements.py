@@ -49,6 +49,7 @@ def read_result(
         stack_top5_accuracies=tuple(description.get("stack_top5_accuracies", ())),
         stack_mean_class_accuracies=tuple(description.get("stack_mean_class_accuracies", ())),
         heads=description.get("heads", "stacks"),
+        pathway_accuracies=dict(description.get("pathway_accuracies", {})),
     )
 
 
@@ -75,6 +76,9 @@ def _rules(result: StageResult) -> dict[str, bool]:
         "accuracies must be shares, one for every stack": _are_shares(result.stack_accuracies, num_stacks)
         and _are_shares_or_missing(result.stack_top5_accuracies, num_stacks)
         and _are_shares_or_missing(result.stack_mean_class_accuracies, num_stacks),
+        "accuracies of pathways must be shares": _are_shares(
+            tuple(result.pathway_accuracies.values()), len(result.pathway_accuracies)
+        ),
         "the confusion matrix must count clips": bool((result.confusion_KK >= 0).all()) and num_clips > 0,
         "the accuracy must be that of the confusion matrix": abs(result.accuracy - share) < _ROUNDING,
         "parameters and multiply-adds must be positive": _is_count(result.cost.parameters)

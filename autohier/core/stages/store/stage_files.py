@@ -252,6 +252,7 @@ def _describe(result: StageResult) -> dict[str, Any]:
         "stack_accuracies": result.stack_accuracies,
         "stack_top5_accuracies": result.stack_top5_accuracies,
         "stack_mean_class_accuracies": result.stack_mean_class_accuracies,
+        "pathway_accuracies": dict(result.pathway_accuracies),
         "cost": asdict(result.cost),
         "seconds": result.seconds,
     }
