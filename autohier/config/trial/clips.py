@@ -61,6 +61,9 @@ class FrameSettings(_Clips):
     test_offsets: Annotated[Literal["fixed", "drawn"], KeyDefault("fixed")] = "fixed"
     """Place of a test set's frames in their segments. fixed: evenly spaced over the sets; drawn: sampled for
     every clip and set, as HAC does, once and for all."""
+    pixel_scale: Annotated[Literal["statistics", "symmetric"], KeyDefault("statistics")] = "statistics"
+    """Scale of the pixels. statistics: by ImageNet's mean and deviation for color, by 0 and 0.25 for depth;
+    symmetric: from -1 to 1 (I3D, P-I3D)."""
 
     @model_validator(mode="after")
     def _check_crop(self) -> Self:

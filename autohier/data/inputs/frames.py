@@ -33,9 +33,10 @@ class FrameInput(FrameReading):
         cropped_BTHWC = random_crop_flip(
             clips, crop_px=self.crop_px, flip=self.flip, random=random, min_scale=self.min_scale
         )
-        return normalize(cropped_BTHWC)
+        return normalize(cropped_BTHWC, scale=self.pixel_scale)
 
     def transform_eval(self, clips: Tensor, *, mirrored: bool = False) -> Tensor:
         """Return center crops: float32 [B, C, T, H, W]."""
         cropped_BTHWC = center_crop(clips, crop_px=self.crop_px)
-        return normalize(cropped_BTHWC.flip(3) if mirrored else cropped_BTHWC)
+        shown_BTHWC = cropped_BTHWC.flip(3) if mirrored else cropped_BTHWC
+        return normalize(shown_BTHWC, scale=self.pixel_scale)

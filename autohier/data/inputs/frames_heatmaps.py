@@ -78,7 +78,8 @@ class FramesHeatmapsInput(FramesHeatmapsReading):
             width=self.map_px,
         )
         maps = render_maps(keypoints_BMTV2, scores_BMTV, self.layout, self.maps, size_px=self.map_px)
+        cropped_BTHWC = crop_flip(frames_BTHWC, crops, crop_px=self.frames.crop_px)
         return {
-            FRAMES: normalize(crop_flip(frames_BTHWC, crops, crop_px=self.frames.crop_px)),
+            FRAMES: normalize(cropped_BTHWC, scale=self.frames.pixel_scale),
             HEATMAPS: maps,
         }

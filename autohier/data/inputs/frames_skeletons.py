@@ -38,7 +38,7 @@ class FramesSkeletonsInput(FramesSkeletonsReading):
         own, size = self.frames, tuple(clips[FRAMES].shape[2:4])
         crops = sample_crops(size, crop_px=own.crop_px, flip=own.flip, random=random, min_scale=own.min_scale)
         return {
-            FRAMES: normalize(crop_flip(clips[FRAMES], crops, crop_px=own.crop_px)),
+            FRAMES: normalize(crop_flip(clips[FRAMES], crops, crop_px=own.crop_px), scale=own.pixel_scale),
             SKELETONS: self.skeletons.augment(clips[SKELETONS], random, mirrored_B=crops.mirrored_B),
         }
 

@@ -61,5 +61,6 @@ class PartsSkeletonsInput(PartsSkeletonsReading):
             mirrored_B = crops.mirrored_B.to(shown_BTHWC.device)
             if shown_BTHWC is not other_BTHWC and mirrored_B.any():
                 shown_BTHWC = torch.where(mirrored_B[:, None, None, None, None], other_BTHWC, shown_BTHWC)
-            cropped[part] = normalize(crop_flip(shown_BTHWC, crops, crop_px=self.crop_px))
+            cropped_BTHWC = crop_flip(shown_BTHWC, crops, crop_px=self.crop_px)
+            cropped[part] = normalize(cropped_BTHWC, scale=self.pixel_scale)
         return cropped

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.constants import color_statistics
+from autohier.data.transforms.constants import PixelScale, color_statistics
 
 
 def random_crop_flip(
@@ -111,15 +111,19 @@ def center_crop(clips_BTHWC: Tensor, *, crop_px: int) -> Tensor:
     return clips_BTHWC[:, :, top : top + crop_px, left : left + crop_px]
 
 
-def normalize(clips_BTHWC: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
+def normalize(
+    clips_BTHWC: Tensor, *, dtype: torch.dtype = torch.float32, scale: PixelScale = "statistics"
+) -> Tensor:
     """Scale bytes to [0, 1] and normalize: color by ImageNet's mean and deviation, depth by 0 and 0.25.
+
+    With the scale "symmetric", both go from -1 to 1.
 
     Returns:
         ``dtype`` [B, C, T, H, W] in channels_last_3d memory format: the order of the input, so that no
         element moves.
     """
     mean, std = (
-        clips_BTHWC.new_tensor(each, dtype=dtype) for each in color_statistics(clips_BTHWC.shape[-1])
+        clips_BTHWC.new_tensor(each, dtype=dtype) for each in color_statistics(clips_BTHWC.shape[-1], scale)
     )
     scaled_BTHWC = clips_BTHWC.to(dtype).div_(255.0).sub_(mean).div_(std)
     return scaled_BTHWC.permute(0, 4, 1, 2, 3)

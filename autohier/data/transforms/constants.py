@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
+
+PixelScale = Literal["statistics", "symmetric"]
+"""Scale of normalized pixels: by mean and deviation, or from -1 to 1."""
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
@@ -20,8 +23,18 @@ MIN_SIDE_PX: Final = 10.0
 """Smallest width and height of the joints that make a box of their own."""
 
 
-def color_statistics(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation of frames in 0..1 by channel: ImageNet's for color, or those of depth."""
+def color_statistics(
+    channels: int, scale: PixelScale = "statistics"
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what is subtracted from frames in 0..1 by channel, and what divides them then.
+
+    Args:
+        channels: of a frame.
+        scale: "statistics" returns ImageNet's mean and deviation for color, or those of depth; "symmetric"
+            scales to -1..1.
+    """
+    if scale == "symmetric":
+        return (0.5,) * channels, (0.5,) * channels
     return (IMAGENET_MEAN, IMAGENET_STD) if channels == len(IMAGENET_MEAN) else (DEPTH_MEAN, DEPTH_STD)
 
 

@@ -72,7 +72,8 @@ def clip_of(layout=KINECT_V2_25, *, meters=NAN, pixels=NAN, num_persons=1):
     ("clips", "clip_input"),
     [
         (FrameClips(
-                num_frames=3, resize_px=40, crop_px=32, min_scale=0.5, flip=False, test_offsets="drawn"
+                num_frames=3, resize_px=40, crop_px=32, min_scale=0.5, flip=False, test_offsets="drawn",
+                pixel_scale="symmetric",
             ),
             FrameInput,),
         (

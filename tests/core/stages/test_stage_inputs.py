@@ -43,6 +43,7 @@ FROM_PASS_1 = {
     "clips.test_sets": "clips.test_sets=1",
     "clips.test_flip": "clips.test_flip=true",
     "clips.test_offsets": "clips.test_offsets=drawn",
+    "clips.pixel_scale": "clips.pixel_scale=symmetric",
     "recognizer.name": "recognizer.name=inflated-resnet34",
     "recognizer.width": "recognizer.width=0.25",
     "recognizer.initialisation": "recognizer.initialisation=fan-out",

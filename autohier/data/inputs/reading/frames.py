@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autohier.data.inputs.stores import FrameStore
 from autohier.data.transforms.arrays.frames import center_crop, normalize
+from autohier.data.transforms.constants import PixelScale
 from autohier.data.transforms.sampling import segment_positions, set_offset
 
 
@@ -30,6 +31,8 @@ class FrameReading:
     crop_px: int
     test_offsets: Literal["fixed", "drawn"] = "fixed"
     """Place of an evaluation set's frames: the same for all clips, or sampled for every clip and set."""
+    pixel_scale: PixelScale = "statistics"
+    """Scale of normalized pixels."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -50,7 +53,8 @@ class FrameReading:
     def eval_arrays(self, clips: NDArray[np.uint8], *, mirrored: bool = False) -> NDArray[np.float32]:
         """Return center crops: float32 [B, C, T, H, W]."""
         cropped_BTHWC = center_crop(clips, crop_px=self.crop_px)
-        return normalize(cropped_BTHWC[:, :, :, ::-1] if mirrored else cropped_BTHWC)
+        shown_BTHWC = cropped_BTHWC[:, :, :, ::-1] if mirrored else cropped_BTHWC
+        return normalize(shown_BTHWC, scale=self.pixel_scale)
 
     def _decode(self, row: int, offset: float) -> NDArray[np.uint8]:
         positions = segment_positions(self.store.num_kept(row), self.num_frames, offset)

@@ -17,6 +17,7 @@ from autohier.data.inputs.reading.skeletons import SkeletonReading
 from autohier.data.inputs.stores import PictureStore
 from autohier.data.transforms.arrays.frames import center_crop, normalize
 from autohier.data.transforms.boxes import Box
+from autohier.data.transforms.constants import PixelScale
 from autohier.data.transforms.crop import crop_and_resize
 from autohier.data.transforms.parts import OTHER_SIDE, Picture, hand_joints, part_boxes
 from autohier.data.transforms.sampling import row_positions, segment_positions, set_offset
@@ -42,6 +43,7 @@ class PartsSkeletonsReading:
     resize_px: int
     crop_px: int
     test_offsets: Literal["fixed", "drawn"] = "fixed"
+    pixel_scale: PixelScale = "statistics"
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -70,7 +72,8 @@ class PartsSkeletonsReading:
         for part in self.parts:
             read_BTHWC = clips[OTHER_SIDE[part] if mirrored else part]
             cropped_BTHWC = center_crop(read_BTHWC, crop_px=self.crop_px)
-            arrays[part] = normalize(cropped_BTHWC[:, :, :, ::-1] if mirrored else cropped_BTHWC)
+            shown_BTHWC = cropped_BTHWC[:, :, :, ::-1] if mirrored else cropped_BTHWC
+            arrays[part] = normalize(shown_BTHWC, scale=self.pixel_scale)
         return {**arrays, SKELETONS: self.skeletons.eval_arrays(clips[SKELETONS], mirrored=mirrored)}
 
     def boxes(self, row: int, side_px: int) -> dict[str, Box]:

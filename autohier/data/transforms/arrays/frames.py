@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from autohier.data.transforms.constants import color_statistics
+from autohier.data.transforms.constants import PixelScale, color_statistics
 
 
 def center_crop(clips_BTHWC: NDArray[np.uint8], *, crop_px: int) -> NDArray[np.uint8]:
@@ -22,9 +22,9 @@ def center_corner(height: int, width: int, *, crop_px: int) -> tuple[int, int]:
     return (height - crop_px) // 2, (width - crop_px) // 2
 
 
-def normalize(clips_BTHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalize(clips_BTHWC: NDArray[np.uint8], *, scale: PixelScale = "statistics") -> NDArray[np.float32]:
     """Scale bytes to [0, 1] and normalize by mean and deviation: float32 [B, C, T, H, W]."""
-    mean, std = (np.array(each, dtype=np.float32) for each in color_statistics(clips_BTHWC.shape[-1]))
+    mean, std = (np.array(each, dtype=np.float32) for each in color_statistics(clips_BTHWC.shape[-1], scale))
     scaled_BTHWC = clips_BTHWC.astype(np.float32)
     scaled_BTHWC /= np.float32(255)
     scaled_BTHWC -= mean
