@@ -27,7 +27,8 @@ class HeadGradients:
     """Map of one head at the end of the first stack of its pathway."""
 
     pathway: str
-    """Name of the pathway; empty if the network has one only."""
+    """Name of the pathway, or of the input that leads to the map if the maps of a pathway have different
+    ones, e.g. parts of the body; empty if there is only one."""
     level: int
     """Level of the head, from 0, the coarsest."""
     layers: tuple[str, ...]
@@ -52,7 +53,8 @@ def head_gradients(
     The cross-entropy of a head is that of the clip's own superclass, without the loss weights. The gradient
     is taken at the outputs of the last convolutions of the first stack: those that pruning may reach and that
     no other such convolution of the stack follows. These are one in a residual stack that ends without a
-    projection, and one for each branch in a stack that ends in branches. Outputs of one shape make one map.
+    projection, and one for each branch in a stack that ends in branches. Outputs of one shape that depend on
+    the same inputs make one map.
 
     The cost is a forward pass for each pathway and batch, and a backward pass to the first stack for each
     head, in the memory of a training step: about 1 + 2 L forward passes for L heads.
@@ -68,18 +70,21 @@ def head_gradients(
     network.eval()
     sums: dict[tuple[int, int, tuple[str, ...]], _Sum] = {}
     groups: list[list[tuple[str, ...]]] = []
+    names: dict[tuple[int, tuple[str, ...]], str] = {}
     with _without_weight_gradients(network):
         for clips_B, labels_B in batches:
-            groups = groups or _first_stack_ends(network, rows_of(clips_B, slice(1)))
+            if not groups:
+                ends = _first_stack_ends(network, rows_of(clips_B, slice(1)))
+                groups = [list(own) for own in ends]
+                names = _map_names(network, ends)
             targets = [torch.tensor(level, device=labels_B.device)[labels_B] for level in assignments]
             for pathway, own_groups in enumerate(groups):
                 for level, layers, gradients in _gradients(network, clips_B, targets, pathway, own_groups):
                     sums.setdefault((pathway, level, layers), _Sum()).add(gradients)
     if not sums:
         raise InputError("gradient maps need at least one clip", got=0)
-    names = [pathway.name for pathway in network.pathways]
     return [
-        HeadGradients(names[pathway], level, layers, total.mean())
+        HeadGradients(names[pathway, layers], level, layers, total.mean())
         for (pathway, level, layers), total in sums.items()
     ]
 
@@ -133,24 +138,46 @@ def _or_zeros(gradient: Tensor | None, output: Tensor) -> Tensor:
     return torch.zeros_like(output) if gradient is None else gradient
 
 
-def _first_stack_ends(network: HierarchicalRecognizer, clip: ClipBatch) -> list[list[tuple[str, ...]]]:
-    """Return the last convolutions of each pathway's first stack, in groups of outputs of one shape."""
+_Ends = dict[tuple[str, ...], tuple[str, ...]]
+"""Convolutions of each map of a pathway, and the inputs of a clip that they depend on."""
+
+
+def _map_names(
+    network: HierarchicalRecognizer, ends: Sequence[_Ends]
+) -> dict[tuple[int, tuple[str, ...]], str]:
+    """Return the names of the maps by the index of their pathway and their convolutions."""
+    names = {}
+    for index, (pathway, own) in enumerate(zip(network.pathways, ends, strict=True)):
+        differ = len(set(own.values())) > 1
+        for layers, inputs in own.items():
+            parts = (pathway.name, " and ".join(inputs) if differ else "")
+            names[index, layers] = " ".join(part for part in parts if part)
+    return names
+
+
+def _first_stack_ends(network: HierarchicalRecognizer, clip: ClipBatch) -> list[_Ends]:
+    """Return the last convolutions of each pathway's first stack, those of one map together.
+
+    Outputs of one shape that depend on the same inputs make one map.
+    """
     recognizer = network.recognizer
     names = [filters.name for filters in recognizer.prunable_filters()]
     # A copy, in case the network changes its input in place.
     tracked = map_clips(lambda tensor: tensor.clone().requires_grad_().clone(), clip)
     with _outputs(recognizer, names, are_leaves=False) as outputs:
         features = recognizer.forward_stacks(tracked)
-    ends = []
+    ends: list[_Ends] = []
     first = 0
     for pathway in network.pathways:
         last = _last_outputs(features[first], {name: each[-1] for name, each in outputs.items() if each})
         if not last:
             raise InputError("the first stack must have a convolution that pruning may reach", got="none")
-        shapes: dict[torch.Size, list[str]] = {}
+        inputs = tracked if isinstance(tracked, dict) else {}
+        groups: dict[tuple[torch.Size, tuple[str, ...]], list[str]] = {}
         for name, output in last.items():
-            shapes.setdefault(output.shape[2:], []).append(name)
-        ends.append([tuple(group) for group in shapes.values()])
+            key = (output.shape[2:], tuple(_ancestors(output, inputs)))
+            groups.setdefault(key, []).append(name)
+        ends.append({tuple(group): reads for (_, reads), group in groups.items()})
         first += pathway.num_stacks
     return ends
 

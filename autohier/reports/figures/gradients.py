@@ -1,4 +1,4 @@
-"""Figure of gradient maps: a row for each pathway, a column for each head, as HAC's figure 5.
+"""Figure of gradient maps: a row for each pathway or input, a column for each head, as HAC's figure 5.
 
 Maps over time and pixels are drawn as the mean over time. Each is drawn relative to its largest value.
 """
@@ -49,13 +49,13 @@ def draw_gradients(maps: GradientMaps) -> Figure:
 def gradient_arrays(maps: GradientMaps) -> bytes:
     """Return the maps as an .npz file, not normalized: an array for each pathway, level and shape of a map.
 
-    Arrays are named ``level1``, or ``rgb_level1`` with several pathways; further shapes add ``_2``, ... to
-    the name. ``NAME_axes`` holds the names of the axes, ``NAME_layers`` those of the convolutions, and
+    Arrays are named ``level1``, or ``rgb_level1`` with several pathways or inputs; further shapes add ``_2``,
+    ... to the name. ``NAME_axes`` holds the names of the axes, ``NAME_layers`` those of the convolutions, and
     ``num_clips`` the number of clips.
     """
     arrays: dict[str, Any] = {"num_clips": np.array(maps.num_clips)}
     for head in maps.heads:
-        prefix = f"{head.pathway}_" if head.pathway else ""
+        prefix = f"{head.pathway.replace(' ', '_')}_" if head.pathway else ""
         base = f"{prefix}level{head.level + 1}"
         name, number = base, 1
         while name in arrays:

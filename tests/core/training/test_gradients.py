@@ -19,6 +19,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.recognizer import Pathway, PrunableFilters, Recognizer
+from support.small_recognizers import build_small, small_batch
 
 NUM_FRAMES = 4
 POOL_T = torch.tensor([0.4, 0.3, 0.2, 0.1])
@@ -177,6 +178,55 @@ def test_pathways_have_maps_of_their_own_heads() -> None:
     ]
     for own, other in zip(found, [*expected, *expected], strict=True):
         np.testing.assert_allclose(own.means, other.means, rtol=1e-6)
+
+
+def test_inputs_of_one_pathway_have_maps_of_their_own() -> None:
+    class Summed(Recognizer):
+        stack_channels = (2, 2)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = Linear(), Linear()
+
+        def forward_stacks(self, batch: dict[str, Tensor]) -> list[Tensor]:
+            pairs = zip(self.one.forward_stacks(batch["a"]), self.two.forward_stacks(batch["b"]), strict=True)
+            return [one + two for one, two in pairs]
+
+        def prunable_filters(self) -> list[PrunableFilters]:
+            return [
+                PrunableFilters(f"{name}.{each.name}", each.convolution, each.norm)
+                for name, part in (("one", self.one), ("two", self.two))
+                for each in part.prunable_filters()
+            ]
+
+    network, alone = HierarchicalRecognizer(Summed(), (2, 3)), linear_network()
+    single = alone.state_dict()
+    for name, value in network.state_dict().items():
+        value.copy_(single[re.sub(r"(one|two)\.", "", name)])
+    # The second input adds nothing to the scores, and what reads it has the same weights.
+    expected = head_gradients(alone, [(CLIPS, LABELS)], ASSIGNMENTS)
+    batch = {"a": CLIPS, "b": torch.zeros_like(CLIPS)}
+    found = head_gradients(network, [(batch, LABELS)], ASSIGNMENTS)
+    assert [(each.pathway, each.level, each.layers) for each in found] == [
+        ("a", 0, ("one.conv1",)),
+        ("b", 0, ("two.conv1",)),
+        ("a", 1, ("one.conv1",)),
+        ("b", 1, ("two.conv1",)),
+    ]
+    for own, other in zip(found, [expected[0], expected[0], expected[1], expected[1]], strict=True):
+        np.testing.assert_allclose(own.means, other.means, rtol=1e-6)
+
+
+def test_parts_of_the_body_have_maps_of_their_own() -> None:
+    name = "part-attention-i3d"
+    network = build_small(name).eval()
+    levels = [[index % number for index in range(7)] for number in network.num_outputs]
+    found = head_gradients(network, [(small_batch(name), torch.tensor([0, 6]))], levels)
+    assert {each.pathway: each.layers for each in found} == {
+        part: (f"{part}.conv2c.conv",) for part in ("left_hand", "right_hand", "body")
+    }
+    assert len({each.means.shape for each in found}) == 1
+    assert all(each.means.max() > 0 for each in found)
 
 
 @pytest.mark.parametrize(
