@@ -87,7 +87,7 @@ def table(seeds: Sequence[Seed]) -> list[str]:
     accuracies = [100 * each.accuracy for each in seeds]
     lines.append(
         f"fused, mean over {len(seeds)} seeds: {mean(accuracies):.2f}%, 95% interval over seeds "
-        + _interval_text(interval(accuracies), len(seeds), ".2f")
+        + interval_text(interval(accuracies), len(seeds), ".2f")
     )
     lines += [f"{name} ({what}): {_added(seeds, name)}" for name, what in _DIFFERENCES.items()]
     return lines
@@ -99,9 +99,9 @@ def _added(seeds: Sequence[Seed], name: str) -> str:
         return "nothing to compare"
     clip_ids = sorted(set.intersection(*(set(each.clip_ids) for each in compared)))
     points_SC = 100 * np.stack([_mean_gains(each, name, clip_ids) for each in compared])
-    of_seeds, groups = points_SC.mean(axis=1).tolist(), [_group(clip_id) for clip_id in clip_ids]
-    over_seeds = _interval_text(interval(of_seeds), len(compared), "+.2f")
-    over_clips = _interval_text(clustered_interval(points_SC.mean(axis=0), groups), len(set(groups)), "+.2f")
+    of_seeds, groups = points_SC.mean(axis=1).tolist(), [group_of(clip_id) for clip_id in clip_ids]
+    over_seeds = interval_text(interval(of_seeds), len(compared), "+.2f")
+    over_clips = interval_text(clustered_interval(points_SC.mean(axis=0), groups), len(set(groups)), "+.2f")
     return (
         f"{mean(of_seeds):+.2f} points, 95% interval over seeds {over_seeds}, over clips {over_clips}; "
         f"{sum(len(each.gains[name]) for each in compared)} models of {len(compared)} seeds"
@@ -116,7 +116,7 @@ def _mean_gains(seed: Seed, name: str, clip_ids: Sequence[str]) -> NDArray[np.fl
     return chosen_C
 
 
-def _group(clip_id: str) -> str:
+def group_of(clip_id: str) -> str:
     """Return subject and action of a clip: its name without the number of the take."""
     return clip_id.rpartition("_")[0]
 
@@ -146,7 +146,7 @@ def clustered_interval(values_C: NDArray[np.float64], groups: Sequence[str]) -> 
     return centre - half, centre + half
 
 
-def _interval_text(ends: tuple[float, float], number: int, style: str) -> str:
+def interval_text(ends: tuple[float, float], number: int, style: str) -> str:
     low, high = ends
     if low != low:  # noqa: PLR0124  not a number
         return "unknown, only one" if number < 2 else f"unknown, as all {number} are equal"

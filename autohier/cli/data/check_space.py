@@ -189,13 +189,16 @@ def _print_epochs(space: SearchSpace) -> None:
     for flat in space.flat_params():
         kinds = stage_kinds(space.config(flat, seed=0), space.search.max_passes)
         longest = [max(kind.epochs(config) for config in _configs(space, flat)) for kind in kinds]
-        counts = (space.num_folds * sum(longest), space.num_folds * longest[0])
+        # All configs share pass 1, or the first base; other bases may depend on the superclass counts.
+        shared = kinds[:1] if space.shares_pass_1 else [kind for kind in kinds if kind.is_flat]
+        counts = (space.num_folds * sum(longest), space.num_folds * sum(longest[: len(shared)]))
         variants.setdefault(counts, []).append(flat.variant)
-    first = kinds[0].label(0)
-    sharing = "all configs" if space.shares_pass_1 else f"configs with the same {first}"
-    for (epochs, pass_1), names in variants.items():
+    labels = ", ".join(kind.label(0) for kind in shared)
+    sharing = f"configs with the same {labels if len(shared) == 1 else 'ones'}"
+    sharing = "all configs" if space.shares_pass_1 else sharing
+    for (epochs, num_shared), names in variants.items():
         of_variants = f" of {', '.join(names)}" if len(variants) > 1 else ""
-        own = f"{pass_1} of them ({first})"
+        own = f"{num_shared} of them ({labels})"
         echo(f"epochs per config{of_variants}: at most {epochs}; {own} shared by {sharing}")
 
 

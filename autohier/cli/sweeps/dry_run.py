@@ -87,7 +87,7 @@ def _trial_lines(plan: SweepPlan) -> Iterator[str]:
     stages = [f"{kind.label(0)} {kind.epochs(config)}" for kind in kinds if not kind.is_pruning]
     pruning = [kind.epochs(config) for kind in kinds if kind.is_pruning]
     stages += [f"{plural(len(pruning), 'pruning pass', 'pruning passes')} of {pruning[0]}"] if pruning else []
-    shared = "; pass 1 is shared by all trials" if space.shares_pass_1 else ""
+    shared = f"; {kinds[0].label(0)} is shared by all trials" if space.shares_pass_1 else ""
     yield f"epochs of a trial at most{folds}: {', '.join(stages)}{shared}"
     for each in space.initial[:_SHOWN_INITIAL]:
         yield f"initial config: {each.as_params().settings_text} ({each.source})"

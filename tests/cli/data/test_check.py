@@ -101,6 +101,16 @@ def test_overrides_change_the_search_space(autohier: Autohier, tiny_data: Path) 
     assert "clips: 48 train, 48 validation (held-out subjects 3, 7), 48 test" in ended.out
 
 
+def test_epochs_of_all_bases_are_counted_as_shared(autohier: Autohier, tmp_path: Path) -> None:
+    said = autohier("check", "demo_joint", "--data", tmp_path).out
+    assert (
+        "epochs per config: at most 56; 48 of them (element base, set base, event base) shared by configs "
+        "with the same ones\n"
+    ) in said
+    alone = autohier("check", "demo_joint", "--data", tmp_path, "--set", "search.settings={}").out
+    assert "at most 56; 16 of them (element base) shared by all configs\n" in alone
+
+
 def test_variants_and_searched_hyperparameters_are_listed(autohier: Autohier, tiny_data: Path) -> None:
     changes = (
         "search.variants.plain={}",
