@@ -82,6 +82,8 @@ class TrialFacts:
     """Multiply-adds after pass 2 and after every pruning pass."""
     right_clips: str = ""
     """Of a confirmation; see `autohier.records.schema.TrialRow`."""
+    stage_epochs_reused: tuple[int, ...] = ()
+    """Number of reused epochs of every stage, in order; empty if an older version wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class TrialStopped:
     """Multiply-adds after the passes of the chain."""
     rung_multiply_adds: tuple[int | None, ...] = ()
     """See `TrialComplete`."""
+    stage_epochs_reused: tuple[int, ...] = ()
+    """See `TrialFacts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ def from_dict(content: Mapping[str, Any]) -> Message:
     if "chain" in values:
         values["chain"] = tuple(values["chain"])
         values["rungs"] = tuple((step, value) for step, value in values["rungs"])
-    for name in {"stages", "chain_multiply_adds", "rung_multiply_adds"} & values.keys():
+    lists = {"stages", "chain_multiply_adds", "rung_multiply_adds", "stage_epochs_reused"}
+    for name in lists & values.keys():
         values[name] = tuple(values[name])
     if "facts" in values:
         facts: dict[str, Any] = values["facts"]

@@ -144,6 +144,7 @@ class StudySearcher(Searcher):
                 facts = {
                     "stages": list(end.stages),
                     "epochs_reused": end.epochs_reused,
+                    "stage_epochs_reused": list(end.stage_epochs_reused),
                     "epochs_computed": end.epochs_computed,
                     "seconds_computed": end.seconds_computed,
                     **({COSTS: list(end.chain_multiply_adds)} if end.chain_multiply_adds else {}),

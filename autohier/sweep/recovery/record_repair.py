@@ -182,7 +182,7 @@ def _read_stages(trial: EndedTrial, store: StageStore) -> tuple[tuple[StageResul
         if not keys or len(found) < len(keys):
             break
         stages.append(FoldedResult.of(found) if trial.config.protocol.validation == "folds" else found[0])
-    return _with_effort(stages, trial.facts.get("epochs_reused")), len(kinds) - len(stages)
+    return _with_effort(stages, trial.facts), len(kinds) - len(stages)
 
 
 def _kinds_before_chain(trial: EndedTrial) -> tuple[StageKind, ...]:
@@ -190,17 +190,31 @@ def _kinds_before_chain(trial: EndedTrial) -> tuple[StageKind, ...]:
     return stage_kinds(trial.config, 0)[:-1]
 
 
-def _with_effort(stages: Sequence[StageResult], epochs_reused: int | None) -> tuple[StageResult, ...]:
-    """Mark the stages that the trial reused: a trial reuses the first stages of its chain."""
-    if epochs_reused is None:
+def _with_effort(stages: Sequence[StageResult], facts: Mapping[str, Any]) -> tuple[StageResult, ...]:
+    """Mark the stages that the trial reused."""
+    if facts.get("epochs_reused") is None:
         return tuple(stages)
-    marked = []
+    numbers = facts.get("stage_epochs_reused") or _first_epochs(stages, facts["epochs_reused"])
+    return tuple(
+        replace(
+            stage,
+            reused=num_reused == len(stage.epochs),
+            num_restored=0 if num_reused == len(stage.epochs) else num_reused,
+        )
+        for stage, num_reused in zip(stages, numbers, strict=False)
+    )
+
+
+def _first_epochs(stages: Sequence[StageResult], number: int) -> list[int]:
+    """Return the number of epochs of each stage among the first ones of a trial.
+
+    Trials of older versions say only how many epochs they reused. Those of a chain are the first ones.
+    """
+    counts = []
     for stage in stages:
-        num_reused = min(epochs_reused, len(stage.epochs))
-        epochs_reused -= num_reused
-        reused = num_reused == len(stage.epochs)
-        marked.append(replace(stage, reused=reused, num_restored=0 if reused else num_reused))
-    return tuple(marked)
+        counts.append(min(number, len(stage.epochs)))
+        number -= counts[-1]
+    return counts
 
 
 def _restore_tests(checked: CheckedRecords, study: SweepStudy, writer: RecordWriter) -> list[str]:

@@ -43,10 +43,16 @@ class RecordedSweep:
         """Return the sweep as the next driver opens it."""
         return open_recorded_sweep(self.folder.path.parent, *self.overrides)
 
-    def complete(self, *chain: int) -> SampledTrial:
-        """Record a trial whose pass 2 and pruning passes get these numbers of 120 clips right."""
+    def complete(self, *chain: int, reused: Sequence[bool] = (), older: bool = False) -> SampledTrial:
+        """Record a trial whose pass 2 and pruning passes get these numbers of 120 clips right.
+
+        Args:
+            chain: numbers of clips.
+            reused: for each stage, if it was reused; by default pass 1 was.
+            older: True omits from the study what older versions did not record.
+        """
         sampled = self._sample()
-        stages = self._publish(chain)
+        stages = self._publish(chain, reused)
         outcome = finish(sampled.config, stages)
         self._writer.write_ended(complete_row(self._start(sampled), outcome, datetime.now(UTC)), stages)
         facts = TrialFacts(
@@ -57,14 +63,15 @@ class RecordedSweep:
             epochs_reused=outcome.epochs(reused=True),
             epochs_computed=outcome.epochs(reused=False),
             chain_multiply_adds=tuple(stage.cost.multiply_adds for stage in outcome.chain),
+            stage_epochs_reused=() if older else tuple(stage.epochs_reused for stage in stages),
         )
         self.study.record_complete(sampled, _measured(chain), asdict(facts))
         return sampled
 
-    def stop(self, *chain: int) -> SampledTrial:
-        """Record a trial that was stopped after these passes, or within pass 2."""
+    def stop(self, *chain: int, reused: Sequence[bool] = ()) -> SampledTrial:
+        """Record a trial that was stopped after these passes, or within pass 2; see `complete`."""
         sampled = self._sample()
-        stages = self._publish(chain or (60,))[: len(chain) + 1]
+        stages = self._publish(chain or (60,), reused)[: len(chain) + 1]
         row = unfinished_row(
             self._start(sampled), "PRUNED", reason="too weak", at=datetime.now(UTC), stages=stages
         )
@@ -73,6 +80,7 @@ class RecordedSweep:
         facts = {
             "stages": [stage.key for stage in stages],
             "epochs_reused": sum(stage.epochs_reused for stage in stages),
+            "stage_epochs_reused": [stage.epochs_reused for stage in stages],
         }
         self.study.record_pruned(sampled, measured, "too weak", facts)
         return sampled
@@ -115,8 +123,11 @@ class RecordedSweep:
             accelerators=0.5,
         )
 
-    def _publish(self, chain: Sequence[int]) -> tuple[StageResult, ...]:
+    def _publish(self, chain: Sequence[int], reused: Sequence[bool] = ()) -> tuple[StageResult, ...]:
         stages = fake_outcome(72, tuple(chain)).stages
+        if reused:
+            pairs = zip(stages, reused, strict=True)
+            stages = tuple(replace(stage, reused=is_reused) for stage, is_reused in pairs)
         for stage in stages:
             stored = replace(stage, cost=Cost(stage.cost.parameters, stage.cost.multiply_adds))
             self.store.publish(stored, fake_inputs(stage), {"conv.weight": torch.ones(3)})

@@ -200,6 +200,28 @@ def test_a_trial_stopped_within_pass_2_is_rebuilt(tmp_path: Path) -> None:
     assert_equal(sweep, before)
 
 
+def test_each_stage_is_reused_as_before(tmp_path: Path) -> None:
+    # A trial of the recipe joint may train its first base and reuse the next one.
+    sweep = open_recorded_sweep(tmp_path)
+    sweep.complete(78, 90, reused=(False, True, False))
+    sweep.stop(66, reused=(False, True))
+    before = frames(sweep)
+    assert before["stages"].reused.tolist() == [False, True, False, False, True]
+    for trial in ("t0000", "t0001"):
+        part(sweep, "stages", trial).unlink()
+    repair(sweep)
+    assert_equal(sweep, before)
+
+
+def test_trials_of_an_older_version_reused_their_first_stages(tmp_path: Path) -> None:
+    sweep = open_recorded_sweep(tmp_path)
+    sweep.complete(78, 90, reused=(True, True, False), older=True)
+    before = frames(sweep)
+    part(sweep, "stages", "t0000").unlink()
+    repair(sweep)
+    assert_equal(sweep, before)
+
+
 def test_the_row_of_a_failed_trial_is_rebuilt(sweep: RecordedSweep) -> None:
     part(sweep, "trials", "t0003").unlink()
     lines, records = repair(sweep)

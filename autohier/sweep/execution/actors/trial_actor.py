@@ -120,10 +120,12 @@ def _run_recorded(
                 rungs,
                 str(stop),
                 _keys(recorder.history.stages),
+                epochs_reused=sum(stage.epochs_reused for stage in recorder.history.stages),
                 epochs_computed=recorder.row.epochs_computed or 0,
                 seconds_computed=recorder.row.seconds_computed or 0.0,
                 chain_multiply_adds=_costs(recorder.history.stages),
                 rung_multiply_adds=tuple(early_stopping.costs.values()),
+                stage_epochs_reused=tuple(stage.epochs_reused for stage in recorder.history.stages),
             )
         recorder.set_rungs(rung_epochs(context.rungs, early_stopping.reached))
         outcome = recorder.complete(outcome)
@@ -270,6 +272,7 @@ def _facts(outcome: TrialOutcome, right: str) -> TrialFacts:
         interval=_interval_text(outcome.accuracy, int(outcome.kept.confusion_KK.sum())),
         chain_multiply_adds=_costs(outcome.stages),
         right_clips=right,
+        stage_epochs_reused=tuple(stage.epochs_reused for stage in outcome.stages),
     )
 
 
