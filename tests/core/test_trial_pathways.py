@@ -76,7 +76,8 @@ def test_every_stage_is_trained_evaluated_and_compacted(
     assert levels == [1, *[len(trial.config.params.superclasses) + 1] * 2]
     tested = dict(evaluate_on_test(trial, outcome))["pass 2"]
     assert tested.num_clips == 48
-    pathways = [pathway.name for pathway in trial.load_network(outcome.kept).pathways]
+    own = cast("HierarchicalRecognizer", trial.load_network(outcome.kept))
+    pathways = [pathway.name for pathway in own.pathways]
     assert [*tested.pathway_accuracies] == (pathways if len(pathways) > 1 else [])
     assert [stage.reused for stage in run_trial(trial).stages] == [True, True, True]
     stage = outcome.stages[-1]

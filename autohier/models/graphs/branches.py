@@ -124,20 +124,30 @@ class MultiScaleTemporalUnit(TemporalBranches):
 class FourBranchTemporalUnit(TemporalBranches):
     """Temporal unit of CTR-GCN (Chen et al. 2021, section 3.4): four branches of a quarter of the channels.
 
-    Two convolutions see five frames, with dilations 1 and 2. PYSKL adds a ReLU behind the branches; here, as
-    in the authors' code, there is none.
+    Two convolutions see five frames, with dilations 1 and 2.
+
+    Args:
+        num_channels: C.
+        stride: every ``stride``-th frame is kept.
+        rectify: True adds a ReLU behind the branches, as PYSKL does; the authors' code has none.
     """
 
-    def __init__(self, num_channels: int, stride: int) -> None:
+    def __init__(self, num_channels: int, stride: int, *, rectify: bool = False) -> None:
         narrow = num_channels // _FOUR_BRANCHES
         widths = (*[narrow] * (_FOUR_BRANCHES - 1), num_channels - narrow * (_FOUR_BRANCHES - 1))
         super().__init__(num_channels, widths, num_frames_seen=5, dilations=(1, 2), stride=stride)
+        self.rectify = rectify
         for convolution, width in (
             (self.entry, narrow),
             *((each, len(each.weight)) for each in self._dilated()),
             (self.pointwise, len(self.pointwise.weight)),
         ):
             start_fan_out(convolution, width)
+
+    def forward(self, x_NCTV: Tensor) -> Tensor:
+        """Map [N, C, T, V] to [N, C, T / stride, V]."""
+        out = super().forward(x_NCTV)
+        return F.relu(out, inplace=True) if self.rectify else out
 
 
 class ResidualTemporalUnit(TemporalBranches):

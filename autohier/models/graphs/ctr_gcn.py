@@ -8,16 +8,21 @@ Legend: V joints, C channels, M persons.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
-from torch import nn
+from torch import Tensor, nn
 
+from autohier.errors import InputError
 from autohier.models.graphs.attention import ChannelwiseSpatialUnit
 from autohier.models.graphs.block_network import BlockNetwork, as_partitions
 from autohier.models.graphs.branches import FourBranchTemporalUnit
 from autohier.models.graphs.joint_graph import directed_partitions, find_layout
 from autohier.models.graphs.units import Projection, start_fan_out
+
+BRANCH_RELU: Final = "branch_relu"
+"""Name of a tensor next to starting weights of other packages: true if the network has these ReLUs."""
 
 
 class CtrGcn(BlockNetwork):
@@ -31,6 +36,7 @@ class CtrGcn(BlockNetwork):
         in_channels: C.
         width: factor of every channel count; see `scaled_channels`.
         stacks: number of blocks in each stack, front to back.
+        branch_relu: True adds a ReLU behind the temporal branches, as PYSKL does.
 
     Raises:
         InputError: if an argument is out of range.
@@ -44,19 +50,39 @@ class CtrGcn(BlockNetwork):
         in_channels: int = 3,
         width: float = 1.0,
         stacks: Sequence[int] = (4, 3, 3),
+        branch_relu: bool = False,
     ) -> None:
         joints = find_layout(layout)
         partitions_PVW = as_partitions(directed_partitions(joints))
         super().__init__(
             joints,
             partial(ChannelwiseSpatialUnit, partitions_PVW=partitions_PVW),
-            FourBranchTemporalUnit,
+            partial(FourBranchTemporalUnit, rectify=branch_relu),
             num_persons=num_persons,
             in_channels=in_channels,
             width=width,
             stacks=stacks,
         )
         start_shortcuts(self)
+        self._branch_relu = branch_relu
+
+    def stored_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Check if the tensors are of a network with the same ReLUs, which no tensor shows.
+
+        Raises:
+            InputError: if they are not.
+        """
+        own = dict(tensors)
+        marked = own.pop(BRANCH_RELU, None)
+        if marked is not None and bool(marked) != self._branch_relu:
+            has, other = ("has one", "PYSKL") if marked else ("has none", "the authors")
+            raise InputError(
+                "starting weights of ctr-gcn must be of a network that agrees on a ReLU behind its temporal "
+                "branches",
+                got=f"that of {other}, which {has}",
+                hint=f"add --set recognizer.branch_relu={str(bool(marked)).lower()}",
+            )
+        return own
 
 
 def start_shortcuts(network: BlockNetwork) -> None:

@@ -1,4 +1,4 @@
-"""Names of CTR-GCN and AAGCN in checkpoints of their authors, of PYSKL and of MMAction2.
+"""Names of CTR-GCN in checkpoints of its authors and of PYSKL, and of AAGCN also in those of MMAction2.
 
 They compute the filters of each partition in a convolution of its own; here one filter spans the partitions.
 The embeddings of all partitions are one linear layer here.
@@ -12,15 +12,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import torch
 from torch import Tensor
 
-from autohier.errors import InputError
+from autohier.models.graphs.ctr_gcn import BRANCH_RELU
 from autohier.models.starting.joined_tensors import (
     Joined,
     as_linear,
     by_partition,
     conv_and_norm,
     in_a_row,
+    only,
     rename_joined,
     renamed_module,
     stacked,
@@ -40,7 +42,7 @@ def is_ctr_gcn_checkpoint(names: Mapping[str, object]) -> bool:
 
 
 def is_pyskl_ctr_gcn_checkpoint(names: Mapping[str, object]) -> bool:
-    """Return True if a file has the names of PYSKL's or MMAction2's CTR-GCN."""
+    """Return True if a file has the names of PYSKL's CTR-GCN."""
     return any(re.fullmatch(r"(backbone\.)?net\.0\.gcn1\.convs\.0\.conv1\.weight", name) for name in names)
 
 
@@ -63,23 +65,22 @@ def rename_ctr_gcn(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for index in _BLOCKS:
         ours, theirs = f"blocks.{index}", f"l{index + 1}"
         table += _channelwise_unit(f"{ours}.spatial", f"{theirs}.gcn1")
-        table += temporal_branches(f"{ours}.temporal", f"{theirs}.tcn1", _NUM_BRANCHES)
-        table += conv_and_norm(f"{ours}.shortcut", f"{theirs}.residual.conv", f"{theirs}.residual.bn")
-    return rename_joined(state, table)
+        table += _temporal_unit(ours, theirs)
+    return rename_joined(state, table) | {BRANCH_RELU: torch.tensor(False)}
 
 
-def refuse_ctr_gcn(_: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Refuse the CTR-GCN of PYSKL and MMAction2, which computes something else with the same shapes.
+def rename_pyskl_ctr_gcn(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of PYSKL's CTR-GCN; see `rename_ctr_gcn`.
 
-    Raises:
-        InputError: always.
+    Its graph is applied in the other direction: conv1 embeds the joint that is gathered from, and conv2 the
+    one that gathers. Their difference, and so the refinement by conv4, has the opposite sign.
     """
-    raise InputError(
-        "starting weights of ctr-gcn must be of the authors' network, without a ReLU behind its temporal "
-        "branches",
-        got="CTR-GCN of PYSKL or MMAction2, which has one",
-        hint="name a checkpoint of the authors' repository",
-    )
+    table: list[Joined] = []
+    for index in _BLOCKS:
+        ours, theirs = f"blocks.{index}", f"net.{index}"
+        table += _channelwise_unit(f"{ours}.spatial", f"{theirs}.gcn1", is_pyskl=True)
+        table += _temporal_unit(ours, theirs)
+    return rename_joined(without_backbone(state), table) | {BRANCH_RELU: torch.tensor(True)}
 
 
 def rename_aagcn(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -101,19 +102,26 @@ def rename_pyskl_aagcn(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return rename_joined(without_backbone(state), table)
 
 
-def _channelwise_unit(ours: str, theirs: str) -> Iterator[Joined]:
+def _temporal_unit(ours: str, theirs: str) -> Iterator[Joined]:
+    yield from temporal_branches(f"{ours}.temporal", f"{theirs}.tcn1", _NUM_BRANCHES)
+    yield from conv_and_norm(f"{ours}.shortcut", f"{theirs}.residual.conv", f"{theirs}.residual.bn")
+
+
+def _channelwise_unit(ours: str, theirs: str, *, is_pyskl: bool = False) -> Iterator[Joined]:
     def of_partitions(*convolutions: str, tensor: str = "weight") -> tuple[str, ...]:
         return tuple(f"{theirs}.convs.{p}.{each}.{tensor}" for each in convolutions for p in _PARTITIONS)
 
-    # Theirs holds the weights with which joint w gathers from joint v as [P, W, V].
-    yield Joined(f"{ours}.partitions", (f"{theirs}.PA",), _transposed)
+    # The authors hold the weights with which joint w gathers from joint v as [P, W, V], PYSKL as [P, V, W].
+    graph = ("A", only) if is_pyskl else ("PA", _transposed)
+    yield Joined(f"{ours}.partitions", (f"{theirs}.{graph[0]}",), graph[1])
     yield Joined(f"{ours}.strength", (f"{theirs}.alpha",))
-    # conv1 embeds the joint that gathers, conv2 the one that is gathered from.
-    yield Joined(f"{ours}.embedding.weight", of_partitions("conv1", "conv2"), as_linear)
-    yield Joined(f"{ours}.embedding.bias", of_partitions("conv1", "conv2", tensor="bias"), in_a_row)
+    # The first convolution embeds the joint that gathers, the second one that which is gathered from.
+    embedded = ("conv2", "conv1") if is_pyskl else ("conv1", "conv2")
+    yield Joined(f"{ours}.embedding.weight", of_partitions(*embedded), as_linear)
+    yield Joined(f"{ours}.embedding.bias", of_partitions(*embedded, tensor="bias"), in_a_row)
     yield Joined(f"{ours}.conv.weight", of_partitions("conv3"), by_partition)
     yield Joined(f"{ours}.conv.bias", of_partitions("conv3", tensor="bias"), stacked)
-    yield Joined(f"{ours}.conv.refinement", of_partitions("conv4"), stacked)
+    yield Joined(f"{ours}.conv.refinement", of_partitions("conv4"), _negated if is_pyskl else stacked)
     yield Joined(f"{ours}.conv.refinement_bias", of_partitions("conv4", tensor="bias"), stacked)
     yield from renamed_module(f"{ours}.bn", f"{theirs}.bn")
     yield from conv_and_norm(f"{ours}.shortcut", f"{theirs}.down.0", f"{theirs}.down.1")
@@ -143,6 +151,12 @@ def _attention_unit(ours: str, theirs: str, graph: str) -> Iterator[Joined]:
     yield from renamed_module(f"{ours}.frame_attention", f"{theirs}.conv_ta")
     yield from renamed_module(f"{ours}.squeeze", f"{theirs}.fc1c")
     yield from renamed_module(f"{ours}.excite", f"{theirs}.fc2c")
+
+
+def _negated(parts: Sequence[Tensor]) -> Tensor | None:
+    """See `stacked`; with the opposite sign."""
+    joined = stacked(parts)
+    return None if joined is None else -joined
 
 
 def _transposed(parts: Sequence[Tensor]) -> Tensor | None:

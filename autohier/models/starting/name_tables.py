@@ -17,10 +17,10 @@ from autohier.models.starting.adaptive_names import (
     is_ctr_gcn_checkpoint,
     is_pyskl_aagcn_checkpoint,
     is_pyskl_ctr_gcn_checkpoint,
-    refuse_ctr_gcn,
     rename_aagcn,
     rename_ctr_gcn,
     rename_pyskl_aagcn,
+    rename_pyskl_ctr_gcn,
 )
 from autohier.models.starting.graph_names import is_graph_checkpoint, rename_graph
 from autohier.models.starting.inception_names import is_i3d_checkpoint, rename_i3d
@@ -46,8 +46,7 @@ class NameTable:
     matches: Callable[[Mapping[str, Tensor]], bool]
     """True for the tensors of such a checkpoint."""
     rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-    """Returns its tensors by the recognizer's names and in the recognizer's shapes. Raises an `InputError` if
-    they are of a network that computes something else with the same shapes."""
+    """Returns its tensors by the recognizer's names and in the recognizer's shapes."""
 
 
 _OPENMMLAB: Final = "PYSKL or MMAction2"
@@ -56,7 +55,7 @@ _RESIDUAL: Final = NameTable(_OPENMMLAB, is_residual_checkpoint, rename_residual
 _SLOW_FAST: Final = NameTable(_OPENMMLAB, is_slow_fast_checkpoint, rename_slow_fast)
 _I3D: Final = NameTable("pytorch-i3d", is_i3d_checkpoint, rename_i3d)
 _CTR_GCN: Final = NameTable("the authors' CTR-GCN", is_ctr_gcn_checkpoint, rename_ctr_gcn)
-_OTHER_CTR_GCN: Final = NameTable(_OPENMMLAB, is_pyskl_ctr_gcn_checkpoint, refuse_ctr_gcn)
+_PYSKL_CTR_GCN: Final = NameTable("PYSKL", is_pyskl_ctr_gcn_checkpoint, rename_pyskl_ctr_gcn)
 _AUTHORS_AAGCN: Final = NameTable("the authors' AAGCN", is_aagcn_checkpoint, rename_aagcn)
 _AAGCN: Final = NameTable(_OPENMMLAB, is_pyskl_aagcn_checkpoint, rename_pyskl_aagcn)
 _AUTHORS_MS_G3D: Final = NameTable("the authors' MS-G3D", is_ms_g3d_checkpoint, rename_ms_g3d)
@@ -65,7 +64,7 @@ _MS_G3D: Final = NameTable(_OPENMMLAB, is_pyskl_ms_g3d_checkpoint, rename_ms_g3d
 NAME_TABLES: Final[Mapping[str, tuple[NameTable, ...]]] = {
     "st-gcn": (_GRAPH,),
     "st-gcn++": (_GRAPH,),
-    "ctr-gcn": (_CTR_GCN, _OTHER_CTR_GCN),
+    "ctr-gcn": (_CTR_GCN, _PYSKL_CTR_GCN),
     "aagcn": (_AUTHORS_AAGCN, _AAGCN),
     "ms-g3d": (_AUTHORS_MS_G3D, _MS_G3D),
     "pose-slowonly": (_RESIDUAL,),
@@ -95,9 +94,6 @@ def rename_tensors(recognizer: str, state: Mapping[str, Tensor]) -> tuple[dict[s
         recognizer: registered name.
         state: tensors by the names in the file. Those of autohier's networks begin with ``recognizer.``, next
             to ``heads.``, which are left out; others are renamed by the table that matches, if one does.
-
-    Raises:
-        InputError: if they are of a network that computes something else with tensors of the same shapes.
     """
     if any(name.startswith(_OWN_PREFIX) for name in state):
         own = {name: tensor for name, tensor in state.items() if not name.startswith(_OWN_HEADS)}

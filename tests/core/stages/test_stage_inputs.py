@@ -243,6 +243,12 @@ class TestKeysOfATrial:
             found.append(keys(tiny_config(f"clips={{{clips}, {own}}}", recognizer), tiny_clips))
         assert len({key for chain in found for key in chain}) == len(found) * len(CHAIN)
 
+    def test_a_relu_behind_branches_is_in_every_key(self, tiny_clips: ClipStore) -> None:
+        recognizer, clips = "recognizer={name='ctr-gcn', width=0.125}", OVERRIDES["skeletons"]
+        changed = tiny_config(*clips, recognizer, "recognizer.branch_relu=true")
+        before, after = (keys(each, tiny_clips) for each in (tiny_config(*clips, recognizer), changed))
+        assert not set(before) & set(after)
+
     def test_forms_share_no_key(self, tiny_clips: ClipStore) -> None:
         found = [keys(tiny_config(*OVERRIDES[clip_input]), tiny_clips) for clip_input in OVERRIDES]
         assert len({key for chain in found for key in chain}) == len(OVERRIDES) * len(CHAIN)

@@ -19,8 +19,8 @@ STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
 BLOCKS = tuple(zip(CHANNELS[:-1], CHANNELS[1:], STRIDES, strict=True))
 
 
-def small(name, layout="coco-17", seed=0):
-    network = build_recognizer(name, num_classes=5, width=0.125, layout=layout, seed=seed)
+def small(name, layout="coco-17", seed=0, **options):
+    network = build_recognizer(name, num_classes=5, width=0.125, layout=layout, seed=seed, **options)
     return network.recognizer.double().eval()
 
 
@@ -197,15 +197,62 @@ def test_a_backbone_saved_alone_fits_too():
     assert all(torch.equal(bare[name], named[name]) for name in bare)
 
 
-def test_pyskls_ctr_gcn_is_refused_as_it_computes_something_else():
-    # The shapes are those of the authors', and the blocks have other names.
+def pyskl_ctr_gcn_state():
+    """Return weights by the names of PYSKL's CTR-GCN, whose shapes are those of the authors'."""
     state = {
         re.sub(r"^l(\d+)", lambda found: f"backbone.net.{int(found[1]) - 1}", name): each
-        for name, each in without_head(ctr_gcn_state()).items()
+        for name, each in ctr_gcn_state().items()
+        if not name.startswith(("fc.", "data_bn."))
     }
-    assert "backbone.net.9.tcn1.branches.3.1.bias" in state
-    with pytest.raises(InputError, match=r"without a ReLU .* but got CTR-GCN of PYSKL or MMAction2"):
-        rename_tensors("ctr-gcn", state)
+    state = {name.replace("gcn1.PA", "gcn1.A"): each for name, each in state.items()}
+    norm = {f"backbone.{name}": each for name, each in ctr_gcn_state().items() if name.startswith("data_bn.")}
+    graph = {"backbone.A": torch.zeros(3, JOINTS, JOINTS, dtype=torch.float64)}
+    return state | norm | graph | {"cls_head.fc_cls.weight": torch.zeros(60, 32)}
+
+
+def pyskl_ctr_gcn_feature(state, batch):
+    """Return the pooled feature that PYSKL's CTR-GCN computes: joint v gathers from joint u."""
+    state = {name.removeprefix("backbone."): each for name, each in state.items()}
+    net = PublishedLayers(state)
+    x = net.persons(batch)
+    for block, (_, _, stride) in enumerate(BLOCKS):
+        path, entering = f"net.{block}", x
+        total = 0
+        for partition in range(3):
+            at = f"{path}.gcn1.convs.{partition}"
+            one_NRU, two_NRV = net.conv(f"{at}.conv1", x).mean(2), net.conv(f"{at}.conv2", x).mean(2)
+            relations = torch.tanh(one_NRU[..., :, None] - two_NRV[..., None, :])
+            topology = net.conv(f"{at}.conv4", relations) * state[f"{path}.gcn1.alpha"]
+            topology = topology + state[f"{path}.gcn1.A"][partition]
+            total = total + torch.einsum("ncuv,nctu->nctv", topology, net.conv(f"{at}.conv3", x))
+        out = net.normed(f"{path}.gcn1.bn", total)
+        x = F.relu(out + net.shortcut(f"{path}.gcn1.down.0", f"{path}.gcn1.down.1", x))
+        x = F.relu(net.branches(f"{path}.tcn1", x, stride, 4))
+        if block:
+            x = x + net.shortcut(f"{path}.residual.conv", f"{path}.residual.bn", entering, stride)
+        x = F.relu(x)
+    return pooled(x, PERSONS)
+
+
+@torch.no_grad()
+def test_the_network_computes_what_pyskls_ctr_gcn_does():
+    state, network, batch = pyskl_ctr_gcn_state(), small("ctr-gcn", branch_relu=True), clips()
+    named, origin = rename_tensors("ctr-gcn", state)
+    assert (origin, fit_weights(network, named).initial) == ("PYSKL", ())
+    expected = pyskl_ctr_gcn_feature(state, batch)
+    torch.testing.assert_close(network.forward_stacks(batch)[-1], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("state", "relu", "fault"),
+    [
+        (pyskl_ctr_gcn_state, False, "that of PYSKL, which has one: add --set recognizer.branch_relu=true"),
+        (ctr_gcn_state, True, "that of the authors, which has none: add --set recognizer.branch_relu=false"),
+    ],
+)
+def test_weights_of_a_network_with_other_relus_are_refused(state, relu, fault):
+    with pytest.raises(InputError, match=f"a ReLU behind its temporal branches, but got {fault}"):
+        fit_weights(small("ctr-gcn", branch_relu=relu), rename_tensors("ctr-gcn", state())[0])
 
 
 def test_agcn_without_attention_is_refused_by_the_names_that_it_lacks():

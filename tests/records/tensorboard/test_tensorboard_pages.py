@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -224,12 +225,14 @@ def test_test_results_are_shown_by_network_and_level(tmp_path: Path) -> None:
     )
     first = [last_only, _test_result("pass 2, refit", 2)]
     write_test_results(tmp_path / "t0000", first, 2)
-    again = _test_result(
-        "pass 2, refit",
-        3,
-        stack_accuracies=(1.0, 0.75),
-        stack_top5_accuracies=(1.0, 1.0),
-        stack_mean_class_accuracies=(0.25, 0.125),
+    again = replace(
+        _test_result(
+            "pass 2, refit",
+            3,
+            stack_accuracies=(1.0, 0.75),
+            stack_top5_accuracies=(1.0, 1.0),
+            stack_mean_class_accuracies=(0.25, 0.125),
+        ),
         pathways=("rgb", "pose"),
         pathway_accuracies=(0.5, 0.625),
     )

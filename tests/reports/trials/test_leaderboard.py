@@ -130,8 +130,9 @@ def test_every_level_has_its_accuracies() -> None:
 def test_every_pathway_has_its_accuracy() -> None:
     records = _sweep()
     assert best_pathways(records) == ""
-    own = {"pathways": ("frames", "skeletons"), "pathway_accuracies": (0.5, 0.875)}
-    stages, tests = ([replace(row, **own) for row in rows] for rows in (records.stages, records.tests))
+    names, own = ("frames", "skeletons"), (0.5, 0.875)
+    stages = [replace(row, pathways=names, pathway_accuracies=own) for row in records.stages]
+    tests = [replace(row, pathways=names, pathway_accuracies=own) for row in records.tests]
     both = replace(records, stages=tuple(stages), tests=tuple(tests))
     assert best_pathways(both) == "validation by pathway, prune 2: frames alone 50.0%; skeletons alone 87.5%"
     assert evaluations_text(both).endswith("\n  by pathway: frames alone 50.0%; skeletons alone 87.5%")

@@ -30,6 +30,7 @@ from autohier.config.trial.recognizers.pathways import (
 )
 from autohier.config.trial.recognizers.poses import (
     AdaptiveGraphSettings,
+    CtrGcnSettings,
     MsG3dSettings,
     PoseSlowOnlySettings,
     StGcnSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "RECOGNIZER_TAG",
     "AdaptiveGraphSettings",
     "AnyRecognizerSettings",
+    "CtrGcnSettings",
     "I3dSettings",
     "InflatedResNetSettings",
     "MsG3dSettings",
@@ -94,7 +96,7 @@ RECOGNIZERS: Final = Registry(
         "i3d": Extension(f"{_CONVOLUTIONAL}.i3d:I3d", I3dSettings),
         "st-gcn": Extension(f"{_GRAPHS}.st_gcn:st_gcn", StGcnSettings),
         "st-gcn++": Extension(f"{_GRAPHS}.st_gcn:st_gcn_plus_plus", StGcnSettings),
-        "ctr-gcn": Extension(f"{_GRAPHS}.ctr_gcn:CtrGcn", AdaptiveGraphSettings),
+        "ctr-gcn": Extension(f"{_GRAPHS}.ctr_gcn:CtrGcn", CtrGcnSettings),
         "aagcn": Extension(f"{_GRAPHS}.aagcn:Aagcn", AdaptiveGraphSettings),
         "ms-g3d": Extension(f"{_GRAPHS}.ms_g3d:MsG3d", MsG3dSettings),
         "tcn": Extension(f"{_GRAPHS}.temporal:TemporalConvNet", TemporalConvSettings),

@@ -22,11 +22,20 @@ class StGcnSettings(ScaledRecognizerSettings):
 
 
 class AdaptiveGraphSettings(StGcnSettings):
-    """Settings of CTR-GCN and AAGCN, graph networks whose graphs depend on the clip."""
+    """Settings of AAGCN, a graph network whose graph depends on the clip."""
 
     takes_persons: ClassVar[bool] = True
     name: str
-    """ctr-gcn or aagcn."""
+    """aagcn."""
+
+
+class CtrGcnSettings(AdaptiveGraphSettings):
+    """Settings of CTR-GCN, a graph network whose graph depends on the clip and the channel."""
+
+    name: str
+    """ctr-gcn."""
+    branch_relu: Annotated[bool, KeyDefault(False)] = False
+    """ReLU behind the temporal branches of a block, as in PYSKL; the authors' code has none."""
 
 
 class MsG3dSettings(ScaledRecognizerSettings):
