@@ -19,7 +19,7 @@ from autohier.errors import InputError
 from autohier.models import build_recognizer
 from autohier.models.hierarchical import HierarchicalRecognizer
 from autohier.models.recognizer import Pathway, PrunableFilters, Recognizer
-from support.small_recognizers import build_small, small_batch
+from support.networks.small_recognizers import build_small, small_batch
 
 NUM_FRAMES = 4
 POOL_T = torch.tensor([0.4, 0.3, 0.2, 0.1])
