@@ -40,12 +40,22 @@ class PlateauSettings(ScheduleSettings):
     """Factor of the rate when it drops."""
 
 
+class MultiStepSettings(ScheduleSettings):
+    """Options of multi-step."""
+
+    lr_steps: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.6, 0.8)
+    """Shares of a stage's epochs after which the rate drops."""
+    lr_factor: Fraction = 0.1
+    """Factor of the rate when it drops."""
+
+
 SCHEDULES = Registry(
     "autohier.learning_rate_schedules",
     "learning-rate schedule",
     {
         "plateau": Extension("autohier.core.training.schedules:plateau", PlateauSettings),
         "cosine": Extension("autohier.core.training.schedules:cosine", ScheduleSettings),
+        "multi-step": Extension("autohier.core.training.schedules:multi_step", MultiStepSettings),
         "one-cycle": Extension("autohier.core.training.schedules:one_cycle", ScheduleSettings),
     },
 )

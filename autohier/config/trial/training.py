@@ -49,12 +49,14 @@ class OptimisationSettings(FrozenModel):
     same; a clip of a class with n of the N clips, where S classes have clips, weighs N / (S n)."""
     schedule: str = "plateau"
     """plateau lowers the rate when the validation loss stalls (HAC); cosine lowers it to zero in a stage;
-    one-cycle raises it to learning_rate first, for networks that start from random weights. Packages may add
-    others."""
+    multi-step lowers it after lr_steps; one-cycle raises it to learning_rate first, for networks that start
+    from random weights. Packages may add others."""
     lr_patience: PositiveInt = 2
     """plateau: epochs without a lower validation loss before the rate drops."""
     lr_factor: Fraction = 0.1
-    """plateau: factor of the rate when it drops."""
+    """plateau, multi-step: factor of the rate when it drops."""
+    lr_steps: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.6, 0.8)
+    """multi-step: shares of a stage's epochs after which the rate drops: (0.6, 0.8) of 20 are 12 and 16."""
     warmup_epochs: Annotated[int, Field(ge=0), KeyDefault(0)] = 0
     """Warm-up: in the first n epochs of a stage, at most half of them, the rate of the schedule is multiplied
     by 1/n, 2/n, ..., n/n. one-cycle has its own."""
@@ -89,7 +91,7 @@ class OptimisationSettings(FrozenModel):
             InputError: if the schedule or an option is unknown, or a value is invalid.
         """
         settings = find_schedule_settings(self.schedule)
-        shared = {name: getattr(self, name) for name in ("lr_patience", "lr_factor")}
+        shared = {name: getattr(self, name) for name in ("lr_patience", "lr_factor", "lr_steps")}
         own = {name: value for name, value in shared.items() if name in settings.model_fields}
         return validate(settings, own | dict(self.schedule_options), origin="schedule_options")
 

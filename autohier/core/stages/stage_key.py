@@ -10,7 +10,7 @@ from autohier.core.stages.inputs import NetworkInputs, StageInputs
 from autohier.core.stages.kinds.base import StageKind
 from autohier.digest import digest
 
-_SCHEDULE_FIELDS = frozenset({"schedule", "schedule_options", "lr_patience", "lr_factor"})
+_SCHEDULE_FIELDS = frozenset({"schedule", "schedule_options", "lr_patience", "lr_factor", "lr_steps"})
 _UNREAD_FIELDS = {"adam": frozenset({"momentum", "nesterov"}), "sgd": frozenset[str]()}
 """Settings that an optimizer does not read."""
 _OUTSIDE_SETTINGS = frozenset({"base", "parent_key", "parent_keys", "optimisation"})

@@ -169,6 +169,28 @@ def cosine(optimizer: Optimizer, *, epochs: int, num_batches: int) -> Schedule: 
     return _TorchSchedule(CosineAnnealingLR(optimizer, T_max=epochs))
 
 
+def multi_step(
+    optimizer: Optimizer,
+    *,
+    epochs: int,
+    num_batches: int,  # noqa: ARG001
+    lr_steps: Sequence[float],
+    lr_factor: float,
+) -> Schedule:
+    """Multiply the rate by a factor after certain epochs.
+
+    Args:
+        optimizer: at its starting rate.
+        epochs: see `ScheduleBuilder`.
+        num_batches: see `ScheduleBuilder`.
+        lr_steps: shares of the stage's epochs, rounded to whole epochs, after which the rate falls.
+        lr_factor: factor of the rate.
+    """
+    rate, falls = float(optimizer.param_groups[0]["lr"]), [int(share * epochs + 0.5) for share in lr_steps]
+    numbers = [sum(fall <= epoch for fall in falls) for epoch in range(epochs)]
+    return _TorchSchedule(_RecordedRates(optimizer, [rate * lr_factor**number for number in numbers]))
+
+
 def one_cycle(optimizer: Optimizer, *, epochs: int, num_batches: int) -> Schedule:
     """Raise the rate from 1/25 over the first three tenths of the steps, then lower it to almost zero.
 

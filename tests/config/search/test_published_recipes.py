@@ -104,6 +104,7 @@ def test_rgb_pose_has_the_recipe_of_pyskl() -> None:
         0.5,
         20,
     )
+    assert (recipe.schedule, recipe.lr_steps, recipe.lr_factor) == ("multi-step", (0.6, 0.8), 0.1)
     (searched,) = [values for name, values in space.search.settings.items() if name == "recognizer.laterals"]
     assert set(searched) == {"both", "pose-to-rgb", "rgb-to-pose", "none"}
 
@@ -122,6 +123,8 @@ def test_slow_only_has_the_recipe_of_mmaction2_for_gym99() -> None:
     assert (config.recognizer.name, config.clips.num_frames) == ("slowonly-resnet50", 4)
     assert recipe.learning_rate / recipe.batch_size == 0.03 / (8 * 24)
     assert (recipe.weight_decay, recipe.clip_norm, config.pass_1.epochs) == (1e-4, 40, 120)
+    assert (recipe.schedule, recipe.warmup_epochs) == ("multi-step", 0)
+    assert [round(share * config.pass_1.epochs) for share in recipe.lr_steps] == [90, 110]
 
 
 def test_joint_learning_has_the_recipe_of_mmaction2_for_its_bases_and_the_frames_of_the_paper() -> None:

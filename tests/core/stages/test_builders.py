@@ -79,7 +79,7 @@ def clip_of(layout=KINECT_V2_25, *, meters=NAN, pixels=NAN, num_persons=1):
         (
             SkeletonClips(
                 input="skeletons", stream="bone", num_frames=7, num_persons=3, rotation_degrees=5,
-                scaling=0.3, joint_drop=0.2, frame_joint_drop=0.1, flip=True,
+                scaling=0.3, joint_drop=0.2, frame_joint_drop=0.1, flip=True, sampling="padded",
             ),
             SkeletonInput,
         ),

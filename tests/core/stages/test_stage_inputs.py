@@ -69,6 +69,7 @@ OF_OTHER_FORMS = {
         "clips.num_frames": "clips.num_frames=3",
         "clips.num_persons": "clips.num_persons=2",
         "clips.stream": "clips.stream=bone",
+        "clips.sampling": "clips.sampling=padded",
         "clips.rotation_degrees": "clips.rotation_degrees=5",
         "clips.scaling": "clips.scaling=0.2",
         "clips.joint_drop": "clips.joint_drop=0.1",
@@ -119,6 +120,7 @@ NOWHERE = {
     "pruning.ties": "pruning.ties=hold",
     "optimisation.momentum": "optimisation.momentum=0.8",  # Adam has none
     "optimisation.nesterov": "optimisation.nesterov=false",
+    "optimisation.lr_steps": "optimisation.lr_steps=[0.5]",  # for multi-step
     "pass_1.attention_epochs": "pass_1.attention_epochs=3",  # for stages of another recipe
     "protocol.num_folds": "protocol.num_folds=3",
     "params.passes": "params.passes=1",
@@ -378,9 +380,15 @@ def _key_on(kind: str, device: Device) -> str:
 def test_options_that_a_schedule_does_not_read_are_not_in_the_key(tiny_clips: ClipStore) -> None:
     cosine = "optimisation.schedule=cosine"
     before = keys(tiny_config(cosine), tiny_clips)
-    others = ("optimisation.lr_patience=7", "optimisation.lr_factor=0.5")
+    others = ("optimisation.lr_patience=7", "optimisation.lr_factor=0.5", "optimisation.lr_steps=[0.5]")
     assert keys(tiny_config(cosine, *others), tiny_clips) == before
     assert not set(before) & set(keys(tiny_config(*others), tiny_clips))
+
+
+def test_the_steps_are_in_the_key_of_multi_step(tiny_clips: ClipStore) -> None:
+    steps = "optimisation.schedule=multi-step"
+    changed = tiny_config(steps, "optimisation.lr_steps=[0.5]")
+    assert not set(keys(tiny_config(steps), tiny_clips)) & set(keys(changed, tiny_clips))
 
 
 @pytest.mark.parametrize("override", ["optimisation.momentum=0.8", "optimisation.nesterov=false"])

@@ -81,6 +81,31 @@ def test_a_restored_schedule_continues_with_the_same_rates(builder: ScheduleBuil
     assert [run_epoch(resumed, resumed_optimizer, loss) for loss in LOSSES[done:]] == expected[done:]
 
 
+@pytest.mark.parametrize(
+    ("steps", "epochs", "falls"),
+    [
+        ((0.6, 0.8), 20, (12, 16)),  # RGBPose-Conv3D
+        ((0.75, 0.917), 120, (90, 110)),  # SlowOnly of MMAction2 on Gym99
+        ((0.54, 0.85), 65, (35, 55)),  # CTR-GCN
+        ((0.6, 0.8), 2, (1, 2)),
+    ],
+)
+def test_multi_step_lowers_the_rate_after_its_shares_of_the_epochs(
+    steps: tuple[float, ...], epochs: int, falls: tuple[int, int]
+) -> None:
+    settings = OptimisationSettings(schedule="multi-step", lr_steps=steps, lr_factor=0.5)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=0.8)
+    schedule = schedule_builder(settings)(optimizer, epochs=epochs, num_batches=1)
+    rates = []
+    for _ in range(epochs):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        schedule.after_step()
+        schedule.after_epoch(1.0)
+    first, second = falls
+    assert rates == [0.8] * first + [0.4] * (second - first) + [0.2] * (epochs - second)
+
+
 def test_recorded_rates_are_not_warmed_up_again() -> None:
     optimisation = OptimisationSettings(warmup_epochs=2)
     schedule, optimizer = open_schedule(schedule_builder(optimisation, rates=(0.05, 0.1, 0.1, 0.01)))
@@ -105,6 +130,8 @@ def test_one_cycle_leaves_sgd_without_momentum_so() -> None:
             r"one-cycle has a warm-up of its",
         ),
         (["optimisation.optimizer=lamb"], r"must be one of adam, sgd, but got 'lamb'"),
+        (["optimisation.lr_steps=[]"], r"lr_steps must hold at least 1 value"),
+        (["optimisation.lr_steps=[1.5]"], r"lr_steps must be less than 1, but got 1.5"),
         (["optimisation.clip_norm=0"], r"clip_norm must be greater than 0, but got 0"),
         (["optimisation.dropout=1"], r"dropout must be less than 1, but got 1"),
         (["optimisation.repeats=0"], r"repeats must be greater than 0, but got 0"),
@@ -132,7 +159,8 @@ def test_a_schedule_of_a_package_has_options_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "follows"), [("plateau", True), ("cosine", False), ("one-cycle", False)]
+    ("schedule", "follows"),
+    [("plateau", True), ("cosine", False), ("multi-step", False), ("one-cycle", False)],
 )
 def test_only_plateau_follows_the_validation_loss(schedule: str, follows: bool) -> None:
     assert OptimisationSettings(schedule=schedule).follows_validation is follows

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autohier.data.inputs.skeletons import SkeletonInput
-from autohier.data.skeleton import COCO_17, KINECT_V2_25, LAYOUTS
+from autohier.data.skeleton import COCO_17, KINECT_V2_25, LAYOUTS, Skeleton
 from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import mirrored_joints
 
@@ -186,3 +186,37 @@ def test_augmenting_a_stream_equals_augmenting_the_positions(layout, derive):
     augmentation_first = derive(augmented(clips, layout, **augmentation), layout)
     torch.testing.assert_close(stream_first, augmentation_first, atol=1e-5, rtol=0)
     assert not torch.equal(stream_first, derive(clips, layout))
+
+
+class CountedFrames:
+    """A store of one clip, whose joints are at (n, n, n) in frame n, counted from 1."""
+
+    def __init__(self, num_frames):
+        numbers = np.arange(1, num_frames + 1, dtype=np.float32)
+        joints = np.broadcast_to(numbers[None, :, None, None], (1, num_frames, 25, 3)).copy()
+        joints[:, :, 0] = 0.0
+        self._skeleton = Skeleton(
+            joints, np.full((1, num_frames, 25, 2), np.nan, np.float32), 1, 1, "kinect-v2-25"
+        )
+
+    def skeleton(self, row):  # noqa: ARG002
+        return self._skeleton
+
+
+@pytest.mark.parametrize("stream", ["joint", "joint-motion"])
+@pytest.mark.parametrize(("num_stored", "num_read"), [(3, 5), (5, 5), (9, 5)])
+def test_padded_clips_are_the_first_frames_with_zeros_behind(stream, num_stored, num_read):
+    kwargs = {"num_frames": num_read, "num_persons": 2}
+    padded = SkeletonInput(CountedFrames(num_stored), KINECT_V2_25, stream, sampling="padded", **kwargs)
+    # As many segments as frames read each frame.
+    whole = SkeletonInput(
+        CountedFrames(num_stored), KINECT_V2_25, stream, num_frames=num_stored, num_persons=2
+    ).read_eval(0, 0, 1)
+    expected = np.zeros(padded.clip_shape, dtype=np.float32)
+    expected[:, :num_stored] = whole[:, :num_read]
+    for clip in (
+        padded.read_train(0, np.random.default_rng(0)),
+        padded.read_eval(0, 0, 3),
+        padded.read_eval(0, 2, 3),
+    ):
+        np.testing.assert_array_equal(clip, expected)

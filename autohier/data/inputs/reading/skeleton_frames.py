@@ -37,7 +37,7 @@ class SkeletonFrames(ABC):
     def read_train(self, row: int, random: np.random.Generator) -> NDArray[np.float32]:
         """Read a random frame per segment."""
         skeleton = self.store.skeleton(row)
-        positions_T = random_positions(num_kept(skeleton), self.num_frames, random)[0]
+        positions_T = self._random_positions(skeleton, random)
         if self.frame_joint_drop:
             skeleton = drop_joints(skeleton, self.frame_joint_drop, random)
         return self._read(skeleton, positions_T)
@@ -45,8 +45,18 @@ class SkeletonFrames(ABC):
     def read_eval(self, row: int, set_index: int, num_sets: int) -> NDArray[np.float32]:
         """Read the frames of one frame set."""
         skeleton = self.store.skeleton(row)
+        return self._read(skeleton, self._positions(skeleton, set_index, num_sets))
+
+    def _random_positions(self, skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return the positions of the frames of a training clip."""
+        positions_T: NDArray[np.int64] = random_positions(num_kept(skeleton), self.num_frames, random)[0]
+        return positions_T
+
+    def _positions(self, skeleton: Skeleton, set_index: int, num_sets: int) -> NDArray[np.int64]:
+        """Return the positions of the frames of an evaluation set."""
         positions_BT = evaluation_positions(num_kept(skeleton), self.num_frames, set_index, num_sets)
-        return self._read(skeleton, positions_BT[0])
+        positions_T: NDArray[np.int64] = positions_BT[0]
+        return positions_T
 
     @abstractmethod
     def _read(self, skeleton: Skeleton, positions_T: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ Legend: B clips, M persons, T frames, V joints, C coordinates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,15 @@ from autohier.data.transforms.skeletons import Stream, mirrored_joints, read_str
 
 @dataclass(frozen=True, slots=True)
 class SkeletonReading(SkeletonFrames):
-    """One frame per segment with all joints. Implements `ClipReading`.
+    """One frame per segment, or the first frames, with all joints. Implements `ClipReading`.
 
     A clip is read as float32 [M, T, V, C]. Coordinates are in meters relative to the first person's body. For
     a planar layout they are image coordinates with scores.
     """
 
     stream: Stream
+    sampling: Literal["segments", "padded"] = "segments"
+    """Frames of a clip: one per segment, or the first ones, with zeros behind them."""
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -43,5 +46,18 @@ class SkeletonReading(SkeletonFrames):
             stream_MTVC = read_stream(
                 skeleton, self.layout, self.stream, num_persons=self.num_persons, positions_T=positions_T
             )
-            clip_MTVC[: len(stream_MTVC)] = stream_MTVC
+            clip_MTVC[: len(stream_MTVC), : len(positions_T)] = stream_MTVC
         return clip_MTVC
+
+    def _random_positions(self, skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.int64]:
+        if self.sampling == "padded":
+            return self._first_positions(skeleton)
+        return super(SkeletonReading, self)._random_positions(skeleton, random)
+
+    def _positions(self, skeleton: Skeleton, set_index: int, num_sets: int) -> NDArray[np.int64]:
+        if self.sampling == "padded":
+            return self._first_positions(skeleton)
+        return super(SkeletonReading, self)._positions(skeleton, set_index, num_sets)
+
+    def _first_positions(self, skeleton: Skeleton) -> NDArray[np.int64]:
+        return np.arange(min(skeleton.num_frames, self.num_frames), dtype=np.int64)
