@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -221,6 +222,36 @@ def open_start(path: Path, rng: np.random.Generator) -> list[int]:
     return list(range(start + 2, num_frames))
 
 
+def open_start_at_zero(codec: str, *, clips_times: bool = False) -> Write:
+    """Return the writer of an .mkv whose first keyframe is shown at time 0, after frames without a reference.
+
+    Such times are negative; FFmpeg clips them when it cuts MPEG-2 without encoding it again.
+    """
+
+    def write(path: Path, rng: np.random.Generator) -> list[int]:
+        num_frames = int(rng.integers(24, MAX_FRAMES))
+        options = {"x265-params": "open-gop=1:keyint=8:scenecut=0:b-adapt=0:log-level=none"}
+        with av.open(str(path.with_suffix(".mkv")), "w") as container:
+            stream = container.add_stream(codec, rate=RATE, options=options if codec == "libx265" else {})
+            stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", 4_000_000
+            stream.gop_size, stream.max_b_frames = 8, 2
+            frames = [av.VideoFrame.from_ndarray(one, format="rgb24") for one in _frames(num_frames)]
+            for number, frame in enumerate(frames):
+                frame.pts = number
+            packets = [packet for frame in (*frames, None) for packet in stream.encode(frame)]
+            start = next(number for number, one in enumerate(packets) if number and one.is_keyframe)
+            first = packets[start].pts
+            assert packets[start + 1].pts < first
+            for packet in packets[start:]:
+                packet.pts, packet.dts = packet.pts - first, packet.dts - first
+                if clips_times:
+                    packet.pts = max(packet.pts, 0)
+                container.mux(packet)
+        return list(range(first, num_frames))
+
+    return write
+
+
 def with_picture(ending: str, *, attached: bool = False) -> Write:
     """Return the writer of a video behind a picture that is the first and the default track."""
 
@@ -300,6 +331,8 @@ KINDS: dict[str, Write] = {
     "starts-late-hevc.mkv": starts_late("libx265", ".mkv"),
     "starts-late-h264.ts": starts_late("libx264", ".ts"),
     "open-start.avi": open_start,
+    "open-start-hevc.mkv": open_start_at_zero("libx265"),
+    "open-start-mpeg2.mkv": open_start_at_zero("mpeg2video", clips_times=True),
     "starts-late-vp8.webm": starts_late("libvpx", ".webm"),
     "thumbnail.mp4": with_picture(".mp4"),
     "thumbnail.mkv": with_picture(".mkv"),

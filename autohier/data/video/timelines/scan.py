@@ -43,6 +43,7 @@ class PacketScan:
     is_cut: bool = False
     num_packets: int = 0
     _first_pts: int | None = None
+    _num_keyframes: int = 0
 
     def contents(
         self, container: InputContainer, stream: VideoStream
@@ -60,12 +61,15 @@ class PacketScan:
 
     def _judge(self, packet: Packet, content: PacketContent) -> None:
         self.num_packets += 1
+        self._num_keyframes += packet.is_keyframe
         if self.num_packets == 1:
             self.is_cut = not packet.is_keyframe
             self._first_pts = packet.pts
-        elif packet.pts is not None and self._first_pts is not None and not packet.is_discard:
-            # Frames shown before the first keyframe refer to one that was cut off.
-            self.is_cut |= packet.pts < self._first_pts
+        elif self._first_pts is not None and not packet.is_discard:
+            # Frames shown before the first keyframe refer to one that was cut off. If it is shown at time 0,
+            # an .mkv cannot store their times: they have none, or FFmpeg gives them the time of the keyframe.
+            is_early = self._num_keyframes == 1 if packet.pts is None else packet.pts <= self._first_pts
+            self.is_cut |= is_early and content.num_shown > 0
         self.is_open |= self.is_cut or content.is_open
 
 

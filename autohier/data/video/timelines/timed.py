@@ -65,7 +65,7 @@ def _read_packets(
     shown: list[int | None] = []
     end_s, duration = Fraction(0), 0
     for packet, content in scan.contents(container, stream):
-        if span is not None:
+        if span is not None and not (scan.is_cut and packet.pts is None):
             time_s = _require_time(packet.pts, stream)
             end_s = max(end_s, time_s)
             if time_s >= span.stop_s + SLACK_S:
