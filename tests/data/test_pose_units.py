@@ -110,6 +110,27 @@ def test_a_few_unusual_clips_cause_no_warning() -> None:
     assert found(clips) == []
 
 
+def test_clips_in_other_units_than_most_are_counted() -> None:
+    clips = walkers()
+    for row in (2, 5, 11):
+        clips[row] = (clips[row][0] / SIZE, *clips[row][1:])
+    (warning,) = found(clips)
+    assert "the joints of 3 of 12 clips look normalized" in warning
+    assert "like those of the other clips: write all joints in pixels" in warning
+    # The other clips are compared with their image all the same.
+    swapped = [clip if row in {2, 5, 11} else (*clip[:2], clip[2][::-1]) for row, clip in enumerate(clips)]
+    assert [text.split(":")[-1] for text in found(swapped)] == [
+        " write all joints in pixels; --pose-units would convert those of all clips",
+        " add --pose-units swapped-size, which converts it",
+    ]
+
+
+@pytest.mark.parametrize("largest", [5.0, 255.0])
+def test_scores_that_are_no_percentages_are_not_called_so(largest: float) -> None:
+    (warning,) = found(each(lambda p: (p[0], p[1] / p[1].max() * largest, p[2])))
+    assert warning.startswith(f"scores reach {largest:g}, but should be in 0..1: bring them to 0..1")
+
+
 def test_videos_are_not_said_to_be_swapped() -> None:
     rotated = each(FAULTS["swapped size"][0])
     (warning,) = found(rotated, has_video=True)
@@ -147,11 +168,16 @@ def test_percentages_are_converted_before_absent_joints_are_found() -> None:
     assert np.isfinite(skeleton.pixels_MTV2[:, :, 6]).all()
 
 
-def in_space(meters_per_unit: float, units: str = "") -> list[str]:
-    joints = np.random.default_rng(0).uniform((-0.3, 0, 2), (0.3, 1.7, 2.3), (1, 5, 25, 3)) / meters_per_unit
-    skeleton = skeleton_of_poses(joints, None, None, KINECT_V2_25, PoseUnits.parse(units))
-    warnings = warn_poses([replace(sample_poses(skeleton, KINECT_V2_25), fits=())], has_video=False)
-    return [f"{text}: {hint}" for text, hint in warnings]
+def in_space(*meters_per_unit: float, units: str = "") -> list[str]:
+    """Return the warnings about clips of a person of 1.7 m in some units."""
+    joints = np.random.default_rng(0).uniform((-0.3, 0, 2), (0.3, 1.7, 2.3), (1, 5, 25, 3))
+    joints[0, :, :2, 1] = 0, 1.7
+    skeletons = [
+        skeleton_of_poses(joints / meters, None, None, KINECT_V2_25, PoseUnits.parse(units))
+        for meters in meters_per_unit
+    ]
+    samples = [replace(sample_poses(skeleton, KINECT_V2_25), fits=()) for skeleton in skeletons]
+    return [f"{text}: {hint}" for text, hint in warn_poses(samples, has_video=False)]
 
 
 @pytest.mark.parametrize(("unit", "meters"), [("millimeters", 0.001), ("centimeters", 0.01)])
@@ -159,9 +185,15 @@ def test_lengths_in_other_units_are_warned_about(unit: str, meters: float) -> No
     assert in_space(1) == []
     (warning,) = in_space(meters)
     assert f"joints are probably in {unit}: add --pose-units {unit}" in warning
-    assert in_space(meters, unit) == []
+    assert in_space(meters, units=unit) == []
     (warning,) = in_space(100)
     assert "probably not in meters: write them in meters" in warning
+
+
+def test_mixed_lengths_are_warned_about() -> None:
+    assert in_space(*[1] * 20, 0.001) == []  # one of 21 is less than 5%
+    (warning,) = in_space(*[1] * 9, 0.001)
+    assert warning.startswith("persons extend over 1.7e+03 m in 1 of 10 clips, and over 1.7 m in the others")
 
 
 def test_words_are_parsed_in_any_order_and_case() -> None:

@@ -32,6 +32,8 @@ _MIN_CLIPS_FOR_REACH: Final = 8
 _HIGH_SCORE: Final = 1.5
 """Scores of heatmaps exceed 1 slightly."""
 _SUSPICIOUS_SCORES: Final = 0.01
+_PERCENTAGES: Final = (20.0, 110.0)
+"""Range of the largest score of a source of percentages."""
 _BODY_M: Final = (0.3, 5.0)
 """Range of the largest extent of a person."""
 
@@ -109,27 +111,36 @@ def warn_poses(samples: Sequence[PoseSample], *, has_video: bool) -> Iterator[Da
         has_video: True if the size of the image is that of a video, unless the pose file gives another.
     """
     in_image = [sample for sample in samples if sample.num_joints]
-    shares = list(_warn_shares(in_image)) if in_image else []
+    shares = [sample for sample in in_image if _is_share(sample)]
     if in_image:
         yield from _warn_scores(in_image)
-        yield from shares or _warn_outside(in_image, has_video=has_video)
+    if shares and len(shares) >= _SUSPICIOUS_CLIPS * len(in_image):
+        yield _warn_shares(shares, len(in_image))
+        # Shares of a width and of a height distort bones; their layouts are compared once they are pixels.
+        samples = [sample for sample in samples if not _is_share(sample)]
+        in_image = [sample for sample in in_image if not _is_share(sample)]
+    if in_image:
+        yield from _warn_outside(in_image, has_video=has_video)
     yield from _warn_lengths(samples)
-    if (
-        not shares
-    ):  # shares of a width and of a height distort bones; layouts are compared once they are pixels
-        yield from warn_layout([sample.fits for sample in samples])
+    yield from warn_layout([sample.fits for sample in samples])
 
 
-def _warn_shares(samples: Sequence[PoseSample]) -> Iterator[DatasetWarning]:
-    shares = [sample for sample in samples if sample.reach_px <= _UNIT_REACH]
-    if 2 * len(shares) <= len(samples):
-        return
+def _is_share(sample: PoseSample) -> bool:
+    return sample.num_joints > 0 and sample.reach_px <= _UNIT_REACH
+
+
+def _warn_shares(shares: Sequence[PoseSample], num_clips: int) -> DatasetWarning:
     is_centered = sum(sample.lowest_px < -_MARGIN for sample in shares) * 2 > len(shares)
     unit_range = "-1..1" if is_centered else "0..1"
-    yield DatasetWarning(
-        f"the joints of {len(shares):,} of {len(samples):,} clips look normalized: they lie in {unit_range}, "
-        "but should be in pixels",
-        f"add --pose-units {unit_range}, which converts them",
+    text = (
+        f"the joints of {len(shares):,} of {num_clips:,} clips look normalized: they lie in {unit_range}, "
+        "but should be in pixels"
+    )
+    if 2 * len(shares) > num_clips:
+        return DatasetWarning(text, f"add --pose-units {unit_range}, which converts them")
+    return DatasetWarning(
+        f"{text}, like those of the other clips",
+        "write all joints in pixels; --pose-units would convert those of all clips",
     )
 
 
@@ -188,21 +199,35 @@ def _warn_corner(samples: Sequence[PoseSample], *, has_video: bool) -> Iterator[
 def _warn_scores(samples: Sequence[PoseSample]) -> Iterator[DatasetWarning]:
     num_scores = sum(sample.num_scores for sample in samples)
     num_high = sum(sample.num_high_scores for sample in samples)
-    if num_high > _SUSPICIOUS_SCORES * num_scores:
-        highest = max(sample.highest_score for sample in samples)
+    if num_high <= _SUSPICIOUS_SCORES * num_scores:
+        return
+    highest = max(sample.highest_score for sample in samples)
+    text = f"scores reach {highest:g}, but should be in 0..1"
+    if _PERCENTAGES[0] <= highest <= _PERCENTAGES[1]:
         yield DatasetWarning(
-            f"scores reach {highest:g}, but should be in 0..1: they are probably percentages",
+            f"{text}: they are probably percentages",
             "add --pose-units percent-scores, which converts them, or divide them by their largest value",
+        )
+    else:
+        yield DatasetWarning(
+            text, "bring them to 0..1, e.g. divide them by their largest value, or leave out keypoint_score"
         )
 
 
 def _warn_lengths(samples: Sequence[PoseSample]) -> Iterator[DatasetWarning]:
     bodies_m = np.array([sample.body_m for sample in samples if np.isfinite(sample.body_m)])
-    if not len(bodies_m):
+    is_other = (bodies_m < _BODY_M[0]) | (bodies_m > _BODY_M[1])
+    if not is_other.any() or is_other.sum() < _SUSPICIOUS_CLIPS * len(bodies_m):
+        return
+    if 2 * is_other.sum() <= len(bodies_m):
+        yield DatasetWarning(
+            f"persons extend over {np.median(bodies_m[is_other]):.3g} m in {is_other.sum():,} of "
+            f"{len(bodies_m):,} clips, and over {np.median(bodies_m[~is_other]):.3g} m in the others: units "
+            "are probably mixed",
+            "write the joints of all clips in meters",
+        )
         return
     body_m = float(np.median(bodies_m))
-    if _BODY_M[0] <= body_m <= _BODY_M[1]:
-        return
     fitting = {
         "millimeters": body_m * 0.001,
         "centimeters": body_m * 0.01,
