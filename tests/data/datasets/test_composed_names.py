@@ -52,6 +52,20 @@ def test_folders_of_one_class_and_their_poses(tmp_path: Path, spell: Callable[[s
     assert [reader.read_skeleton(clip).num_frames for clip in clips] == [6, 6]
 
 
+def test_poses_are_found_in_either_of_two_folders_of_one_class(tmp_path: Path) -> None:
+    # Videos and poses come from different machines: each pose lies in the folder of the other spelling.
+    for clip in ("1", "2"):
+        write_custom_clip(tmp_path, f"{CLASS}/{clip}")
+    (tmp_path / "poses" / decomposed(CLASS)).mkdir()
+    (tmp_path / "poses" / CLASS / "2.npz").rename(tmp_path / "poses" / decomposed(CLASS) / "2.npz")
+    (tmp_path / "videos" / decomposed(CLASS)).mkdir()
+    (tmp_path / "videos" / CLASS / "1.mp4").rename(tmp_path / "videos" / decomposed(CLASS) / "1.mp4")
+    reader = open_dataset("custom", source=tmp_path)
+    clips = reader.find_clips(tmp_path)
+    assert [clip.clip_id for clip in clips] == [f"{CLASS}/1", f"{CLASS}/2"]
+    assert [reader.read_skeleton(clip).num_frames for clip in clips] == [6, 6]
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     write_custom_clip(tmp_path, f"{CLASS}/{CLIP}")
     write_custom_clip(tmp_path, f"{decomposed(CLASS)}/{CLIP}")

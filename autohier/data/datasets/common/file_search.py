@@ -60,8 +60,8 @@ def find_named_clips(source: Path, pattern: re.Pattern[str], *, lower: bool = Fa
 class FileFinder:
     """Finder of files by names whose letters may be composed differently on the disk; see `composed`."""
 
-    listed: dict[Path, dict[str, str]] = field(default_factory=dict)
-    """Names in each folder that was listed, by their composed form."""
+    listed: dict[Path, dict[str, list[str]]] = field(default_factory=dict)
+    """Names in each folder that was listed, by their composed form; a folder may hold several of one form."""
 
     def find(self, folder: Path, path: PurePath) -> Path:
         """Return the file at a relative path below a folder; if there is none, its path as given."""
@@ -71,18 +71,22 @@ class FileFinder:
             is_there = True
         if is_there:
             return folder / path
-        found = folder
+        found = [folder]
         for part in path.parts:
-            found /= self._names(found).get(composed(part), part)
-        return found
+            found = [
+                parent / name for parent in found for name in self._names(parent).get(composed(part), ())
+            ]
+        return found[0] if found else folder / path
 
-    def _names(self, folder: Path) -> dict[str, str]:
+    def _names(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self.listed:
             try:
                 names = sorted(path.name for path in folder.iterdir())
             except OSError:  # opening the file will report it
                 names = []
-            self.listed[folder] = {composed(name): name for name in names}
+            self.listed[folder] = {}
+            for name in names:
+                self.listed[folder].setdefault(composed(name), []).append(name)
         return self.listed[folder]
 
 
