@@ -283,6 +283,16 @@ ScalingOption = Annotated[
         "measure: W and E are measured on the machines first; by default a trial holds its own.",
     ),
 ]
+LocalClips = Annotated[
+    Path | None,
+    typer.Option(
+        "--local-clips",
+        rich_help_panel=MACHINES,
+        metavar="DIR",
+        help="Folder on every machine's own disk, to which the prepared clips are copied once; automatic: "
+        "that of $AUTOHIER_LOCAL_CLIPS, or none.",
+    ),
+]
 RayAddress = Annotated[
     str | None,
     typer.Option(

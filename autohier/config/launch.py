@@ -111,6 +111,9 @@ class MachineSettings(FrozenModel):
     """GPUs of each machine."""
     memory_gb: PositiveInt | None = None
     """Memory of each machine in GB; None leaves it to the site (Slurm) or takes 4 GB a core (KubeRay)."""
+    local_clips: Annotated[str, Field(pattern=r"^[/$][\w./${}-]*$")] | None = None
+    """Folder on each machine's own disk, to which the clips are copied once, e.g. "/scratch" or, in a job of
+    Slurm, "$TMPDIR/clips". None reads them from the shared storage."""
 
 
 class SlurmSettings(FrozenModel):

@@ -18,6 +18,8 @@ from autohier.text import plural
 SQLITE: Final = "sqlite:///"
 """Storage URLs of database files, before the path."""
 SWEEP_NAME_MARKS: Final = "._-"
+LOCAL_CLIPS_VARIABLE: Final = "AUTOHIER_LOCAL_CLIPS"
+"""Environment variable with the folder of copies of the clips on a machine, if the plan names none."""
 ChoiceRule = Literal["cautious", "model", "highest"]
 DecisionRule = Literal["fresh", "pooled"]
 _DEFAULT_TRIALS: Final = 32
@@ -87,6 +89,9 @@ class SweepPlan(FrozenModel):
     """Number of test clips with the content of a clip that trains."""
     stage_folder: str
     """Folder of the stage store, shared by the sweeps in one output folder."""
+    local_clips: str | None = None
+    """Folder on every machine's own disk to which the clips are copied; None takes the one in the machine's
+    environment, and without any the clips are read where they are."""
     parallel: PositiveInt | None = None
     """Trials that run at a time; None runs all that the machines hold."""
     cpus_per_trial: PositiveFloat | None = None

@@ -13,6 +13,7 @@ from autohier.config.storage_url import PASSWORD_VARIABLE
 from autohier.errors import InputError
 from autohier.launch.filling import Verbatim, fill, quote_for_yaml, read_template
 from autohier.launch.launch_file import PATH, LaunchFile
+from autohier.launch.local_clips import local_clips_variable
 from autohier.launch.search_command import search_command
 from autohier.text import shell_words
 
@@ -111,10 +112,12 @@ def _cluster_values(settings: LaunchSettings) -> dict[str, object]:
         "volume_mounts": [
             {"name": "shared", "mountPath": kuberay.mount},
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  of the pod
+            *([{"name": "clips", "mountPath": machines.local_clips}] if machines.local_clips else []),
         ],
         "volumes": [
             {"name": "shared", "persistentVolumeClaim": {"claimName": kuberay.volume_claim}},
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": _SHM}},
+            *([{"name": "clips", "emptyDir": {}}] if machines.local_clips else []),
         ],
         "replicas": min(kuberay.min_nodes or machines.nodes, machines.nodes),
         "nodes": machines.nodes,
@@ -131,7 +134,7 @@ def _environment(settings: LaunchSettings) -> list[dict[str, object]]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_enable_metrics_collection": "0",
     }
-    variables = fixed | settings.environment
+    variables = fixed | local_clips_variable(settings.machines) | settings.environment
     found: list[dict[str, object]] = [{"name": key, "value": value} for key, value in variables.items()]
     if settings.kuberay.password_secret is not None:
         source = {"name": settings.kuberay.password_secret, "key": "password"}

@@ -13,6 +13,7 @@ from autohier.config.launch import LaunchSettings, RayClusterSettings
 from autohier.errors import InputError
 from autohier.launch.filling import Verbatim, fill, quote_for_shell, quote_for_yaml, read_template, shell_list
 from autohier.launch.launch_file import PATH, PATH_OF_SECRET, LaunchFile, SecretFile
+from autohier.launch.local_clips import local_clips_variable
 from autohier.launch.search_command import search_command
 from autohier.text import shell_words
 from autohier.version import __version__
@@ -178,7 +179,8 @@ def _path_line(ray: RayClusterSettings) -> str:
 
 def _environment_line(settings: LaunchSettings) -> str:
     """Return what every process of the cluster needs: its path, the token and the variables."""
-    variables = {"OMP_WAIT_POLICY": "PASSIVE", "RAY_USAGE_STATS_ENABLED": "0", **settings.environment}
+    variables = {"OMP_WAIT_POLICY": "PASSIVE", "RAY_USAGE_STATS_ENABLED": "0"}
+    variables |= local_clips_variable(settings.machines) | settings.environment
     if settings.search.password_file is not None:
         variables["AUTOHIER_STORAGE_PASSWORD_FILE"] = settings.search.password_file
     exports = " ".join(f"{key}={quote_for_shell(value)}" for key, value in variables.items())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from autohier.config.launch import LaunchSettings
+from autohier.config.sweep import LOCAL_CLIPS_VARIABLE
 from autohier.errors import InputError
 from autohier.launch.filling import Verbatim, fill, quote_for_shell, read_template, shell_list
 from autohier.launch.launch_file import PATH, LaunchFile
@@ -48,9 +49,7 @@ def slurm_job(settings: LaunchSettings) -> LaunchFile:
         "interface": slurm.interface or "",
         "setup": Verbatim("\n".join(_setup_lines(settings))),
         "bin": bin_folder,
-        "environment": Verbatim(
-            "\n".join(f"export {key}={quote_for_shell(value)}" for key, value in environment.items())
-        ),
+        "environment": Verbatim("\n".join(_exports(environment, settings.machines.local_clips))),
     }
     content = fill(read_template("slurm/job.sh"), values, quote=quote_for_shell)
     return LaunchFile(
@@ -60,6 +59,13 @@ def slurm_job(settings: LaunchSettings) -> LaunchFile:
         "run this on a machine of the Slurm cluster",
         (out,),
     )
+
+
+def _exports(environment: Mapping[str, str], local_clips: str | None) -> Iterator[str]:
+    for key, value in environment.items():
+        yield f"export {key}={quote_for_shell(value)}"
+    if local_clips is not None:  # with variables of the job, whose names the settings check
+        yield f'export {LOCAL_CLIPS_VARIABLE}="{local_clips}"'
 
 
 def _directives(settings: LaunchSettings, out: Path) -> Iterator[str]:

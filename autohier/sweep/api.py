@@ -43,7 +43,7 @@ from autohier.sweep.paths import (
 )
 from autohier.sweep.plans.check import check_plan
 from autohier.sweep.plans.extensions import check_extensions, extension_texts
-from autohier.sweep.plans.new_plan import SweepOptions, check_new_plan, make_plan
+from autohier.sweep.plans.new_plan import SweepOptions, absolute_path, check_new_plan, make_plan
 from autohier.sweep.provenance import provenance
 from autohier.sweep.relocation import GivenFolders
 
@@ -102,6 +102,7 @@ def start_sweep(
     seed: int = 0,
     storage: str | None = None,
     stages: str | None = None,
+    local_clips: str | Path | None = None,
     ray_address: str | None = None,
     prepare: Callable[[SearchSpace], None] | None = None,
     console: Console | None = None,
@@ -143,6 +144,8 @@ def start_sweep(
             left to the environment; see `autohier.config.storage_url`.
         stages: URL in object storage, e.g. "s3://bucket/stages", to which finished stages are copied, and
             from which missing ones are read; the stage store in ``out`` keeps it for later sweeps.
+        local_clips: folder on every machine's own disk, to which the clips are copied once; by default that
+            of ``$AUTOHIER_LOCAL_CLIPS``, or none.
         ray_address: address of a running Ray cluster; by default Ray starts on this machine.
         prepare: called with the loaded space when all other arguments are checked; may prepare its dataset.
         console: console that shows the progress; by default standard output, or the notebook's cell.
@@ -178,6 +181,7 @@ def start_sweep(
             "seed": seed,
             "storage": storage,
             "stages": stages,
+            "local_clips": local_clips,
             "ray_address": ray_address,
         }
         name = name or time_name(loaded.name)
@@ -207,6 +211,7 @@ def resume_sweep(
     gpus_per_trial: float | None = None,
     scaling: str | None = None,
     failures_in_a_row: int | None = None,
+    local_clips: str | Path | None = None,
     ray_address: str | None = None,
     confirm: str | None = None,
     refits: int | None = None,
@@ -228,6 +233,7 @@ def resume_sweep(
         gpus_per_trial: GPUs of a trial.
         scaling: see `start_sweep`.
         failures_in_a_row: consecutive failures of one class that stop the sweep.
+        local_clips: see `start_sweep`.
         ray_address: address of a running Ray cluster.
         confirm: how the best trials are confirmed; see `start_sweep`.
         refits: number of refits of the winner.
@@ -247,6 +253,7 @@ def resume_sweep(
         "gpus_per_trial": gpus_per_trial,
         "scaling": scaling,
         "failures_in_a_row": failures_in_a_row,
+        "local_clips": absolute_path(local_clips),
         "ray_address": ray_address,
         "confirm": confirm,
         "refits": refits,

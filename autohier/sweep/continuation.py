@@ -135,6 +135,7 @@ def run(plan: SweepPlan, out: Path, data: Path, options: SweepOptions, console: 
         gpus_per_trial=plan.gpus_per_trial,
         scaling=plan.scaling,
         failures_in_a_row=options.get("failures_in_a_row"),
+        local_clips=plan.local_clips,
         ray_address=plan.ray_address,
         console=console,
         **_changed(plan),

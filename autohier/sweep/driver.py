@@ -197,6 +197,7 @@ def _run_on_ray(
 ) -> None:
     # Imported here because these import Ray, which reads its environment when it is imported.
     from autohier.sweep.execution.accelerators.lending import lend_accelerators  # noqa: PLC0415
+    from autohier.sweep.execution.cluster.local_clips import copy_clips  # noqa: PLC0415
     from autohier.sweep.execution.cluster.machine_check import installed_versions  # noqa: PLC0415
     from autohier.sweep.execution.cluster.preflight import preflight  # noqa: PLC0415
 
@@ -204,6 +205,7 @@ def _run_on_ray(
     with preflight(folder, plan, share, versions, display.print_line, stop) as admitted:
         write_experiment(folder.tensorboard, plan.space.ranges_with_initial())
         context = _make_context(folder, plan, study, admitted)
+        copy_clips(context.clip_folder, plan.local_clips, admitted.admission, display.print_line, stop)
         if plan.scaling is not None:
             lent = lend_accelerators(plan.scaling, plan, context, admitted.share, display.print_line, stop)
             context, plan = lent.context, _note_scaling(folder, plan, lent.measured)
@@ -238,6 +240,7 @@ def _make_context(
         callbacks=plan.callbacks,
         umask=None if plan.ray_address else read_umask(),
         admission=admitted.admission,
+        local_clips=plan.local_clips,
     )
 
 

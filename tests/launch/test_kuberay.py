@@ -152,6 +152,16 @@ def test_cluster_without_a_job_says_how_to_run_a_sweep() -> None:
     assert "namespace" not in yaml.safe_load(file.content)["metadata"]
 
 
+def test_copies_of_the_clips_lie_on_a_volume_of_each_pod() -> None:
+    document = manifest({**FULL, "machines": {**FULL["machines"], "local_clips": "/scratch"}})
+    assert not list(faults(document, "ray.io_rayjobs.yaml"))
+    (group,) = document["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    pod = group["template"]["spec"]
+    assert {"name": "clips", "emptyDir": {}} in pod["volumes"]
+    assert {"name": "clips", "mountPath": "/scratch"} in pod["containers"][0]["volumeMounts"]
+    assert {"name": "AUTOHIER_LOCAL_CLIPS", "value": "/scratch"} in pod["containers"][0]["env"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -159,6 +169,7 @@ def test_cluster_without_a_job_says_how_to_run_a_sweep() -> None:
         ({"search": {**SMALL["search"], "options": ["--set", "x=$(y)"]}}, r"got x=\$\(y\)"),
         ({"search": {**SMALL["search"], "name": "a" * 48}}, "at most 47 characters"),
         ({"kuberay": {}}, "kuberay.image must be given"),
+        ({"machines": {"local_clips": "$TMPDIR"}}, r"a path without variables.*got \$TMPDIR"),
     ],
 )
 def test_what_a_manifest_cannot_hold_is_refused(changes: dict[str, Any], message: str) -> None:

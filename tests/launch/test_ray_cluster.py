@@ -43,7 +43,7 @@ GCP: dict[str, Any] = {
 def settings(ray: dict[str, Any], **tables: Any) -> LaunchSettings:
     values = {
         "search": {"space": "ntu60", "name": "NTU.a", **tables.get("search", {})},
-        "machines": {"nodes": 3, "cpus": 48, "gpus": 4},
+        "machines": {"nodes": 3, "cpus": 48, "gpus": 4, **tables.get("machines", {})},
         "environment": tables.get("environment", {}),
         "ray": ray,
     }
@@ -144,7 +144,12 @@ def test_start_commands_are_read_by_a_shell_as_they_are_meant(tmp_path: Path) ->
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/ray").write_text('#!/bin/sh\nprintf "%s\\n" "$NOTE" "$@"\n')
     (tmp_path / "bin/ray").chmod(0o755)
-    document = cluster({**LOCAL, "environment": str(tmp_path)}, environment={"NOTE": NASTY})
+    document = cluster(
+        {**LOCAL, "environment": str(tmp_path)},
+        environment={"NOTE": NASTY},
+        machines={"local_clips": "/scratch"},
+    )
+    assert "AUTOHIER_LOCAL_CLIPS=/scratch " in document["worker_start_ray_commands"][1]
     _, start = document["worker_start_ray_commands"]
     ended = subprocess.run(
         ["bash", "-c", start.replace("ulimit -n 65536;", "")],

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from autohier.config.launch import LaunchSettings
 from autohier.launch.slurm import slurm_job
@@ -24,6 +25,7 @@ def programs(tmp_path: Path) -> FakePrograms:
 def write_script(programs: FakePrograms, folder: Path, **tables: dict[str, object]) -> Path:
     values = {
         "search": {"space": "demo", "name": "job", "out": str(folder / "out"), **tables.get("search", {})},
+        "machines": tables.get("machines", {}),
         "environment": tables.get("environment", {}),
         "slurm": {"environment": str(programs.folder), **tables.get("slurm", {})},
     }
@@ -78,6 +80,24 @@ def test_memory_may_be_given_for_each_core(programs: FakePrograms, tmp_path: Pat
     memory = {"SLURM_MEM_PER_NODE": "", "SLURM_MEM_PER_CPU": "1000"}
     programs.start(write_script(programs, tmp_path), FAKE_SEARCH_CODE="0", **memory).communicate()
     assert f"--memory={(6000 - 1176) << 20}" in read(programs.folder / "ray-n1.json")[0]
+
+
+def test_the_folder_of_local_clips_may_name_variables_of_the_job(
+    programs: FakePrograms, tmp_path: Path
+) -> None:
+    script = write_script(programs, tmp_path, machines={"local_clips": "$SCRATCH/clips.${SLURM_JOB_ID}"})
+    programs.start(script, FAKE_SEARCH_CODE="0", SCRATCH="/a b").communicate()
+    for name in ("ray-n1.json", "search.json"):
+        _, environment = read(programs.folder / name)
+        assert environment["AUTOHIER_LOCAL_CLIPS"] == f"/a b/clips.{NUMBER}"
+
+
+@pytest.mark.parametrize("folder", ["scratch", "/a b", "/$(touch pwned)", '/"', "/`id`", ""])
+def test_a_folder_of_local_clips_that_a_shell_would_run_is_refused(folder: str) -> None:
+    with pytest.raises(ValidationError, match=r"machines\.local_clips"):
+        LaunchSettings.model_validate(
+            {"search": {"space": "demo", "name": "job"}, "machines": {"local_clips": folder}}
+        )
 
 
 def test_token_is_secret_and_of_this_job(programs: FakePrograms, tmp_path: Path) -> None:

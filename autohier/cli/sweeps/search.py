@@ -32,6 +32,7 @@ from autohier.cli.options import (
     DecideOption,
     DropDuplicates,
     GpusPerTrial,
+    LocalClips,
     MaxMultiplyAdds,
     Objectives,
     OutFolder,
@@ -140,6 +141,7 @@ def search(
         ),
     ] = None,
     stages: StagesOption = None,
+    local_clips: LocalClips = None,
     ray_address: RayAddress = None,
     drop_duplicates: DropDuplicates = False,
     clips_per_class: ClipsPerClass = None,
@@ -197,6 +199,7 @@ def search(
         "seed": seed,
         "storage": storage,
         "stages": stages,
+        "local_clips": local_clips,
         "ray_address": ray_address,
     }
     changes = with_aims(

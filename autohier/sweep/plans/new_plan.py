@@ -41,6 +41,7 @@ class SweepOptions(TypedDict, total=False):
     seed: int
     storage: str | None
     stages: str | None
+    local_clips: str | Path | None
     ray_address: str | None
 
 
@@ -66,6 +67,7 @@ def make_plan(
         # Where stages are copied to is noted in their store, for all its readers.
         **{option: value for option, value in options.items() if option != "stages"},
         "storage": _absolute_storage(options.get("storage")),
+        "local_clips": absolute_path(options.get("local_clips")),
         "name": name,
         # Unique, so that neither a shared database nor the journal of another sweep has a study of this name.
         "study_name": f"{name}-{uuid.uuid4().hex[:8]}",
@@ -77,6 +79,11 @@ def make_plan(
         "stage_folder": str(stage_folder(out.resolve())),
     }
     return validate(SweepPlan, values, origin="search")
+
+
+def absolute_path(path: str | Path | None) -> str | None:
+    """Return a path that processes in other working folders understand."""
+    return None if path is None else str(Path(path).absolute())
 
 
 def _absolute_storage(url: str | None) -> str | None:

@@ -12,6 +12,7 @@ import ray
 
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.data.store.reader import ClipStore
+from autohier.sweep.execution.cluster.local_clips import find_clips
 from autohier.sweep.execution.leases.lease_table import Holder
 from autohier.sweep.execution.leases.ray_leases import RayLeases
 from autohier.sweep.paths import SweepFolder
@@ -45,6 +46,8 @@ class SweepContext:
     broker: Any = None
     """Handle of the actor of an AcceleratorBroker, which lends accelerators to stages; None if trials hold
     their own."""
+    local_clips: str | None = None
+    """Folder of copies of the clips on every machine; None takes the one in the machine's environment."""
     max_width: int | None = None
     """Largest number of accelerators that a stage is lent; None if that of the broker holds."""
 
@@ -66,7 +69,7 @@ class SweepContext:
 
     def open_clips(self) -> ClipStore:
         """Open the prepared clips, once per process, since actors are reused between trials."""
-        return _open_clips(self.clip_folder)
+        return _open_clips(self.clip_folder, self.local_clips)
 
     def restore_umask(self) -> None:
         """Let this process create files with the permissions that the user's own processes give them."""
@@ -79,5 +82,5 @@ class SweepContext:
 
 
 @lru_cache(maxsize=2)
-def _open_clips(folder: Path) -> ClipStore:
-    return ClipStore.open(folder)
+def _open_clips(shared: Path, local: str | None) -> ClipStore:
+    return ClipStore.open(find_clips(shared, local).folder)
