@@ -239,7 +239,8 @@ BudgetHours = Annotated[
         rich_help_panel=SEARCH,
         metavar="HOURS",
         min=0,
-        help="The same in hours of training, summed over the trials.",
+        help="The same in hours of training, summed over the trials; an hour counts once, on however many "
+        "accelerators a stage trains.",
     ),
 ]
 REFITS = typer.Option(

@@ -8,7 +8,7 @@ for a stage that another trial is training, and continues a stage that a stopped
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -22,7 +22,7 @@ from autohier.core.pruning import StopRule
 from autohier.core.recipes.base import Recipe, StageRequest, run_recipe
 from autohier.core.recipes.chain import chain_end, open_recipe, stage_kinds
 from autohier.core.stages.kinds.base import StageKind
-from autohier.sweep.planning.simulation.clock import Clock, Steps
+from autohier.sweep.planning.simulation.clock import Clock, Event, Steps
 from autohier.sweep.planning.simulation.results import Costs, EndedTrial, EpochCosts, SimulatedSweep
 from autohier.sweep.planning.simulation.searchers import SearchedTrial, Searcher, StudySearcher
 from autohier.sweep.planning.simulation.surrogate import Surrogate
@@ -226,18 +226,19 @@ class _Simulation:
         finally:
             self._let_train(self._pool.release(stage))
 
-    def _compute(self, stage: StageId, seconds: float) -> Steps:
-        """Compute on the accelerators of a stage, then choose their number again."""
+    def _compute(self, stage: StageId, seconds: float) -> Generator[float | Event, None, float]:
+        """Compute on the accelerators of a stage, then choose their number again; return the duration."""
         if self._pool is None or self._scaling is None:
             yield seconds
             self._busy_s[stage[0] == _REFIT] += seconds
-            return
+            return seconds
         while not (width := len(self._pool.held(stage))):
             yield (_ACCELERATORS, stage)
         duration = seconds * self._scaling.duration(width)
         yield duration
         self._busy_s[stage[0] == _REFIT] += width * duration
         self._let_train(self._pool.rechoose(stage))
+        return duration
 
     def _let_train(self, stages: Iterable[Hashable]) -> None:
         for stage in stages:
@@ -308,10 +309,10 @@ class _Simulation:
         cached = stage in self._finished
         for epoch in range(cost.epochs):
             if epoch >= self._epochs_done[stage]:
-                yield from self._compute(stage, cost.epoch_s)
+                duration = yield from self._compute(stage, cost.epoch_s)
                 self._epochs_done[stage] = epoch + 1
                 trial.trained_epochs += 1
-                trial.trained_s += cost.epoch_s
+                trial.trained_s += duration
             trial.own_epochs += 1
             reached = self._after_epoch(request, config, epoch, cost.epochs)
             if kind.starts_chain:

@@ -46,6 +46,15 @@ def test_efficiency_is_paid_in_accelerator_seconds(tmp_path):
     assert simulated.seconds == pytest.approx(2 * alone)
 
 
+def test_a_budget_counts_the_time_of_stages_on_any_number_of_accelerators(tmp_path):
+    plan = plan_of(tmp_path, ((2, 4), "global"), overrides=["protocol.validation=paper"])
+    (held,) = simulate(plan, NOISELESS, COSTS, parallel=1).trials
+    (lent,) = simulate(plan, NOISELESS, COSTS, parallel=4, scaling=Scaling(4, 0.5)).trials
+    # On 4 accelerators, which train twice as fast, half the hours are used up.
+    assert held.effort["seconds_computed"] > 0
+    assert lent.effort["seconds_computed"] == pytest.approx(held.effort["seconds_computed"] / 2)
+
+
 def test_folds_of_pass_1_train_side_by_side(tmp_path):
     plan = plan_of(tmp_path, ((2, 4), "layerwise"), overrides=["protocol.validation=folds"])
     simulated = simulate(
