@@ -33,7 +33,7 @@ _UNTIMED = {
         *("epochs_computed", "epochs_reused"),
     ),
     "stages": ("seconds", "reused"),
-    "epochs": ("seconds",),
+    "epochs": ("seconds", "waited_s"),
     "tests": ("evaluated_at",),
 }
 

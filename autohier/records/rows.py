@@ -77,6 +77,7 @@ def epoch_rows(
             stack_top5_accuracies=metrics.stack_top5_accuracies,
             stack_mean_class_accuracies=metrics.stack_mean_class_accuracies,
             auxiliary_loss=metrics.auxiliary_loss,
+            waited_s=metrics.waited_s,
         )
         for step, (kind, pass_index, metrics) in enumerate(_epochs(stages, unfinished), start=1)
     )

@@ -167,6 +167,7 @@ class EpochRow:
     auxiliary_loss: Annotated[
         float, "training loss besides the cross-entropies, e.g. a regularizer of attention; 0 without any"
     ] = 0.0
+    waited_s: Annotated[float, "seconds of these in which training had no clips to compute with"] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Counts(CutsShort):
 
 
 def untimed(result):
-    return [{**asdict(metrics), "seconds": 0} for metrics in result.epochs]
+    return [{**asdict(metrics), "seconds": 0, "waited_s": 0} for metrics in result.epochs]
 
 
 def cut(config, clips, folder, kind, after):

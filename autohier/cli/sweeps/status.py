@@ -116,6 +116,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         progress_text,
         retry_text,
         shared_content_text,
+        waiting_lines,
         work_lines,
     )
     from autohier.reports.sweeps.report import sweep_report
@@ -141,7 +142,7 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     )
     console.print(progress_text(records, target=plan.trials, is_driven=driver is not None))
     epochs = plan.space.num_folds * pass_1_epochs(plan.space.config(FLAT_PARAMS, seed=plan.seed))
-    for line in work_lines(records, pass_1_epochs=epochs):
+    for line in [*waiting_lines(records), *work_lines(records, pass_1_epochs=epochs)]:
         console.print(line)
     if driver is not None:
         for part in now_lines(folder, plan, records):

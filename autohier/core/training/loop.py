@@ -165,7 +165,8 @@ def train_epochs(
             seeded_random(data_loader.device, derive_seed(seed, epoch, "layers")),
             whole_batch_layers(network, replicas) as part,
         ):
-            for clips_R, labels_B in data_loader.training_epoch(derive_seed(seed, epoch), step.share):
+            batches = _Batches(data_loader.training_epoch(derive_seed(seed, epoch), step.share))
+            for clips_R, labels_B in batches:
                 losses_L1 = step(clips_R, labels_B, part)
                 after_step()
                 rate_schedule.after_step()
@@ -195,6 +196,7 @@ def train_epochs(
             stack_top5_accuracies=validation.stack_top5_accuracies,
             stack_mean_class_accuracies=validation.stack_mean_class_accuracies,
             auxiliary_loss=auxiliary_loss,
+            waited_s=batches.waited_s,
         )
         _check_finite(metrics)
         rate_schedule.after_epoch(validation.loss)
@@ -202,6 +204,23 @@ def train_epochs(
         if checkpoint and replicas.rank == 0:
             checkpoint.save(network, built, rate_schedule, history)
         yield metrics
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Batches of an epoch, and the time until they are there."""
+
+    batches: Iterator[tuple[ClipBatch, Tensor]]
+    waited_s: float = 0.0
+
+    def __iter__(self) -> Iterator[tuple[ClipBatch, Tensor]]:
+        while True:
+            started = time.perf_counter()
+            batch = next(self.batches, None)
+            self.waited_s += time.perf_counter() - started
+            if batch is None:
+                return
+            yield batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class EpochMetrics:
     versions."""
     auxiliary_loss: float = 0.0
     """Mean over training clips of the recognizer's auxiliary loss, with its weight."""
+    waited_s: float = field(default=0.0, compare=False)
+    """Time of the training in which the process had no clips; 0 in files of older versions."""
 
     @property
     def accuracy(self) -> float:

@@ -33,7 +33,7 @@ from autohier.reports.html.trial_sections import (
     leaderboard_section,
     parallel_section,
 )
-from autohier.reports.sweeps.progress import progress_text, shared_content_text
+from autohier.reports.sweeps.progress import progress_text, shared_content_text, waiting_lines
 from autohier.reports.sweeps.report import accuracy_steps, best_config
 from autohier.reports.sweeps.running import running_trials, running_work, time_left, time_left_text
 from autohier.reports.sweeps.summary import state_of
@@ -130,7 +130,7 @@ def _state(source: PageSource) -> list[html.Html]:
     return [
         html.paragraph(f"{state}{by}; {times}"),
         html.paragraph(progress_text(records, target=plan.trials, is_driven=state == "running")),
-        *(html.paragraph(warning) for warning in warnings),
+        *(html.paragraph(line) for line in [*waiting_lines(records), *warnings]),
     ]
 
 

@@ -40,6 +40,16 @@ def progress_text(records: Records, *, target: int, is_driven: bool) -> str:
     )
 
 
+def waiting_lines(records: Records) -> list[str]:
+    """Return a line with the share of their time in which epochs waited for clips; none if none did."""
+    measured = {(row.kind, row.pass_index, row.epoch, row.seconds): row for row in records.epochs}
+    seconds = sum(row.seconds for row in measured.values())
+    waited_s = sum(row.waited_s for row in measured.values())
+    if not waited_s:
+        return []
+    return [f"waiting for clips: {waited_s / seconds:.1%} of the time of {plural(len(measured), 'epoch')}"]
+
+
 def work_lines(records: Records, *, pass_1_epochs: int) -> list[str]:
     """Return a line for each unfinished piece of work outside the trials.
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autohier.core.hierarchy import Hierarchy
+from autohier.core.training import loop
 from autohier.core.training.checkpoint import EpochCheckpoint
 from autohier.core.training.devices import open_device
 from autohier.core.training.loop import train
@@ -361,3 +362,12 @@ def test_other_recipes_continue_with_the_same_bits_after_an_interruption(tmp_pat
 
 def _untimed(history):
     return [(metrics.loss, metrics.validation_loss, metrics.stack_accuracies) for metrics in history]
+
+
+def test_the_time_until_a_batch_is_there_is_waiting(monkeypatch):
+    # Two batches are there after 1 and 2 s, and the end of the epoch after 4; steps take 10 s each.
+    times = iter([0.0, 1.0, 11.0, 13.0, 23.0, 27.0])
+    monkeypatch.setattr(loop.time, "perf_counter", times.__next__)
+    batches = loop._Batches(iter([("clips", "labels"), ("more", "labels")]))
+    assert list(batches) == [("clips", "labels"), ("more", "labels")]
+    assert batches.waited_s == 1 + 2 + 4

@@ -7,7 +7,7 @@ from dataclasses import replace
 from autohier.core.training.metrics import Evaluation
 from autohier.errors import FailureClass
 from autohier.records.reader import Records
-from autohier.records.rows import evaluation_row
+from autohier.records.rows import epoch_rows, evaluation_row
 from autohier.records.schema import TrialRow, WorkRow
 from autohier.records.trial_rows import complete_row, unfinished_row
 from autohier.reports.sweeps.progress import (
@@ -15,6 +15,7 @@ from autohier.reports.sweeps.progress import (
     progress_text,
     retry_text,
     shared_content_text,
+    waiting_lines,
     work_lines,
 )
 from support.fakes.fake_outcomes import MINUTE, START, fake_confusion, fake_outcome, fake_row
@@ -105,3 +106,15 @@ def test_a_sweep_is_finished_when_its_winner_is_tested() -> None:
     assert not is_finished(tested, target=3)
     # Nothing can be tested if no trial is complete.
     assert is_finished(Records(trials=(_failed("t0001", "bug"),)), target=1)
+
+
+def test_the_share_of_waiting_counts_a_reused_epoch_once() -> None:
+    # Two epochs of 3 s, in which 0.6 and 0.3 s passed without clips; another trial reuses the first one.
+    outcome = fake_outcome(72, (78,))
+    rows = [replace(row, seconds=3.0) for row in epoch_rows("t0000", outcome.stages)[:2]]
+    rows = [replace(row, waited_s=waited_s) for row, waited_s in zip(rows, (0.6, 0.3), strict=True)]
+    reused = replace(rows[0], trial="t0001")
+    lines = waiting_lines(Records(epochs=(*rows, reused)))
+    assert lines == ["waiting for clips: 15.0% of the time of 2 epochs"]
+    assert waiting_lines(Records(epochs=tuple(replace(row, waited_s=0.0) for row in rows))) == []
+    assert waiting_lines(Records()) == []

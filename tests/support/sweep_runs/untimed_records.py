@@ -14,7 +14,7 @@ _UNTIMED: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("epochs_computed", "epochs_reused")),
     },
     "stages": {"seconds": 0.0, "reused": False},
-    "epochs": {"seconds": 0.0},
+    "epochs": {"seconds": 0.0, "waited_s": 0.0},
     "tests": {"evaluated_at": None},
 }
 

@@ -103,6 +103,7 @@ def _is_possible(epoch: EpochMetrics, num_stacks: int) -> bool:
         and math.isfinite(epoch.auxiliary_loss)
         and _is_at_least_0(epoch.learning_rate)
         and _is_at_least_0(epoch.seconds)
+        and _is_at_least_0(epoch.waited_s)
         and _is_count(epoch.num_clips)
     )
 
