@@ -103,9 +103,9 @@ def run(task: Task) -> dict[str, Any]:
 
     trials = sweep.trials
     first = first_network(trials, space)
+    by_rule = {rule: choose_network(rule, trials, space, num_clips) for rule in RULES}
     delivered: dict[str, Any] = {}
-    for rule in RULES:
-        ranked = choose_network(rule, trials, space, num_clips)
+    for rule, ranked in by_rule.items():
         delivered[rule] = _read_out(space, ranked[0], true(ranked[0]), 0)
         if rule not in CONFIRMED_RULES:
             continue
@@ -115,6 +115,7 @@ def run(task: Task) -> dict[str, Any]:
             delivered[f"{rule}, {decision}"] = {
                 **_read_out(space, result.network, true(result.network), result.epochs),
                 "claims_gain": result.claims_gain,
+                "claims_over_first": result.claims_over_first,
             }
     return {
         "regime": task.regime,
@@ -133,7 +134,11 @@ def run(task: Task) -> dict[str, Any]:
         "delivered": delivered,
         "curves": {
             rule: _changes(
-                (epochs, true(network)) for epochs, network in _curve(rule, trials, space, num_clips)
+                (epochs, true(network))
+                for epochs, network in [
+                    *_curve(rule, trials, space, num_clips, ends_only=task.regime == "null"),
+                    (trials[-1].epochs, by_rule[rule][0]),
+                ]
             )
             for rule in CONFIRMED_RULES
         },
@@ -150,12 +155,12 @@ def _read_out(space: SearchSpace, network: Network, true: float, epochs: int) ->
 
 
 def _curve(
-    rule: Rule, trials: Sequence[EndedTrial], space: SearchSpace, num_clips: int
+    rule: Rule, trials: Sequence[EndedTrial], space: SearchSpace, num_clips: int, *, ends_only: bool
 ) -> Iterator[tuple[int, Network]]:
-    """Yield the epochs so far and the chosen network, as trials end."""
-    steps = range(1, len(trials) + 1) if rule == "highest" else [*_MODEL_STEPS, len(trials)]
-    for step in steps:
-        if step <= len(trials) and (ranked := choose_network(rule, trials[:step], space, num_clips)):
+    """Yield the epochs so far and the chosen network, as trials end, until before the last."""
+    steps = range(1, len(trials)) if rule == "highest" else _MODEL_STEPS
+    for step in () if ends_only else steps:
+        if step < len(trials) and (ranked := choose_network(rule, trials[:step], space, num_clips)):
             yield trials[step - 1].epochs, ranked[0]
 
 
@@ -224,7 +229,7 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for number, row in enumerate(pool.imap_unordered(run, tasks), 1):
             results[Task(row["regime"], row["arm"], row["world"], row["trials"]).key] = row
-            if number % 50 == 0 or number == len(tasks):
+            if number % 10 == 0 or number == len(tasks):
                 write_results(options.results, list(results.values()))
                 print(f"{number} of {len(tasks)} sweeps", flush=True)
 

@@ -9,7 +9,8 @@ their measurements decide: the fresh seeds alone (``fresh``), or a model of all 
 the rule ``cautious``. Two controls are trained with the winner's seeds: the *control*, its config
 without pruning and with as many passes, and the *flat* recognizer, also without superclasses. A gain is
 claimed as a sweep's report does it: if the 95% interval of the paired differences between fresh seeds lies
-above 0, of the winner against either control or between the two.
+above 0, of the winner against either control or between the two. One over the first initial config, a nominee
+itself, is claimed if the interval that holds for all nominees at once does.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class Confirmed:
     epochs: int
     """Of all confirmed networks and the control."""
     claims_gain: bool
+    """Whether a gain over a control, or of one control over the other, is claimed."""
+    claims_over_first: bool
+    """Whether a gain over the first initial config is claimed."""
 
 
 def choose_network(
@@ -186,6 +190,8 @@ def confirm(
             Network(one.params, one.pass_index, mean(fresh[key])),
             confirmation_epochs(space, list(trained.values()), seeds, share_stages=share_stages),
             _claims_gain([one, *rivals], surrogate, fresh_seeds, choice.run_sd),
+            one.identity != first.identity
+            and _claims_gain([one, first], surrogate, fresh_seeds, choice.run_sd, len(networks)),
         )
 
     cautious = first.identity if choice.prefers(first.identity) else pooled
@@ -193,12 +199,16 @@ def confirm(
 
 
 def _claims_gain(
-    compared: Sequence[Network], surrogate: NoisyWorld, seeds: Sequence[int], run_sd: float
+    compared: Sequence[Network],
+    surrogate: NoisyWorld,
+    seeds: Sequence[int],
+    run_sd: float,
+    num_compared: int = 1,
 ) -> bool:
     """Return whether one of several networks is shown to be better than one that follows it."""
     values = [[surrogate.value(one.params, seed, one.pass_index) for seed in seeds] for one in compared]
     return any(
-        paired_difference(list(zip(own, other, strict=True)), (), run_sd).is_gain
+        paired_difference(list(zip(own, other, strict=True)), (), run_sd, num_compared).is_gain
         for own, other in combinations(values, 2)
     )
 

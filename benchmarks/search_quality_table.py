@@ -13,7 +13,8 @@ Columns, means over worlds:
     all         epochs of search and confirmation, as a share of stock plain's search
     refit       epochs of the winner's refit
     worse       share of sweeps that deliver something truly worse than the first initial config
-    gains       share of sweeps that claim a gain over the control or the flat recognizer
+    gains       share of sweeps that claim a gain, over the control, the flat recognizer or the first config,
+                by the intervals of a sweep's report; empty for results from before these
     times       epochs of stock plain / epochs of this search until what it would deliver is on average as
                 accurate as what stock plain delivers in the end: with the 95% interval over bootstrap samples
                 of the worlds, and the ratio that 90% of the samples reach; 0 is never
@@ -133,7 +134,7 @@ def _line(arm: str, worlds: Worlds, delivery: str, plain: Worlds) -> str:
     mean, half, number = difference(worlds, delivery, plain, "highest")
     optimism = 100 * float(np.mean([one["observed"] - one["true"] for one in own]))
     worse = float(np.mean([one["true"] < row["first"] - 1e-9 for one, row in zip(own, rows, strict=True)]))
-    claims = [one["claims_gain"] for one in own if "claims_gain" in one]
+    claims = [one["claims_gain"] or one["claims_over_first"] for one in own if "claims_over_first" in one]
     shared = sorted(worlds.keys() & plain.keys())
     whole = sum(all_epochs(worlds[world], delivery) for world in shared)
     share = whole / sum(plain[world]["search_epochs"] for world in shared)

@@ -144,8 +144,20 @@ def test_a_gain_is_claimed_if_its_interval_is_above_0(choice: ModuleType) -> Non
     assert not choice._claims_gain(compared, better, (0, 1), 0.03)
 
 
+def test_a_gain_over_the_first_config_holds_for_all_nominees(choice: ModuleType) -> None:
+    winner = FIRST.model_copy(update={"ratio": 0.1, "passes": 1})
+    other = winner.model_copy(update={"ratio": 0.0})
+    compared = [choice.Network(params, 1, 0.0) for params in (winner, other)]
+    # As above, but with a mean of .05: more than 2.571 * .0179 / 2 ^ .5 = .033, and less than the .051 of
+    # five intervals at once, whose quantile of Student's distribution is 4.03.
+    values = Measured(winner=(0.83, 0.87), control=(0.8, 0.8))
+    assert choice._claims_gain(compared, values, (0, 1), 0.01)
+    assert not choice._claims_gain(compared, values, (0, 1), 0.01, 5)
+
+
 def row(world: int, true: float, epochs: int, curve: list[Any], **changes: Any) -> dict[str, Any]:
     delivered = {"true": true, "observed": true + 0.05, "confirmation_epochs": 0, "refit_epochs": 30}
+    claims = {"claims_gain": world == 0, "claims_over_first": False}
     return {
         "regime": "B",
         "arm": "plain",
@@ -154,7 +166,7 @@ def row(world: int, true: float, epochs: int, curve: list[Any], **changes: Any) 
         "search_epochs": epochs,
         "uncached_epochs": 2 * epochs,
         "first": 0.70,
-        "delivered": {"highest": delivered, "highest, fresh": {**delivered, "claims_gain": world == 0}},
+        "delivered": {"highest": delivered, "highest, fresh": {**delivered, **claims}},
         "curves": {"highest": curve},
         **changes,
     }
@@ -187,6 +199,12 @@ def test_the_table_by_hand(table: ModuleType) -> None:
     ]
     assert highest.split()[12:14] == ["50%", "1.0"]
     assert fresh.endswith("50%    50%")
+    # A gain over the first initial config counts as well; results from before such claims are left out.
+    plain[1]["delivered"]["highest, fresh"]["claims_over_first"] = True
+    assert table.table({"plain": plain}, ("highest, fresh",))[1].endswith("50%   100%")
+    del plain[0]["delivered"]["highest, fresh"]["claims_over_first"]
+    del plain[1]["delivered"]["highest, fresh"]["claims_over_first"]
+    assert table.table({"plain": plain}, ("highest, fresh",))[1].endswith("30    50%")
 
 
 def test_deliveries_that_older_results_lack_are_left_out(table: ModuleType) -> None:
