@@ -22,14 +22,7 @@ def write_model_card(folder: Path, model: ExportedModel, programs: Sequence[str]
 def _lines(model: ExportedModel, programs: Sequence[str]) -> Iterator[str]:
     yield from (f"# {model.name}", "")
     yield f"Action recognizer for {plural(len(model.classes), 'class', 'classes')} of {model.dataset}."
-    yield from ("", "## Use", "", "```console", "$ autohier predict . CLIP.mp4", "```", "", "```python")
-    yield from (
-        "import autohier",
-        "",
-        'model = autohier.load_model(".")',
-        'model.predict("CLIP.mp4").classes[0]',
-    )
-    yield from ("```", "")
+    yield from _use_lines(model)
     if programs:
         files = [
             f"`{network.weights.split('.')[0]}.{each}`" for network in model.networks for each in programs
@@ -67,6 +60,28 @@ def _lines(model: ExportedModel, programs: Sequence[str]) -> Iterator[str]:
         yield f"- {network.name}: stage `{stage}`, clips `{clips}`."
     yield from ("", "## Classes", "")
     yield ", ".join(model.classes)
+
+
+def _use_lines(model: ExportedModel) -> Iterator[str]:
+    formats = [network.prepared for network in model.networks]
+    clip = "CLIP.mp4" if any(each.channels for each in formats) else "CLIP.npz"
+    needs_poses = any(each.channels and each.options.without_skeleton == "reject" for each in formats)
+    option, argument = (" --poses POSES", ', poses="POSES"') if needs_poses else ("", "")
+    yield from (
+        "",
+        "## Use",
+        "",
+        "```console",
+        f"$ autohier predict . {clip}{option}",
+        "```",
+        "",
+        "```python",
+    )
+    yield from ("import autohier", "", 'model = autohier.load_model(".")')
+    yield from (f'model.predict("{clip}"{argument}).classes[0]', "```", "")
+    if needs_poses:
+        yield "`POSES` is a folder with a pose file of each clip's name, as `autohier poses` writes them."
+        yield ""
 
 
 def _network_text(network: ExportedNetwork, num_networks: int) -> str:

@@ -5,6 +5,7 @@ Shape letters: M persons, T frames, V joints, C coordinates, H W pixels.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,14 +19,17 @@ from autohier.data.datasets.base import ClipReader, ClipSource, bounds_of_frames
 from autohier.data.datasets.common.file_search import require_path
 from autohier.data.datasets.common.pose_file import read_pose_file
 from autohier.data.datasets.common.video_files import VideoFileFrames
+from autohier.data.datasets.custom.files import VIDEO_SUFFIXES
 from autohier.data.datasets.registry import find_dataset, open_dataset
 from autohier.data.joint_layout import JointLayout
+from autohier.data.names import composed
 from autohier.data.pose_units import PoseUnits
 from autohier.data.skeleton import Skeleton
 from autohier.deploy.model_file import ClipFormat
 from autohier.errors import ClipError, InputError, MissingDataError
 
 _OWN_POSES: Final = ".npz"
+_CLIP_SUFFIXES: Final = (_OWN_POSES, ".skeleton", ".mat")
 _UNKNOWN: Final = -1
 """Class, subject, camera and setup of a new clip."""
 
@@ -240,15 +244,25 @@ def open_labelled(prepared: ClipFormat, source: Path) -> LabelledClips:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Return files, and in place of a folder of files its files, sorted by name.
+    """Return files, and in place of a folder its files, sorted by name, and those of folders below it.
 
-    A folder without files, e.g. of folders with frames, stays as it is. Hidden files are left out.
+    Of the folders below, only videos count or, if they hold none, pose files, skeletons and depth maps. A
+    folder without any, e.g. of folders with frames, stays as it is. Hidden files and folders are left out.
     """
     found = []
     for path in paths:
-        files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else []
-        found += [each for each in files if not each.name.startswith(".")] or [path]
+        found += (_files_in(path) if path.is_dir() else []) or [path]
     return found
+
+
+def _files_in(folder: Path) -> list[Path]:
+    direct, below = [], []
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        files = [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+        (direct if Path(parent) == folder else below).extend(files)
+    videos = [file for file in below if file.suffix.lower() in VIDEO_SUFFIXES]
+    return direct + (videos or [file for file in below if file.suffix.lower() in _CLIP_SUFFIXES])
 
 
 def name_files(files: Sequence[Path]) -> list[str]:
@@ -278,14 +292,19 @@ def sources_of_files(
         prepared: format of the network's clips.
         files: videos, or pose files if the network reads skeletons alone.
         names: id of each clip.
-        poses: folder with a pose file of each video's name; None if there are none.
+        poses: folder with a pose file of each video's name, or in folders as those of the videos; None if
+            there are none.
+
+    Raises:
+        MissingDataError: if the folder of poses does not exist.
+        InputError: if two videos have the same pose file.
     """
-    found = _pose_files(poses)
+    found = _find_poses(files, poses)
     return [
         new_source(
             name,
             video_path=file if prepared.channels or poses is not None else None,
-            skeleton_path=file if poses is None and not prepared.channels else found.get(file.stem),
+            skeleton_path=file if poses is None and not prepared.channels else found.get(file),
         )
         for file, name in zip(files, names, strict=True)
     ]
@@ -296,11 +315,35 @@ def new_source(name: str, *, video_path: Path | None = None, skeleton_path: Path
     return ClipSource(name, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN, video_path, skeleton_path)
 
 
+def _find_poses(files: Sequence[Path], folder: Path | None) -> dict[Path, Path]:
+    """Return the pose file of each video: that with the most folders in common, e.g. ``jump/a.npz``."""
+    by_name = _pose_files(folder)
+    found: dict[Path, Path] = {}
+    for file in files:
+        parts = composed(file.absolute().with_suffix("").as_posix()).split("/")
+        names = ("/".join(parts[start:]) for start in range(len(parts)))
+        if path := next((by_name[name] for name in names if name in by_name), None):
+            found[file] = path
+    path, number = Counter(found.values()).most_common(1)[0] if found else (None, 0)
+    if number > 1:
+        videos = " and ".join(str(file) for file in files if found.get(file) == path)
+        raise InputError(
+            "every video must have a pose file of its own",
+            got=f"{path} for {videos}",
+            hint="autohier poses FOLDER --out DIR writes them in folders as those of the videos",
+        )
+    return found
+
+
 def _pose_files(folder: Path | None) -> dict[str, Path]:
-    """Return the pose files in a folder by their name without ending; an ``.npz`` file takes precedence."""
+    """Return the pose files of a folder by their path in it without ending; ``.npz`` takes precedence."""
     if folder is None:
         return {}
     if not folder.is_dir():
         raise MissingDataError("--poses must name a folder", got=folder, hint="correct the path")
-    files = sorted(folder.iterdir(), key=lambda path: path.suffix == _OWN_POSES)
-    return {path.stem: path for path in files if path.is_file()}
+    files = sorted(folder.rglob("*"), key=lambda path: path.suffix == _OWN_POSES)
+    return {
+        composed(path.relative_to(folder).with_suffix("").as_posix()): path
+        for path in files
+        if path.is_file()
+    }

@@ -13,6 +13,7 @@ import torch
 import autohier
 from autohier.data.datasets.base import ClipSource
 from autohier.deploy.export import export_model
+from autohier.deploy.model_card import write_model_card
 from autohier.deploy.model_file import MODEL_FILE, read_model_file
 from autohier.deploy.new_clips import ClipArrays
 from autohier.deploy.prediction import load_model
@@ -109,6 +110,29 @@ def test_programs_are_written_and_the_card_names_them(tmp_path: Path, tiny_data:
     assert "`network1.pt2`" in card
     assert f"Test split ({exported.protocol}): not evaluated." in card
     assert all(name in card for name in CLASS_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("channels", "without_skeleton", "command"),
+    [
+        (3, "reject", "autohier predict . CLIP.mp4 --poses POSES"),  # trained on clips with poses
+        (3, "whole-frame", "autohier predict . CLIP.mp4"),
+        (0, "reject", "autohier predict . CLIP.npz"),  # reads skeletons alone
+    ],
+)
+def test_the_card_names_the_files_that_a_prediction_needs(
+    tmp_path: Path, tiny_data: Path, channels: int, without_skeleton: str, command: str
+) -> None:
+    finish_sweep(tmp_path, "s", tiny_data)
+    _, exported = export_tiny(tmp_path, "s", tmp_path / "model")
+    (network,) = exported.networks
+    options = network.prepared.options.model_copy(update={"without_skeleton": without_skeleton})
+    prepared = network.prepared.model_copy(update={"channels": channels, "options": options})
+    changed = exported.model_copy(update={"networks": (network.model_copy(update={"prepared": prepared}),)})
+    write_model_card(tmp_path, changed, ())
+    card = (tmp_path / "README.md").read_text()
+    assert f"$ {command}\n" in card
+    assert ('poses="POSES"' in card) == ("--poses" in command)
 
 
 def test_an_existing_folder_is_not_overwritten(tmp_path: Path, tiny_data: Path) -> None:

@@ -93,6 +93,48 @@ def test_files_of_a_folder_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -
     assert [path.name for path in find_files([tmp_path])] == ["a.mp4", "b.mp4"]
 
 
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_folders_below_a_folder_are_searched_for_videos(tmp_path: Path) -> None:
+    """As `autohier poses` does, so that no video of a folder is left out silently."""
+    touch(tmp_path, "c.mp4", "wave/b.MOV", "wave/deep/a.mp4", "wave/notes.txt", "poses/c.npz", ".x/d.mp4")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_files([tmp_path])]
+    assert found == ["c.mp4", "wave/b.MOV", "wave/deep/a.mp4"]
+    assert find_files([tmp_path / "poses"]) == [tmp_path / "poses/c.npz"]
+
+
+def test_folders_of_pose_files_and_of_frames(tmp_path: Path) -> None:
+    touch(tmp_path, "poses/jump/a.npz", "poses/wave/b.npz", "view/a01_s01_e00/frame_1.jpg")
+    assert find_files([tmp_path / "poses"]) == [tmp_path / "poses/jump/a.npz", tmp_path / "poses/wave/b.npz"]
+    assert find_files([tmp_path / "view"]) == [tmp_path / "view"]
+
+
+def test_poses_lie_in_folders_as_those_of_the_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `autohier poses new --out poses` writes them; clips of one name keep their own poses."""
+    write_custom_clip(tmp_path / "own", "walk/a")
+    clip_format = ClipFormat.of(prepared(tmp_path / "own", tmp_path / "store", "custom").manifest)
+    touch(tmp_path, "new/jump/a.mp4", "new/wave/a.mp4", "new/b.mp4", "new/none.mp4")
+    touch(tmp_path, "poses/jump/a.npz", "poses/wave/a.npz", "poses/b.npz", "poses/b.skeleton")
+
+    def poses_of(files: list[Path], poses: Path) -> list[str]:
+        sources = sources_of_files(clip_format, files, name_files(files), poses)
+        return [
+            each.skeleton_path.relative_to(poses).as_posix() if each.skeleton_path else "" for each in sources
+        ]
+
+    files = [tmp_path / "new" / name for name in ("jump/a.mp4", "wave/a.mp4", "b.mp4", "none.mp4")]
+    assert poses_of(files, tmp_path / "poses") == ["jump/a.npz", "wave/a.npz", "b.npz", ""]
+    monkeypatch.chdir(tmp_path / "new" / "wave")
+    assert poses_of([Path("a.mp4")], tmp_path / "poses") == ["wave/a.npz"]
+    assert poses_of([Path("a.mp4")], tmp_path / "poses" / "jump") == ["a.npz"]
+    with pytest.raises(InputError, match=r"a pose file of its own, but got .*a\.npz for .*jump.* and .*wave"):
+        poses_of(files, tmp_path / "poses" / "jump")
+
+
 def test_names_are_paths_where_stems_repeat(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
