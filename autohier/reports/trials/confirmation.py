@@ -77,7 +77,22 @@ def _nominee_line(records: Records, name: str) -> str:
         parts.append(f"in the search {percent(searched.value)}")
     if estimate := records.estimates.get(name):
         parts.append(f"estimated {percent(estimate.value)}")
-    return f"  {name}: {', '.join(parts)}{'; confirmed as the best' if name == records.confirmed else ''}"
+    return f"  {name}: {', '.join(parts)}{_verdict(records, name) if name == records.confirmed else ''}"
+
+
+def _verdict(records: Records, winner: str) -> str:
+    """Return why the winner won; with few seeds, others may have higher means."""
+    values: dict[str, list[float]] = {}
+    for row in confirmations(records):
+        if row.role == NOMINEE and row.value is not None:
+            values.setdefault(row.confirms, []).append(row.value)
+    means = {name: mean(own) for name, own in values.items()}
+    if means.get(winner, 0.0) >= max(means.values(), default=0.0):
+        return "; confirmed as the best"
+    first = first_initial(records)
+    if first is not None and first.trial == winner:
+        return "; wins as the first initial config, because no other is better with enough certainty"
+    return "; wins by the search and these seeds together"
 
 
 def _gain_lines(records: Records, seeds: Sequence[int], num_nominees: int) -> Iterator[str]:

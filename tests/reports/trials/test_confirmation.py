@@ -49,6 +49,24 @@ def test_gains_are_paired_and_claimed_if_their_interval_is_above_zero() -> None:
     assert text.endswith("gains shown: hierarchy, both")
 
 
+def test_a_winner_with_a_lower_mean_is_not_called_the_best() -> None:
+    """The first initial config may win though another had more luck, or was better, with the fresh seeds."""
+    records = confirmed({"nominee": 20, "control": 20, "flat": 0}, run_sd=0.001)
+    better = tuple(
+        replace(row, trial=f"c1{row.trial[1:]}", confirms="t0001", accuracy=0.9)
+        for row in records.trials
+        if row.role == "nominee"
+    )
+    records = replace(records, trials=(*records.trials, *better))
+    together = confirmation_text(records)
+    assert "t0001: mean 90.0% (90.0%, 90.0%), in the search" in together
+    assert "55.0%; wins by the search and these seeds together\n" in together
+    first = replace(records.trials[0], source="initial config")
+    text = confirmation_text(replace(records, trials=(first, *records.trials[1:])))
+    assert "; wins as the first initial config, because no other is better with enough certainty\n" in text
+    assert "confirmed as the best" not in together + text
+
+
 def test_the_interval_against_the_first_config_is_that_of_the_best_nominee() -> None:
     records = confirmed({"nominee": 20, "control": 20, "flat": 0}, run_sd=0.001)
     winner = replace(records.trials[0], trial_index=1)
