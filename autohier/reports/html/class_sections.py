@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autohier.config.sweep import SweepPlan
 from autohier.data.store.reader import ClipStore
 from autohier.errors import AutohierError
 from autohier.records.reader import Records
+from autohier.records.schema import StageRow
 from autohier.records.statistics import wilson_interval
 from autohier.records.tensorboard.drawing import superclass_order
 from autohier.reports.clips.contact_sheet import draw_contact_sheet
@@ -72,18 +74,38 @@ def class_section(records: Records, plan: SweepPlan) -> html.Html:
     classes, stage = trial_classes(records, plan), kept_stage(records)
     if classes is None or stage is None or classes.confusion_KK is None:
         return _empty("classes", "Class accuracies", _NO_TRIAL if classes is None else _NO_STAGE)
-    top5 = f", top-5 {percent(stage.stack_top5_accuracies[-1])}" if stage.stack_top5_accuracies else ""
-    shares = classes.confusion_KK.diagonal() / np.maximum(classes.confusion_KK.sum(axis=1), 1)
-    sizes = classes.confusion_KK.sum(axis=1)
-    mean_class = float(shares[sizes > 0].mean()) if (sizes > 0).any() else 0.0
-    summary = (
-        f"{stage.label} of {stage.trial}, on {int(sizes.sum()):,} validation clips: "
-        f"accuracy {percent(stage.accuracy)}{top5}, mean class accuracy {percent(mean_class)}"
-    )
     headings = ("class", "superclasses", "clips", "accuracy", "95% interval", "", "most confused with")
     rows = [_class_cells(classes, k) for k in superclass_order(classes.assignments)]
     table = html.table(headings, rows, headings[2:5])
-    return html.section("classes", "Class accuracies", html.paragraph(summary), table)
+    return html.section(
+        "classes", "Class accuracies", html.paragraph(class_summary(stage, classes.confusion_KK)), table
+    )
+
+
+def class_summary(stage: StageRow, confusion_KK: NDArray[np.int64]) -> str:
+    """Return the accuracies over all classes, as other parts of the page give them.
+
+    With cross-validation these are means of the folds. Those of all clips together, which the table counts,
+    follow if they differ.
+    """
+    sizes = confusion_KK.sum(axis=1)
+    right = confusion_KK.diagonal()
+    accuracy = percent(right.sum() / max(sizes.sum(), 1))
+    mean_class = percent(float((right / np.maximum(sizes, 1))[sizes > 0].mean()) if sizes.any() else 0.0)
+    own_mean_class = mean_class
+    if stage.stack_mean_class_accuracies:
+        own_mean_class = percent(stage.stack_mean_class_accuracies[-1])
+    top5 = f", top-5 {percent(stage.stack_top5_accuracies[-1])}" if stage.stack_top5_accuracies else ""
+    text = (
+        f"{stage.label} of {stage.trial}, on {int(sizes.sum()):,} validation clips: accuracy "
+        f"{percent(stage.accuracy)}{top5}, mean class accuracy {own_mean_class}"
+    )
+    if (percent(stage.accuracy), own_mean_class) == (accuracy, mean_class):
+        return text
+    return (
+        f"{text}, as means of the folds. The table counts the clips of all folds together: accuracy "
+        f"{accuracy}, mean class accuracy {mean_class}."
+    )
 
 
 def _class_cells(classes: TrialClasses, k: int) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from autohier.cli.results import sweep_pages
@@ -25,6 +26,7 @@ from autohier.records.writer import RecordWriter
 from autohier.reports.figures.charts import Axis, draw_importances, draw_parallel
 from autohier.reports.figures.classes import kept_stage
 from autohier.reports.figures.rendering import svg
+from autohier.reports.html.class_sections import class_summary
 from autohier.reports.html.elements import Html, table, text
 from autohier.reports.html.findings import stage_uses
 from autohier.reports.html.hard_clips import confirmed_hard_clips, predicted_hard_clips
@@ -130,6 +132,24 @@ def test_the_page_of_a_finished_sweep(autohier: Autohier, finished: SweepFolder,
     # The first trial kept its first pruning pass, which has 90% of the parameters.
     assert "passes 3 prune 1 900 k" in page.text
     assert "search space, as TOML that reads back" in page.text
+
+
+def test_accuracies_of_folds_differ_from_those_of_all_clips(tmp_path: Path) -> None:
+    """Two folds, of 2 clips of class 0 and of 4 of class 1: accuracies 1/2 and 4/4, whose mean is 75%."""
+    stage = kept_stage(read_records(write_sweep(tmp_path, (90, 96), (60, 66)).records))
+    assert stage is not None
+    confusion_KK = np.array([[1, 1, 0], [0, 4, 0], [0, 0, 0]])
+    folds = replace(
+        stage, accuracy=0.75, stack_mean_class_accuracies=(0.9, 0.75), stack_top5_accuracies=(1.0, 1.0)
+    )
+    assert class_summary(folds, confusion_KK).endswith(
+        "on 6 validation clips: accuracy 75.0%, top-5 100.0%, mean class accuracy 75.0%, as means of the "
+        "folds. The table counts the clips of all folds together: accuracy 83.3%, mean class accuracy 75.0%."
+    )
+    one = replace(folds, accuracy=5 / 6)
+    assert class_summary(one, confusion_KK).endswith(
+        "accuracy 83.3%, top-5 100.0%, mean class accuracy 75.0%"
+    )
 
 
 def test_the_page_of_a_running_sweep(autohier: Autohier, tmp_path: Path) -> None:
