@@ -26,6 +26,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter as FramedWriter
 
 from autohier.files import write_atomically
+from autohier.records.tensorboard.descriptions import describe
 
 BEGUN_FILE = "events.out.tfevents.0-begun"
 ENDED_FILE = "events.out.tfevents.9-ended"
@@ -89,10 +90,14 @@ class CurvesFile:
         name = f"events.out.tfevents.{int(time.time()):010d}.{origin}{CURVES_SUFFIX}"
         self._file = (run_folder / name).open("xb", buffering=0)
         self._framed = FramedWriter(self._file)
+        self._described: set[str] = set()
         self.write(Event(wall_time=time.time(), file_version=_FILE_VERSION))
 
     def write(self, item: Event) -> None:
-        """Append an event."""
+        """Append an event; the first value of each tag carries its description."""
+        new = [value for value in item.summary.value if value.tag not in self._described]
+        describe(new)
+        self._described.update(value.tag for value in new)
         self._framed.write(item.SerializeToString())
 
     def close(self) -> None:
@@ -111,5 +116,6 @@ def write_event_file(path: Path, events: list[Event]) -> None:
     buffer = io.BytesIO()
     framed = FramedWriter(buffer)
     for item in (Event(wall_time=time.time(), file_version=_FILE_VERSION), *events):
+        describe(item.summary.value)
         framed.write(item.SerializeToString())
     write_atomically(path, buffer.getvalue(), lasting=False)

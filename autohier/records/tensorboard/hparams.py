@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
@@ -28,9 +29,13 @@ from autohier.records.tensorboard.event_files import (
     write_event_file,
 )
 
+STATE: Final = "trial/state"
 METRICS = {
-    BEST_VALIDATION: "highest validation accuracy so far, after an epoch or a stage; every trial that has "
-    "trained has it, also a running, stopped or failed one",
+    BEST_VALIDATION: "highest validation accuracy so far, after an epoch or a stage; also of a running, "
+    "stopped or failed trial, 0 if it failed before its first epoch ended",
+    STATE: "2: complete, 1: stopped, 0: failed; a running trial has none",
+    "stage/multiply_adds": "multiply-adds of one clip after the last stage; also of a running, stopped or "
+    "failed trial",
     "trial/accuracy": "validation accuracy of the kept pass, of a complete trial",
     "trial/accuracy_low": "lower end of its 95% Wilson interval",
     "trial/accuracy_high": "upper end of its 95% Wilson interval",
@@ -56,6 +61,7 @@ _STATUS: dict[State, int] = {
     "FAIL": api_pb2.STATUS_FAILURE,
     "REQUEUED": api_pb2.STATUS_FAILURE,
 }
+_STATE_NUMBERS: dict[State, int] = {"COMPLETE": 2, "PRUNED": 1, "FAIL": 0, "REQUEUED": 0}
 
 
 def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
@@ -129,21 +135,21 @@ def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, f
 
     Args:
         run_folder: the trial's folder in the TensorBoard root.
-        state: final state; a stopped trial (PRUNED) is shown as a success without an accuracy.
+        state: final state; a stopped trial (PRUNED) is a success for TensorBoard, and differs by `STATE`.
         metrics: its values of `METRICS`; a failed trial may have none.
     """
     ended = plugin_data_pb2.SessionEndInfo(status=_STATUS[state], end_time_secs=time.time())
     value = _plugin_value(
         metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=ended)
     )
-    numbers = [scalar(tag, number) for tag, number in metrics.items()]
+    numbers = [scalar(tag, number) for tag, number in {STATE: _STATE_NUMBERS[state], **metrics}.items()]
     write_event_file(run_folder / ENDED_FILE, [event(0, [value, *numbers])])
 
 
 def metrics_of(row: TrialRow) -> dict[str, float]:
     """Return the metrics that a trial has when it ends, by column; its curves hold `BEST_VALIDATION`."""
     names = {tag: tag.removeprefix(_GROUP) for tag in METRICS}
-    measured = {tag: getattr(row, name) for tag, name in names.items() if hasattr(row, name)}
+    measured = {tag: getattr(row, name) for tag, name in names.items() if tag != STATE and hasattr(row, name)}
     if row.accuracy is not None and row.num_validation_clips:
         interval = wilson_interval(row.accuracy, row.num_validation_clips)
         measured |= dict(zip(("trial/accuracy_low", "trial/accuracy_high"), interval, strict=True))

@@ -13,6 +13,7 @@ from PIL import Image
 from autohier.config.search.ranges import SearchRanges
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2
+from autohier.records.recorders.trial_recorder import TrialRecorder
 from autohier.records.schema import EvaluationRow
 from autohier.records.statistics import wilson_interval
 from autohier.records.tensorboard.callback import TensorBoardCallback
@@ -25,7 +26,16 @@ from autohier.records.tensorboard.hparams import (
 )
 from autohier.records.tensorboard.test_results import write_test_results
 from autohier.records.trial_rows import complete_row
-from support.fakes.fake_outcomes import MINUTE, PARAMS, START, fake_epoch, fake_outcome, fake_row, replay
+from support.fakes.fake_outcomes import (
+    MINUTE,
+    PARAMS,
+    START,
+    fake_config,
+    fake_epoch,
+    fake_outcome,
+    fake_row,
+    replay,
+)
 from support.sweep_runs.tensorboard_pages import Request, open_tensorboard
 
 COLUMNS = ["superclasses", "M1", "M2", "weight_ratio", "scope", "ratio", "passes", "seed"]
@@ -48,7 +58,7 @@ def _write_sweep(root: Path) -> None:
     row = complete_row(fake_row("t0000"), fake_outcome(72, (78, 81)), START + MINUTE)
     write_trial_finished(root / "t0000", "COMPLETE", metrics_of(row))
     write_trial_started(root / "t0001", "t0001", FAILING, seed=1)
-    write_trial_finished(root / "t0001", "FAIL", {})
+    write_trial_finished(root / "t0001", "FAIL", {"best_validation": 0.0})
     write_trial_started(root / "t0002", "t0002", PARAMS, seed=2)
     callback = TensorBoardCallback(root / "t0002", PARAMS)
     pass_1 = fake_outcome(72, (78,)).stages[0]
@@ -133,6 +143,8 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
     assert measured["t0000"] == pytest.approx(
         {
             "best_validation": 81 / 120,
+            "trial/state": 2,
+            "stage/multiply_adds": 1_000_000_000,
             "trial/accuracy": 81 / 120,
             "trial/accuracy_low": wilson_interval(81 / 120, 120)[0],
             "trial/accuracy_high": wilson_interval(81 / 120, 120)[1],
@@ -145,9 +157,42 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
             "trial/multiply_adds": 1_000_000_000,
         }
     )
-    assert measured["t0001"] == {}
-    assert measured["t0002"] == pytest.approx({"trial/pass_1_accuracy": 0.6, "best_validation": 72 / 120})
+    assert measured["t0001"] == {"trial/state": 0, "best_validation": 0}
+    assert measured["t0002"] == pytest.approx(
+        {
+            "trial/state": 1,
+            "trial/pass_1_accuracy": 0.6,
+            "best_validation": 72 / 120,
+            "stage/multiply_adds": 2_000_000_000,  # of pass 1, as the fake outcome has it
+        }
+    )
     assert measured["t0003"] == pytest.approx({"best_validation": 24 / 120})
+
+
+def test_a_trial_that_failed_in_its_first_epoch_is_compared_too(tmp_path: Path) -> None:
+    """The pages of the HPARAMS tab leave out trials without a value."""
+    for name, num_epochs in (("t0000", 0), ("t0001", 1)):
+        recorder = TrialRecorder(
+            *(tmp_path / "records", tmp_path / "board", fake_config()),
+            trial=name,
+            number=0,
+            trial_index=0,
+            source="sampled",
+        )
+        curves = TensorBoardCallback(tmp_path / "board" / name, PARAMS)
+        for callback in (recorder.history, curves):
+            callback.on_stage_start(PASS_1, 0, reused=False)
+            for epoch in range(num_epochs):
+                callback.on_epoch_end(PASS_1, 0, fake_epoch(epoch, 24, 1), reused=False)
+        curves.close()
+        recorder.fail("the loss is not finite", "divergence")
+    write_experiment(tmp_path / "board", SearchRanges(levels=2))
+    groups = _session_groups(open_tensorboard(tmp_path / "board"))
+    best = {
+        name: {each["name"]["tag"]: each["value"] for each in group["metricValues"]}["best_validation"]
+        for name, group in groups.items()
+    }
+    assert best == {"t0000": 0, "t0001": pytest.approx(24 / 120)}
 
 
 def test_every_metric_is_described(request_page: Request) -> None:
@@ -182,8 +227,18 @@ def test_all_scalar_tags_exist(request_page: Request) -> None:
     assert set(tags["t0000"]) == epochs | ends | levels | set(METRICS)
     # It was stopped in pass 2, before the other levels had been evaluated at the end of a stage.
     last = {f"stage/{measure}/3" for measure in measures}
-    assert set(tags["t0002"]) == epochs | ends | last | {"trial/pass_1_accuracy", "best_validation"}
-    assert not tags.get("t0001")
+    ended = {"trial/pass_1_accuracy", "trial/state", "best_validation"}
+    assert set(tags["t0002"]) == epochs | ends | last | ended
+    assert set(tags["t0001"]) == {"trial/state", "best_validation"}
+    for curves in tags.values():
+        assert all(
+            about["description"] for tag, about in curves.items() if not tag.startswith(("trial/", "test/"))
+        )
+    assert "of one level" in tags["t0000"]["top5_stack/2"]["description"]
+    pictures = request_page("images/tags")["t0000"]
+    assert {name for name, about in pictures.items() if "superclasses" in about["description"]} == set(
+        pictures
+    )
 
 
 def test_every_level_is_measured_after_each_stage(request_page: Request) -> None:
@@ -278,7 +333,7 @@ def test_a_trial_that_runs_again_is_shown_once(tmp_path: Path) -> None:
     (group,) = _session_groups(request_page).values()
     assert [session["status"] for session in group["sessions"]] == [SUCCESS]
     found = [metric["name"]["tag"] for metric in group["metricValues"]]
-    assert found == ["best_validation", "trial/accuracy"]
+    assert found == ["best_validation", "trial/state", "stage/multiply_adds", "trial/accuracy"]
     assert [point[1] for point in request_page("scalars/scalars", run="t0000", tag="loss/train")] == [
         1,
         2,
