@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.summary_pb2 import (
+    DATA_CLASS_BLOB_SEQUENCE,
+    DATA_CLASS_SCALAR,
+    Summary,
+    SummaryMetadata,
+)
 
 _DESCRIPTIONS: Final = {
     "loss/train": "training loss of an epoch: sum over the heads, weighted as in the loss",
@@ -27,7 +32,11 @@ _DESCRIPTIONS: Final = {
     "confusion": "validation clips by true and predicted class after a stage, in the order of superclasses",
     "hierarchy": "superclasses of all levels, after pass 2",
 }
-_PLUGINS: Final = {"simple_value": "scalars", "image": "images"}
+# Without a class of data, TensorBoard's default loader drops the description.
+_PLUGINS: Final = {
+    "simple_value": ("scalars", DATA_CLASS_SCALAR),
+    "image": ("images", DATA_CLASS_BLOB_SEQUENCE),
+}
 
 
 def describe(values: Iterable[Summary.Value]) -> None:
@@ -36,8 +45,11 @@ def describe(values: Iterable[Summary.Value]) -> None:
         plugin = _PLUGINS.get(value.WhichOneof("value") or "")
         text = description_of(value.tag)
         if plugin and text and not value.HasField("metadata"):
-            data = SummaryMetadata.PluginData(plugin_name=plugin)
-            value.metadata.CopyFrom(SummaryMetadata(plugin_data=data, summary_description=text))
+            name, data_class = plugin
+            data = SummaryMetadata.PluginData(plugin_name=name)
+            value.metadata.CopyFrom(
+                SummaryMetadata(plugin_data=data, summary_description=text, data_class=data_class)
+            )
 
 
 def description_of(tag: str) -> str:
