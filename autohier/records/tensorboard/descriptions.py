@@ -43,13 +43,12 @@ def describe(values: Iterable[Summary.Value]) -> None:
     """Add the description of its tag to each value; TensorBoard reads that of a run's first value."""
     for value in values:
         plugin = _PLUGINS.get(value.WhichOneof("value") or "")
-        text = description_of(value.tag)
-        if plugin and text and not value.HasField("metadata"):
+        text = value.metadata.summary_description or description_of(value.tag)
+        if plugin and text:
             name, data_class = plugin
             data = SummaryMetadata.PluginData(plugin_name=name)
-            value.metadata.CopyFrom(
-                SummaryMetadata(plugin_data=data, summary_description=text, data_class=data_class)
-            )
+            about = SummaryMetadata(plugin_data=data, summary_description=text, data_class=data_class)
+            value.metadata.MergeFrom(about)
 
 
 def description_of(tag: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +14,7 @@ from autohier.errors import AutohierError
 from autohier.records.reader import Records
 from autohier.records.schema import StageRow
 from autohier.records.statistics import wilson_interval
+from autohier.records.tensorboard.clips import ClipPicture, write_clips
 from autohier.records.tensorboard.drawing import superclass_order
 from autohier.reports.clips.contact_sheet import draw_contact_sheet
 from autohier.reports.clips.view import view_clip
@@ -122,7 +126,9 @@ def _class_cells(classes: TrialClasses, k: int) -> tuple[object, ...]:
     return (classes.names[k], parents, f"{size:,}", *measured, bar, confused)
 
 
-def hard_clip_section(records: Records, plan: SweepPlan, number: int, *, predict: bool) -> html.Html:
+def hard_clip_section(
+    records: Records, plan: SweepPlan, number: int, *, predict: bool, board: Path | None = None
+) -> html.Html:
     """Return the validation clips that are predicted wrong, with pictures.
 
     Args:
@@ -130,6 +136,7 @@ def hard_clip_section(records: Records, plan: SweepPlan, number: int, *, predict
         plan: of the sweep.
         number: maximum number of clips.
         predict: whether to predict the clips with the best trial's network if the sweep has no confirmation.
+        board: folder of the sweep's TensorBoard runs, which gets the pictures, too; None for none.
     """
     title = "Hardest clips"
     if not number:
@@ -142,11 +149,18 @@ def hard_clip_section(records: Records, plan: SweepPlan, number: int, *, predict
         kept = kept_stage(records)
         if predict and not found and kept is not None:
             found = predicted_hard_clips(records, plan, store, kept, number)
-        figures = [_clip_figure(store, each, place) for place, each in enumerate(found, start=1)]
+        pictures = [_draw_clip(store, each) for each in found]
     except (AutohierError, OSError) as error:
         return _empty("clips", title, f"No pictures: {error}.")
-    if not figures:
+    if not pictures:
         return _empty("clips", title, _NO_RUNS)
+    if board is not None:
+        with suppress(OSError):  # the page may be that of a sweep that can only be read
+            write_clips(board, pictures)
+    figures = [
+        html.figure(f"clip-{place}", each.png, _PNG, f"{each.clip_id}: {each.caption}")
+        for place, each in enumerate(pictures, start=1)
+    ]
     note = "Validation clips that are predicted wrong. The page holds their pictures."
     return html.section("clips", title, html.paragraph(note, style="note"), *figures)
 
@@ -172,10 +186,9 @@ def gradient_section(records: Records, plan: SweepPlan, num_clips: int) -> html.
     return html.section("gradients", title, figure)
 
 
-def _clip_figure(store: ClipStore, clip: HardClip, place: int) -> html.Html:
+def _draw_clip(store: ClipStore, clip: HardClip) -> ClipPicture:
     picture = draw_contact_sheet(view_clip(store, clip.row, _FRAMES))
-    caption = f"{clip.clip_id}: {clip.class_name}; {clip.note}"
-    return html.figure(f"clip-{place}", picture, _PNG, caption)
+    return ClipPicture(clip.clip_id, f"{clip.class_name}; {clip.note}", picture)
 
 
 def _empty(name: str, title: str, reason: str) -> html.Html:

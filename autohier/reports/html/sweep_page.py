@@ -78,6 +78,8 @@ def sweep_page(
 ) -> str:
     """Return the page of a sweep, running or not, as self-contained HTML.
 
+    TensorBoard gets the pictures of clips, too.
+
     Args:
         source: of the sweep.
         num_hard_clips: maximum number of clips that are drawn; 0 draws none.
@@ -107,7 +109,9 @@ def sweep_page(
             superclass_section(records, plan),
             confusion_section(records, plan),
             class_section(records, plan),
-            hard_clip_section(records, plan, num_hard_clips, predict=predict),
+            hard_clip_section(
+                records, plan, num_hard_clips, predict=predict, board=source.folder.tensorboard
+            ),
             gradient_section(records, plan, num_gradient_clips),
             _ablation(records),
             _provenance(source),

@@ -45,6 +45,7 @@ from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial
 from support.sweep_runs.finished_sweeps import finish_sweep
 from support.sweep_runs.measured_sweeps import write_sweep
 from support.sweep_runs.plans import make_plan, make_provenance
+from support.sweep_runs.tensorboard_pages import open_tensorboard
 
 SECTIONS = [
     *("headline", "running", "leaderboard", "history", "parallel", "importances", "front", "sharing"),
@@ -253,6 +254,11 @@ def test_hard_clips_of_the_best_trial_are_its_clearest_errors(
     source = PageSource(folder, plan, make_provenance(), records)
     page = sweep_page(source, num_hard_clips=2, predict=True, num_gradient_clips=2)
     assert Page(page).figures[-3:] == ["clip-1", "clip-2", "gradients"]
+    pictures = open_tensorboard(folder.tensorboard)("images/tags")["hardest-clips"]
+    assert [pictures[f"clips/{place}"]["displayName"] for place in (1, 2)] == [
+        each.clip_id for each in found[:2]
+    ]
+    assert found[0].class_name in pictures["clips/1"]["description"]
     (tmp_path / "stages" / "pass-2" / kept.key).rename(tmp_path / "elsewhere")
     with pytest.raises(MissingDataError, match="network of t0000 must be in the stage store"):
         predicted_hard_clips(records, plan, tiny_clips, kept, 2)
