@@ -185,7 +185,7 @@ def test_a_trial_that_failed_in_its_first_epoch_is_compared_too(tmp_path: Path) 
             for epoch in range(num_epochs):
                 callback.on_epoch_end(PASS_1, 0, fake_epoch(epoch, 24, 1), reused=False)
         curves.close()
-        recorder.fail("the loss is not finite", "divergence")
+        recorder.fail("the loss is not finite", "not a number")
     write_experiment(tmp_path / "board", SearchRanges(levels=2))
     groups = _session_groups(open_tensorboard(tmp_path / "board"))
     best = {
