@@ -184,11 +184,15 @@ class Display:
                 is_best = self._best is None or value > self._best.value
                 if is_best and not self._confirms:
                     self._best = BestTrial(name, value, facts.epochs_reused + facts.epochs_computed)
-                self._print_event(f"{name} finished: {value:.2%} ({self._headline()})")
+                self._print_end(f"{name} finished: {value:.2%}")
             case TrialStopped(reason=reason):
-                self._print_event(f"{name} stopped: {reason} ({self._headline()})")
+                self._print_end(f"{name} stopped: {reason}")
             case TrialFailed(reason, failure):
                 self.print_line(f"{name} failed ({failure}): {reason}")
+
+    def _print_end(self, text: str) -> None:
+        """Print the end of a trial; a table holds only running trials, and the headline already."""
+        self.print_line(text if self._live else f"{text} ({self._headline()})")
 
     def _print_event(self, text: str) -> None:
         """Print an event that the table would show."""

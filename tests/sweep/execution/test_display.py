@@ -94,6 +94,18 @@ def test_every_end_of_a_trial_counts():
     assert display._headline().startswith("3 of 8 trials")
 
 
+def test_the_ends_of_trials_stay_above_the_table_of_a_terminal():
+    output = io.StringIO()
+    display = Display(Console(file=output, width=160, force_terminal=True), target=8)
+    with display.running(0):
+        for name in ("t0001", "t0002"):
+            display.show_start(name, PARAMS)
+        display.show("t0001", TrialComplete((0.5, 0.75), (), FACTS))
+        display.show("t0002", TrialStopped((0.5,), (), "50.00% at rung 1"))
+    assert "t0001 finished: 75.00%\n" in output.getvalue()
+    assert "t0002 stopped: 50.00% at rung 1\n" in output.getvalue()
+
+
 def test_the_best_trial_of_earlier_drivers_stays_the_best():
     console, display = make_display()
     display.set_best(BestTrial("t0000", 0.9, 10))
