@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -33,16 +34,24 @@ _REPETITIVE = frozenset({"fuzz", "failing_disk"})
 """Folders of tests that coverage leaves out."""
 
 
+_NUM_COUNTED = 4
+"""Cases of one test in which coverage counts lines; further ones mostly run the same."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that start Ray as slow, and run slow tests first, so that workers end at the same time.
 
     Coverage nearly doubles the time of Python code. It counts nothing in slow tests, which mostly run in
-    other processes, nor in those that run the same lines again and again on damaged files or failing disks.
+    other processes, in those that run the same lines again and again on damaged files or failing disks, and
+    in later cases of a test.
     """
+    cases: Counter[str] = Counter()
     for item in items:
         if _NEEDS_RAY in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("slow") or _REPETITIVE.intersection(item.path.parts):
+        cases[test := item.nodeid.partition("[")[0]] += 1
+        is_repetitive = _REPETITIVE.intersection(item.path.parts) or cases[test] > _NUM_COUNTED
+        if item.get_closest_marker("slow") or is_repetitive:
             item.add_marker(pytest.mark.no_cover)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -1,4 +1,4 @@
-"""A machine that does not share the results: it gets no trial, and no result is lost."""
+"""Machines that do not share the results or the data: they get no trial, and no result is lost."""
 
 from __future__ import annotations
 
@@ -12,20 +12,7 @@ from support.cluster.sweeps import search
 from support.waiting import PATIENCE_S
 
 
-def test_a_machine_without_the_results_folder_gets_no_trial(
-    open_machines: Callable[..., VirtualCluster], shared: Path
-) -> None:
-    sweeps = shared / "sweeps"
-    sweeps.mkdir()
-    cluster = open_machines("good")
-    cluster.join("bad", hidden=[sweeps])
-    cluster.wait_for(3)
-    out, err = search(cluster, "--trials", "4").communicate(timeout=PATIENCE_S)
-    assert out.count("machine bad gets no trial: it does not share the sweep's folder") == 1, out + err
-    assert pd.read_parquet(sweeps / "a" / "records" / "trials").state.isin(["COMPLETE", "PRUNED"]).sum() == 4
-
-
-def test_a_cluster_of_such_machines_is_refused(
+def test_machines_without_the_folders_get_no_trial(
     open_machines: Callable[..., VirtualCluster], shared: Path
 ) -> None:
     sweeps = shared / "sweeps"
@@ -34,7 +21,20 @@ def test_a_cluster_of_such_machines_is_refused(
     cluster.join("bad", hidden=[sweeps])
     cluster.join("worse", hidden=[sweeps, shared / "data"])
     cluster.wait_for(3)
-    driver = search(cluster, "--trials", "4")
+    check_refused(cluster)
+
+    cluster.join("good")
+    cluster.wait_for(4)
+    out, err = search(cluster, "--trials", "3").communicate(timeout=PATIENCE_S)
+    for name in ("bad", "worse"):
+        assert out.count(f"machine {name} gets no trial: ") == 1, out + err
+    assert "machine bad gets no trial: it does not share the sweep's folder" in out
+    assert pd.read_parquet(sweeps / "a" / "records" / "trials").state.isin(["COMPLETE", "PRUNED"]).sum() == 3
+
+
+def check_refused(cluster: VirtualCluster) -> None:
+    """Check that a sweep without any other machine says in one line why it cannot start."""
+    driver = search(cluster, "--trials", "3")
     _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 2, err
     assert "bad: it does not share the sweep's folder" in err
