@@ -1,6 +1,6 @@
 """``python -m autohier``: the command line."""
 
-from autohier.cli.main import main
+from autohier.cli.entry import main
 
 if __name__ == "__main__":
     main()

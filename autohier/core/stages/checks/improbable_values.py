@@ -108,7 +108,12 @@ def _text(name: str, value: float, usual: _Usual, *, is_listed: bool) -> str:
 
 
 def _intended(value: float, usual: _Usual) -> float | None:
-    """Return the usual value that was probably meant, if any: 1e-3 for 1e3, or with another decimal point."""
+    """Return the usual value that was probably meant, if any: 1e-3 for 1e3, or with another decimal point.
+
+    A value within 1% of the end of the range, e.g. a momentum of 0.999, is no such slip.
+    """
+    if usual.high < value <= 1.01 * usual.high:
+        return None
     moved = [value / power if value > usual.high else value * power for power in _POWERS]
     if usual.is_count:
         return next((each for each in moved if usual.holds(each) and each == round(each)), None)
