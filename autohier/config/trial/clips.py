@@ -71,6 +71,10 @@ class FrameSettings(_Clips):
             raise ValueError(f"crop_px <= resize_px must hold, but got {self.crop_px} > {self.resize_px}")
         return self
 
+    def frame_options(self) -> dict[str, Any]:
+        """Return the options of the frames, without those that follow from the data."""
+        return self.model_dump(include=_own_settings(FrameSettings))
+
 
 class PoseSettings(_Clips):
     """Settings of poses, as joint coordinates or as heatmaps."""
@@ -150,10 +154,6 @@ class FramesHeatmapsClips(PoseSettings, FrameSettings):
     map_px: SidePx = 56
     """Height and width of the maps."""
 
-    def frame_options(self) -> dict[str, Any]:
-        """Return the options of the frames, without those that follow from the data."""
-        return self.model_dump(include=_own_settings(FrameSettings))
-
     def map_options(self) -> dict[str, Any]:
         """Return the options of the heatmaps, without those that follow from the data."""
         return self.model_dump(include=_own_settings(PoseSettings) | {"num_map_frames", "maps", "map_px"})
@@ -164,10 +164,6 @@ class FrameSkeletonSettings(SkeletonSettings, FrameSettings):
 
     num_skeleton_frames: NumFrames = 100
     """Segments per clip of the skeletons; one frame is sampled from each."""
-
-    def frame_options(self) -> dict[str, Any]:
-        """Return the options of the frames, without those that follow from the data."""
-        return self.model_dump(include=_own_settings(FrameSettings))
 
     def skeleton_options(self) -> dict[str, Any]:
         """Return the options of the skeletons, without those that follow from the data."""

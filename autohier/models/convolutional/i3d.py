@@ -11,11 +11,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.convolutional.inception import BLOCK_NAMES, block_filters, num_written
+from autohier.models.convolutional.inception import BLOCK_NAMES, FourBranches, block_filters, num_written
 from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
@@ -124,7 +123,7 @@ class SamePool(nn.Module):
         return F.max_pool3d(padded_BCTHW, self.kernel, self.stride)
 
 
-class InflatedInceptionBlock(nn.Module):
+class InflatedInceptionBlock(FourBranches):
     """Four branches whose channels are concatenated: 1x1x1, two 3x3x3 behind reductions, and a pooling."""
 
     def __init__(self, num_read: int, filters: tuple[int, ...]) -> None:
@@ -140,11 +139,6 @@ class InflatedInceptionBlock(nn.Module):
         self.branch3 = nn.Sequential(
             nn.MaxPool3d(3, stride=1, padding=1), NormedConvolution(num_read, three, (1, 1, 1))
         )
-
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Map [B, C, T, H, W] to the channels of all branches."""
-        branches = (self.branch0, self.branch1, self.branch2, self.branch3)
-        return torch.cat([branch(x_BCTHW) for branch in branches], dim=1)
 
 
 def same_padding(x_BCTHW: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> list[int]:

@@ -1,9 +1,15 @@
-"""Filters of the blocks of Inception-v1, which networks over space and time keep."""
+"""Blocks of Inception-v1: their filters and branches, which networks over space and time keep.
+
+Legend: B clips, C channels, T frames, H W pixels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+import torch
+from torch import Tensor, nn
 
 from autohier.models.convolutional.residual import scaled_channels
 
@@ -37,3 +43,17 @@ def num_written(filters: tuple[int, ...]) -> int:
     """Return the channels of a block whose branches are concatenated."""
     branch_0, _, branch_1, _, branch_2, branch_3 = filters
     return branch_0 + branch_1 + branch_2 + branch_3
+
+
+class FourBranches(nn.Module):
+    """Block that concatenates the channels of four branches; a subclass makes them."""
+
+    branch0: nn.Module
+    branch1: nn.Module
+    branch2: nn.Module
+    branch3: nn.Module
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Map [B, C, T, H, W] to the channels of all branches."""
+        branches = (self.branch0, self.branch1, self.branch2, self.branch3)
+        return torch.cat([branch(x_BCTHW) for branch in branches], dim=1)

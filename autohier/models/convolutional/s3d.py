@@ -11,11 +11,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.convolutional.inception import BLOCK_NAMES, block_filters, num_written
+from autohier.models.convolutional.inception import BLOCK_NAMES, FourBranches, block_filters, num_written
 from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
@@ -33,7 +32,7 @@ _BLOCKS: Final = dict(zip((5, 6, 8, 9, 10, 11, 12, 14, 15), BLOCK_NAMES, strict=
 """Inception's name of a block by its index in ``features``."""
 
 
-class InceptionBlock(nn.Module):
+class InceptionBlock(FourBranches):
     """Four branches whose channels are concatenated: 1x1x1, two separated 3x3x3, and a pooling."""
 
     def __init__(self, num_read: int, filters: tuple[int, ...]) -> None:
@@ -45,11 +44,6 @@ class InceptionBlock(nn.Module):
         self.branch3 = nn.Sequential(
             nn.MaxPool3d(3, stride=1, padding=1), _normed(num_read, three, (1, 1, 1))
         )
-
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Map [B, C, T, H, W] to the channels of all branches."""
-        branches = (self.branch0, self.branch1, self.branch2, self.branch3)
-        return torch.cat([branch(x_BCTHW) for branch in branches], dim=1)
 
 
 class HalvingPool(nn.Module):

@@ -44,10 +44,12 @@ def superclass_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the superclasses of the best trial with their classes."""
     classes = trial_classes(records, plan)
     if classes is None:
-        return _empty("superclasses", "Superclasses of the best trial", _NO_TRIAL)
+        return html.empty_section("superclasses", "Superclasses of the best trial", _NO_TRIAL)
     rows = [(level, number, ", ".join(names)) for level, number, names in superclass_groups(classes)]
     if not rows:
-        return _empty("superclasses", "Superclasses of the best trial", "The best trial has no superclasses.")
+        return html.empty_section(
+            "superclasses", "Superclasses of the best trial", "The best trial has no superclasses."
+        )
     table = html.table(("level", "superclass", "classes"), rows, ("level", "superclass"))
     caption = (
         "Each row is a class, each column a level of superclasses, of which level 1 is the coarsest. Classes "
@@ -64,7 +66,9 @@ def confusion_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the confusion matrix of the kept pass, with classes in the order of their superclasses."""
     classes = trial_classes(records, plan)
     if classes is None or classes.confusion_KK is None:
-        return _empty("confusion", "Confusion matrix", _NO_TRIAL if classes is None else _NO_STAGE)
+        return html.empty_section(
+            "confusion", "Confusion matrix", _NO_TRIAL if classes is None else _NO_STAGE
+        )
     caption = (
         "Validation clips by true and predicted class; classes are ordered by superclass, and those of the "
         "first level are framed."
@@ -77,7 +81,7 @@ def class_section(records: Records, plan: SweepPlan) -> html.Html:
     """Return the accuracy of every class, with the top-5 and the mean class accuracy."""
     classes, stage = trial_classes(records, plan), kept_stage(records)
     if classes is None or stage is None or classes.confusion_KK is None:
-        return _empty("classes", "Class accuracies", _NO_TRIAL if classes is None else _NO_STAGE)
+        return html.empty_section("classes", "Class accuracies", _NO_TRIAL if classes is None else _NO_STAGE)
     headings = ("class", "superclasses", "clips", "accuracy", "95% interval", "", "most confused with")
     rows = [_class_cells(classes, k) for k in superclass_order(classes.assignments)]
     table = html.table(headings, rows, headings[2:5])
@@ -140,20 +144,20 @@ def hard_clip_section(
     """
     title = "Hardest clips"
     if not number:
-        return _empty("clips", title, "Not drawn; 'autohier report' draws them.")
+        return html.empty_section("clips", title, "Not drawn; 'autohier report' draws them.")
     try:
         store = ClipStore.open(clip_folder(plan))
         if store.fingerprint != plan.clips_fingerprint:
-            return _empty("clips", title, "The prepared clips are not those of the sweep.")
+            return html.empty_section("clips", title, "The prepared clips are not those of the sweep.")
         found = confirmed_hard_clips(records, plan, store, number)
         kept = kept_stage(records)
         if predict and not found and kept is not None:
             found = predicted_hard_clips(records, plan, store, kept, number)
         pictures = [_draw_clip(store, each) for each in found]
     except (AutohierError, OSError) as error:
-        return _empty("clips", title, f"No pictures: {error}.")
+        return html.empty_section("clips", title, f"No pictures: {error}.")
     if not pictures:
-        return _empty("clips", title, _NO_RUNS)
+        return html.empty_section("clips", title, _NO_RUNS)
     if board is not None:
         with suppress(OSError):  # the page may be that of a sweep that can only be read
             write_clips(board, pictures)
@@ -175,13 +179,15 @@ def gradient_section(records: Records, plan: SweepPlan, num_clips: int) -> html.
     """
     title = "Gradient maps"
     if not num_clips:
-        return _empty("gradients", title, "Not computed; 'autohier report --gradients 32' computes them.")
+        return html.empty_section(
+            "gradients", title, "Not computed; 'autohier report --gradients 32' computes them."
+        )
     try:
         maps = recorded_gradients(records, plan, None, num_clips)
     except (AutohierError, OSError) as error:
-        return _empty("gradients", title, f"No maps: {error}.")
+        return html.empty_section("gradients", title, f"No maps: {error}.")
     if maps is None:
-        return _empty("gradients", title, _NO_TRIAL)
+        return html.empty_section("gradients", title, _NO_TRIAL)
     figure = html.figure("gradients", svg(draw_gradients(maps)), _SVG, gradients_caption(maps))
     return html.section("gradients", title, figure)
 
@@ -189,7 +195,3 @@ def gradient_section(records: Records, plan: SweepPlan, num_clips: int) -> html.
 def _draw_clip(store: ClipStore, clip: HardClip) -> ClipPicture:
     picture = draw_contact_sheet(view_clip(store, clip.row, _FRAMES))
     return ClipPicture(clip.clip_id, f"{clip.class_name}; {clip.note}", picture)
-
-
-def _empty(name: str, title: str, reason: str) -> html.Html:
-    return html.section(name, title, html.paragraph(reason, style="note"))

@@ -98,6 +98,11 @@ def section(name: str, title: str, *body: Html) -> Html:
     )
 
 
+def empty_section(name: str, title: str, reason: str) -> Html:
+    """Return a section that says why it has no content."""
+    return section(name, title, paragraph(reason, style="note"))
+
+
 def page(title: str, body: Iterable[Html]) -> str:
     """Return the whole page."""
     content = join(each for each in body if each)

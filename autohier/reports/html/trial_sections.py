@@ -74,7 +74,7 @@ def history_section(records: Records, provenance: Provenance) -> html.Html:
     """Return the values of the trials against epochs and hours."""
     picture = history_figure(records, provenance)
     if picture is None:
-        return _empty("history", "Optimisation history", _NO_TRIAL)
+        return html.empty_section("history", "Optimisation history", _NO_TRIAL)
     caption = (
         f"Measured validation {objective_name(records)} of each trial when it ended. The highest of many is "
         "mostly luck; the leaderboard ranks by estimates."
@@ -87,7 +87,7 @@ def parallel_section(records: Records) -> html.Html:
     """Return the trials over their hyperparameters."""
     picture = parallel_figure(records)
     if picture is None:
-        return _empty("parallel", "Parallel coordinates", _NO_TRIAL)
+        return html.empty_section("parallel", "Parallel coordinates", _NO_TRIAL)
     caption = "Each line is a trial, coloured by its estimate, or else its accuracy; grey ones were stopped."
     return html.section(
         "parallel", "Parallel coordinates", html.figure("parallel", svg(picture), _SVG, caption)
@@ -100,7 +100,7 @@ def importance_section(records: Records, plan: SweepPlan) -> html.Html:
     try:
         found = find_importances(records, plan)
     except InputError as error:
-        return _empty("importances", title, f"{error}.")
+        return html.empty_section("importances", title, f"{error}.")
     figure = html.figure("importances", svg(draw_importances(found.shares)), _SVG, found.note)
     return html.section("importances", title, figure)
 
@@ -110,7 +110,7 @@ def front_section(records: Records) -> html.Html:
     title = "Pareto front of accuracy and multiply-adds"
     picture = front_figure(records)
     if picture is None:
-        return _empty("front", title, _NO_TRIAL)
+        return html.empty_section("front", title, _NO_TRIAL)
     front = pareto_front(list(measured_networks(records)))
     caption = "Every pass of every trial: estimated validation accuracy and multiply-adds of one clip."
     headings = (
@@ -137,7 +137,3 @@ def front_section(records: Records) -> html.Html:
     figure = html.figure("front", svg(picture), _SVG, caption)
     winner = html.lines(winner_text(records, front))
     return html.section("front", title, winner, figure, html.table(headings, rows, headings[:5]))
-
-
-def _empty(name: str, title: str, reason: str) -> html.Html:
-    return html.section(name, title, html.paragraph(reason, style="note"))

@@ -75,11 +75,6 @@ class Choice:
     run_sd: float = 0.0
     """Standard deviation of the accuracies of runs of one config that share their pass 1."""
 
-    @property
-    def second_beaten(self) -> float:
-        """Probability that the first is more accurate than the second; 1 without a second."""
-        return self.candidates[1].beaten if len(self.candidates) > 1 else 1.0
-
     def prefers(self, network: tuple[object, ...]) -> bool:
         """Return whether a network is a candidate that the first one does not beat with enough certainty.
 

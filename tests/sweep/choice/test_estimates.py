@@ -214,7 +214,6 @@ def test_seeds_of_a_config_count_as_one_candidate() -> None:
     (candidate,) = choose(two, _NUM_CLIPS).candidates
     assert (candidate.observed, candidate.num_seeds, candidate.trials) == (0.75, 2, ("t0000", "t0001"))
     assert candidate.best_probability == 1.0
-    assert choose(two, _NUM_CLIPS).second_beaten == 1.0
 
 
 def test_probabilities_follow_the_evidence() -> None:
@@ -222,7 +221,7 @@ def test_probabilities_follow_the_evidence() -> None:
     unsure = choose(noisy_sweep(10, noise=0.06), 40)
     for choice in (sure, unsure):
         assert sum(each.best_probability for each in choice.candidates) == pytest.approx(1.0)
-        assert 0.5 <= choice.second_beaten <= 1.0
+        assert 0.5 <= choice.candidates[1].beaten <= 1.0
         assert all(each.interval[0] < each.estimate < each.interval[1] for each in choice.candidates)
     assert max(each.best_probability for each in unsure.candidates) < 0.6
 

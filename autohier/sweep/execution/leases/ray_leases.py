@@ -37,7 +37,7 @@ _PATIENCE_S = 60.0
 
 
 class RayLeases:
-    """Leases of one holder. Implements core.stages.single_flight.Leases.
+    """Leases of one holder. Implements core.stages.store.single_flight.Leases.
 
     Args:
         stage_folder: stage store of the computed stages.
