@@ -2,7 +2,9 @@
 
 import pytest
 
+from autohier.config.search.loading import load_space
 from support.benchmark_modules import load_benchmark
+from support.sources.tiny_clips import SPACE_FILE
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +25,15 @@ def test_arms_take_turns(overhead):
     order = []
     overhead.take_turns(lambda arm: order.append(arm) or 1.0, rounds=2)
     assert order == ["plain", "cached", "idle", "plain", "cached", "idle"]
+
+
+def test_synthetic_trials_store_stages_that_others_reuse(overhead, tiny_data, tmp_path):
+    plan = overhead.plan_of(tmp_path, tiny_data, 2, 1)
+    plan = plan.model_copy(update={"space": load_space(str(SPACE_FILE))})
+    first, second = (overhead.run_synthetic(plan, overhead.FLAT_PARAMS) for _ in range(2))
+    assert [len(stage.epochs) for stage in first.stages] == [
+        plan.space.pass_1.epochs,
+        plan.space.pass_2.epochs,
+    ]
+    assert {epoch.accuracy for stage in first.stages for epoch in stage.epochs} == {0.5}
+    assert (first.pass_1.reused, second.pass_1.reused) == (False, True)
