@@ -14,7 +14,7 @@ Columns, means over worlds:
     refit       epochs of the winner's refit
     worse       share of sweeps that deliver something truly worse than the first initial config
     gains       share of sweeps that claim a gain, over the control, the flat recognizer or the first config,
-                by the intervals of a sweep's report; empty for results from before these
+                by the intervals of a sweep's report, over the results that have these
     times       epochs of stock plain / epochs of this search until what it would deliver is on average as
                 accurate as what stock plain delivers in the end: with the 95% interval over bootstrap samples
                 of the worlds, and the ratio that 90% of the samples reach; 0 is never
