@@ -36,7 +36,12 @@ DATASETS: Final = Registry(
             takes_name=True,
             takes_poses=True,
         ),
-        "custom": DatasetExtension(f"{_ROOM}.custom.reader:build_custom", takes_name=True, takes_poses=True),
+        "custom": DatasetExtension(
+            f"{_ROOM}.custom.reader:build_custom",
+            modalities=("rgb", "skeleton"),
+            takes_name=True,
+            takes_poses=True,
+        ),
     },
 )
 

@@ -20,6 +20,7 @@ from support.sources.tiny_custom import write_custom_clip
 from support.sources.tiny_datasets import body_joints, write_ntu_clip, write_utd_clip
 from support.sources.tiny_finegym import write_gym99_clip
 from support.sources.tiny_pyskl import add_to_pyskl
+from support.sources.tiny_skeletons import write_msr_clip
 from support.sources.tiny_ucla import write_ucla_frames, write_ucla_json, write_ucla_video
 
 
@@ -61,6 +62,7 @@ def add_array(folder: Path, clip_id: str) -> None:
 NTU_IDS = ("S001C001P001R001A001", "S001C002P002R002A003", "S002C003P004R001A012")
 UTD_IDS = ("a10_s2_t4", "a1_s1_t1", "a27_s8_t1")
 UCLA_IDS = ("a12_s10_e02_v03", "a01_s01_e00_v01", "a08_s02_e01_v02")
+MSR_IDS = ("a20_s10_e03", "a01_s01_e01", "a13_s02_e02")
 GYM_IDS = ("zfqS-wCJSsw_E_006732_006824_A_0000_0007", "0LtLS9wROrk_E_002407_002435_A_0003_0005")
 NPY_IDS = ("wave/P001_1", "clap/P002_1", "clap/P001_2")
 CASES = [
@@ -78,6 +80,7 @@ CASES = [
     Case("n-ucla", "skeleton", UCLA_IDS, write_ucla_json, protocol="view1"),
     Case("gym99", "rgb", GYM_IDS, write_gym99_clip, protocol="gym99", has_skeletons=False),
     Case("custom", "rgb", ("wave/1", "clap/2", "clap/1"), add_video, "", "my-videos", "random"),
+    Case("custom", "skeleton", MSR_IDS, write_msr_clip, name="my-videos"),
     Case("pyskl", "skeleton", ("b", "a", "c/d"), add_pose, "my_poses.pkl", "my-poses", "xsub"),
     Case("npy", "skeleton", NPY_IDS, add_array, name="my-videos"),
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from autohier.data.datasets.base import DatasetWarning
-from autohier.data.datasets.common.file_search import FileFinder, require_folder
+from autohier.data.datasets.common.file_search import FileFinder, find_named, require_folder
 from autohier.data.datasets.custom.clip import CustomClip
 from autohier.data.datasets.custom.table import TABLE, read_table
 from autohier.data.names import composed
@@ -22,6 +23,8 @@ VIDEO_SUFFIXES: Final = frozenset(
         *(".wmv", ".asf", ".ogv", ".gif"),
     )
 )
+_SKELETON_FILE: Final = re.compile(r"(a\d+_s\d+_e\d+_skeleton(3D)?|joints_s\d+_e\d+)\.txt", re.IGNORECASE)
+"""Names of files that are read as skeletons without videos."""
 _MAX_NAMED: Final = 3
 
 
@@ -46,9 +49,14 @@ def find_custom_clips(source: Path) -> tuple[list[CustomClip], tuple[DatasetWarn
         raise MissingDataError(
             f"a source must contain clips named like videos/CLASS/CLIP.mp4, or a {TABLE} that lists clips",
             got=f"{source}, in which {warnings[0].text}" if warnings else source,
-            hint=warnings[0].hint if warnings else "check --source",
+            hint=warnings[0].hint if warnings else _hint(source),
         )
     return sorted(clips, key=lambda clip: clip.clip_id), warnings
+
+
+def _hint(source: Path) -> str:
+    are_skeletons = next(find_named(source, _SKELETON_FILE), None) is not None
+    return "add --modality skeleton for these skeletons" if are_skeletons else "check --source"
 
 
 def _by_class(source: Path) -> Iterator[CustomClip]:

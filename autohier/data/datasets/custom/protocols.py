@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
-
-import numpy as np
 
 from autohier.data.datasets.base import DatasetWarning
+from autohier.data.datasets.common.default_split import default_split
 from autohier.data.datasets.common.spellings import warn_spellings
 from autohier.data.datasets.custom.clip import CustomClip
 from autohier.data.datasets.custom.table import TABLE
 from autohier.data.protocols import Protocol, PublishedSize
-from autohier.data.unknown_subjects import are_mostly_unknown
-from autohier.digest import derive_seed
 from autohier.errors import InputError
 
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
-_TEST_SHARE: Final = 0.2
 
 
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:
@@ -44,11 +38,8 @@ def divide(
 
     - If the table has a split: train and test, or train and val if no clip has test. Next to test, val
       validates.
-    - Else, if there are at least two subjects, in the table or in names that give most clips one with others:
-      cross-subject. Every second subject tests.
-    - Else: random. A fifth of each class tests, sampled with a fixed seed; subjects stay whole.
-
-    Cross-view is added to the last two if the table has several cameras. The first camera tests, as in NTU.
+    - Else: see `default_split`. Cross-view is added if the table has several cameras. The first camera tests,
+      as in NTU.
 
     Raises:
         InputError: if the split column has no clip that trains, or none that tests.
@@ -56,15 +47,8 @@ def divide(
     if any(clip.split for clip in clips):
         return _divide_by_split([clip.split for clip in clips])
     views = _divide_by_cameras(cameras) if clips[0].camera else ()
-    distinct = sorted(set(subjects))
-    are_known = clips[0].subject or not are_mostly_unknown(subjects)
-    if are_known and len(distinct) > 1:
-        rule = Protocol("cross-subject", "subject", tuple(distinct[::2]), tuple(distinct[1::2]))
-        return (rule, *views), [()] * len(clips)
-    rule = Protocol("random", "parts", ("train",), ("test",))
-    units = subjects if len(distinct) > 1 else range(len(clips))
-    tests = _sample_tests([clip.label for clip in clips], units)
-    return (rule, *views), [("test",) if unit in tests else ("train",) for unit in units]
+    rule, parts = default_split([clip.label for clip in clips], subjects, are_stated=bool(clips[0].subject))
+    return (rule, *views), parts
 
 
 def warn_names(clips: Sequence[CustomClip]) -> Iterator[DatasetWarning]:
@@ -92,24 +76,6 @@ def _divide_by_split(splits: Sequence[str]) -> tuple[tuple[Protocol, ...], list[
 def _divide_by_cameras(cameras: Sequence[int]) -> tuple[Protocol, ...]:
     first, *others = sorted(set(cameras))
     return (Protocol("cross-view", "camera", tuple(others), (first,)),) if others else ()
-
-
-def _sample_tests(labels: Sequence[str], units: Sequence[int]) -> set[int]:
-    """Return the units that test, a fifth of those of each class.
-
-    Args:
-        labels: the class of every clip.
-        units: what stays whole, for every clip: its subject or the clip. Its first clip decides on its class.
-    """
-    by_label: dict[str, list[int]] = defaultdict(list)
-    for unit, label in dict(zip(reversed(units), reversed(labels), strict=True)).items():
-        by_label[label].append(unit)
-    tests: set[int] = set()
-    for label, own in by_label.items():
-        num_tests = max(1, round(_TEST_SHARE * len(own))) if len(own) > 1 else 0
-        rng = np.random.default_rng(derive_seed(0, "custom test clips", label))
-        tests.update(rng.choice(sorted(own), num_tests, replace=False).tolist())
-    return tests
 
 
 def _are_whole(values: Iterable[str]) -> bool:

@@ -26,6 +26,7 @@ from autohier.data.datasets.custom.protocols import (
     divide,
     warn_names,
 )
+from autohier.data.datasets.custom.skeleton_reader import SkeletonFilesReader, build_skeleton_files
 from autohier.data.datasets.custom.table import TABLE
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import is_shipped
@@ -77,13 +78,15 @@ class CustomReader(VideoFileFrames):
         return read_pose_file(clip.skeleton_path, video, self.joint_layout, self.pose_units)
 
 
-def build_custom(origin: Origin) -> CustomReader:
-    """Return the reader of one folder.
+def build_custom(origin: Origin) -> CustomReader | SkeletonFilesReader:
+    """Return the reader of one folder of videos, or of a published set of skeletons.
 
     Raises:
         MissingDataError: if the folder does not exist, or contains no clip.
         InputError: if its table breaks a rule, or its name cannot be a dataset's.
     """
+    if origin.modality == "skeleton":
+        return build_skeleton_files(origin)
     source = origin.source
     if source is None:
         raise MissingDataError("the dataset custom needs a folder of videos", hint="add --source DIR")
