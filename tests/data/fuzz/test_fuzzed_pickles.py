@@ -189,7 +189,7 @@ def test_unusual_values_of_a_file(tmp_path: Path, name: str) -> None:
         b"}(" + text("split") + VALUES[name] + annotations + b"u",
         b"}(" + text("split") + b"}" + text("train") + VALUES[name] + b"s" + annotations + b"u",
         b"}(" + text("split") + b"}" + VALUES[name] + b"]s" + annotations + b"u",
-        b"}(" + VALUES[name] + b"N" + text("split") + b"}" + annotations + b"u",
+        b"}(" + VALUES[name] + b"N" + text("split") + b"]" + annotations + b"u",
         b"}(" + text("split") + b"}" + text("annotations") + VALUES[name] + b"u",
         b"}(" + text("split") + b"}" + text("annotations") + b"]" + VALUES[name] + b"au",
     ):

@@ -35,14 +35,14 @@ class PoseFile:
 
     Attributes:
         annotations: by clip id; one without a unique id is called ``annotation`` and its number.
-        listed: its lists, and the protocols that follow from them.
+        listed: its lists, and the protocols that follow from them; None if it has no lists.
         labels: all labels in the file, in the order of the classes.
         joint_shapes: all V and C of the keypoints, the most frequent first.
         warnings: on its lists.
     """
 
     annotations: Mapping[str, Annotation]
-    listed: ListedClips
+    listed: ListedClips | None
     labels: tuple[int, ...]
     joint_shapes: tuple[tuple[int, int], ...]
     warnings: tuple[DatasetWarning, ...]
@@ -65,9 +65,9 @@ def read_pose_file(path: Path) -> PoseFile:
 @lru_cache(maxsize=1)
 def _read(path: Path, _mtime_ns: int, _num_bytes: int) -> PoseFile:
     content = load_plain(path)
-    if not isinstance(content, dict) or not {"split", "annotations"} <= content.keys():
+    if not isinstance(content, dict) or "annotations" not in content:
         got = f"keys {list(content)[:5]}" if isinstance(content, dict) else type(content).__name__
-        raise InputError("a PYSKL file must be a dict of split and annotations", got=got, hint=FORMAT)
+        raise InputError("a PYSKL file must be a dict of annotations and split", got=got, hint=FORMAT)
     annotations = read_annotations(content["annotations"])
     joint_shapes = _joint_shapes(annotations)
     ids = frozenset(clip_id for clip_id, annotation in annotations.items() if annotation.fault is None)
@@ -79,10 +79,12 @@ def _read(path: Path, _mtime_ns: int, _num_bytes: int) -> PoseFile:
             got=fault.got,
             hint="number the classes",
         )
-    lists = _lists(content["split"])
-    warnings = _warn_unknown_ids(lists, annotations.keys())
-    listed = list_protocols(lists, ids)
-    return PoseFile(annotations, listed, tuple(sorted(labels)), joint_shapes, (*warnings, *listed.warnings))
+    listed: ListedClips | None = None
+    warnings: tuple[DatasetWarning, ...] = ()
+    if lists := _lists({} if (split := content.get("split")) is None else split):
+        listed = list_protocols(lists, ids)
+        warnings = (*_warn_unknown_ids(lists, annotations.keys()), *listed.warnings)
+    return PoseFile(annotations, listed, tuple(sorted(labels)), joint_shapes, warnings)
 
 
 def _warn_unknown_ids(

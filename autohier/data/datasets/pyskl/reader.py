@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
-from autohier.data.datasets.common.clip_ids import UNNAMED, clip_numbers, source_name, warn_unnamed
+from autohier.data.datasets.common.clip_ids import (
+    UNNAMED,
+    ClipNumbers,
+    clip_numbers,
+    source_name,
+    warn_unnamed,
+)
+from autohier.data.datasets.common.default_split import default_split
 from autohier.data.datasets.common.poses import layout_of_poses
-from autohier.data.datasets.common.subjects import read_subjects
+from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.pyskl.annotations import Annotation
 from autohier.data.datasets.pyskl.file import PoseFile, read_pose_file
 from autohier.data.joint_layout import JointLayout
@@ -30,7 +36,8 @@ class PysklReader:
     """Reader of ``dict(split={name: [frame_dir]}, annotations=[dict(frame_dir, label, keypoint, ...)])``.
 
     The file's labels are numbered in their order, so they may start at 1 and have gaps; a class is named
-    after its label in the file. Protocols follow from the names of its lists, see `list_protocols`. An
+    after its label in the file. Protocols follow from the names of its lists, see `list_protocols`; without
+    lists, from its clips' subjects, see `default_split`. An
     annotation that breaks a rule is a clip that cannot be prepared. Classes are not sided, as in PYSKL, whose
     recipes mirror every dataset.
     """
@@ -52,18 +59,18 @@ class PysklReader:
         file = read_pose_file(source)
         if _class_names(file) != self.class_names:
             raise InputError("the source must be the file that the reader was opened on", got=source)
-        named = [clip_id for clip_id, annotation in file.annotations.items() if annotation.fault is None]
         stated = read_subjects(source, self.subject_pattern)
-        numbers = defaultdict(lambda: UNNAMED, clip_numbers(named, stated))
+        numbers = _numbers(file, stated)
+        _, parts = _divide(file, numbers, are_stated=stated.is_given)
         classes = {label: number for number, label in enumerate(file.labels)}
         return [
             ClipSource(
                 clip_id=clip_id,
                 label=0 if annotation.label is None else classes[annotation.label],
-                **numbers[clip_id]._asdict(),
+                **numbers.get(clip_id, UNNAMED)._asdict(),
                 video_path=None,
                 skeleton_path=source,
-                parts=file.listed.parts(clip_id),
+                parts=parts.get(clip_id, ()) if file.listed is None else file.listed.parts(clip_id),
                 entry=annotation,
             )
             for clip_id, annotation in sorted(file.annotations.items())
@@ -98,11 +105,12 @@ def build_pyskl(origin: Origin) -> PysklReader:
     name = source_name(origin.name, source)
     file = read_pose_file(source)
     stated = read_subjects(source, origin.subject_pattern)
+    protocols, _ = _divide(file, _numbers(file, stated), are_stated=stated.is_given)
     warnings = (*file.warnings, *warn_unnamed(file.annotations, stated))
     return PysklReader(
         name,
         _class_names(file),
-        file.listed.protocols,
+        protocols,
         layout_of_poses(file.joint_shapes, origin.layout),
         warnings=warnings,
         subject_pattern=origin.subject_pattern,
@@ -112,3 +120,21 @@ def build_pyskl(origin: Origin) -> PysklReader:
 
 def _class_names(file: PoseFile) -> tuple[str, ...]:
     return tuple(f"class {label}" for label in file.labels)
+
+
+def _numbers(file: PoseFile, stated: SubjectNames) -> dict[str, ClipNumbers]:
+    """Return the numbers of every annotation that has an id."""
+    named = [clip_id for clip_id, annotation in file.annotations.items() if annotation.fault is None]
+    return clip_numbers(named, stated)
+
+
+def _divide(
+    file: PoseFile, numbers: Mapping[str, ClipNumbers], *, are_stated: bool
+) -> tuple[tuple[Protocol, ...], Mapping[str, tuple[str, ...]]]:
+    """Return the protocols, and without lists in the file the parts of each clip; see `default_split`."""
+    if file.listed is not None:
+        return file.listed.protocols, {}
+    ids = sorted(numbers)
+    labels = [str(file.annotations[clip_id].label) for clip_id in ids]
+    rule, parts = default_split(labels, [numbers[clip_id].subject for clip_id in ids], are_stated=are_stated)
+    return (rule,), dict(zip(ids, parts, strict=True))

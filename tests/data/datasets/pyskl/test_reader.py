@@ -213,8 +213,8 @@ def test_joints_that_are_not_finite_are_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ([], "must be a dict of split and annotations, but got list"),
-        ({"split": {}}, r"must be a dict of split and annotations, but got keys \['split'\]"),
+        ([], "must be a dict of annotations and split, but got list"),
+        ({"split": {}}, r"must be a dict of annotations and split, but got keys \['split'\]"),
         ({"split": {}, "annotations": {}}, "annotations of a PYSKL file must be a list of dicts"),
         ({"split": {}, "annotations": [1]}, "annotations of a PYSKL file must be a list of dicts"),
         ({"split": [], "annotations": [annotation("a", 0)]}, "split of a PYSKL file must be a dict of lists"),
@@ -383,3 +383,29 @@ def test_arrays_of_objects_and_records_have_no_values(path: Path) -> None:
         path.write_bytes(pickle.dumps(array))
         values = load_plain(path).values  # type: ignore[attr-defined]
         assert values is None
+
+
+@pytest.mark.parametrize("split", [None, {}])
+def test_without_lists_every_second_subject_in_the_ids_tests(tmp_path: Path, split: object) -> None:
+    ids = [f"s{subject:02}_e{take:02}_walk" for subject in (1, 2, 4) for take in (1, 2)]
+    path = write_pyskl(tmp_path / "x.pkl", [annotation(name, 0) for name in ids], split)
+    reader = opened(path)
+    (rule,) = reader.protocols
+    assert (rule.name, rule.column, rule.train, rule.test) == ("cross-subject", "subject", (1, 4), (2,))
+    assert [(clip.subject, clip.parts) for clip in reader.find_clips(path)] == [
+        *((1, ()), (1, ()), (2, ()), (2, ()), (4, ()), (4, ())),
+    ]
+    assert reader.warnings == ()
+
+
+def test_without_lists_and_subjects_a_fifth_of_each_class_tests(tmp_path: Path) -> None:
+    entries = [annotation(f"clip {number}", number % 2) for number in range(20)]
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps({"annotations": [*entries, annotation("clip 0", 1)]}))
+    reader = opened(path)
+    assert [(rule.name, rule.test) for rule in reader.protocols] == [("random", ("test",))]
+    clips = reader.find_clips(path)
+    tests = [clip.label for clip in clips if clip.parts == ("test",)]
+    assert sorted(tests) == [0, 0, 1, 1]  # 2 of 10 each
+    assert [clip.parts for clip in clips if clip.clip_id.startswith("annotation")] == [()]
+    assert "contain no subject" in reader.warnings[0].text
