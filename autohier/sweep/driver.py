@@ -30,6 +30,7 @@ from autohier.records.tensorboard.hparams import write_experiment
 from autohier.records.writer import RecordWriter
 from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.execution.display import BestTrial, Display
+from autohier.sweep.execution.earlier_trials import earlier_trials
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
 from autohier.sweep.execution.ray_security import authentication_warning, read_umask
 from autohier.sweep.execution.session import ray_session
@@ -159,7 +160,8 @@ def _run_rest(
     records = read_chosen(folder, plan)
     if lost := lost_stages_text(records, StageStore(Path(plan.stage_folder))):
         display.print_line(f"WARNING: {lost}")
-    display.set_best(_best_trial(records))
+    earlier = earlier_trials(records.trials, records.epochs, is_search=True)
+    display.set_earlier(_best_trial(records), earlier)
     if num_lost:
         display.print_line(f"running {plural(num_lost, 'unfinished trial')} of an earlier driver again")
     if not study.num_sampled():

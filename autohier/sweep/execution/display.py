@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from autohier.config.trial.hyperparameters import Hyperparameters
+from autohier.sweep.execution.earlier_trials import EarlierTrials
 from autohier.sweep.execution.messages import (
     EpochEnd,
     Message,
@@ -84,19 +85,22 @@ class Display:
         self._live: Live | None = None
         self._finished = self._finished_before = 0
         self._best: BestTrial | None = None
+        self._earlier = EarlierTrials()
         self._reused = self._computed = 0
         self._computed_s = 0.0
         self._start_time = time.monotonic()
 
-    def set_best(self, best: BestTrial | None) -> None:
-        """Set the best trial of the sweep's earlier drivers."""
-        self._best = best
+    def set_earlier(self, best: BestTrial | None, earlier: EarlierTrials) -> None:
+        """Set the best trial of the sweep's earlier drivers, and the times of all."""
+        self._best, self._earlier = best, earlier
 
-    def confirming(self, target: int) -> Display:
-        """Return a display of the sweep's confirmation, with this number of runs."""
-        return Display(
+    def confirming(self, target: int, earlier: EarlierTrials) -> Display:
+        """Return a display of the sweep's confirmation, with this number of runs, also earlier ones."""
+        shown = Display(
             self._console, target=target, num_folds=self._num_folds, refits=self._refits, confirms=True
         )
+        shown.set_earlier(None, earlier)
+        return shown
 
     @contextmanager
     def running(self, finished: int) -> Iterator[None]:
@@ -215,22 +219,31 @@ class Display:
     def _time_left(self) -> str:
         if self._finished >= self._target:
             return ", then the refit and the test" if self._refits else ", then the test"
-        done = self._finished - self._finished_before
-        if done < _FEW_TRIALS:
+        trial_s = self._trial_s()
+        if trial_s is None:
             return ""
-        left_s = (time.monotonic() - self._start_time) / done * (self._target - self._finished)
+        left_s = trial_s * (self._target - self._finished)
         refit_s = self._refit_s()
         left_s += refit_s or 0.0
         about = f"about {duration_text(left_s)}" if left_s >= _MINUTE_S else "less than a minute"
         return f", {about}{' of trials' if refit_s is None else ''} left"
 
+    def _trial_s(self) -> float | None:
+        """Return the mean time between the ends of trials, while they are few also of earlier drivers."""
+        done = self._finished - self._finished_before
+        seconds = time.monotonic() - self._start_time if done else 0.0
+        if done < _FEW_TRIALS:
+            done, seconds = done + self._earlier.num_trials, seconds + self._earlier.seconds
+        return seconds / done if done >= _FEW_TRIALS else None
+
     def _refit_s(self) -> float | None:
         """Return an estimate for the refit of the best trial; None if no epoch was measured."""
         if not self._refits:
             return 0.0
-        if not (self._computed and self._best):
+        epoch_s = self._computed_s / self._computed if self._computed else self._earlier.epoch_seconds
+        if epoch_s is None or self._best is None:
             return None
-        return self._best.num_epochs / self._num_folds * self._computed_s / self._computed
+        return self._best.num_epochs / self._num_folds * epoch_s
 
     def _table(self) -> Table:
         table = Table(title=self._headline(), caption=self._caption(), title_justify="left")

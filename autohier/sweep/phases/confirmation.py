@@ -16,6 +16,7 @@ from autohier.records.reader import Records, params_of
 from autohier.sweep.choice.confirmation import CONTROL, FLAT, NOMINEE, Run, confirmations
 from autohier.sweep.choice.winner import read_chosen, wanted_runs
 from autohier.sweep.execution.display import Display
+from autohier.sweep.execution.earlier_trials import earlier_trials
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder
@@ -67,11 +68,12 @@ def confirm(
     """
     from autohier.sweep.execution.tuner import run_trials  # noqa: PLC0415  imports Ray
 
-    while runs := missing_runs(read_chosen(folder, plan), plan):
+    while runs := missing_runs(records := read_chosen(folder, plan), plan):
         own = ConfirmationStudy(plan, study.storage)
         own.add(runs)
         display.print_line(describe(runs))
-        shown = display.confirming(len(own.runs))
+        earlier = earlier_trials(records.trials, records.epochs, is_search=False)
+        shown = display.confirming(len(own.runs), earlier)
         with shown.running(own.num_finished()):
             run_trials(folder, own, replace(context, scheduler=None), share, shown, failure_limit, stop)
         for line in repair_records(folder, study, StageStore(Path(plan.stage_folder))):

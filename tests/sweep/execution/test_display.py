@@ -8,6 +8,7 @@ from rich.console import Console
 
 from autohier.sweep.execution import display as display_module
 from autohier.sweep.execution.display import BestTrial, Display
+from autohier.sweep.execution.earlier_trials import EarlierTrials
 from autohier.sweep.execution.messages import (
     EpochEnd,
     StageEnd,
@@ -108,7 +109,7 @@ def test_the_ends_of_trials_stay_above_the_table_of_a_terminal():
 
 def test_the_best_trial_of_earlier_drivers_stays_the_best():
     console, display = make_display()
-    display.set_best(BestTrial("t0000", 0.9, 10))
+    display.set_earlier(BestTrial("t0000", 0.9, 10), EarlierTrials())
     display.show("t0001", TrialComplete((0.5, 0.75), (), FACTS))
     assert console.export_text().splitlines()[-1].endswith("best 90.00% in t0000)")
     display.show("t0002", TrialComplete((0.95,), (), FACTS))
@@ -152,6 +153,32 @@ def test_the_remaining_time_counts_the_trials_after_pass_1_and_the_refit(monkeyp
                 assert "left" not in display._headline()
         # 5 trials of 100 s, and the 30 epochs of the best chain with 40 s each: 1700 s.
         assert display._headline().endswith(", about 28 min left")
+
+
+def test_a_resumed_sweep_estimates_the_time_left_from_its_earlier_trials(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(display_module, "time", clock)
+    _, display = make_display()
+    display.set_earlier(BestTrial("t0000", 0.9, 30), EarlierTrials(3, 600.0, 40.0))
+    with display.running(4):
+        clock.now_s += 50
+        # 4 trials of 200 s, and the 30 epochs of the best chain with 40 s each: 2000 s.
+        assert display._headline() == "4 of 8 trials, best 90.00% in t0000, about 33 min left"
+        clock.now_s += 50
+        display.show("t0004", TrialStopped((), (), "rank 4 of 4"))
+        # 3 trials of (600 + 100) / 4 = 175 s, and the refit: 1725 s.
+        assert display._headline().endswith(", about 29 min left")
+        display.show("t0005", TrialStopped((), (), "rank 4 of 4"))
+        display.show("t0006", TrialStopped((), (), "rank 4 of 4"))
+        # From three trials on, this driver's pace counts: one trial of 100 / 3 s, and the refit: 1233 s.
+        assert display._headline().endswith(", about 21 min left")
+
+
+def test_a_resumed_confirmation_estimates_the_time_left_from_its_earlier_runs():
+    _, display = make_display()
+    shown = display.confirming(5, EarlierTrials(3, 600.0, 40.0))
+    with shown.running(3):
+        assert shown._headline() == "3 of 5 confirmation runs, about 7 min of trials left"
 
 
 def test_the_end_of_the_trials_is_not_that_of_the_sweep():
