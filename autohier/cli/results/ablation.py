@@ -25,9 +25,12 @@ def ablation(
 
     Accuracies are those of validation clips; only under paper validation test accuracies, where the sweep
     has them. Chains of other scopes than the best trial's come from the trial that differs least from it.
+    The first row is the flat baseline without cropping, if a sweep in the same folder trained the same pass 1
+    on clips prepared with --no-crop.
     """
     from autohier.cli.sweeps.run_sweep import open_console, read_whole_records
     from autohier.reports.trials import ablation as tables
+    from autohier.reports.trials.uncropped import find_uncropped
     from autohier.sweep.paths import find_sweep
 
     is_machine_readable = is_for_programs(as_json=as_json, as_csv=as_csv)
@@ -36,10 +39,11 @@ def ablation(
     folder = find_sweep(sweep, out)
     plan, _ = folder.read_plan()
     records = read_whole_records(folder, plan, open_console(for_programs=is_machine_readable or latex))
+    uncropped = find_uncropped(folder, records)
     if latex:
-        echo(tables.ablation_latex(records))
+        echo(tables.ablation_latex(records, uncropped))
     elif is_machine_readable:
-        rows = tables.ablation(records)
+        rows = tables.ablation(records, uncropped)
         print_rows({"ablation": rows}, tables.AblationRow, rows, as_json=as_json)
     else:
-        open_console().print(tables.ablation_report(records))
+        open_console().print(tables.ablation_report(records, uncropped))

@@ -40,6 +40,7 @@ from autohier.reports.sweeps.summary import state_of
 from autohier.reports.trials.ablation import ablation, ablation_note, ablation_title, cells_of
 from autohier.reports.trials.confirmation import confirmation_text
 from autohier.reports.trials.leaderboard import VALIDATION
+from autohier.reports.trials.uncropped import find_uncropped
 from autohier.sweep.paths import SweepFolder
 from autohier.text import duration_text, time_text
 
@@ -113,7 +114,7 @@ def sweep_page(
                 records, plan, num_hard_clips, predict=predict, board=source.folder.tensorboard
             ),
             gradient_section(records, plan, num_gradient_clips),
-            _ablation(records),
+            _ablation(source),
             _provenance(source),
         ],
     )
@@ -215,10 +216,10 @@ def _sharing(records: Records) -> html.Html:
     return html.section("sharing", title, html.table(headings, rows, headings[1:]), html.paragraph(note))
 
 
-def _ablation(records: Records) -> html.Html:
-    title = "Ablation"
+def _ablation(source: PageSource) -> html.Html:
+    title, records = "Ablation", source.records
     try:
-        rows = ablation(records)
+        rows = ablation(records, find_uncropped(source.folder, records))
     except InputError as error:
         return html.section("ablation", title, html.paragraph(f"{error}.", style="note"))
     table = html.table(_ABLATION, [cells_of(row) for row in rows], _ABLATION[1:6])

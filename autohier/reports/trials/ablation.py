@@ -7,7 +7,7 @@ purpose is the comparison with published tables, are cells test accuracies where
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from rich.console import Group
@@ -19,8 +19,11 @@ from autohier.records.schema import StageRow, TrialRow
 from autohier.records.statistics import wilson_interval, within_noise
 from autohier.reports.text import count_text, interval_text, percent, plain_table
 from autohier.reports.trials.leaderboard import VALIDATION
+from autohier.reports.trials.uncropped import Uncropped
 from autohier.sweep.choice.confirmation import FLAT, confirmations
 
+UNCROPPED = "baseline without cropping"
+_UNPRUNED = (UNCROPPED, "baseline", "hierarchy")
 _GROUPS = (
     ("layerwise pruning", "layerwise"),
     ("global pruning", "global"),
@@ -49,10 +52,12 @@ class AblationRow:
     """One step of the method, measured in one trial."""
 
     group: Annotated[
-        str, "baseline, hierarchy, layerwise pruning, global pruning, or retraining, nothing pruned"
+        str,
+        "baseline without cropping, baseline, hierarchy, layerwise pruning, global pruning, or retraining, "
+        "nothing pruned",
     ]
-    passes: Annotated[int, "number of pruning passes; 0 for the baseline and the hierarchy"]
-    trial: Annotated[str, "name of the trial"]
+    passes: Annotated[int, "number of pruning passes; 0 for the baselines and the hierarchy"]
+    trial: Annotated[str, "name of the trial; of another sweep SWEEP:TRIAL"]
     stage: Annotated[str, "label of the stage: pass 1, pass 2, prune 3, ..."]
     superclasses: Annotated[str, "superclass counts, front to back; empty without superclasses"]
     ratio: Annotated[float | None, "share of the remaining filters that a pruning pass removes"]
@@ -78,11 +83,15 @@ class AblationRow:
         )
 
 
-def ablation(records: Records) -> tuple[AblationRow, ...]:
+def ablation(records: Records, uncropped: Uncropped | None = None) -> tuple[AblationRow, ...]:
     """Return the ablation of a sweep's best trial, with chains of other trials for the scopes that it lacks.
 
     Of each scope, the chain is the best trial's own or, if it prunes in another way, that of the trial which
     differs least from it: in its superclasses and loss weights, then in its ratio; of several the longest.
+
+    Args:
+        records: of the sweep.
+        uncropped: trial of another sweep that is the baseline without cropping, from `find_uncropped`.
 
     Raises:
         InputError: if no trial is complete, or the best trial's stages are not recorded.
@@ -98,7 +107,8 @@ def ablation(records: Records) -> tuple[AblationRow, ...]:
             got=f"{best.trial} without",
             hint="run autohier resume, which rebuilds the records",
         )
-    rows = [_row(records, best, own[0], "baseline"), _row(records, best, chain[0], "hierarchy")]
+    rows = [_uncropped_row(records, uncropped)] if uncropped else []
+    rows += [_row(records, best, own[0], "baseline"), _row(records, best, chain[0], "hierarchy")]
     for group, scope in _GROUPS:
         trial = _trial_of_scope(records, best, scope)
         passes = records.chain_of(trial.trial)[1:] if trial else ()
@@ -106,9 +116,9 @@ def ablation(records: Records) -> tuple[AblationRow, ...]:
     return tuple(rows)
 
 
-def ablation_report(records: Records) -> Group:
+def ablation_report(records: Records, uncropped: Uncropped | None = None) -> Group:
     """Return the ablation as a table."""
-    rows = ablation(records)
+    rows = ablation(records, uncropped)
     table = plain_table()
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
@@ -147,17 +157,23 @@ def ablation_note(rows: Sequence[AblationRow], records: Records) -> str:
     """Return what the marks mean."""
     has_control = any(row.role == FLAT for row in confirmations(records))
     control = "; the confirmation has a flat control trained as long" if has_control else ""
-    others = dict.fromkeys(row.trial for row in rows if row.trial != rows[0].trial)
+    best = records.ranked()[0].trial
+    others = dict.fromkeys(row.trial for row in rows if row.trial != best and row.group != UNCROPPED)
     foreign = f" Chains of {', '.join(others)} have configs of their own." if others else ""
+    foreign += "".join(
+        f" {row.trial} trained the same pass 1 on frames that are not cropped."
+        for row in rows
+        if row.group == UNCROPPED
+    )
     return (
         "* the pass that the best trial kept; ≈ within noise of the hierarchy. The baseline trains pass 1 "
         f"alone, for fewer epochs than the others{control}.{foreign}"
     )
 
 
-def ablation_latex(records: Records) -> str:
+def ablation_latex(records: Records, uncropped: Uncropped | None = None) -> str:
     """Return the ablation as a LaTeX table for the package booktabs."""
-    rows = ablation(records)
+    rows = ablation(records, uncropped)
     lines = [
         r"\begin{tabular}{llrrrr}",
         r"\toprule",
@@ -173,7 +189,7 @@ def ablation_latex(records: Records) -> str:
 def _latex_lines(rows: Sequence[AblationRow]) -> Iterator[str]:
     group = rows[0].group
     for row in rows:
-        if row.group not in (group, "hierarchy"):
+        if row.group not in (group, *_UNPRUNED):
             yield r"\midrule"
         group = row.group
         interval = "" if row.low is None or row.high is None else f"{100 * row.low:.1f}--{100 * row.high:.1f}"
@@ -214,10 +230,33 @@ def _scope_of(row: TrialRow) -> str:
     return row.scope if row.ratio else ""
 
 
-def _row(records: Records, trial: TrialRow, stage: StageRow, group: str) -> AblationRow:
+def _uncropped_row(records: Records, uncropped: Uncropped) -> AblationRow:
+    other, trial = uncropped.records, uncropped.trial
+    stage = other.stages_of(trial.trial)[0]
+    row = _row(records, trial, stage, UNCROPPED, measured=_measured(other, trial, stage))
+    return replace(row, trial=f"{uncropped.sweep}:{trial.trial}")
+
+
+def _row(
+    records: Records,
+    trial: TrialRow,
+    stage: StageRow,
+    group: str,
+    *,
+    measured: tuple[str, float, int | None] | None = None,
+) -> AblationRow:
+    """Return the row of a stage.
+
+    Args:
+        records: of the sweep.
+        trial: of the stage.
+        stage: the stage.
+        group: of the row.
+        measured: as `_measured` returns it; by default from these records.
+    """
     best = records.ranked()[0]
     hierarchy = _measured(records, best, records.chain_of(best.trial)[0])
-    split, accuracy, num_clips = _measured(records, trial, stage)
+    split, accuracy, num_clips = measured or _measured(records, trial, stage)
     low, high = (None, None) if num_clips is None else wilson_interval(accuracy, num_clips)
     is_compared = group != "hierarchy" and split == hierarchy[0]
     difference = accuracy - hierarchy[1] if is_compared else None
@@ -239,7 +278,7 @@ def _row(records: Records, trial: TrialRow, stage: StageRow, group: str) -> Abla
         parameters=stage.parameters,
         multiply_adds=stage.multiply_adds,
         is_kept=trial is best and group != "baseline" and stage.pass_index == best.kept_pass,
-        config=params.settings_text if group != "baseline" else "",
+        config=params.settings_text if group not in (UNCROPPED, "baseline") else "",
     )
 
 
