@@ -50,6 +50,10 @@ class RunningTrial:
     seconds_running: Annotated[float, "time since the start of the trial, in seconds"]
     seconds_silent: Annotated[float | None, "time since its last epoch or stage, in seconds"]
     process: Annotated[str, "process that runs the trial, e.g. process 17 on node3"]
+    accelerators: Annotated[
+        float | None,
+        "accelerators that it holds, or its share of one; null if they are lent stage by stage (--scaling)",
+    ]
     config: Annotated[str, "hyperparameters of the trial"]
 
 
@@ -130,7 +134,7 @@ def time_left(
 
 def running_table(running: Sequence[RunningTrial]) -> Table:
     """Return a table of the trials that run now."""
-    table = plain_table("Running now; epochs of the stage, over all folds")
+    table = plain_table(f"Running now{_at_work_text(running)}; epochs of the stage, over all folds")
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in _TEXT_COLUMNS else "right")
     for each in running:
@@ -146,6 +150,15 @@ def running_table(running: Sequence[RunningTrial]) -> Table:
             each.config,
         )
     return table
+
+
+def _at_work_text(running: Sequence[RunningTrial]) -> str:
+    """Return how many accelerators train stages; empty without accelerators, or if they are lent."""
+    held = [(each.accelerators or 0.0, not each.waits_for) for each in running]
+    if not sum(number for number, _ in held):
+        return ""
+    at_work = sum(number for number, is_working in held if is_working)
+    return f", accelerators at work: {at_work:g} of {sum(number for number, _ in held):g} held"
 
 
 def time_left_text(left: TimeLeft) -> str:
@@ -189,6 +202,7 @@ def _running(
         seconds_running=max(0.0, (now - row.started_at).total_seconds()),
         seconds_silent=max(0.0, (now - known.updated_at).total_seconds()) if known else None,
         process=known.process if known else "",
+        accelerators=row.accelerators if plan.scaling is None else None,
         config=params_of(row).settings_text,
     )
 

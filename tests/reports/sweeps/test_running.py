@@ -103,6 +103,20 @@ def test_work_outside_the_trials_has_a_time_left(tmp_path: Path) -> None:
     assert running_work(Records(work=(replace(shared, complete=True),)), plan(tmp_path)) == ()
 
 
+def test_the_table_counts_the_accelerators_that_train(tmp_path: Path) -> None:
+    found = records("t0001", "t0002", "t0003")
+    found = replace(found, trials=tuple(replace(row, accelerators=1.5) for row in found.trials))
+    progress = {"t0001": PROGRESS, "t0002": replace(PROGRESS, trial="t0002", waits_for="t0001")}
+    rows = running_trials(found, plan(tmp_path), progress, START + MINUTE)
+    assert [row.accelerators for row in rows] == [1.5, 1.5, 1.5]
+    # t0003 starts, t0002 waits; t0000 has ended.
+    assert str(running_table(rows).title).startswith("Running now, accelerators at work: 3 of 4.5 held; ")
+    lent = plan(tmp_path, scaling="2:0.8")
+    assert running_trials(found, lent, progress, START + MINUTE)[0].accelerators is None
+    none_held = running_trials(records("t0001"), plan(tmp_path), {}, START)
+    assert str(running_table(none_held).title).startswith("Running now; ")
+
+
 def test_the_table_says_who_waits_and_who_is_silent(tmp_path: Path) -> None:
     progress = {
         "t0001": replace(PROGRESS, waits_for="t0003"),
