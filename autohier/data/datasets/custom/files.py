@@ -23,6 +23,8 @@ VIDEO_SUFFIXES: Final = frozenset(
         *(".wmv", ".asf", ".ogv", ".gif"),
     )
 )
+JHMDB_JOINTS: Final = "joint_positions"
+"""Name of JHMDB's folder of poses, and of the .mat file of each clip."""
 _SKELETON_FILE: Final = re.compile(r"(a\d+_s\d+_e\d+_skeleton(3D)?|joints_s\d+_e\d+)\.txt", re.IGNORECASE)
 """Names of files that are read as skeletons without videos."""
 _MAX_NAMED: Final = 3
@@ -59,10 +61,16 @@ def _hint(source: Path) -> str:
     return "add --modality skeleton for these skeletons" if are_skeletons else "check --source"
 
 
+def videos_of(source: Path) -> Path:
+    """Return the folder with a folder of videos per class: ``videos``, or that of JHMDB."""
+    videos, jhmdb = source / "videos", source / "ReCompressed_Videos"
+    return jhmdb if jhmdb.is_dir() and not videos.is_dir() else videos
+
+
 def _by_class(source: Path) -> Iterator[CustomClip]:
     paths: dict[str, Path] = {}
     finder = FileFinder()
-    for path in sorted((source / "videos").glob("*/*")):
+    for path in sorted(videos_of(source).glob("*/*")):
         is_hidden = path.name.startswith(".") or path.parent.name.startswith(".")
         if is_hidden or path.suffix.lower() not in VIDEO_SUFFIXES:
             continue
@@ -77,15 +85,16 @@ def _by_class(source: Path) -> Iterator[CustomClip]:
         if clip_id.encode(errors="replace").decode() != clip_id:
             raise InputError("the names of clips must be UTF-8", got=ascii(clip_id))
         paths[clip_id] = path
-        poses = finder.find(source, Path("poses", label, f"{stem}.npz"))
-        yield CustomClip(clip_id, label, path, poses if poses.is_file() else None)
+        kinds = (Path("poses", label, f"{stem}.npz"), Path(JHMDB_JOINTS, label, stem, f"{JHMDB_JOINTS}.mat"))
+        poses = next((found for kind in kinds if (found := finder.find(source, kind)).is_file()), None)
+        yield CustomClip(clip_id, label, path, poses)
 
 
 def _warn_skipped(source: Path, used: Collection[Path]) -> Iterator[DatasetWarning]:
     """Warn about files below ``videos`` that are not clips."""
     elsewhere: list[str] = []
     other: list[str] = []
-    for folder, subfolders, names in os.walk(source / "videos"):
+    for folder, subfolders, names in os.walk(videos_of(source)):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
             if path not in used:

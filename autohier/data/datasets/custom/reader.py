@@ -20,6 +20,7 @@ from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.common.video_files import VideoFileFrames
 from autohier.data.datasets.custom.clip import CustomClip
 from autohier.data.datasets.custom.files import find_custom_clips
+from autohier.data.datasets.custom.hmdb_splits import read_split_lists
 from autohier.data.datasets.custom.protocols import (
     class_names,
     classes_of,
@@ -32,7 +33,7 @@ from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import is_shipped
 from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
 from autohier.data.protocols import Protocol
-from autohier.data.skeleton import COCO_17, Skeleton
+from autohier.data.skeleton import COCO_17, LAYOUTS, Skeleton
 from autohier.data.superclasses import GivenSuperclasses
 from autohier.errors import ClipError, InputError, MissingDataError
 
@@ -91,8 +92,10 @@ def build_custom(origin: Origin) -> CustomReader | SkeletonFilesReader:
     if source is None:
         raise MissingDataError("the dataset custom needs a folder of videos", hint="add --source DIR")
     name = source_name(origin.name or Path(os.path.realpath(source)).name, source)
-    names, protocols, _, warnings = _find(source, origin.subject_pattern)
-    layout = origin.layout or COCO_17
+    names, protocols, clips, warnings = _find(source, origin.subject_pattern)
+    paths = [clip.skeleton_path for clip in clips if clip.skeleton_path]
+    are_of_jhmdb = bool(paths) and all(path.suffix.lower() == ".mat" for path in paths)
+    layout = origin.layout or (LAYOUTS["jhmdb-15"] if are_of_jhmdb else COCO_17)
     if not layout.planar and not is_shipped(layout):
         raise InputError(
             "poses of videos must be in the image",
@@ -137,6 +140,14 @@ def _find(
         for column in ("subject", "camera", "setup")
     )
     protocols, parts = divide(clips, subjects, cameras)
+    listed = None
+    if not any(clip.split for clip in clips):
+        listed, more = read_split_lists(source, {clip.clip_id for clip in clips})
+        warnings = (*warnings, *more)
+    if listed is not None:
+        protocols = listed.protocols
+        parts = [listed.parts(clip.clip_id) for clip in clips]
+        warnings = (*warnings, *listed.warnings)
     sources = [
         ClipSource(
             clip_id=clip.clip_id,
