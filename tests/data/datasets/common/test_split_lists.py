@@ -68,7 +68,7 @@ def test_empty_lists_are_named() -> None:
         protocols(train="ab", test="", val="")
 
 
-@pytest.mark.parametrize("split", [{}, {"train": ["a", "b", "c"]}])
+@pytest.mark.parametrize("split", [{"train": ["a", "b", "c"]}])
 def test_lists_without_training_and_test_clips_are_refused(
     tmp_path: Path, split: dict[str, list[str]]
 ) -> None:
