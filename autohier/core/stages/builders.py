@@ -81,15 +81,16 @@ def require_people(
 
 def has_people(clips: ClipSettings, store: Clips, contents: Contents) -> bool:
     """Return whether any clip of a store has a joint that the clip input reads; True if it reads none."""
+    return any(has_people_at(row, clips, store, contents) for row in range(len(store.clips.label)))
+
+
+def has_people_at(row: int, clips: ClipSettings, store: Clips, contents: Contents) -> bool:
+    """Return whether one clip of a store has a joint that the clip input reads; True if it reads none."""
     if isinstance(clips, FrameClips):
         return True
-    in_image = _reads_image(clips, contents)
-    for row in range(len(store.clips.label)):
-        skeleton = store.skeleton(row)
-        places_MTVC = skeleton.pixels_MTV2 if in_image else skeleton.joints_MTV3_m
-        if present_joints(places_MTVC, skeleton.scores_MTV).any():
-            return True
-    return False
+    skeleton = store.skeleton(row)
+    places_MTVC = skeleton.pixels_MTV2 if _reads_image(clips, contents) else skeleton.joints_MTV3_m
+    return bool(present_joints(places_MTVC, skeleton.scores_MTV).any())
 
 
 def _reads_image(clips: ClipSettings, contents: Contents) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autohier.config.trial.clips import FrameClips, FrameSettings
 from autohier.core.late_fusion import average
-from autohier.core.stages.builders import has_people
+from autohier.core.stages.builders import has_people, has_people_at
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.measurements.other_clips import OtherClips
@@ -51,7 +51,7 @@ def predict_others(model: TrainedModel, others: Sequence[OtherClips]) -> OtherRe
         members.append(Predictions(clips.clip_ids, clips.labels_N, probabilities_NK, tuple(superclasses)))
         weights.append(each.fusion_weight)
         used += [] if clips in used else [clips]
-        notes += preparation_notes(each, clips.store)
+        notes += [*empty_clip_notes(each, clips), *preparation_notes(each, clips.store)]
     heaviest = members[int(np.argmax(weights))]
     return OtherResult(average(members, weights), heaviest, tuple(used), tuple(notes))
 
@@ -86,6 +86,17 @@ def misfit(network: ModelNetwork, store: ClipStore) -> str:
     if store.manifest.layout != own.layout:
         return f"joints in the layout {store.manifest.joint_layout}, not {own.joint_layout}"
     return "" if has_people(clips, store, own) else "no joints that it reads"
+
+
+def empty_clip_notes(network: ModelNetwork, clips: OtherClips) -> Iterator[str]:
+    """Yield a sentence if there are clips without a joint that a network reads: it guesses their classes."""
+    own, reads = network.contents, network.network.clips
+    num_empty = sum(not has_people_at(row, reads, clips.store, own) for row in clips.rows.tolist())
+    if num_empty:
+        yield (
+            f"{num_empty} of {plural(len(clips.rows), 'clip')} of {clips.store.folder} have no joints for "
+            f"{network.name}, which guesses their classes"
+        )
 
 
 def preparation_notes(network: ModelNetwork, store: ClipStore) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autohier.data.skeleton import Skeleton
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.measurements.other_clips import choose_clips, match_classes, open_others
 from autohier.deploy.measurements.other_predictions import predict_others
@@ -128,3 +129,27 @@ def test_a_network_reads_the_store_that_fits_and_says_why_none_does(
     assert predict_others(model, [unlike, clips]).used == (clips,)
     with pytest.raises(InputError, match="joints in the layout others, not kinect-v2-25"):
         predict_others(model, [unlike])
+
+
+def test_clips_without_joints_that_a_network_reads_are_counted(
+    tmp_path: Path, tiny_data: Path, other: ClipStore, monkeypatch: pytest.MonkeyPatch
+):
+    finish_sweep(tmp_path, "s", tiny_data, *OVERRIDES["skeletons"])
+    model = finished_model(find_model("s", tmp_path), refitted=False, opener=OPENER, log=lambda _: None)
+    clips = choose_clips(model, other)
+    assert predict_others(model, [clips]).notes == ()
+    empty, read = set(clips.rows[:3].tolist()), ClipStore.skeleton
+
+    def read_skeleton(store: ClipStore, row: int) -> Skeleton:
+        skeleton = read(store, row)
+        if row not in empty:
+            return skeleton
+        return replace(
+            skeleton,
+            joints_MTV3_m=np.zeros_like(skeleton.joints_MTV3_m),
+            pixels_MTV2=np.zeros_like(skeleton.pixels_MTV2),
+        )
+
+    monkeypatch.setattr(ClipStore, "skeleton", read_skeleton)
+    (note,) = predict_others(model, [clips]).notes
+    assert note.startswith(f"3 of 96 clips of {other.folder} have no joints for s:t0000")
