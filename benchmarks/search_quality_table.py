@@ -161,6 +161,7 @@ FACTORS = (
     ("trials: 40 for 64", "ours-none 40", "model", "ours-none", "model"),
     ("trials: 52 for 64, halving", "ours-halving 52", "model", "ours-halving", "model"),
     ("sampler: extrapolation for TPE", "ours-extrapolated", "model", "ours-none", "model"),
+    ("sampler and stopping: extrapolation, 72 trials", "ours-both 72", "model", "ours-none", "model"),
     ("sampler: TPE with kept prefixes for random", "ours-none", "model", "random", "model"),
     ("choice: model for highest", "ours-none", "model", "ours-none", "highest"),
     ("choice: any measured pass for kept ones", "ours-none", "any pass", "ours-none", "model"),
