@@ -18,9 +18,9 @@ from autohier.core.stages.callbacks import CallbackList
 from autohier.core.stages.inputs import Pass1Inputs, Pass2Inputs, PruneInputs
 from autohier.core.stages.kinds.base import PlannedStage
 from autohier.core.stages.kinds.hac import PASS_1, PASS_2, PRUNE
-from autohier.core.stages.kinds.pass_1 import prepare_pass_1
-from autohier.core.stages.kinds.pass_2 import prepare_pass_2
-from autohier.core.stages.kinds.prune import prepare_prune
+from autohier.core.stages.preparations.pass_1 import prepare_pass_1
+from autohier.core.stages.preparations.pass_2 import prepare_pass_2
+from autohier.core.stages.preparations.prune import prepare_prune
 from autohier.core.stages.runner import run_stage
 from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.evaluation import predict

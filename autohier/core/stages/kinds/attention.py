@@ -11,12 +11,11 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import PartAttentionSettings
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
-from autohier.core.stages.context import StageContext, TrainingJob
-from autohier.core.stages.inputs import AttentionInputs, BaseInputs, StageInputs
-from autohier.core.stages.kinds.base import PlannedStage, StageKind, values_without
+from autohier.core.stages.inputs import AttentionInputs, BaseInputs
+from autohier.core.stages.kinds.base import PlannedStage, values_without
 from autohier.core.stages.kinds.hac import Pass1, Pass2
+from autohier.core.stages.preparations.bases import Bases, prepare_attention, prepare_base
 from autohier.core.stages.result import StageResult
-from autohier.digest import derive_seed
 from autohier.errors import InputError
 
 
@@ -50,7 +49,7 @@ class MemberBase(Pass1):
     ) -> PlannedStage:
         """See `StageKind`."""
         planned = super().plan(config, base, ancestors, hierarchy, rates)
-        return PlannedStage(planned.inputs, partial(_prepare_member, planned.inputs, self.name))
+        return PlannedStage(planned.inputs, partial(prepare_base, planned.inputs, self.name, hierarchy))
 
 
 class BodyBase(MemberBase):
@@ -107,8 +106,12 @@ class Attention(Pass1):
             rates=rates,
             parent_keys=tuple(stage.key for stage in ancestors),
         )
-        kinds = tuple(stage.kind for stage in ancestors)
-        return PlannedStage(inputs, partial(_prepare_attention, inputs, kinds))
+        bases: Bases = {
+            stage.kind.member: (stage.kind, stage.key)
+            for stage in ancestors
+            if isinstance(stage.kind, MemberBase)
+        }
+        return PlannedStage(inputs, partial(prepare_attention, inputs, bases))
 
 
 class FixedPose(Pass2):
@@ -134,43 +137,5 @@ def part_attention_of(config: TrialConfig) -> PartAttentionSettings:
     )
 
 
-def _prepare_member(inputs: StageInputs, name: str, context: StageContext) -> TrainingJob:
-    base, hierarchy = inputs.base, Hierarchy.flat(inputs.base.network.num_classes)
-    return TrainingJob(
-        network=context.build(base.network, hierarchy, seed=derive_seed(base.seed, name, "weights")),
-        hierarchy=hierarchy,
-        weights=(1.0,),
-        optimisation=inputs.optimisation,
-        epochs=inputs.epochs,
-        rates=inputs.rates,
-        seed=derive_seed(base.seed, name),
-    )
-
-
-def _prepare_attention(
-    inputs: AttentionInputs, kinds: Sequence[StageKind], context: StageContext
-) -> TrainingJob:
-    base, hierarchy = inputs.base, Hierarchy.flat(inputs.base.network.num_classes)
-    network = context.build(base.network, hierarchy, seed=base.seed)
-    for kind, key in zip(kinds, inputs.parent_keys, strict=True):
-        if isinstance(kind, MemberBase):
-            member = network.recognizer.get_submodule(kind.member)
-            context.store.load_into(member, kind, key, part=f"recognizer.{kind.member}.")
-    return TrainingJob(
-        network=network,
-        hierarchy=hierarchy,
-        weights=(1.0,),
-        optimisation=inputs.optimisation,
-        epochs=inputs.epochs,
-        rates=inputs.rates,
-        seed=derive_seed(base.seed, "attention"),
-    )
-
-
-BODY_BASE, LEFT_HAND_BASE, RIGHT_HAND_BASE, POSE_BASE = (
-    BodyBase(),
-    LeftHandBase(),
-    RightHandBase(),
-    PoseBase(),
-)
+BODY_BASE, LEFT_HAND_BASE, RIGHT_HAND_BASE = BodyBase(), LeftHandBase(), RightHandBase()
 POSE_BASE, ATTENTION, FIXED_POSE = PoseBase(), Attention(), FixedPose()

@@ -10,9 +10,9 @@ from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
 from autohier.core.stages.inputs import BaseInputs, Pass1Inputs, Pass2Inputs, PruneInputs
 from autohier.core.stages.kinds.base import PlannedStage, StageKind
-from autohier.core.stages.kinds.pass_1 import prepare_pass_1
-from autohier.core.stages.kinds.pass_2 import prepare_pass_2
-from autohier.core.stages.kinds.prune import prepare_prune
+from autohier.core.stages.preparations.pass_1 import prepare_pass_1
+from autohier.core.stages.preparations.pass_2 import prepare_pass_2
+from autohier.core.stages.preparations.prune import prepare_prune
 from autohier.core.stages.result import StageResult
 
 

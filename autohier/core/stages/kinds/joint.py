@@ -10,11 +10,10 @@ from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import PATHWAYS, PathwayName, ThreePathwaySettings
 from autohier.config.trial.trial_config import TrialConfig
 from autohier.core.hierarchy.hierarchy import Hierarchy
-from autohier.core.stages.context import StageContext, TrainingJob
 from autohier.core.stages.inputs import BaseInputs, BaseStageInputs, JointInputs
 from autohier.core.stages.kinds.base import PlannedStage, StageKind, values_without
+from autohier.core.stages.preparations.bases import prepare_base, prepare_joint
 from autohier.core.stages.result import StageResult
-from autohier.digest import derive_seed
 from autohier.errors import InputError
 
 
@@ -78,7 +77,7 @@ class Base(StageKind):
             rates=rates,
             target=hierarchy.assignments[-1],
         )
-        return PlannedStage(inputs, partial(_prepare_base, inputs, self.name))
+        return PlannedStage(inputs, partial(prepare_base, inputs, self.name, Hierarchy((inputs.target,))))
 
 
 class ElementBase(Base):
@@ -133,7 +132,6 @@ class Joint(StageKind):
     ) -> PlannedStage:
         """See `StageKind`."""
         bases = {stage.kind.pathway: stage for stage in ancestors if isinstance(stage.kind, Base)}
-        parents = [bases[pathway] for pathway in PATHWAYS]
         inputs = JointInputs(
             base=base,
             optimisation=config.optimisation.starting_at(config.pass_2.learning_rate),
@@ -142,9 +140,10 @@ class Joint(StageKind):
             assignments=hierarchy.assignments,
             weights=config.params.stack_weights,
             heads=config.pass_2.heads,
-            parent_keys=tuple(stage.key for stage in parents),
+            parent_keys=tuple(bases[pathway].key for pathway in PATHWAYS),
         )
-        return PlannedStage(inputs, partial(_prepare_joint, inputs))
+        named = {pathway: (bases[pathway].kind, bases[pathway].key) for pathway in PATHWAYS}
+        return PlannedStage(inputs, partial(prepare_joint, inputs, named))
 
 
 def three_pathways(config: TrialConfig) -> ThreePathwaySettings:
@@ -168,37 +167,6 @@ def _whole_hierarchy(
     """Return all levels of a trial. The first of its stages is the base of the classes."""
     return Hierarchy.from_confusion(
         ancestors[0].confusion_KK, config.params.superclasses, given=given, seed=config.seed
-    )
-
-
-def _prepare_base(inputs: BaseStageInputs, name: str, context: StageContext) -> TrainingJob:
-    base = inputs.base
-    hierarchy = Hierarchy((inputs.target,))
-    return TrainingJob(
-        network=context.build(base.network, hierarchy, seed=derive_seed(base.seed, name, "weights")),
-        hierarchy=hierarchy,
-        weights=(1.0,),
-        optimisation=inputs.optimisation,
-        epochs=inputs.epochs,
-        rates=inputs.rates,
-        seed=derive_seed(base.seed, name),
-    )
-
-
-def _prepare_joint(inputs: JointInputs, context: StageContext) -> TrainingJob:
-    base, hierarchy = inputs.base, Hierarchy(inputs.assignments)
-    network = context.build(base.network, hierarchy, seed=base.seed, heads=inputs.heads)
-    for kind, key in zip((EVENT_BASE, SET_BASE, ELEMENT_BASE), inputs.parent_keys, strict=True):
-        pathway = network.recognizer.get_submodule(kind.pathway)
-        context.store.load_into(pathway, kind, key, part="recognizer.")
-    return TrainingJob(
-        network=network,
-        hierarchy=hierarchy,
-        weights=inputs.weights,
-        optimisation=inputs.optimisation,
-        epochs=inputs.epochs,
-        rates=inputs.rates,
-        seed=derive_seed(base.seed, "joint"),
     )
 
 

@@ -45,7 +45,7 @@ _HINT: Final = (
     "weights of the same recognizer"
 )
 _MASK: Final = "alive."
-"""Prefix of the masks among the tensors of a pruned stage; see core.stages.kinds.prune."""
+"""Prefix of the masks among the tensors of a pruned stage; see core.stages.preparations.prune."""
 _METADATA_KEY: Final = "autohier"
 """Metadata of a compacted network; see core.stages.compacted."""
 

@@ -1,0 +1,1 @@
+"""Preparation of the training of each stage kind, from its inputs and the weights of its parents alone."""
