@@ -135,6 +135,7 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     from autohier.sweep.execution.actors import trainable
     from autohier.sweep.execution.actors.context import SweepContext
     from autohier.sweep.execution.display import Display
+    from autohier.sweep.scheduling.early_stopping import EarlyStopping
     from autohier.sweep.scheduling.failure_limit import FailureLimit
     from autohier.sweep.study.storages.storage import open_storage
     from autohier.sweep.study.study import SweepStudy
@@ -160,7 +161,8 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
 
     def idle_trial(tune_config: dict[str, Any], *, context: Any) -> None:
         def do_nothing(*arguments: Any) -> TrialOutcome:
-            arguments[3][-1].after_pass(0, _ACCURACY)  # a trial needs a chain
+            stopping = next(each for each in arguments[-1] if isinstance(each, EarlyStopping))
+            stopping.after_pass(0, _ACCURACY)  # a trial needs a chain
             done: TrialOutcome = pickle.loads(outcome)  # noqa: S301  made above
             return done
 

@@ -65,7 +65,7 @@ def _lines(model: ExportedModel, programs: Sequence[str]) -> Iterator[str]:
 def _use_lines(model: ExportedModel) -> Iterator[str]:
     formats = [network.prepared for network in model.networks]
     clip = "CLIP.mp4" if any(each.channels for each in formats) else "CLIP.npz"
-    needs_poses = any(each.channels and each.options.without_skeleton == "reject" for each in formats)
+    needs_poses = any(network.needs_poses for network in model.networks)
     option, argument = (" --poses POSES", ', poses="POSES"') if needs_poses else ("", "")
     yield from (
         "",

@@ -76,6 +76,13 @@ class ExportedNetwork(FrozenModel):
     multiply_adds: int
     """Multiply-adds of one forward pass over one frame set."""
 
+    @property
+    def needs_poses(self) -> bool:
+        """True if a video needs poses: their joints are read, or frames are cropped to their persons."""
+        options = self.prepared.options
+        reads_them = self.clips.input != "frames" or options.cropped
+        return bool(self.prepared.channels) and reads_them and options.without_skeleton == "reject"
+
 
 class MeasuredAccuracy(FrozenModel):
     """Accuracy over the classes, with its 95% Wilson interval."""

@@ -306,7 +306,7 @@ def _prepare(
 ) -> ClipsInMemory:
     """Prepare clips for one network; those that cannot be read are left out, and their reasons added."""
     options = network.prepared.options
-    if whole_frame:
+    if whole_frame or not network.needs_poses:
         options = options.model_copy(update={"without_skeleton": "whole-frame"})
     prepared: list[PreparedClip] = []
     for source in sources:

@@ -113,22 +113,26 @@ def test_programs_are_written_and_the_card_names_them(tmp_path: Path, tiny_data:
 
 
 @pytest.mark.parametrize(
-    ("channels", "without_skeleton", "command"),
+    ("channels", "changes", "command"),
     [
-        (3, "reject", "autohier predict . CLIP.mp4 --poses POSES"),  # trained on clips with poses
-        (3, "whole-frame", "autohier predict . CLIP.mp4"),
-        (0, "reject", "autohier predict . CLIP.npz"),  # reads skeletons alone
+        (3, {}, "autohier predict . CLIP.mp4 --poses POSES"),  # trained on clips with poses
+        (3, {"without_skeleton": "whole-frame"}, "autohier predict . CLIP.mp4"),
+        (3, {"cropped": False}, "autohier predict . CLIP.mp4"),  # poses would not be read
+        (0, {}, "autohier predict . CLIP.npz"),  # reads skeletons alone
     ],
 )
 def test_the_card_names_the_files_that_a_prediction_needs(
-    tmp_path: Path, tiny_data: Path, channels: int, without_skeleton: str, command: str
+    tmp_path: Path, tiny_data: Path, channels: int, changes: dict[str, object], command: str
 ) -> None:
     finish_sweep(tmp_path, "s", tiny_data)
     _, exported = export_tiny(tmp_path, "s", tmp_path / "model")
     (network,) = exported.networks
-    options = network.prepared.options.model_copy(update={"without_skeleton": without_skeleton})
+    options = network.prepared.options.model_copy(update={"cropped": True, **changes})
     prepared = network.prepared.model_copy(update={"channels": channels, "options": options})
-    changed = exported.model_copy(update={"networks": (network.model_copy(update={"prepared": prepared}),)})
+    clips = network.clips.model_copy(update={"input": "frames" if channels else "skeletons"})
+    changed = exported.model_copy(
+        update={"networks": (network.model_copy(update={"prepared": prepared, "clips": clips}),)}
+    )
     write_model_card(tmp_path, changed, ())
     card = (tmp_path / "README.md").read_text()
     assert f"$ {command}\n" in card

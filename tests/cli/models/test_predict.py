@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,29 @@ def test_videos_are_classified_and_a_broken_one_is_reported(
     assert again.error.startswith("--out must name a file that does not exist")
 
 
-def test_a_video_without_poses_is_read_whole_only_on_request(
+def set_cropped(model: Path, *, cropped: bool) -> None:
+    """Let a model say that its clips were cropped to their persons, or not."""
+    description = json.loads((model / "model.json").read_text())
+    for network in description["networks"]:
+        network["prepared"]["options"]["cropped"] = cropped
+    (model / "model.json").write_text(json.dumps(description))
+
+
+def test_a_video_without_poses_is_read_if_the_clips_were_not_cropped(
     autohier: Autohier, tmp_path: Path, model: Path
 ) -> None:
+    set_cropped(model, cropped=False)
+    write_clip(tmp_path / "first.avi", "S2R0A0")
+    ended = autohier("predict", model, tmp_path / "first.avi")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-1].startswith("first  ")
+    assert "not read" not in ended.out
+
+
+def test_a_model_of_cropped_clips_reads_whole_frames_only_on_request(
+    autohier: Autohier, tmp_path: Path, model: Path
+) -> None:
+    set_cropped(model, cropped=True)
     write_clip(tmp_path / "first.avi", "S2R0A0")
     ended = autohier("predict", model, tmp_path / "first.avi")
     assert "not read: a clip must have poses: name their folder with --poses" in ended.out
