@@ -72,6 +72,7 @@ def test_the_networks_have_equal_widths_clips_and_epochs(benchmark: ModuleType) 
     alone = frames.clips.options()
     assert alone == {name: joint.clips.options()[name] for name in alone}
     bones = skeletons.clips.options()
+    assert bones.pop("sampling") == "segments"  # the only one next to frames
     shared = joint.clips.options() | {"num_frames": joint.clips.options()["num_skeleton_frames"]}
     assert bones == {name: shared[name] for name in bones}
     for name in ("optimisation", "pass_1", "pass_2", "protocol", "initial"):
