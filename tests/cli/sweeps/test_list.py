@@ -83,4 +83,4 @@ def test_no_sweep_and_no_folder(autohier: Autohier, tmp_path: Path) -> None:
     assert "no sweep in" in autohier("list", "--out", tmp_path).out
     assert json.loads(autohier("list", "--out", tmp_path, "--json").out) == {"sweeps": []}
     assert "must exist" in autohier("list", "--out", tmp_path / "none").error
-    assert "two forms" in autohier("list", "--out", tmp_path, "--json", "--csv").error
+    assert "cannot be combined" in autohier("list", "--out", tmp_path, "--json", "--csv").error
