@@ -23,6 +23,7 @@ from support.sources.tiny_datasets import (
 )
 from support.sources.tiny_finegym import TRAIN, write_gym99_clip, write_gym99_video
 from support.sources.tiny_pyskl import add_to_pyskl
+from support.sources.tiny_skeletons import write_msr_clip, write_utkinect_take
 from support.sources.tiny_ucla import frame_path, write_ucla_frames, write_ucla_json, write_ucla_video
 
 NUM_FRAMES = 3
@@ -32,6 +33,8 @@ UCLA = ("a01_s01_e00_v01", "a08_s02_e01_v02", "a12_s10_e02_v03")
 GYM = tuple(f"0LtLS9wROrk_E_00240{k}_002435_A_0000_0001" for k in range(3))
 WHOLE_GYM = tuple(f"video{k}_E_000002_000003_A_0000_0001" for k in (2, 0, 1))  # subjects 3, 1, 2
 CUSTOM = ("wave/1", "clap/1", "clap/2")
+MSR = ("a03_s01_e01", "a01_s02_e01", "a02_s03_e01")
+UTKINECT = ("s03_e02_walk", "s01_e01_walk", "s02_e01_sitDown")
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,18 @@ def _custom_video(folder: Path, clip_id: str, ending: str, codec: str) -> Path:
     return path
 
 
+def _msr(folder: Path, clip_id: str) -> Path:
+    return write_msr_clip(folder, clip_id, num_frames=NUM_FRAMES, in_space=True)
+
+
+def _utkinect(folder: Path, clip_id: str, name: str) -> Path:
+    take, _, action = clip_id.rpartition("_")
+    write_utkinect_take(folder, take, np.arange(1, NUM_FRAMES + 1))
+    with (folder / "actionLabel.txt").open("a") as labels:
+        labels.write(f"{take}\n{action}: 1 {NUM_FRAMES}\n")
+    return folder / name.format(take=take)
+
+
 def _zip(content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -244,6 +259,15 @@ CASES = [
             # FFmpeg reads no .ts of less than 12 packets.
             *((".ts", "mpeg2video"), (".webm", "vp8"), (".gif", "gif")),
         )
+    ),
+    _text("custom", "MSR's text", "custom", "skeleton", MSR, _msr),
+    _text(
+        *("custom", "UTKinect's text", "custom", "skeleton", UTKINECT),
+        partial(_utkinect, name="joints_{take}.txt"),
+    ),
+    _list(
+        *("custom", "UTKinect's labels", "custom", "skeleton", UTKINECT),
+        partial(_utkinect, name="actionLabel.txt"),
     ),
 ]
 BY_NAME = {str(case): case for case in CASES}
