@@ -93,7 +93,9 @@ def test_labels_over_time_for_programs(autohier: Autohier, video: Path, options:
     assert content["summary"]["frames"] == NUM_FRAMES
     assert content["summary"]["dropped"] == 0
     assert "12 frames in" in ended.err
-    assert autohier("live", video, *options, "--json", "--csv").error.startswith("--json and --csv cannot be combined")
+    assert autohier("live", video, *options, "--json", "--csv").error.startswith(
+        "--json and --csv cannot be combined"
+    )
 
 
 def test_mirrored_pictures_have_other_poses(autohier: Autohier, video: Path, options: list[object]) -> None:
