@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autohier.data.datasets.base import ClipReader, ClipSource, bounds_of_frames
 from autohier.data.datasets.common.file_search import require_path
-from autohier.data.datasets.common.pose_file import read_pose_file
+from autohier.data.datasets.common.poses.pose_file import read_pose_file
 from autohier.data.datasets.common.video_files import VideoFileFrames
 from autohier.data.datasets.custom.files import VIDEO_SUFFIXES
 from autohier.data.datasets.registry import find_dataset, open_dataset

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from autohier.data.datasets.base import Origin
-from autohier.data.datasets.common.pose_file import read_pose_file
+from autohier.data.datasets.common.poses.pose_file import read_pose_file
 from autohier.data.datasets.custom.reader import build_custom
 from autohier.data.export.pyskl import annotate, split_lists, write_annotations
 from autohier.data.joint_layout import JointLayout

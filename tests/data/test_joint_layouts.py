@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autohier.data.datasets.common.layout_checks import measure_fits, warn_layout
-from autohier.data.datasets.common.poses import layout_of_poses
+from autohier.data.datasets.common.poses.conversion import layout_of_poses
+from autohier.data.datasets.common.poses.layout_checks import measure_fits, warn_layout
 from autohier.data.datasets.demo import body
 from autohier.data.joint_layout import JointLayout
 from autohier.data.layout_files import choose_layout, describe_layout, read_layout_file, resolve_layout

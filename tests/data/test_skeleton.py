@@ -15,9 +15,9 @@ from hypothesis.extra import numpy as arrays
 from autohier.data.datasets.base import ClipSource, DatasetReader, read_skeleton
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, Skeleton, present_joints
 from autohier.data.transforms.boxes import Box, skeleton_box
-from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps
-from autohier.data.transforms.keypoints import compact_boxes
 from autohier.data.transforms.skeletons import read_stream
+from autohier.data.transforms.tensors.heatmaps import joint_heatmaps, limb_heatmaps
+from autohier.data.transforms.tensors.keypoints import compact_boxes
 from autohier.errors import ClipError
 
 NAN = math.nan

@@ -20,7 +20,7 @@ from autohier.data.inputs.named import ClipBatch
 from autohier.data.inputs.shapes import ClipShape
 from autohier.data.inputs.share import WHOLE, Share
 from autohier.data.splits import Split
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 from autohier.digest import derive_seed
 
 Part = Literal["train", "validation", "test"]

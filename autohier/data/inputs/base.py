@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autohier.data.inputs.named import ClipBatch
 from autohier.data.inputs.shapes import ClipArrays, ClipShape
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 class ClipInput(Protocol):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autohier.data.inputs.reading.frames import FrameReading
-from autohier.data.transforms.augmentation import center_crop, normalize, random_crop_flip
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.augmentation import center_crop, normalize, random_crop_flip
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class FrameInput(FrameReading):
     """One frame per segment. Implements `ClipInput`; clips are bytes until they are on the device."""
 
     min_scale: float = 1.0
-    """Smallest scale of random crops; see data.transforms.augmentation."""
+    """Smallest scale of random crops; see data.transforms.tensors.augmentation."""
     flip: bool = False
 
     def read_train(self, row: int, random: np.random.Generator) -> NDArray[np.uint8]:

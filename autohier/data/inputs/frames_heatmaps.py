@@ -16,17 +16,17 @@ from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.heatmaps import render_maps
 from autohier.data.inputs.reading.frames_heatmaps import FRAMES, HEATMAPS, FramesHeatmapsReading
 from autohier.data.inputs.reading.skeleton_frames import num_kept
-from autohier.data.transforms.augmentation import (
+from autohier.data.transforms.joint_drop import drop_joints
+from autohier.data.transforms.sampling import random_positions
+from autohier.data.transforms.tensors.augmentation import (
     Crops,
     center_crops,
     crop_flip,
     normalize,
     sample_crops,
 )
-from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.joint_drop import drop_joints
-from autohier.data.transforms.keypoints import map_into_boxes, mirror
-from autohier.data.transforms.sampling import random_positions
+from autohier.data.transforms.tensors.clip_random import ClipRandom
+from autohier.data.transforms.tensors.keypoints import map_into_boxes, mirror
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

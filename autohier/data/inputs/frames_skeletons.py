@@ -15,8 +15,8 @@ from torch import Tensor
 from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.reading.frames_skeletons import FRAMES, SKELETONS, FramesSkeletonsReading
 from autohier.data.inputs.skeletons import SkeletonInput
-from autohier.data.transforms.augmentation import crop_flip, normalize, sample_crops
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.augmentation import crop_flip, normalize, sample_crops
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from autohier.data.inputs.reading.heatmaps import HeatmapReading, Maps
 from autohier.data.joint_layout import JointLayout
-from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps
-from autohier.data.transforms.keypoints import (
+from autohier.data.transforms.limbs import limbs_of
+from autohier.data.transforms.tensors.clip_random import ClipRandom
+from autohier.data.transforms.tensors.heatmaps import joint_heatmaps, limb_heatmaps
+from autohier.data.transforms.tensors.keypoints import (
     center_boxes,
     compact_boxes,
     map_into_boxes,
     mirror,
     random_crop_mirror,
 )
-from autohier.data.transforms.limbs import limbs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,15 @@ from torch import Tensor
 from autohier.data.inputs.reading.frames_skeletons import SKELETONS
 from autohier.data.inputs.reading.parts_skeletons import PartsSkeletonsReading
 from autohier.data.inputs.skeletons import SkeletonInput
-from autohier.data.transforms.augmentation import Crops, center_crops, crop_flip, normalize, sample_crops
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.parts import OTHER_SIDE
+from autohier.data.transforms.tensors.augmentation import (
+    Crops,
+    center_crops,
+    crop_flip,
+    normalize,
+    sample_crops,
+)
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +36,7 @@ class PartsSkeletonsInput(PartsSkeletonsReading):
 
     skeletons: SkeletonInput
     min_scale: float = 1.0
-    """Smallest scale of random crops; see data.transforms.augmentation."""
+    """Smallest scale of random crops; see data.transforms.tensors.augmentation."""
     flip: bool = False
 
     def read_train(self, row: int, random: np.random.Generator) -> dict[str, NDArray[Any]]:

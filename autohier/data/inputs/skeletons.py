@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from autohier.data.inputs.reading.skeletons import SkeletonReading
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from autohier.data.datasets.base import DatasetWarning
-from autohier.data.datasets.common.pose_checks import sample_poses, warn_poses
+from autohier.data.datasets.common.poses.pose_checks import sample_poses, warn_poses
 from autohier.data.protocols import PROTOCOLS
 from autohier.data.store.manifest import Receipt, load_record
 from autohier.data.store.reader import ClipStore

@@ -19,7 +19,7 @@ from autohier.data.datasets.base import (
     listed_as_missing,
 )
 from autohier.data.datasets.common.given_hierarchy import levels_of
-from autohier.data.datasets.common.pose_checks import PoseSample, warn_poses
+from autohier.data.datasets.common.poses.pose_checks import PoseSample, warn_poses
 from autohier.data.datasets.registry import modalities_in
 from autohier.data.prepare.pool import check_workers
 from autohier.data.protocols import Protocol

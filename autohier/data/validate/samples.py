@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from autohier.data.datasets.base import ClipSource, DatasetReader, TakesPoses, read_skeleton
-from autohier.data.datasets.common.pose_checks import PoseSample, sample_poses
+from autohier.data.datasets.common.poses.pose_checks import PoseSample, sample_poses
 from autohier.data.prepare.pool import tie_to_parent
 from autohier.data.transforms.boxes import skeleton_box
 from autohier.data.transforms.content import skeleton_content

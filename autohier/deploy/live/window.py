@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.base import ClipSource
-from autohier.data.datasets.common.poses import skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import skeleton_of_poses
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton
 from autohier.deploy.model_file import ExportedNetwork

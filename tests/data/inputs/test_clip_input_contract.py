@@ -28,8 +28,8 @@ from autohier.data.inputs.synthetic import SyntheticClips
 from autohier.data.prepare.pipeline import prepare_dataset
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, Skeleton
 from autohier.data.store.reader import ClipStore
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import Stream
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 from support.sources.tiny_pyskl import annotation, write_pyskl
 
 NAN = math.nan

@@ -17,7 +17,7 @@ from autohier.data.inputs.frames import FrameInput
 from autohier.data.inputs.frames_heatmaps import FramesHeatmapsInput
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.skeleton import COCO_17, Skeleton
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 NUM_CLIPS, STORED_PX, CROP_PX, MAP_PX = 24, 40, 32, 16
 BOX, VIDEO, IMAGE = (20, 10, 100, 50), (200, 100), (400, 200)

@@ -13,7 +13,7 @@ from autohier.core.stages.clip_readings import open_reading
 from autohier.data.inputs.frames_skeletons import FramesSkeletonsInput
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.store.reader import ClipStore
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 NUM_CLIPS = 16
 CLIPS = FramesSkeletonsClips(

@@ -12,9 +12,9 @@ import torch
 
 from autohier.data.inputs.heatmaps import HeatmapInput
 from autohier.data.skeleton import COCO_17, LAYOUTS, Skeleton
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.limbs import limbs_of
 from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 NAN = math.nan
 

@@ -13,10 +13,10 @@ from autohier.core.stages.clip_readings import open_reading
 from autohier.data.inputs.parts_skeletons import PartsSkeletonsInput
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.store.reader import ClipStore
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.crop import crop_and_resize
 from autohier.data.transforms.parts import OTHER_SIDE
 from autohier.data.transforms.sampling import row_positions
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 NUM_CLIPS = 12
 CLIPS = PartsSkeletonsClips(

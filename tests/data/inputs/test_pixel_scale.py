@@ -13,7 +13,7 @@ from autohier.core.stages.builders import open_clip_input
 from autohier.core.stages.clip_readings import open_reading
 from autohier.data.inputs.shapes import stack_arrays
 from autohier.data.store.reader import ClipStore
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 from support.sources.tiny_clips import OVERRIDES, SPACE_FILE
 
 PICTURES = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autohier.data.inputs.share import WHOLE, Share
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 def test_a_process_alone_reads_the_whole_batch() -> None:

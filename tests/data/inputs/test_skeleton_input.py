@@ -9,8 +9,8 @@ import torch
 
 from autohier.data.inputs.skeletons import SkeletonInput
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, LAYOUTS, Skeleton
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 

@@ -17,7 +17,7 @@ import numpy as np
 from autohier.data.datasets.base import DatasetWarning
 from autohier.data.datasets.common.file_search import find_named_clips
 from autohier.data.datasets.common.number_text import read_number_rows
-from autohier.data.datasets.common.poses import skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import skeleton_of_poses
 from autohier.data.datasets.custom.skeleton_clip import SkeletonClip, SkeletonSet
 from autohier.data.joint_layout import JointLayout
 from autohier.data.pose_units import PoseUnits

@@ -14,8 +14,8 @@ from typing import Literal
 from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
 from autohier.data.datasets.common.clip_ids import clip_numbers, number_values, source_name, warn_unnamed
 from autohier.data.datasets.common.file_search import require_path
-from autohier.data.datasets.common.pose_file import read_pose_file
-from autohier.data.datasets.common.poses import layout_of_poses
+from autohier.data.datasets.common.poses.conversion import layout_of_poses
+from autohier.data.datasets.common.poses.pose_file import read_pose_file
 from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.common.video_files import VideoFileFrames
 from autohier.data.datasets.custom.clip import CustomClip

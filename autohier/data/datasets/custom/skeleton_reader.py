@@ -15,7 +15,7 @@ from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
 from autohier.data.datasets.common.clip_ids import number_values, source_name
 from autohier.data.datasets.common.default_split import default_split
 from autohier.data.datasets.common.file_search import require_folder, require_path
-from autohier.data.datasets.common.poses import layout_of_poses
+from autohier.data.datasets.common.poses.conversion import layout_of_poses
 from autohier.data.datasets.common.subjects import read_subjects
 from autohier.data.datasets.custom.msr import find_msr, read_msr
 from autohier.data.datasets.custom.skeleton_clip import SkeletonSet

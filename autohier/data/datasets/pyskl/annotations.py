@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from autohier.data.datasets.common.poses import image_size, skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import image_size, skeleton_of_poses
 from autohier.data.formats.pickled_arrays import PickledArray
 from autohier.data.joint_layout import JointLayout
 from autohier.data.names import composed

@@ -19,7 +19,7 @@ from autohier.data.datasets.common.clip_ids import (
     warn_unnamed,
 )
 from autohier.data.datasets.common.default_split import default_split
-from autohier.data.datasets.common.poses import layout_of_poses
+from autohier.data.datasets.common.poses.conversion import layout_of_poses
 from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.pyskl.annotations import Annotation
 from autohier.data.datasets.pyskl.file import PoseFile, read_pose_file

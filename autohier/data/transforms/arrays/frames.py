@@ -1,4 +1,4 @@
-"""Crop and normalization of frames on arrays; see `autohier.data.transforms.augmentation`.
+"""Crop and normalization of frames on arrays; see `autohier.data.transforms.tensors.augmentation`.
 
 Legend: B clips, T frames, H W pixels, C channels.
 """

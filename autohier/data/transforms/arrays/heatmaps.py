@@ -1,4 +1,4 @@
-"""Heatmaps of joints and limbs on arrays; see `autohier.data.transforms.heatmaps` for their definition.
+"""Heatmaps of joints and limbs on arrays, as `autohier.data.transforms.tensors.heatmaps` defines them.
 
 Legend: M persons (at least 1), T frames, V joints, L limbs, H W pixels of a square map.
 """

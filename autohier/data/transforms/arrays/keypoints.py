@@ -1,4 +1,4 @@
-"""Boxes around people and keypoints in them, on arrays; see `autohier.data.transforms.keypoints`.
+"""Boxes around people and keypoints in them, on arrays; see `autohier.data.transforms.tensors.keypoints`.
 
 Legend: B clips, M persons (at least 1), T frames, V joints. A box is (left, top, right, bottom) in pixels.
 """

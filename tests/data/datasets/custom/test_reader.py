@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from autohier.data.datasets.base import ClipSource
-from autohier.data.datasets.common import pose_file
+from autohier.data.datasets.common.poses import pose_file
 from autohier.data.datasets.custom.clip import CustomClip
 from autohier.data.datasets.custom.protocols import class_names, classes_of, divide
 from autohier.data.datasets.custom.reader import CustomReader

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.constants import PixelScale, color_statistics
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 def random_crop_flip(

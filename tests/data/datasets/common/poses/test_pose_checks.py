@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from autohier.data.datasets.common.layout_checks import warn_layout
-from autohier.data.datasets.common.pose_checks import sample_poses, warn_poses
-from autohier.data.datasets.common.poses import skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import skeleton_of_poses
+from autohier.data.datasets.common.poses.layout_checks import warn_layout
+from autohier.data.datasets.common.poses.pose_checks import sample_poses, warn_poses
 from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, Skeleton
 from autohier.errors import InputError

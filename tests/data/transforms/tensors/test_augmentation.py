@@ -6,8 +6,8 @@ Legend: B clips, T frames, H W pixels, C channels.
 import pytest
 import torch
 
-from autohier.data.transforms.augmentation import center_crop, normalize, random_crop_flip
-from autohier.data.transforms.clip_random import ClipRandom
+from autohier.data.transforms.tensors.augmentation import center_crop, normalize, random_crop_flip
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 
 def numbered(num_clips, num_frames, height, width, channels=3):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autohier.data.datasets.base import DatasetWarning
-from autohier.data.datasets.common.layout_checks import LayoutFit, measure_fits, warn_layout
+from autohier.data.datasets.common.poses.layout_checks import LayoutFit, measure_fits, warn_layout
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import Skeleton, present_joints
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from autohier.data.datasets.common.poses import skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import skeleton_of_poses
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, present_joints
 from autohier.errors import ClipError
 

@@ -7,7 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from autohier.data.datasets.common.poses import POSE_LAYOUTS, image_size, skeleton_of_poses
+from autohier.data.datasets.common.poses.conversion import (
+    POSE_LAYOUTS,
+    image_size,
+    skeleton_of_poses,
+)
 from autohier.data.formats.mat import read_mat_array
 from autohier.data.formats.npz import read_npz_arrays
 from autohier.data.joint_layout import JointLayout

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autohier.data.skeleton import COCO_17, KINECT_V2_25, LAYOUTS
-from autohier.data.transforms.heatmaps import joint_heatmaps, limb_heatmaps
-from autohier.data.transforms.keypoints import mirror
 from autohier.data.transforms.limbs import limbs_of
 from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.heatmaps import joint_heatmaps, limb_heatmaps
+from autohier.data.transforms.tensors.keypoints import mirror
 
 WIDTH, HEIGHT = 12, 9
 LIMBS = ((0, 1), (1, 2))

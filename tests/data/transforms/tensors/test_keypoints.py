@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from autohier.data.skeleton import COCO_17, LAYOUTS
-from autohier.data.transforms.clip_random import ClipRandom
-from autohier.data.transforms.keypoints import (
+from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.clip_random import ClipRandom
+from autohier.data.transforms.tensors.keypoints import (
     center_boxes,
     compact_boxes,
     map_into_boxes,
@@ -18,7 +19,6 @@ from autohier.data.transforms.keypoints import (
     random_boxes,
     random_crop_mirror,
 )
-from autohier.data.transforms.skeletons import mirrored_joints
 
 NAN = math.nan
 IMAGE_12 = torch.tensor([[640.0, 480.0]])

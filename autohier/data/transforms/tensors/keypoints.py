@@ -19,9 +19,9 @@ from torch import Tensor
 
 from autohier.data.joint_layout import JointLayout
 from autohier.data.skeleton import present_joints
-from autohier.data.transforms.clip_random import ClipRandom
 from autohier.data.transforms.constants import MIN_SIDE_PX, PADDING, center_side
 from autohier.data.transforms.skeletons import mirrored_joints
+from autohier.data.transforms.tensors.clip_random import ClipRandom
 
 _ATTEMPTS = 10
 

@@ -1,0 +1,1 @@
+"""Transforms on tensors: augmentation and heatmaps of whole batches, on the device."""
