@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autohier.data.datasets.pyskl.reader import PysklReader
+from autohier.data.datasets.registry import open_dataset
 from support.sources.tiny_datasets import body_joints, colour_pixels
+
+SPLIT = {"xsub_train": ["a", "b"], "xsub_val": ["c"]}
+"""Lists of a file with the clips a, b and c."""
 
 
 def annotation(frame_dir: str, label: int, *, num_frames: int = 6, num_joints: int = 17) -> dict[str, Any]:
@@ -42,3 +47,10 @@ def add_to_pyskl(path: Path, clip_id: str) -> None:
     content["annotations"].append(annotation(clip_id, 1 + number % 3))
     content["split"].setdefault(("xsub_train", "xsub_val")[number % 2], []).append(clip_id)
     write_pyskl(path, **content)
+
+
+def open_pyskl(path: Path) -> PysklReader:
+    """Return the reader of a file."""
+    reader = open_dataset("pyskl", source=path)
+    assert isinstance(reader, PysklReader)
+    return reader
