@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
+from autohier.data.datasets.base import ClipSource, Origin
 from autohier.data.datasets.common.clip_ids import number_values, source_name
 from autohier.data.datasets.common.default_split import default_split
 from autohier.data.datasets.common.file_search import require_folder, require_path
 from autohier.data.datasets.common.poses.conversion import layout_of_poses
+from autohier.data.datasets.common.poses.source import SkeletonSource
 from autohier.data.datasets.common.subjects import read_subjects
 from autohier.data.datasets.custom.msr import find_msr, read_msr
 from autohier.data.datasets.custom.skeleton_clip import SkeletonSet
 from autohier.data.datasets.custom.utkinect import Span, find_utkinect, read_utkinect
-from autohier.data.joint_layout import JointLayout
-from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import Skeleton
-from autohier.data.superclasses import GivenSuperclasses
-from autohier.errors import ClipError, InputError, MissingDataError
+from autohier.errors import InputError, MissingDataError
 
 
 @dataclass(frozen=True, slots=True)
-class SkeletonFilesReader:
+class SkeletonFilesReader(SkeletonSource):
     """Reader of the skeletons of MSR-Action3D and UTKinect-Action3D.
 
     Classes and subjects follow from names. Odd subjects train and even ones test, as is usual for these sets.
     Classes are treated as sided, because nothing is known about them.
     """
 
-    name: str
-    class_names: tuple[str, ...]
-    protocols: tuple[Protocol, ...]
-    joint_layout: JointLayout
-    modality: Literal["skeleton"] = "skeleton"
-    channels: int = 0
     sided: bool = True
-    levels: tuple[GivenSuperclasses, ...] = ()
-    warnings: tuple[DatasetWarning, ...] = ()
-    subject_pattern: str | None = None
-    pose_units: PoseUnits = NATIVE_UNITS
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the folder that the reader was opened on."""
@@ -61,14 +44,6 @@ class SkeletonFilesReader:
         if isinstance(clip.entry, Span):
             return read_utkinect(clip.entry, self.joint_layout, self.pose_units)
         return read_msr(path, self.joint_layout, self.pose_units)
-
-    def count_frames(self, clip: ClipSource) -> int:
-        """See `DatasetReader.count_frames`; there is no video."""
-        raise ClipError("a clip must have a video file", got=clip.video_path)
-
-    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        """See `DatasetReader.read_frames`; there is no video."""
-        raise ClipError("a clip must have a video file", got=f"{clip.video_path} for frames {indices}")
 
 
 def build_skeleton_files(origin: Origin) -> SkeletonFilesReader:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autohier.data.datasets.base import ClipSource, DatasetWarning, Origin
+from autohier.data.datasets.base import ClipSource, Origin
 from autohier.data.datasets.common.clip_ids import (
     UNNAMED,
     ClipNumbers,
@@ -20,19 +16,17 @@ from autohier.data.datasets.common.clip_ids import (
 )
 from autohier.data.datasets.common.default_split import default_split
 from autohier.data.datasets.common.poses.conversion import layout_of_poses
+from autohier.data.datasets.common.poses.source import SkeletonSource
 from autohier.data.datasets.common.subjects import SubjectNames, read_subjects
 from autohier.data.datasets.pyskl.annotations import Annotation
 from autohier.data.datasets.pyskl.file import PoseFile, read_pose_file
-from autohier.data.joint_layout import JointLayout
-from autohier.data.pose_units import NATIVE_UNITS, PoseUnits
 from autohier.data.protocols import Protocol
 from autohier.data.skeleton import Skeleton
-from autohier.data.superclasses import GivenSuperclasses
 from autohier.errors import ClipError, InputError, MissingDataError
 
 
 @dataclass(frozen=True, slots=True)
-class PysklReader:
+class PysklReader(SkeletonSource):
     """Reader of ``dict(split={name: [frame_dir]}, annotations=[dict(frame_dir, label, keypoint, ...)])``.
 
     The file's labels are numbered in their order, so they may start at 1 and have gaps; a class is named
@@ -41,18 +35,6 @@ class PysklReader:
     annotation that breaks a rule is a clip that cannot be prepared. Classes are not sided, as in PYSKL, whose
     recipes mirror every dataset.
     """
-
-    name: str
-    class_names: tuple[str, ...]
-    protocols: tuple[Protocol, ...]
-    joint_layout: JointLayout
-    modality: Literal["skeleton"] = "skeleton"
-    channels: int = 0
-    sided: bool = False
-    levels: tuple[GivenSuperclasses, ...] = ()
-    warnings: tuple[DatasetWarning, ...] = ()
-    subject_pattern: str | None = None
-    pose_units: PoseUnits = NATIVE_UNITS
 
     def find_clips(self, source: Path) -> list[ClipSource]:
         """See `DatasetReader.find_clips`; the source is the file that the reader was opened on."""
@@ -81,14 +63,6 @@ class PysklReader:
         if not isinstance(clip.entry, Annotation):
             raise ClipError("a clip must have a skeleton file with its annotation", got=clip.clip_id)
         return clip.entry.skeleton(self.joint_layout, self.pose_units)
-
-    def count_frames(self, clip: ClipSource) -> int:
-        """See `DatasetReader.count_frames`; there is no video."""
-        raise ClipError("a clip must have a video file", got=clip.video_path)
-
-    def read_frames(self, clip: ClipSource, indices: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-        """See `DatasetReader.read_frames`; there is no video."""
-        raise ClipError("a clip must have a video file", got=f"{clip.video_path} for frames {indices}")
 
 
 def build_pyskl(origin: Origin) -> PysklReader:
