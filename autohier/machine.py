@@ -1,4 +1,4 @@
-"""Share of this machine that this process may use: cores and memory.
+"""Share of this machine that this process may use, cores and memory, and the signals that end it.
 
 The number of cores of a machine says little in a container, under ``taskset`` or in a job of Slurm. What
 holds is the smallest of: the affinity mask, the CPU quota and the memory limit of the control group (cgroup)
@@ -10,12 +10,20 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _PROC = Path("/proc")
 _BYTES_PER_KIB = 1024
+ENDING_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that ask for a clean end: Ctrl-C, a job manager's, and that of a closed terminal or ssh session.
+
+Windows has no SIGHUP.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import ParamSpec
 
 import typer
 
+from autohier.machine import ENDING_SIGNALS
+
 INTERRUPTED = 130
 
 P = ParamSpec("P")
@@ -42,7 +44,9 @@ def interruptible(command: Callable[P, None], text: str) -> Callable[P, None]:
 
 @contextmanager
 def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call a function on the first Ctrl-C or SIGTERM in the block; the second one ends it at once.
+    """Call a function on the first of `ENDING_SIGNALS` in the block; the second one ends it at once.
+
+    A signal that the process already ignores stays ignored, e.g. SIGHUP under ``nohup``.
 
     Args:
         stop: asks the work of the block to end; must be quick and take no locks.
@@ -50,18 +54,20 @@ def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, before[each])
+        restore()
         stop()
 
     try:
-        for number in numbers:
+        for number in before:
             signal.signal(number, handle)
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, before[number])
+        restore()

@@ -109,7 +109,8 @@ def start_sweep(
 ) -> SweepResult:
     """Search a space for the best config.
 
-    In the main thread, SIGINT and SIGTERM end the sweep cleanly; a second SIGINT raises KeyboardInterrupt.
+    In the main thread, SIGINT, SIGTERM and SIGHUP end the sweep cleanly; a second one raises
+    KeyboardInterrupt.
 
     Args:
         space: name of a shipped search space, a TOML file, or the loaded space.

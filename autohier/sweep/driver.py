@@ -85,7 +85,7 @@ class SweepEnd:
 def drive(folder: SweepFolder, plan: SweepPlan, console: Console) -> SweepEnd:
     """Run a sweep, or the rest of it.
 
-    In the main thread SIGINT and SIGTERM end it at the next safe point.
+    In the main thread, SIGINT, SIGTERM and SIGHUP end it at the next safe point.
 
     Args:
         folder: folder of the sweep, in which the plan is written already.

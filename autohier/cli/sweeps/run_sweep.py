@@ -25,8 +25,8 @@ _TERMINAL_WIDTH = 160
 def run_and_report(run: Callable[[Console], SweepResult]) -> None:
     """Run a sweep and print its leaderboard.
 
-    Exits with 128 + the signal's number if a signal interrupted the sweep, i.e. 130 after Ctrl-C and 143
-    after SIGTERM, and with 1 if no trial is complete.
+    Exits with 128 + the signal's number if a signal interrupted the sweep, i.e. 130 after Ctrl-C, 143
+    after SIGTERM and 129 after SIGHUP, and with 1 if no trial is complete.
 
     Args:
         run: starts or resumes the sweep, with the console that shows its progress.

@@ -50,6 +50,7 @@ from autohier.cli.options import (
 )
 from autohier.cli.sweeps.dry_run import print_dry_run
 from autohier.errors import InputError, InputFaults
+from autohier.machine import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -312,7 +313,7 @@ def _prepare_demo(data: Path) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Have SIGINT and SIGTERM interrupt the block, which asks for no stop request, and exit with their code.
+    """Have `ENDING_SIGNALS` interrupt the block, which asks for no stop request, and exit with their code.
 
     Within the block that catches signals for a sweep, they would only make the request.
     """
@@ -324,12 +325,11 @@ def _ended_by_signals() -> Iterator[None]:
         received.append(number)
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
     with ExitStack() as stack:
-        for number in numbers:
+        for number in ENDING_SIGNALS:
             stack.enter_context(keep_handler(number))
-        for number in numbers:
-            signal.signal(number, interrupt)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, interrupt)
         try:
             yield
         except typer.Exit as error:

@@ -7,9 +7,9 @@ Process model:
   that the caller's libraries may hold.
 * Each worker receives the job once, when it starts, and then one shard at a time. The parent keeps at most
   two shards per worker submitted, so that it can stop soon.
-* On SIGINT (Ctrl-C) only the parent raises KeyboardInterrupt: workers ignore it, and SIGTERM, which a whole
-  process group may get. The parent then sets the stop event and waits; each worker ends its shard after the
-  current clip, without publishing it.
+* On SIGINT (Ctrl-C) only the parent raises KeyboardInterrupt: workers ignore it, and SIGTERM and SIGHUP,
+  which a whole process group may get. The parent then sets the stop event and waits; each worker ends its
+  shard after the current clip, without publishing it.
 * If the parent dies in any way, a thread in each worker notices and ends the worker at once.
 * If a worker is killed, the parent stops the others in the same way and raises InputError. Published shards
   are kept in every case.
@@ -34,7 +34,7 @@ from autohier.data.datasets.base import ClipSource, DatasetReader
 from autohier.data.prepare.shard import prepare_shard
 from autohier.data.store.manifest import Receipt, StoreOptions
 from autohier.errors import InputError
-from autohier.machine import machine_share
+from autohier.machine import ENDING_SIGNALS, machine_share
 
 _POLL_S = 0.5
 _WORKER_BYTES = 512 << 20
@@ -155,8 +155,8 @@ _job: ContextVar[_Job] = ContextVar("job")
 
 
 def tie_to_parent() -> None:
-    """Make this worker process ignore SIGINT and SIGTERM, and exit as soon as its parent has ended."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Make this worker process ignore `ENDING_SIGNALS`, and exit as soon as its parent has ended."""
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 

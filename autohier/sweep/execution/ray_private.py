@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
+from autohier.machine import ENDING_SIGNALS
+
 AUTHENTICATION = "RAY_AUTH_MODE"
 """Variable of the environment: "token" has Ray's processes ask each other for a token."""
 _CLUSTER_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -69,7 +71,7 @@ def require_token() -> None:
 
 @contextmanager
 def shielded_from_signals() -> Iterator[None]:
-    """Keep SIGINT and SIGTERM from the processes of a Ray that this thread starts in the block.
+    """Keep `ENDING_SIGNALS` from the processes of a Ray that this thread starts in the block.
 
     Job managers signal a process group (``timeout``) or each process of a job (Slurm, systemd). Ray would
     then end before this process ends its sweep, and its library would end this process with exit code 1.
@@ -82,7 +84,7 @@ def shielded_from_signals() -> Iterator[None]:
     popen = services.ConsolePopen
     if os.name == "posix":
         services.ConsolePopen = partial(_ShieldedPopen, process_group=0)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield
     finally:

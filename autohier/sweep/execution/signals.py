@@ -1,4 +1,4 @@
-"""Ending a sweep on SIGINT and SIGTERM: the first signal ends it cleanly, the second one at once.
+"""Ending a sweep on SIGINT, SIGTERM and SIGHUP: the first signal ends it cleanly, the second one at once.
 
 A signal handler that raises at an arbitrary line can be lost, because Python ignores exceptions in some
 callbacks, e.g. in those of the import locks. The handlers here therefore only note the signal. The driver
@@ -19,15 +19,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
 from autohier.errors import AutohierError
+from autohier.machine import ENDING_SIGNALS
 from autohier.sweep.execution.ray_private import kill_shielded_processes
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _POLL_S = 0.02
 _REPEAT_S = 1.0
 """Signals within this time count as one: ``timeout`` and other wrappers send the same signal twice."""
@@ -35,6 +35,7 @@ _LATE_S = 7.0
 """Time in which a sweep should end by itself; Kubernetes and Slurm kill after thirty seconds."""
 _ERROR = 2
 """Exit code of commands that an error ends."""
+_STDOUT, _STDERR = 1, 2
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
@@ -118,10 +119,11 @@ def catch_signals(
     on_late: Callable[[str], None] = lambda _: None,
     may_exit: bool = False,
 ) -> Iterator[StopRequest]:
-    """Have SIGINT and SIGTERM make a stop request while the block runs.
+    """Have `ENDING_SIGNALS` make a stop request while the block runs.
 
-    An inner block yields the request of the outer one. Outside the main thread, where Python allows no signal
-    handlers, and in a process that already ignores the signals, only `StopRequest.make` makes the request.
+    An inner block yields the request of the outer one. Outside the main thread Python allows no signal
+    handlers; only `StopRequest.make` makes the request there. A signal that the process already ignores stays
+    ignored, e.g. SIGHUP under ``nohup``.
 
     Args:
         on_first: called in a thread of its own after the first signal.
@@ -159,7 +161,7 @@ def reinstall_handlers() -> None:
     Does nothing outside the main thread.
     """
     if threading.current_thread() is threading.main_thread():
-        for number in _NUMBERS:
+        for number in ENDING_SIGNALS:
             handler = signal.getsignal(number)
             if handler is not None:
                 signal.signal(number, handler)
@@ -172,8 +174,9 @@ def _handled(request: StopRequest, may_exit: bool) -> Iterator[None]:
             raise KeyboardInterrupt
         request.make(number)
 
-    with keep_handler(signal.SIGINT), keep_handler(signal.SIGTERM):
-        for number in _NUMBERS:
+    with ExitStack() as stack:
+        for number in ENDING_SIGNALS:
+            stack.enter_context(keep_handler(number))
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, handle)
         yield
@@ -216,10 +219,12 @@ class _Watcher:
             numbers = os.read(read_end, 64)
             if not numbers:
                 return
-            own = [number for number in numbers if number in _NUMBERS]
+            own = [number for number in numbers if number in ENDING_SIGNALS]
             if own and late_at is None:
                 late_at = time.monotonic() + (_LATE_S if self.may_exit else threading.TIMEOUT_MAX)
                 self.request.make(own[0])
+                if own[0] == getattr(signal, "SIGHUP", None):
+                    discard_lost_output()
                 if self.request.error is None:
                     with suppress(OSError, ValueError):  # the output may be closed
                         self.on_first()
@@ -237,6 +242,21 @@ class _Watcher:
             _exit(self.request.exit_code)
 
 
+def discard_lost_output() -> None:
+    """Send standard output and standard error to nowhere if their terminal is closed.
+
+    Writing to a terminal that is gone fails (EIO), which would end the sweep before it ends cleanly.
+    """
+    poll = select.poll()
+    for descriptor in (_STDOUT, _STDERR):
+        poll.register(descriptor, 0)
+    for descriptor, events in poll.poll(0):
+        if events & (select.POLLHUP | select.POLLERR):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+
+
 def _write(descriptor: int, number: int) -> None:
     os.write(descriptor, bytes([number]))
 
@@ -247,7 +267,7 @@ def _is_readable(descriptor: int, timeout_s: float) -> bool:
 
 def _exit(code: int) -> NoReturn:
     if sys.__stdout__ is not None and sys.__stdout__.isatty():
-        os.write(1, _SHOW_CURSOR)  # the live table hides it
+        os.write(_STDOUT, _SHOW_CURSOR)  # the live table hides it
     try:
         kill_shielded_processes()
     finally:

@@ -6,14 +6,17 @@ import time
 
 import pytest
 
+from autohier.machine import ENDING_SIGNALS
 from support.command_line import Autohier
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_the_preparation(
     autohier: Autohier, tmp_path, monkeypatch: pytest.MonkeyPatch, number, code
 ):
-    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [signal.getsignal(each) for each in ENDING_SIGNALS]
 
     def generate(*_: object, **__: object) -> None:
         os.kill(os.getpid(), number)
@@ -24,4 +27,4 @@ def test_a_signal_ends_the_preparation(
     assert ended.code == code
     assert "interrupted; finished shards are kept: run the same command to resume" in ended.out + ended.err
     assert not (tmp_path / "out").exists()
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [signal.getsignal(each) for each in ENDING_SIGNALS] == handlers

@@ -79,7 +79,7 @@ def test_processes_that_ray_starts_have_groups_of_their_own_and_see_no_signal():
         assert signal.SIGTERM not in blocked_signals(process.pid)
     with shielded_from_signals(), started_by_ray() as (process, _):
         assert os.getpgid(process.pid) == process.pid
-        assert blocked_signals(process.pid) >= {signal.SIGINT, signal.SIGTERM}
+        assert blocked_signals(process.pid) >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     with started_by_ray() as (process, _):
         assert os.getpgid(process.pid) == os.getpgid(0)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask

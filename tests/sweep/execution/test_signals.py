@@ -1,10 +1,11 @@
-"""Tests of what SIGINT and SIGTERM do to a driver."""
+"""Tests of what SIGINT, SIGTERM and SIGHUP do to a driver."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -25,8 +26,8 @@ from autohier.sweep.execution.signals import (
 )
 from support.waiting import PATIENCE_S, wait_until
 
-INTERRUPTED, TERMINATED = 130, 143
-BOTH = (signal.SIGINT, signal.SIGTERM)
+HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
+ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAKE_DRIVER = """
 import importlib, pkgutil, sys
 from autohier.sweep.execution.signals import SweepInterruptedError, catch_signals
@@ -48,7 +49,7 @@ with catch_signals(may_exit=True) as stop:
 
 
 def handlers() -> list[object]:
-    return [signal.getsignal(number) for number in BOTH]
+    return [signal.getsignal(number) for number in ALL]
 
 
 def wait_until_made(stop: StopRequest) -> None:
@@ -61,7 +62,7 @@ def slow_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "_REPEAT_S", math.inf)
 
 
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", ALL)
 def test_a_signal_makes_the_request_and_raises_only_at_a_check(number: signal.Signals) -> None:
     before = handlers()
     with catch_signals() as stop:
@@ -121,11 +122,12 @@ def test_outside_the_main_thread_no_handler_changes() -> None:
     assert found == [*before, True]
 
 
-def test_an_ignored_signal_stays_ignored() -> None:
-    with keep_handler(signal.SIGINT):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])  # of background jobs, and under nohup
+def test_an_ignored_signal_stays_ignored(number: signal.Signals) -> None:
+    with keep_handler(number):
+        signal.signal(number, signal.SIG_IGN)
         with catch_signals() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             time.sleep(0.1)
             assert not stop.is_made
 
@@ -167,7 +169,10 @@ with signals.catch_signals(may_exit=True, on_first=lambda: print("caught", flush
     assert process.wait(PATIENCE_S) == TERMINATED
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED), (signal.SIGHUP, HUNG_UP)],
+)
 def test_a_process_that_never_checks_ends_late_and_says_what_was_reached(number, code) -> None:
     script = """
 import threading
@@ -224,7 +229,7 @@ def interrupt_at(moments_s: Sequence[float], *, parallel: int) -> list[int]:
         for moment_s in moments_s[begin : begin + parallel]:
             process = start(FAKE_DRIVER)
             time.sleep(moment_s)
-            process.send_signal(BOTH[len(batch) % 2])
+            process.send_signal(ALL[len(batch) % 2])
             batch.append(process)
         codes += [process.wait(PATIENCE_S) for process in batch]
     return codes
@@ -239,3 +244,25 @@ def test_a_driver_ends_at_200_random_moments() -> None:
     # Within the first rounds of imports, each of which takes a few hundredths of a second.
     moments_s = np.random.default_rng(0).uniform(0, 0.2, 200).tolist()
     assert interrupt_at(moments_s, parallel=4) == [INTERRUPTED, TERMINATED] * 100
+
+
+def test_a_closed_terminal_ends_a_driver_that_prints() -> None:
+    script = """
+from autohier.sweep.execution.signals import SweepInterruptedError, catch_signals
+with catch_signals(may_exit=True, on_first=lambda: print("stopping", flush=True)) as stop:
+    print("started", flush=True)
+    try:
+        while not stop.comes_within(60):
+            pass
+        print("3 of 5", flush=True)  # fails if the terminal's end is not seen
+        stop.check()
+    except SweepInterruptedError:
+        raise SystemExit(stop.exit_code)
+"""
+    driver, terminal = pty.fork()
+    if not driver:
+        os.execv(sys.executable, [sys.executable, "-c", script])  # noqa: S606  a command of the test's own
+    assert os.read(terminal, 64) == b"started\r\n"
+    os.close(terminal)  # the system signals the terminal's processes
+    _, status = os.waitpid(driver, 0)
+    assert os.waitstatus_to_exitcode(status) == HUNG_UP
