@@ -141,6 +141,8 @@ def _measure(
             on_progress=lambda text: status.update(f"measuring {text}"),
         )
     opened.record(found)
+    for note in found.notes:
+        request.console.print(f"note: {note}", soft_wrap=True)
     yield from robustness_rows(request.name, opened.clips, found.measured)
 
 

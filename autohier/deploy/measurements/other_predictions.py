@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autohier.config.trial.clips import FrameClips, FrameSettings
 from autohier.core.late_fusion import average
-from autohier.core.stages.builders import has_people, has_people_at
+from autohier.core.stages.builders import has_people
 from autohier.core.training.metrics import Predictions
 from autohier.data.store.reader import ClipStore
+from autohier.deploy.measurements.clip_notes import ClipNotes
 from autohier.deploy.measurements.other_clips import OtherClips
 from autohier.deploy.trained_models import ModelNetwork, TrainedModel
 from autohier.errors import InputError
@@ -44,16 +45,16 @@ def predict_others(model: TrainedModel, others: Sequence[OtherClips]) -> OtherRe
     members: list[Predictions] = []
     weights: list[float] = []
     used: list[OtherClips] = []
-    notes: list[str] = []
+    notes = ClipNotes()
     for each in model.open_networks():
         clips = fitting_clips(each, others)
         *superclasses, probabilities_NK = each.network.predict(clips.store, clips.rows)
         members.append(Predictions(clips.clip_ids, clips.labels_N, probabilities_NK, tuple(superclasses)))
         weights.append(each.fusion_weight)
         used += [] if clips in used else [clips]
-        notes += [*empty_clip_notes(each, clips), *preparation_notes(each, clips.store)]
+        notes.add(each, clips.store, clips.rows)
     heaviest = members[int(np.argmax(weights))]
-    return OtherResult(average(members, weights), heaviest, tuple(used), tuple(notes))
+    return OtherResult(average(members, weights), heaviest, tuple(used), notes.sentences())
 
 
 def fitting_clips(network: ModelNetwork, others: Sequence[OtherClips]) -> OtherClips:
@@ -86,32 +87,3 @@ def misfit(network: ModelNetwork, store: ClipStore) -> str:
     if store.manifest.layout != own.layout:
         return f"joints in the layout {store.manifest.joint_layout}, not {own.joint_layout}"
     return "" if has_people(clips, store, own) else "no joints that it reads"
-
-
-def empty_clip_notes(network: ModelNetwork, clips: OtherClips) -> Iterator[str]:
-    """Yield a sentence if there are clips without a joint that a network reads: it guesses their classes."""
-    own, reads = network.contents, network.network.clips
-    num_empty = sum(not has_people_at(row, reads, clips.store, own) for row in clips.rows.tolist())
-    if num_empty:
-        yield (
-            f"{num_empty} of {plural(len(clips.rows), 'clip')} of {clips.store.folder} have no joints for "
-            f"{network.name}, which guesses their classes"
-        )
-
-
-def preparation_notes(network: ModelNetwork, store: ClipStore) -> Iterator[str]:
-    """Yield sentences on frames that were prepared unlike those that trained a network."""
-    if not isinstance(network.network.clips, FrameSettings):
-        return
-    options, manifest = network.contents.options, store.manifest
-    if options.cropped != manifest.cropped:
-        crops = ("whole", "cropped to the people")
-        yield (
-            f"the frames of {store.folder} are {crops[manifest.cropped]}; {network.name} was trained on "
-            f"frames that are {crops[options.cropped]}"
-        )
-    if options.size_px != manifest.size_px:
-        yield (
-            f"the frames of {store.folder} have a side of {manifest.size_px} pixels; those that trained "
-            f"{network.name} {options.size_px}"
-        )

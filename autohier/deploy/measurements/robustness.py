@@ -18,6 +18,7 @@ from autohier.core.training.metrics import Predictions
 from autohier.data.corruption.clips import CorruptedClips
 from autohier.data.corruption.kinds import Corruption, FrameRate, JointDrop, JointNoise, Occlusion, Part
 from autohier.data.store.reader import ClipStore
+from autohier.deploy.measurements.clip_notes import ClipNotes
 from autohier.deploy.measurements.measured_parts import MeasuredPart
 from autohier.deploy.measurements.other_clips import match_classes
 from autohier.deploy.measurements.other_predictions import misfit
@@ -77,6 +78,8 @@ class Robustness:
     """For clips as they are, then under each condition that affects it."""
     members: tuple[Predictions, ...]
     """Predictions of each member for clips as they are."""
+    notes: tuple[str, ...]
+    """Sentences on clips without joints, or prepared unlike those that trained a network."""
 
 
 @dataclass(slots=True)
@@ -128,18 +131,23 @@ def measure_robustness(
     """
     members: dict[int, _Member] = {}
     misfits: dict[Condition, list[str]] = {}
+    notes = ClipNotes()
     for part in parts:
         member = members.setdefault(part.member, _Member(part.network.fusion_weight))
         on_progress(f"{part.network.name}: clips as they are")
         member.clean.append(_predict(part, part.store))
+        notes.add(part.network, part.store, part.rows)
         for condition in conditions:
             reason = _misfit(part, condition)
             if reason:
                 misfits.setdefault(condition, []).append(reason)
                 continue
             on_progress(f"{part.network.name}: {condition.kind} {condition.level}")
-            changed = _predict_changed(part, condition, classes, seed=seed)
-            member.changed.setdefault(condition, []).append(changed)
+            read = part
+            if condition.poses is not None:
+                read = _with_poses(part, condition.poses, classes)
+                notes.add(read.network, read.store, read.rows)
+            member.changed.setdefault(condition, []).append(_predict_corrupted(read, condition, seed=seed))
     affecting = []
     for condition in conditions:
         if any(condition in member.changed for member in members.values()):
@@ -155,7 +163,8 @@ def measure_robustness(
     for condition in affecting:
         fused = _fuse(members.values(), condition, only_shared=only_shared)
         found.append(Measured(condition, fused, clean.of(fused.clip_ids)))
-    return Robustness(tuple(found), tuple(member.predictions(CLEAN) for member in members.values()))
+    clean_members = tuple(member.predictions(CLEAN) for member in members.values())
+    return Robustness(tuple(found), clean_members, notes.sentences())
 
 
 def _fuse(members: Iterable[_Member], condition: Condition, *, only_shared: bool) -> Predictions:
@@ -185,15 +194,10 @@ def _parts_of(clips: ClipSettings) -> frozenset[Part]:
     return frames | joints if isinstance(clips, FrameSettings) else joints
 
 
-def _predict_changed(
-    part: MeasuredPart, condition: Condition, classes: Sequence[str], *, seed: int
-) -> Predictions:
-    if condition.corruption is not None:
-        return _predict(part, CorruptedClips(part.store, condition.corruption, seed))
-    if condition.poses is None:
+def _predict_corrupted(part: MeasuredPart, condition: Condition, *, seed: int) -> Predictions:
+    if condition.corruption is None:
         return _predict(part, part.store)
-    same = _with_poses(part, condition.poses, classes)
-    return _predict(same, same.store)
+    return _predict(part, CorruptedClips(part.store, condition.corruption, seed))
 
 
 def _predict(part: MeasuredPart, clips: Clips) -> Predictions:

@@ -11,6 +11,7 @@ import pytest
 from autohier.records.parts import read_whole_tests
 from autohier.sweep.paths import SweepFolder
 from support.command_line import Autohier
+from support.sources.clips_without_joints import take_joints_away
 from support.sources.tiny_clips import OVERRIDES, ColourReader, prepare_tiny_clips
 from support.sweep_runs.exported_models import export_tiny
 from support.sweep_runs.finished_sweeps import finish_sweep
@@ -83,6 +84,18 @@ def test_an_exported_model_is_measured_on_named_data_and_on_other_poses(
     assert found[0]["clips"] == "test clips of cross-subject of demo"
     assert [row["num_clips"] for row in found] == [48, 48]
     assert found[1]["change"] == 0  # the same poses
+
+
+def test_clips_without_joints_are_named_apart_from_the_rows(
+    autohier: Autohier, sweeps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = prepare_tiny_clips(tmp_path, ColourReader(name="others"))
+    take_joints_away(monkeypatch, others, range(0, len(others), 2))
+    options = ("robustness", "joints", "--out", sweeps, *QUICK, "--only", "none", "--data", others.folder)
+    ended = autohier(*options, "--csv")
+    assert len(ended.out.splitlines()) == 3  # header, clips as they are, other poses
+    expected = f"note: 12 of 24 clips of {others.folder} have no joints for joints:t0000, which guesses"
+    assert ended.err.startswith(expected)
 
 
 def test_wrong_options_are_refused(autohier: Autohier, sweeps: Path) -> None:

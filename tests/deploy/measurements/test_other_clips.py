@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autohier.data.skeleton import Skeleton
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.measurements.other_clips import choose_clips, match_classes, open_others
 from autohier.deploy.measurements.other_predictions import predict_others
 from autohier.deploy.trained_models import TrainedModel, exported_model, finished_model
 from autohier.errors import InputError
 from autohier.fusion.evaluate import evaluate_model, find_model
+from support.sources.clips_without_joints import take_joints_away
 from support.sources.tiny_clips import CLASS_NAMES, OVERRIDES, ColourReader, prepare_tiny_clips
 from support.sweep_runs.exported_models import OPENER, export_tiny
 from support.sweep_runs.finished_sweeps import finish_sweep
@@ -138,18 +138,6 @@ def test_clips_without_joints_that_a_network_reads_are_counted(
     model = finished_model(find_model("s", tmp_path), refitted=False, opener=OPENER, log=lambda _: None)
     clips = choose_clips(model, other)
     assert predict_others(model, [clips]).notes == ()
-    empty, read = set(clips.rows[:3].tolist()), ClipStore.skeleton
-
-    def read_skeleton(store: ClipStore, row: int) -> Skeleton:
-        skeleton = read(store, row)
-        if row not in empty:
-            return skeleton
-        return replace(
-            skeleton,
-            joints_MTV3_m=np.zeros_like(skeleton.joints_MTV3_m),
-            pixels_MTV2=np.zeros_like(skeleton.pixels_MTV2),
-        )
-
-    monkeypatch.setattr(ClipStore, "skeleton", read_skeleton)
+    take_joints_away(monkeypatch, other, clips.rows[:3].tolist())
     (note,) = predict_others(model, [clips]).notes
     assert note.startswith(f"3 of 96 clips of {other.folder} have no joints for s:t0000")

@@ -25,6 +25,7 @@ from autohier.deploy.measurements.robustness import (
 )
 from autohier.errors import InputError
 from autohier.fusion.evaluate import Model, evaluate_model, find_model
+from support.sources.clips_without_joints import take_joints_away
 from support.sources.tiny_clips import CLASS_NAMES, OVERRIDES, ColourReader, prepare_tiny_clips
 from support.sweep_runs.exported_models import OPENER
 from support.sweep_runs.finished_sweeps import finish_sweep
@@ -141,6 +142,27 @@ def test_poses_of_another_store_are_measured_on_the_clips_that_both_have(
     np.testing.assert_allclose(
         changed.predictions.probabilities_NK, changed.clean.probabilities_NK, rtol=1e-5
     )
+
+
+def test_clips_without_joints_are_counted_over_all_folds(
+    sweeps: Path, tmp_path: Path, tiny_clips: ClipStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = prepare_tiny_clips(tmp_path, ColourReader(name="others"))
+    poses = Condition("poses", "others", poses=others)
+    model = find_model("folds", sweeps)
+    assert measure(model, DROP, poses).notes == ()
+    # The folds hold out different clips: 3 clips of the first and 2 of the second are empty.
+    parts = own_parts(model, "validation", refitted=False, opener=OPENER, log=silent)
+    held_out = [part.clip_ids for part in parts]
+    emptied = [*held_out[0][:3], *held_out[1][:2]]
+    num_clips = sum(map(len, held_out))
+    take_joints_away(monkeypatch, others, [others.clips.clip_id.index(each) for each in emptied])
+    (note,) = measure(model, DROP, poses).notes
+    assert note.startswith(f"5 of {num_clips} clips of {others.folder} have no joints for folds:t0000")
+    assert measure(find_model("frames", sweeps), OCCLUSION).notes == ()
+    take_joints_away(monkeypatch, tiny_clips, [tiny_clips.clips.clip_id.index(held_out[0][0])])
+    own, _ = measure(model, poses).notes
+    assert own.startswith(f"1 of {num_clips} clips of {tiny_clips.folder} have no joints for folds:t0000")
 
 
 def test_poses_that_do_not_fit_are_refused(sweeps: Path, tmp_path: Path) -> None:
