@@ -106,7 +106,7 @@ def _lines(store: ClipStore, name: str, clip_input: ClipContent) -> Iterator[str
     yield from _training_lines(size, num_training)
     yield from _search_lines(num_classes, size)
     if clip_input == "skeletons":
-        yield from _variant_lines(store)
+        yield from _variant_lines(store, size)
     yield from _initial_lines(num_classes)
 
 
@@ -184,12 +184,13 @@ def _search_lines(num_classes: int, size: _Size) -> Iterator[str]:
     yield f"max_passes = {size.max_passes}  # pruning passes"
 
 
-def _variant_lines(store: ClipStore) -> Iterator[str]:
+def _variant_lines(store: ClipStore, size: _Size) -> Iterator[str]:
     yield from ("", "# A trial samples one variant; an empty table changes nothing.")
     yield "[search.variants.joint]"
     for stream in ("bone", "joint-motion", "bone-motion"):
         yield from ("", f"[search.variants.{stream}]", f'clips.stream = "{stream}"')
     yield from ("", "[search.variants.graph]", 'recognizer.name = "st-gcn++"')
+    yield f"recognizer.width = {size.width}"  # another name drops the options of the space's recognizer
     if store.manifest.layout.planar:
         yield from ("", "[search.variants.heatmaps]", 'recognizer.name = "pose-slowonly-small"')
         yield from ('clips.input = "heatmaps"', "clips.num_frames = 16")
