@@ -17,7 +17,6 @@ from autohier.records.own_epochs import OwnEpochs, own_epochs_file
 from autohier.records.recorders.trial_progress import ProgressWriter
 from autohier.records.schema import TrialRow
 from autohier.records.tensorboard.callback import TensorBoardCallback
-from autohier.records.tensorboard.event_files import BEST_VALIDATION
 from autohier.records.tensorboard.hparams import metrics_of, write_trial_finished, write_trial_started
 from autohier.records.trial_rows import complete_row, started_row, unfinished_row
 from autohier.records.writer import RecordWriter
@@ -131,7 +130,4 @@ class TrialRecorder:
         self._row = row
         self._writer.write_ended(row, self.history.stages, self.history.unfinished)
         self.progress.end()
-        unfinished = self.history.unfinished
-        has_validated = self.history.stages or (unfinished is not None and unfinished.epochs)
-        metrics = metrics_of(row) if has_validated else {BEST_VALIDATION: 0.0}
-        write_trial_finished(self._run_folder, row.state, metrics)
+        write_trial_finished(self._run_folder, row.state, metrics_of(row, self.history.stages))

@@ -7,7 +7,7 @@ columns from the first declaration that it reads.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from autohier.config.search.ranges import SearchRanges
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.overrides import is_number, value_text
+from autohier.core.stages.result import StageResult
 from autohier.records.schema import State, TrialRow
 from autohier.records.statistics import wilson_interval
 from autohier.records.tensorboard.event_files import (
@@ -30,28 +31,37 @@ from autohier.records.tensorboard.event_files import (
 )
 
 STATE: Final = "trial/state"
+_KEPT: Final = "trial/kept_pass"
+_LAST_COST: Final = "stage/multiply_adds"
+_LOW, _HIGH = "trial/accuracy_low", "trial/accuracy_high"
 METRICS = {
     BEST_VALIDATION: "highest validation accuracy so far, after an epoch or a stage; also of a running, "
-    "stopped or failed trial, 0 if it failed before its first epoch ended",
-    STATE: "2: complete, 1: stopped, 0: failed; a running trial has none",
-    "stage/multiply_adds": "multiply-adds of one clip after the last stage; also of a running, stopped or "
-    "failed trial",
+    "stopped or failed trial, 0 before its first epoch ended",
+    STATE: "3: running, 2: complete, 1: stopped, 0: failed",
+    _KEPT: "pruning pass of the kept network; 0 is pass 2, unpruned, and any trial that is not complete",
+    _LAST_COST: "multiply-adds of one clip after the last stage; also of a running, stopped or failed "
+    "trial, 0 before its first stage ended",
+    _LOW: "lower end of the 95% Wilson interval of the kept pass, or of the last stage of a trial that was "
+    "stopped or failed; 0 if nothing is known yet",
+    _HIGH: "upper end of this interval; 1 if nothing is known yet",
     "trial/accuracy": "validation accuracy of the kept pass, of a complete trial",
-    "trial/accuracy_low": "lower end of its 95% Wilson interval",
-    "trial/accuracy_high": "upper end of its 95% Wilson interval",
     "trial/top5_accuracy": "validation top-5 accuracy of the kept pass",
     "trial/mean_class_accuracy": "mean of the classes' validation accuracies, of the kept pass",
     "trial/pass_1_accuracy": "validation accuracy after pass 1",
     "trial/pass_2_accuracy": "validation accuracy after pass 2",
-    "trial/kept_pass": "pruning pass of the kept network; 0 is pass 2, unpruned",
     "trial/parameters": "parameters of the kept network, without pruned filters",
     "trial/multiply_adds": "multiply-adds of the kept network for one clip, without pruned filters",
 }
 """Columns of a trial's results, with their descriptions: tags of scalars.
 
-The group of those that are written once, when a trial ends, is the last on TensorBoard's page of curves.
+TensorBoard first shows five of them, and its parallel coordinates leave out trials without a value in a shown
+column; so every trial has values of the first ones from its start. The group of those that are not curves is
+the last on TensorBoard's page of curves.
 """
 _GROUP = "trial/"
+_RUNNING = 3
+_BEGUN: Final = {BEST_VALIDATION: 0.0, STATE: _RUNNING, _KEPT: 0, _LAST_COST: 0, _LOW: 0.0, _HIGH: 1.0}
+"""Values of a trial that has measured nothing yet."""
 
 # A stopped trial ended as intended; TensorBoard has no separate status for it.
 _STATUS: dict[State, int] = {
@@ -106,7 +116,7 @@ def write_experiment(root_folder: Path, ranges: SearchRanges) -> None:
 
 
 def write_trial_started(run_folder: Path, trial: str, params: Hyperparameters, seed: int) -> None:
-    """Write the hyperparameters of a trial, and remove the final state of an earlier run.
+    """Write the hyperparameters of a running trial, and remove the final state of an earlier run.
 
     Args:
         run_folder: the trial's folder in the TensorBoard root.
@@ -127,7 +137,8 @@ def write_trial_started(run_folder: Path, trial: str, params: Hyperparameters, s
         **{name: value if is_number(value) else value_text(value) for name, value in params.settings},
     }
     summary = hparams_pb(values, trial_id=trial)
-    write_event_file(run_folder / BEGUN_FILE, [event(0, list(summary.value))])
+    numbers = [scalar(tag, number) for tag, number in _BEGUN.items()]
+    write_event_file(run_folder / BEGUN_FILE, [event(0, [*summary.value, *numbers])])
 
 
 def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, float]) -> None:
@@ -146,14 +157,24 @@ def write_trial_finished(run_folder: Path, state: State, metrics: Mapping[str, f
     write_event_file(run_folder / ENDED_FILE, [event(0, [value, *numbers])])
 
 
-def metrics_of(row: TrialRow) -> dict[str, float]:
-    """Return the metrics that a trial has when it ends, by column; its curves hold `BEST_VALIDATION`."""
+def metrics_of(row: TrialRow, stages: Sequence[StageResult] = ()) -> dict[str, float]:
+    """Return the metrics that a trial has when it ends, by column; its curves hold `BEST_VALIDATION`.
+
+    Args:
+        row: the trial's row.
+        stages: its finished stages; the last one gives the interval of a trial that is not complete.
+    """
     names = {tag: tag.removeprefix(_GROUP) for tag in METRICS}
     measured = {tag: getattr(row, name) for tag, name in names.items() if tag != STATE and hasattr(row, name)}
     if row.accuracy is not None and row.num_validation_clips:
-        interval = wilson_interval(row.accuracy, row.num_validation_clips)
-        measured |= dict(zip(("trial/accuracy_low", "trial/accuracy_high"), interval, strict=True))
+        measured |= _interval(row.accuracy, row.num_validation_clips)
+    elif stages:
+        measured |= _interval(stages[-1].accuracy, int(stages[-1].confusion_KK.sum()))
     return {tag: float(number) for tag, number in measured.items() if number is not None}
+
+
+def _interval(accuracy: float, num_clips: int) -> dict[str, float]:
+    return dict(zip((_LOW, _HIGH), wilson_interval(accuracy, num_clips), strict=True))
 
 
 def _searched_columns(ranges: SearchRanges) -> Iterator[api_pb2.HParamInfo]:

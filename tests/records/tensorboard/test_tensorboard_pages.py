@@ -58,7 +58,7 @@ def _write_sweep(root: Path) -> None:
     row = complete_row(fake_row("t0000"), fake_outcome(72, (78, 81)), START + MINUTE)
     write_trial_finished(root / "t0000", "COMPLETE", metrics_of(row))
     write_trial_started(root / "t0001", "t0001", FAILING, seed=1)
-    write_trial_finished(root / "t0001", "FAIL", {"best_validation": 0.0})
+    write_trial_finished(root / "t0001", "FAIL", {})
     write_trial_started(root / "t0002", "t0002", PARAMS, seed=2)
     callback = TensorBoardCallback(root / "t0002", PARAMS)
     pass_1 = fake_outcome(72, (78,)).stages[0]
@@ -157,16 +157,34 @@ def test_every_trial_has_the_metrics_that_it_measured(request_page: Request) -> 
             "trial/multiply_adds": 1_000_000_000,
         }
     )
-    assert measured["t0001"] == {"trial/state": 0, "best_validation": 0}
+    nothing = {"best_validation": 0, "trial/kept_pass": 0, "stage/multiply_adds": 0}
+    nothing |= {"trial/accuracy_low": 0, "trial/accuracy_high": 1}
+    assert measured["t0001"] == {**nothing, "trial/state": 0}
     assert measured["t0002"] == pytest.approx(
         {
+            **nothing,
             "trial/state": 1,
             "trial/pass_1_accuracy": 0.6,
             "best_validation": 72 / 120,
             "stage/multiply_adds": 2_000_000_000,  # of pass 1, as the fake outcome has it
         }
     )
-    assert measured["t0003"] == pytest.approx({"best_validation": 24 / 120})
+    assert measured["t0003"] == pytest.approx({**nothing, "trial/state": 3, "best_validation": 24 / 120})
+
+
+def test_parallel_coordinates_leave_out_no_trial(request_page: Request) -> None:
+    """TensorBoard draws trials with a value in each shown column, by default the first five metrics."""
+    shown = set(list(METRICS)[:5])
+    for group in _session_groups(request_page).values():
+        assert shown <= {metric["name"]["tag"] for metric in group["metricValues"]}
+
+
+def test_a_trial_that_ended_early_has_the_interval_of_its_last_stage() -> None:
+    stages = fake_outcome(72, (78,)).stages[:1]
+    metrics = metrics_of(fake_row("t0000"), stages)
+    low, high = wilson_interval(72 / 120, 120)
+    assert (metrics["trial/accuracy_low"], metrics["trial/accuracy_high"]) == (low, high)
+    assert metrics_of(fake_row("t0000")).keys().isdisjoint(("trial/accuracy_low", "trial/accuracy_high"))
 
 
 def test_a_trial_that_failed_in_its_first_epoch_is_compared_too(tmp_path: Path) -> None:
@@ -227,9 +245,9 @@ def test_all_scalar_tags_exist(request_page: Request) -> None:
     assert set(tags["t0000"]) == epochs | ends | levels | set(METRICS)
     # It was stopped in pass 2, before the other levels had been evaluated at the end of a stage.
     last = {f"stage/{measure}/3" for measure in measures}
-    ended = {"trial/pass_1_accuracy", "trial/state", "best_validation"}
-    assert set(tags["t0002"]) == epochs | ends | last | ended
-    assert set(tags["t0001"]) == {"trial/state", "best_validation"}
+    begun = set(list(METRICS)[:6])
+    assert set(tags["t0002"]) == epochs | ends | last | begun | {"trial/pass_1_accuracy"}
+    assert set(tags["t0001"]) == begun
     for curves in tags.values():
         assert all(
             about["description"] for tag, about in curves.items() if not tag.startswith(("trial/", "test/"))
@@ -333,7 +351,7 @@ def test_a_trial_that_runs_again_is_shown_once(tmp_path: Path) -> None:
     (group,) = _session_groups(request_page).values()
     assert [session["status"] for session in group["sessions"]] == [SUCCESS]
     found = [metric["name"]["tag"] for metric in group["metricValues"]]
-    assert found == ["best_validation", "trial/state", "stage/multiply_adds", "trial/accuracy"]
+    assert found == [*list(METRICS)[:6], "trial/accuracy"]
     assert [point[1] for point in request_page("scalars/scalars", run="t0000", tag="loss/train")] == [
         1,
         2,
