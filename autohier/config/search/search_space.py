@@ -40,7 +40,7 @@ from autohier.config.trial.training import (
 )
 from autohier.config.trial.trial_config import HierarchySource, TrialConfig
 from autohier.errors import InputError, nearest
-from autohier.text import plural
+from autohier.text import listing, plural
 
 
 class InitialConfig(Hyperparameters):
@@ -146,13 +146,18 @@ class SearchSpace(FrozenModel):
                 yield str(error)
 
     def _initial_faults(self) -> Iterator[str]:
-        for config in self.initial:
-            fault = self.find_fault(config, off_grid=config.off_grid)
-            if fault:
-                yield (
-                    f"the initial config {config.source!r} must lie in the space, but {fault}; "
-                    "change it, or drop all initial configs with --set 'initial=[]'"
-                )
+        found = [
+            (config.source, fault)
+            for config in self.initial
+            if (fault := self.find_fault(config, off_grid=config.off_grid))
+        ]
+        for source, fault in found:
+            yield f"the initial config {source!r} must lie in the space, but {fault}"
+        for table, numbers in (("weight_ratios", self.search.weight_ratios), ("ratios", self.search.ratios)):
+            if any(f"search.{table}" in fault for _, fault in found):
+                yield f"search.{table} holds {listing([f'{number:g}' for number in numbers])}"
+        if found:
+            yield "change these configs, or drop all initial configs with --set 'initial=[]'"
 
     def require_different_variants(self) -> None:
         """Check that no two variants are equal, as they may become by a ``--set``.

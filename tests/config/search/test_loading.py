@@ -146,6 +146,21 @@ def test_an_initial_config_off_the_grid_says_so(config, fault):
     assert space.ranges_with_initial().weight_ratios[-1] == (4.0 if "4.0" in config else 2.828427)
 
 
+def test_initial_configs_off_the_grid_share_one_hint():
+    rest = "superclasses=[2, 4], scope='global', passes=1"
+    configs = (("a", 0.5, 0.12), ("b", 0.5, 0.17))
+    texts = [
+        f"{{source='{name}', weight_ratio={rho}, ratio={share}, {rest}}}" for name, rho, share in configs
+    ]
+    with pytest.raises(InputError, match=r"or drop all initial configs with --set 'initial=\[\]'$") as caught:
+        load_space("demo", [f"initial=[{', '.join(texts)}]"])
+    text = str(caught.value)
+    assert text.count("drop all") == 1
+    assert [f"initial config '{name}' must lie in the space, but " in text for name in "ab"] == [True] * 2
+    assert "ratio 0.17 is not in search.ratios; " in text
+    assert "search.ratios holds 0, 0.05, 0.1, 0.15, 0.2 and 0.3; change these configs" in text
+
+
 def test_off_the_grid_there_are_at_most_as_many_superclasses_as_classes():
     config = "superclasses=[12, 13], weight_ratio=0.5, scope='global', ratio=0.1, passes=1"
     with pytest.raises(InputError, match="its counts 12/13 are above the 12 classes"):
