@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 PARALLEL := -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 FAST := -m "not slow and not cluster"
 
-.PHONY: demo test test-fast lint format docs blazepose test-min install install-docs
+.PHONY: demo test test-fast lint types types-of-tests style contracts format docs blazepose test-min install install-docs
 
 install:
 	@tools/make_venv.sh $(VENV) dev,deploy,poses constraints.txt $(PYTHON)
@@ -31,13 +31,24 @@ demo: install
 	@echo "to run these commands yourself, activate the environment:  . $(BIN)/activate"
 	$(BIN)/autohier search demo --trials 8 --parallel 2 --name demo-$$(date -u +%Y%m%d-%H%M%S)
 
+# The type checks take a minute each and one processor: they run side by side.
 lint: install
+	@$(MAKE) --no-print-directory -j 2 types types-of-tests style contracts
+
+types:
+	$(BIN)/mypy
+
+types-of-tests:
+	$(BIN)/mypy tests --cache-dir .mypy_cache/tests --explicit-package-bases --no-check-untyped-defs \
+		--no-warn-unused-ignores --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
+		--allow-untyped-decorators
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/check_language.py
-	$(BIN)/mypy
-	$(BIN)/mypy tests --explicit-package-bases --no-check-untyped-defs --no-warn-unused-ignores --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
-		--allow-untyped-decorators
+
+contracts:
 	$(BIN)/lint-imports
 
 format: install
