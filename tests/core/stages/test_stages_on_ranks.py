@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,7 +47,8 @@ def test_ranks_train_the_stages_of_one_process(
     for stage, result in zip(alone, results, strict=True):
         for ours, theirs in zip(result.epochs, stage.epochs, strict=True):
             assert ours.loss == pytest.approx(theirs.loss, rel=1e-3)
-        assert (result.confusion_KK == stage.confusion_KK).all()
+        # Rounding, which differs between processors, may move a clip between two classes that nearly tie.
+        assert np.abs(result.confusion_KK - stage.confusion_KK).sum() <= 2
         one, other = (StageStore(folder).load_weights(stage.kind, stage.key) for folder in stores.values())
         # Measured: 0.0015 at most, which is as far as training with two threads is from training with one.
         assert _distance(one, other) < 0.01
