@@ -46,7 +46,8 @@ if [ -n "$python" ] || ! is_enough "$present"; then
 fi
 
 if [ -n "$(find pyproject.toml "$constraints" -newer "$stamp" 2>/dev/null)" ] || [ ! -e "$stamp" ]; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    # Compiling all modules takes a minute, and most of them are never imported; the others compile on import.
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         --constraint "$constraints" --editable ".[$extra]"
     touch "$stamp"
 fi
