@@ -29,7 +29,8 @@ from autohier.deploy.model_file import ClipFormat
 from autohier.errors import ClipError, InputError, MissingDataError
 
 _OWN_POSES: Final = ".npz"
-_CLIP_SUFFIXES: Final = (_OWN_POSES, ".skeleton", ".mat")
+_POSE_SUFFIXES: Final = (_OWN_POSES, ".skeleton")
+_CLIP_SUFFIXES: Final = (*_POSE_SUFFIXES, ".mat")
 _UNKNOWN: Final = -1
 """Class, subject, camera and setup of a new clip."""
 
@@ -89,6 +90,12 @@ class FileReader(VideoFileFrames):
     def _reader_of_frames(self, clip: ClipSource) -> ClipReader | None:
         """Return the dataset's reader for folders of frames and files that hold no video; else None."""
         path = require_path(clip.video_path, "video")
+        if path.suffix in _POSE_SUFFIXES:
+            raise ClipError(
+                "a clip of a model that reads frames must be a video",
+                got=f"the pose file {path}",
+                hint="give the video, and the folder of its poses with --poses",
+            )
         return self.dataset if path.is_dir() or self.channels == 1 else None
 
 

@@ -175,7 +175,9 @@ class SweepFolder:
             raise InputError("a sweep must exist", got=self.path.absolute(), hint=self._hint()) from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
-                f"{self.plan_file} must be a sweep's description", got=damage_text(error)
+                f"{self.plan_file} must be a sweep's description",
+                got=damage_text(error),
+                hint="put a copy of the file in its place, or start another sweep, which reuses the stages",
             ) from error
         check_format(content, expected=SWEEP_FORMAT, path=self.plan_file)
         origin = str(self.plan_file)

@@ -157,3 +157,15 @@ def test_arrays_must_have_the_layout_and_one_shape() -> None:
         ClipArrays(pixels_MTV2=pixels[:, :, :5]).skeleton(COCO_17)
     with pytest.raises(ClipError, match="a clip must have poses"):
         ClipArrays().skeleton(COCO_17)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".skeleton"])
+def test_a_pose_file_in_place_of_a_video_names_the_option_of_poses(tmp_path: Path, suffix: str) -> None:
+    write_custom_clip(tmp_path / "own", "walk/a")
+    store = prepared(tmp_path / "own", tmp_path / "store", "custom")
+    clip_format = ClipFormat.of(store.manifest)
+    file = tmp_path / f"a{suffix}"
+    file.write_bytes((tmp_path / "own/poses/walk/a.npz").read_bytes())
+    (source,) = sources_of_files(clip_format, [file], ["a"], None)
+    with pytest.raises(ClipError, match=r"must be a video, but got the pose file .*: give .* with --poses"):
+        open_file_reader(clip_format).count_frames(source)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -226,12 +227,14 @@ def interrupt_at(moments_s: Sequence[float], *, parallel: int) -> list[int]:
     codes: list[int] = []
     for begin in range(0, len(moments_s), parallel):
         batch: list[subprocess.Popen[str]] = []
-        for moment_s in moments_s[begin : begin + parallel]:
-            process = start(FAKE_DRIVER)
-            time.sleep(moment_s)
-            process.send_signal(ALL[len(batch) % 2])
-            batch.append(process)
-        codes += [process.wait(PATIENCE_S) for process in batch]
+        with ExitStack() as stack:
+            for moment_s in moments_s[begin : begin + parallel]:
+                process = start(FAKE_DRIVER)
+                stack.callback(process.kill)  # it would never end by itself, and its memory grows
+                time.sleep(moment_s)
+                process.send_signal(ALL[len(batch) % 2])
+                batch.append(process)
+            codes += [process.wait(PATIENCE_S) for process in batch]
     return codes
 
 

@@ -23,6 +23,7 @@ from autohier.sweep.execution.accelerators.worker import StageWorker
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.cluster.admission import ADMITTED
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine
+from autohier.sweep.execution.process_deaths import deaths_by_memory
 from autohier.sweep.execution.trial_share import Share, trials_in_memory
 from autohier.sweep.scheduling.accelerator_pool import Accelerator, AcceleratorPool
 
@@ -96,7 +97,8 @@ class AcceleratorBroker:
         while self._device_type is None:
             try:
                 for worker in list(self._workers.values())[:1]:
-                    self._device_type = await worker.device_type.remote()
+                    with deaths_by_memory():
+                        self._device_type = await worker.device_type.remote()
             except (RayActorError, ActorUnschedulableError):
                 _LOG.debug("a worker was lost before it named its device", exc_info=True)
             if self._device_type is None:

@@ -19,6 +19,7 @@ from ray.exceptions import (
 
 from autohier.core.failures import breaks_device
 from autohier.errors import LostProcessError
+from autohier.sweep.execution.process_deaths import deaths_by_memory
 
 _LOG = logging.getLogger(__name__)
 _MAX_DEATHS = 3
@@ -53,7 +54,8 @@ def await_restart(workers: Sequence[Any]) -> None:
         deadline = time.monotonic() + _RESTART_S
         while time.monotonic() < deadline:
             try:
-                ray.get(worker.__ray_ready__.remote(), timeout=_RESTART_S)
+                with deaths_by_memory():
+                    ray.get(worker.__ray_ready__.remote(), timeout=_RESTART_S)
             except ActorUnavailableError:
                 time.sleep(_PAUSE_S)
             except (RayActorError, ActorUnschedulableError, GetTimeoutError):
@@ -96,7 +98,8 @@ def gathered(references: Sequence[Any], workers: Sequence[Any]) -> list[Any]:
 def _error_of(reference: Any) -> Exception | None:  # noqa: ANN401
     """Return the error that an answer is, or the one that it was raised from in the worker."""
     try:
-        ray.get(reference)
+        with deaths_by_memory():
+            ray.get(reference)
     except RayTaskError as error:
         cause: object = error.cause
         return cause if isinstance(cause, Exception) else RuntimeError(str(error))

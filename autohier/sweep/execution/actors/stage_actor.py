@@ -28,6 +28,7 @@ from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
 from autohier.sweep.execution.cluster.placement import admitted_only
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
+from autohier.sweep.execution.process_deaths import deaths_by_memory
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.log_file import logging_to
@@ -335,7 +336,7 @@ class _StageCall:
     def _get(self, reference: ray.ObjectRef) -> Any:  # noqa: ANN401  the object that it refers to
         while not ray.wait([reference], timeout=_POLL_S)[0]:
             self._stop.check()
-        with self._user_errors():
+        with self._user_errors(), deaths_by_memory():
             return ray.get(reference)
 
     @contextmanager

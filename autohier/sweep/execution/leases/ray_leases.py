@@ -22,6 +22,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from autohier.digest import digest
 from autohier.sweep.execution.cluster.placement import on_driver_machine
 from autohier.sweep.execution.leases.lease_table import Holder, Lease, LeaseTable
+from autohier.sweep.execution.process_deaths import deaths_by_memory
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,7 +129,8 @@ class RayLeases:
         try:
             if self._table is None:
                 self._table = ray.get_actor(self._actor_name, namespace=_NAMESPACE)
-            return ray.get(getattr(self._table, method).remote(*values), timeout=_ANSWER_TIMEOUT_S)
+            with deaths_by_memory():
+                return ray.get(getattr(self._table, method).remote(*values), timeout=_ANSWER_TIMEOUT_S)
         except (RayActorError, GetTimeoutError, ValueError) as error:
             self._table = None
             raise ConnectionError("the lease table does not answer") from error

@@ -10,6 +10,7 @@ moved line is damage, not another study. Journals of earlier versions have lines
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend
 
@@ -30,6 +31,8 @@ from autohier.files import naming_file, open_regular
 
 _LOG = logging.getLogger(__name__)
 _SHOWN_BYTES = 80
+_NO_FILE = (errno.EINVAL, errno.EISDIR)
+"""Errors of opening a pipe, a device or a folder."""
 _CHECKSUM = re.compile(rb',"crc":"([0-9a-f]{8})"}$')
 
 
@@ -133,7 +136,7 @@ class JournalFile(BaseJournalBackend):
 
     def _read(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         place = self._place if log_number_from >= self._place.number else _START
-        with open_regular(self._path) as file:
+        with self._opened() as file:
             file.seek(place.offset)
             while (line := file.readline()).endswith(b"\n"):  # else another process is writing it
                 self._last = (place.offset, line)
@@ -148,10 +151,22 @@ class JournalFile(BaseJournalBackend):
                 if change is not None and place.number > log_number_from:
                     yield change
 
+    def _opened(self) -> BinaryIO:
+        try:
+            return open_regular(self._path)
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+            raise InputError(
+                f"{self._path} must be the journal of a study",
+                got=error.strerror,
+                hint="put a copy of the file in its place, or start another sweep, which reuses the stages",
+            ) from error
+
     def damage(self, error: Exception) -> InputError:
         """Return the error about the line that was read last."""
         offset, line = self._last
-        with open_regular(self._path) as file:
+        with self._opened() as file:
             line_number = file.read(offset).count(b"\n") + 1
         hint = (
             f"restore the file from a copy, or keep only its lines before it ('head -n {line_number - 1}'): "

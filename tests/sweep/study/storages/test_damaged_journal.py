@@ -130,10 +130,13 @@ def test_an_unfinished_last_line_is_cut_off_with_blank_lines_before_it(journal: 
     assert all(json.loads(line) for line in journal.read_bytes().split(b"\n") if line.strip())
 
 
-def test_a_pipe_in_place_of_the_journal_does_not_hang(journal: Path) -> None:
+@pytest.mark.parametrize(("make", "text"), [(os.mkfifo, "a pipe"), (Path.mkdir, "Is a directory")])
+def test_what_is_no_file_in_place_of_the_journal_is_named_with_a_hint(
+    journal: Path, make: Callable[[Path], None], text: str
+) -> None:
     journal.unlink()
-    os.mkfifo(journal)
-    with pytest.raises(OSError, match="a pipe, a socket or a device"):
+    make(journal)
+    with pytest.raises(InputError, match=f"{journal} must be the journal.*{text}.*: put a copy of the file"):
         open_storage(None, journal)
 
 
