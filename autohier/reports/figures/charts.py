@@ -73,8 +73,14 @@ def draw_history(points: Sequence[HistoryPoint], *, objective: str) -> Figure:
         axes.set_xlabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(_MAX_TICKS))
     left.set_ylabel(f"validation {objective}, %")
-    right.legend(fontsize="small", loc="lower right")
+    _add_legend(figure, right)
     return figure
+
+
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    # Above the axes, where it covers no point.
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
 
 
 def _draw_history(axes: Axes, xs: Sequence[float], points: Sequence[HistoryPoint]) -> None:
@@ -187,5 +193,5 @@ def draw_front(points: Sequence[FrontPoint]) -> Figure:
     axes.set_xlabel("million multiply-adds of one clip")
     axes.set_ylabel("estimated validation accuracy, %")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small", loc="lower right")
+    _add_legend(figure, axes)
     return figure

@@ -161,9 +161,7 @@ def _headline(source: PageSource) -> html.Html:
 
 def _running(source: PageSource) -> html.Html:
     if not _is_running(source):
-        return html.section(
-            "running", "Running now", html.paragraph("The sweep is not running.", style="note")
-        )
+        return html.Html("")
     plan, records = source.plan, source.records
     rows = running_trials(records, plan, read_progress(source.folder.records), datetime.now(UTC))
     left = time_left_text(time_left(records, plan, rows, running_work(records, plan)))
