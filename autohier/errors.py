@@ -134,9 +134,28 @@ def error_about(subject: str) -> Iterator[None]:
     """
     try:
         yield
+    except ManyInputsError as error:
+        raise ManyInputsError((_about(subject, error.errors[0]), *error.errors[1:])) from error
     except InputError as error:
-        rule = f"{subject}: {error.rule}" if subject else error.rule
-        raise InputError(rule, got=error.got, hint=error.hint) from error
+        raise _about(subject, error) from error
+
+
+def _about(subject: str, error: InputError) -> InputError:
+    rule = f"{subject}: {error.rule}" if subject else error.rule
+    return InputError(rule, got=error.got, hint=error.hint)
+
+
+def error_of(subject: str, faults: Sequence[str]) -> InputError:
+    """Return the error about a file or a command that breaks several rules; no long list is cut.
+
+    Args:
+        subject: what has the faults, e.g. the name of a file.
+        faults: at least one, each a sentence without its full stop.
+    """
+    first, *others = faults
+    if not others:
+        return InputError(f"{subject}: {first}")
+    return ManyInputsError([InputError(f"{subject}: {first}"), *map(InputError, others)])
 
 
 class InputFaults:

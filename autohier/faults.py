@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -54,6 +54,18 @@ _PERCENT: Final = 100
 _KEY: Final = "[key]"
 
 
+class SeveralFaultsError(ValueError):
+    """Faults that one validator finds, each a sentence that stands alone.
+
+    Args:
+        texts: at least one fault.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.texts = tuple(texts)
+        super().__init__("; ".join(self.texts))
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault of a value that a user wrote."""
@@ -88,10 +100,12 @@ def find_faults(error: ValidationError) -> list[Fault]:
 
     Of the alternatives of a type, e.g. a word or a list of numbers, the one that fits best is reported.
     """
-    raw = error.errors(include_url=False)
     faults = [
-        _describe(tuple(each["loc"]), each["type"], each["msg"], each.get("ctx", {}), each["input"])
-        for each in raw
+        fault
+        for each in error.errors(include_url=False)
+        for fault in _describe(
+            tuple(each["loc"]), each["type"], each["msg"], each.get("ctx", {}), each["input"]
+        )
     ]
     chosen: list[Fault] = []
     for fault in faults:
@@ -114,10 +128,21 @@ def _is_below(location: tuple[int | str, ...], other: tuple[int | str, ...]) -> 
 
 def _describe(
     location: tuple[int | str, ...], kind: str, message: str, context: Mapping[str, Any], value: object
-) -> Fault:
+) -> Iterator[Fault]:
     place = tuple(part for part in location if isinstance(part, int) or not _BRANCH.fullmatch(part))
-    if kind in _OWN_TEXT:  # our own sentences, which name the value
-        return Fault(place, kind, message.removeprefix("Value error, "))
+    if kind not in _OWN_TEXT:
+        yield _describe_value(place, kind, message, context, value)
+        return
+    # Our own sentences, which name the value.
+    found = context.get("error")
+    texts = found.texts if isinstance(found, SeveralFaultsError) else (message.removeprefix("Value error, "),)
+    for text in texts:
+        yield Fault(place, kind, text)
+
+
+def _describe_value(
+    place: tuple[int | str, ...], kind: str, message: str, context: Mapping[str, Any], value: object
+) -> Fault:
     if kind == "missing":
         return Fault(place, kind, _RULES[kind])
     got = shown_value(value)

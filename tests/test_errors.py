@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autohier.errors import InputError, cause_text, damage_text, nearest
+from autohier.errors import InputError, cause_text, damage_text, error_about, error_of, nearest
 
 
 def test_rule_value_and_hint():
@@ -35,6 +35,14 @@ def test_a_long_value_is_shortened_to_its_ends(letter):
     assert value.startswith("first")
     assert value.endswith("last")
     assert "..." in value
+
+
+def test_no_fault_of_a_long_list_is_cut_out():
+    faults = [f"setting {number} must be smaller{'!' * 100}" for number in range(9)]
+    with pytest.raises(InputError, match="9 faults: ") as caught, error_about("trial 3"):
+        raise error_of("mine.toml", faults)
+    assert str(caught.value) == f"9 faults: trial 3: mine.toml: {'; '.join(faults)}"
+    assert str(error_of("mine.toml", faults[:1])) == f"mine.toml: {faults[0]}"
 
 
 def test_pickling_keeps_rule_value_and_hint():

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails
 
 from autohier.config.tagged import TaggedBy
-from autohier.errors import InputError, nearest
+from autohier.errors import error_of, nearest
 from autohier.faults import Fault, find_faults, shown_value
 from autohier.text import listing
 
@@ -87,10 +87,10 @@ def validate(model: type[ModelT], values: Mapping[str, object], *, origin: str) 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{origin}: {_describe(model, values, find_faults(error))}") from error
+        raise error_of(origin, _describe(model, values, find_faults(error))) from error
 
 
-def _describe(model: type[BaseModel], values: object, faults: Sequence[Fault]) -> str:
+def _describe(model: type[BaseModel], values: object, faults: Sequence[Fault]) -> list[str]:
     missing: dict[tuple[int | str, ...], list[str]] = {}
     for fault in faults:
         if fault.kind == "missing":
@@ -104,7 +104,7 @@ def _describe(model: type[BaseModel], values: object, faults: Sequence[Fault]) -
             texts.append(f"unknown setting {'.'.join(map(str, fault.location))!r}: {nearest(word, valid)}")
         elif fault.kind != "missing":
             texts.append(fault.text)
-    return "; ".join(texts)
+    return texts
 
 
 def _missing_text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from autohier.errors import InputError
+from autohier.errors import error_of
 
 _SCOPES: Final = {"altogether": "global", "by-layer": "layerwise"}  # language: quote
 
@@ -22,7 +22,7 @@ def check_retired_names(values: Mapping[str, object], *, origin: str) -> None:
     """
     faults = list(dict.fromkeys(_find_retired(values)))
     if faults:
-        raise InputError(f"{origin} must use the names of autohier 0.2", hint="; ".join(faults))
+        raise error_of(f"{origin} must use the names of autohier 0.2", faults)
 
 
 def _find_retired(values: Mapping[str, object]) -> Iterator[str]:

@@ -40,6 +40,7 @@ from autohier.config.trial.training import (
 )
 from autohier.config.trial.trial_config import HierarchySource, TrialConfig
 from autohier.errors import InputError, nearest
+from autohier.faults import SeveralFaultsError
 from autohier.text import listing, plural
 
 
@@ -130,7 +131,7 @@ class SearchSpace(FrozenModel):
             raise ValueError(str(error)) from error
         faults = dict.fromkeys((*self._variant_faults(), *self._initial_faults()))
         if faults:
-            raise ValueError("; ".join(faults))
+            raise SeveralFaultsError(faults)
         return self
 
     def _variant_faults(self) -> Iterator[str]:

@@ -44,7 +44,7 @@ def test_a_dry_run_needs_no_clips_but_says_so(autohier: Autohier, tmp_path: Path
 def test_all_faults_are_reported_at_once(autohier: Autohier, tmp_path: Path) -> None:
     changes = ("--set", "pass_1.epochs=-1", "--set", "no-key", "--set", "name.x=1", "--set", "pass_2.epoch=3")
     error = autohier("search", "demo", "--sampler", "best", *changes, "--data", tmp_path).error
-    assert error.startswith("4 faults: ")
+    assert error.startswith("5 faults: ")
     for fault in (
         "unknown sampler 'best'",
         "pass_1.epochs must be greater than 0, but got -1",

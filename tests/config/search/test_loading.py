@@ -310,3 +310,11 @@ def test_an_error_shows_the_value(override, message):
 def test_values_repeat_nowhere_and_counts_lie_below_the_classes(override: str, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         load_space("demo", [override, "initial=[]"])
+
+
+def test_every_faulty_initial_config_is_named() -> None:
+    config = "source='config {}', superclasses=[6], scope='layerwise', ratio=0.3, passes=1, weight_ratio=0.3"
+    configs = ", ".join(f"{{{config.format(number)}}}" for number in range(8))
+    with pytest.raises(InputError, match="faults: ") as caught:
+        load_space("demo", [f"initial=[{configs}]"])
+    assert all(f"the initial config 'config {number}' must lie" in str(caught.value) for number in range(8))

@@ -40,7 +40,7 @@ def test_a_space_file_of_0_1_is_refused_with_every_new_name(tmp_path: Path) -> N
     with pytest.raises(InputError) as caught:
         load_space(str(path))
     assert str(caught.value) == (
-        f"{path} must use the names of autohier 0.2: [[known]] is now [[initial]]; "
+        f"4 faults: {path} must use the names of autohier 0.2: [[known]] is now [[initial]]; "
         "clips.form is now clips.input; scope 'altogether' is now 'global'; "  # language: quote
         "scope 'by-layer' is now 'layerwise'"  # language: quote
     )
