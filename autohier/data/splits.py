@@ -21,6 +21,7 @@ from autohier.data.transforms.sampling import evenly_spaced
 from autohier.data.unknown_subjects import are_mostly_unknown
 from autohier.digest import derive_seed, digest
 from autohier.errors import InputError
+from autohier.text import plural
 
 Validation = Literal["clean", "listed", "paper"]
 """Source of the validation clips of one split."""
@@ -135,6 +136,16 @@ def num_shared_test_clips(clips: ClipTable, split: Split) -> int:
         return 0
     learned = clips.content[np.setdiff1d(split.training_on_all().train, split.test)]
     return int(np.isin(clips.content[split.test], learned).sum())
+
+
+def left_out_text(clips: ClipTable, rule: Protocol) -> str:
+    """Return how many training clips `split_clips` leaves out as duplicates of test clips."""
+    is_train, is_test = split_masks(clips, rule)
+    number = 0
+    if clips.content is not None:
+        number = int(np.isin(clips.content[is_train & ~is_test], clips.content[is_test]).sum())
+    verb = "has" if number == 1 else "have"
+    return f"duplicates: {plural(number, 'training clip')} left out, which {verb} the content of a test clip"
 
 
 def _drop_duplicates(clips: ClipTable, split: Split, *, keeps_validation: bool) -> Split:

@@ -104,6 +104,8 @@ def _check_clips(space: SearchSpace, folder: Path) -> None:
             echo(start)
     _print_given_superclasses(space, clips.manifest.levels)
     require_samplable_level(space, clips.manifest.levels)
+    if left_out := trial.describe_left_out():
+        echo(left_out)
     for fold in folds:
         split, protocol = fold.data_loader.split, fold.base.protocol
         held_out = protocol.held_out

@@ -93,7 +93,7 @@ def train(
     ):
         console.print(warning, soft_wrap=True)
     trial.check_network(len(config.params.superclasses), memory_bytes=machine_share().memory_bytes)
-    if text := trial.describe_start():
+    for text in filter(None, (trial.describe_left_out(), trial.describe_start())):
         console.print(text, soft_wrap=True)
     trial.context.store.folder.mkdir(parents=True, exist_ok=True)
     console.print(f"config: {describe_config(trial.config)}", soft_wrap=True)

@@ -42,6 +42,8 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
     resolved = resolve_protocol(plan.space.protocol, clips)
     if resolved.reason:
         say(f"validation: {resolved.protocol.validation}, because {resolved.reason}")
+    if left_out := trial.describe_left_out():
+        say(left_out)
     for warning in space_warnings(
         plan.space,
         clips.manifest,

@@ -27,7 +27,7 @@ from autohier.core.training.devices import open_device
 from autohier.data.inputs.shapes import num_values
 from autohier.data.names import plain_name
 from autohier.data.protocols import Protocol
-from autohier.data.splits import assign_folds, default_held_out
+from autohier.data.splits import assign_folds, default_held_out, left_out_text
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.table import ClipTable
 from autohier.data.superclasses import assignments_by_count
@@ -127,6 +127,13 @@ class TrialSetup:
             InputError: if the starting weights do not fit.
         """
         return self.context.describe_start(self.base.network, self.fold_bases or [self.base])
+
+    def describe_left_out(self) -> str:
+        """Return how many training clips are left out as duplicates; empty if the protocol keeps them."""
+        clips, protocol = self.context.clips, self.config.protocol
+        if not protocol.drop_duplicates:
+            return ""
+        return left_out_text(clips.clips, clips.manifest.protocol(protocol.name))
 
     @property
     def num_validation(self) -> int | None:
