@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ def copy_locally(store: Path, local: Path, on_progress: OnProgress = lambda *_: 
         on_progress: called while the copy is made.
 
     Raises:
-        InputError: if the copy does not fit the disk.
+        InputError: if the copy does not fit the disk, or the folder cannot lock files.
         MissingDataError: if the store is not finished, or a shard does not match its digest.
         OSError: if the store cannot be read, or the folder cannot be written.
     """
@@ -53,10 +54,27 @@ def copy_locally(store: Path, local: Path, on_progress: OnProgress = lambda *_: 
     if (copy / MANIFEST).is_file():
         return copy
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock", fallback_to_soft=False):
+    with _locked(folder / "lock"):
         if not (copy / MANIFEST).is_file():
             _copy(store, manifest, copy, on_progress)
     return copy
+
+
+@contextmanager
+def _locked(lock_file: Path) -> Iterator[None]:
+    lock = FileLock(lock_file, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise InputError(
+            "the folder of local copies must be able to lock files",
+            got=f"{lock_file.parent} ({error.strerror})",
+            hint="name a folder on a disk of the machine itself",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _copy(store: Path, manifest: Manifest, copy: Path, on_progress: OnProgress) -> None:

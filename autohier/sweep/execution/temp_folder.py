@@ -87,11 +87,26 @@ def _new_folder(places: Sequence[str]) -> Path:
         reason = _too_long(path, _OWN_NAME)
         if reason is None:
             try:
-                return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=path))
+                return _lockable_folder(path)
             except OSError as error:
                 reason = error.strerror or str(error)
         reasons.setdefault(place, reason)
     raise _unusable("; ".join(f"{place}: {reason}" for place, reason in reasons.items()), "TMPDIR", _OWN_NAME)
+
+
+def _lockable_folder(place: str) -> Path:
+    """Make a private folder in a place.
+
+    Raises:
+        OSError: if none can be made there, or the file system has no locks.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    try:
+        _lock(folder).acquire().lock.release()
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise OSError(error.errno, f"files in it cannot be locked ({error.strerror})", str(folder)) from error
+    return folder
 
 
 def _chosen_folder(chosen: str) -> Path:

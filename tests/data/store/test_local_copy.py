@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -113,3 +115,18 @@ def test_processes_that_come_at_the_same_time_copy_once(store: Path, tmp_path: P
     second.join()
     assert copies[0] == copies[1]
     assert second_copied == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_folder_without_locks_is_refused(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    refusal = (
+        rf"must be able to lock files, but got .*local.* \({os.strerror(number)}\): name a folder on a disk"
+    )
+    with pytest.raises(InputError, match=refusal):
+        copy_locally(store, tmp_path / "local")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -54,6 +55,18 @@ def test_another_place_is_taken_if_the_first_is_unusable(short, monkeypatch):
     for unusable in ("/proc/none", LONG, "", None):
         with ray_temp_folder({} if unusable is None else {"TMPDIR": unusable}) as folder:
             assert folder.parent.parent == short
+
+
+def test_a_place_whose_files_cannot_be_locked_is_unusable(short, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr(temp_folder, "_USUAL_PLACES", (str(short),))
+    reason = rf"{re.escape(str(short))}: files in it cannot be locked \({os.strerror(errno.ENOLCK)}\)"
+    with pytest.raises(InputError, match=reason), ray_temp_folder({}):
+        pass
+    assert not list(short.iterdir())
 
 
 def test_the_longest_path_of_a_socket_fits(short, monkeypatch):
