@@ -87,6 +87,8 @@ class SweepPlan(FrozenModel):
     """SHA-256 of the 2D weights or the starting weights that the sweep started with, by variant."""
     num_shared_test_clips: Annotated[int, Field(ge=0)] = 0
     """Number of test clips with the content of a clip that trains."""
+    num_left_out_clips: Annotated[int, Field(ge=0)] = 0
+    """Number of training clips that are left out, as they have the content of a test clip."""
     stage_folder: str
     """Folder of the stage store, shared by the sweeps in one output folder."""
     local_clips: str | None = None

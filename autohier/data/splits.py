@@ -138,12 +138,16 @@ def num_shared_test_clips(clips: ClipTable, split: Split) -> int:
     return int(np.isin(clips.content[split.test], learned).sum())
 
 
-def left_out_text(clips: ClipTable, rule: Protocol) -> str:
+def num_left_out_clips(clips: ClipTable, rule: Protocol) -> int:
     """Return how many training clips `split_clips` leaves out as duplicates of test clips."""
+    if clips.content is None:
+        return 0
     is_train, is_test = split_masks(clips, rule)
-    number = 0
-    if clips.content is not None:
-        number = int(np.isin(clips.content[is_train & ~is_test], clips.content[is_test]).sum())
+    return int(np.isin(clips.content[is_train & ~is_test], clips.content[is_test]).sum())
+
+
+def left_out_text(number: int) -> str:
+    """Return how many training clips are left out as duplicates of test clips, as a sentence."""
     verb = "has" if number == 1 else "have"
     return f"duplicates: {plural(number, 'training clip')} left out, which {verb} the content of a test clip"
 

@@ -72,6 +72,8 @@ class SweepResult:
     """True if every trial has ended."""
     num_shared_test_clips: int
     """Number of test clips with the content of a clip that trains, which makes test accuracies optimistic."""
+    num_left_out_clips: int
+    """Number of training clips that are left out, as they have the content of a test clip."""
     interrupted: bool
     """True if a signal ended the run; `resume_sweep` continues it."""
 
@@ -344,5 +346,6 @@ def result_of(folder: SweepFolder, plan: SweepPlan, end: SweepEnd) -> SweepResul
         target=end.target,
         complete=end.complete,
         num_shared_test_clips=plan.num_shared_test_clips,
+        num_left_out_clips=plan.num_left_out_clips,
         interrupted=end.interrupted,
     )

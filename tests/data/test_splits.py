@@ -19,6 +19,7 @@ from autohier.data.splits import (
     default_held_out,
     few_per_class,
     left_out_text,
+    num_left_out_clips,
     num_shared_test_clips,
     published_split_sizes,
     split_clips,
@@ -108,9 +109,11 @@ def test_test_clips_whose_content_trains_are_counted_and_their_copies_dropped() 
     assert dropped.test.tolist() == whole.test.tolist() == [5, 6]
     assert num_shared_test_clips(clips, dropped) == 0
     # Rows 0 and 4, of which 4 would validate.
-    assert left_out_text(clips, two) == (
+    assert num_left_out_clips(clips, two) == 2
+    assert left_out_text(2) == (
         "duplicates: 2 training clips left out, which have the content of a test clip"
     )
+    assert num_left_out_clips(replace(clips, content=None), two) == 0
 
 
 def test_test_clips_that_validate_under_paper_do_not_count_as_copies() -> None:

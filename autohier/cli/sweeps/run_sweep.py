@@ -63,7 +63,7 @@ def stopping_on_signal(console: Console, late_text: Callable[[str], str]) -> Ite
 def print_result(result: SweepResult, console: Console) -> None:
     """Print the report of a complete sweep, or what an interrupted one reached and how it continues."""
     from autohier.cli.results.sweep_pages import write_page_at_end
-    from autohier.reports.sweeps.progress import retry_text, shared_content_text
+    from autohier.reports.sweeps.progress import duplicates_text, retry_text
     from autohier.reports.sweeps.report import sweep_report
     from autohier.sweep.choice.winner import read_chosen
     from autohier.sweep.driver import interruption_text
@@ -78,8 +78,8 @@ def print_result(result: SweepResult, console: Console) -> None:
     console.print(sweep_report(records, limit=10))
     if retry := retry_text(records, folder.resume_command):
         console.print(retry, soft_wrap=True)
-    if shared := shared_content_text(result.num_shared_test_clips):
-        console.print(shared, soft_wrap=True)
+    if duplicates := duplicates_text(result.num_shared_test_clips, result.num_left_out_clips):
+        console.print(duplicates, soft_wrap=True)
     if result.best is None:
         console.print(f"no trial is complete; see {folder.records} and {folder.log_file} for the reasons")
         return

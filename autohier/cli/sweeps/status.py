@@ -112,10 +112,10 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
     from autohier.data.store.persons import earlier_persons_text
     from autohier.data.superclasses import assignments_by_count
     from autohier.reports.sweeps.progress import (
+        duplicates_text,
         is_finished,
         progress_text,
         retry_text,
-        shared_content_text,
         waiting_lines,
         work_lines,
     )
@@ -148,8 +148,8 @@ def _print_sweep(folder: SweepFolder, console: Console, limit: int | None, data:
         for part in now_lines(folder, plan, records):
             console.print(part, soft_wrap=isinstance(part, str))
     console.print(sweep_report(records, limit=limit, is_driven=driver is not None))
-    if shared := shared_content_text(plan.num_shared_test_clips):
-        console.print(shared, soft_wrap=True)
+    if duplicates := duplicates_text(plan.num_shared_test_clips, plan.num_left_out_clips):
+        console.print(duplicates, soft_wrap=True)
     store = _clip_manifest(plan)
     if store and (warning := earlier_persons_text(clip_folder(plan), store)):
         console.print(f"WARNING: {warning}", soft_wrap=True)

@@ -33,7 +33,7 @@ from autohier.reports.html.trial_sections import (
     leaderboard_section,
     parallel_section,
 )
-from autohier.reports.sweeps.progress import progress_text, shared_content_text, waiting_lines
+from autohier.reports.sweeps.progress import duplicates_text, progress_text, waiting_lines
 from autohier.reports.sweeps.report import accuracy_steps, best_config
 from autohier.reports.sweeps.running import running_trials, running_work, time_left, time_left_text
 from autohier.reports.sweeps.summary import state_of
@@ -129,7 +129,7 @@ def _state(source: PageSource) -> list[html.Html]:
     state, driver = state_of(source.folder, plan, records)
     times = f"started {time_text(source.provenance.created_at)}, page of {time_text(datetime.now(UTC))}"
     by = f" ({driver})" if driver else ""
-    warnings = [shared_content_text(plan.num_shared_test_clips)]
+    warnings = [duplicates_text(plan.num_shared_test_clips, plan.num_left_out_clips)]
     if source.fault:
         warnings.append(f"WARNING: records are lost or damaged: {source.fault}")
     return [

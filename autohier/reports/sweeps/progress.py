@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from autohier.config.sweep import finished_text
+from autohier.data.splits import left_out_text
 from autohier.errors import ENVIRONMENT_FAILURES
 from autohier.records.reader import Records
 from autohier.records.schema import TrialRow, WorkRow
@@ -87,8 +88,15 @@ def _work_text(row: WorkRow, pass_1_epochs: int) -> str:
     )
 
 
-def shared_content_text(num_shared: int) -> str:
-    """Return a warning about test clips whose content trains; empty if there are none."""
+def duplicates_text(num_shared: int, num_left_out: int) -> str:
+    """Return a sentence about clips that are equal in training and test split; empty if there are none.
+
+    Args:
+        num_shared: number of test clips whose content trains.
+        num_left_out: number of training clips that do not train for that reason.
+    """
+    if num_left_out:
+        return left_out_text(num_left_out)
     if not num_shared:
         return ""
     return (

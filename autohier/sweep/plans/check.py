@@ -73,6 +73,7 @@ def check_plan(plan: SweepPlan, say: Callable[[str], None] = lambda _: None) -> 
             "clips_fingerprint": clips.fingerprint,
             "weights_sha256": weights_sha256,
             "num_shared_test_clips": num_shared,
+            "num_left_out_clips": trial.num_left_out,
         }
     )
 

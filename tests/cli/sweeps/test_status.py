@@ -68,6 +68,19 @@ def test_superclasses_are_compared_with_those_of_the_dataset(
     assert agreement in autohier("status", "one", "--out", tmp_path).out
 
 
+def test_clips_of_equal_content_are_counted_in_status_and_page(autohier: Autohier, tmp_path: Path) -> None:
+    _write_sweep(tmp_path, "kept", num_shared_test_clips=3)
+    _write_sweep(tmp_path, "dropped", num_left_out_clips=2)
+    for name, text in (
+        ("kept", "WARNING: 3 test clips have the content of a clip that trains"),
+        ("dropped", "duplicates: 2 training clips left out, which have the content of a test clip"),
+    ):
+        assert text in autohier("status", name, "--out", tmp_path).out
+        page = tmp_path / f"{name}.html"
+        assert autohier("report", name, "--sweeps", tmp_path, "--out", page).code == 0
+        assert text in page.read_text(encoding="utf-8")
+
+
 def test_clips_with_persons_of_an_earlier_rule_are_a_warning(
     autohier: Autohier, tmp_path: Path, tiny_clips: ClipStore
 ) -> None:

@@ -11,10 +11,10 @@ from autohier.records.rows import epoch_rows, evaluation_row
 from autohier.records.schema import TrialRow, WorkRow
 from autohier.records.trial_rows import complete_row, unfinished_row
 from autohier.reports.sweeps.progress import (
+    duplicates_text,
     is_finished,
     progress_text,
     retry_text,
-    shared_content_text,
     waiting_lines,
     work_lines,
 )
@@ -69,9 +69,10 @@ def test_accelerator_time_counts_the_share_that_a_trial_holds() -> None:
 
 
 def test_test_clips_whose_content_trains_are_a_warning() -> None:
-    assert shared_content_text(0) == ""
-    assert shared_content_text(1).startswith("WARNING: 1 test clip has the content of a clip that trains")
-    assert shared_content_text(95).startswith("WARNING: 95 test clips have the content of a clip that trains")
+    assert duplicates_text(0, 0) == ""
+    assert duplicates_text(0, 2).startswith("duplicates: 2 training clips left out")
+    assert duplicates_text(1, 0).startswith("WARNING: 1 test clip has the content of a clip that trains")
+    assert duplicates_text(95, 0).startswith("WARNING: 95 test clips have the content of a clip that trains")
 
 
 _PASS_1 = WorkRow("pass 1", True, "pass 1", 0.6, 24, 0, 48.0, 0.0, 1.0, START)

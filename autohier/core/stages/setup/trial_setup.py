@@ -27,7 +27,7 @@ from autohier.core.training.devices import open_device
 from autohier.data.inputs.shapes import num_values
 from autohier.data.names import plain_name
 from autohier.data.protocols import Protocol
-from autohier.data.splits import assign_folds, default_held_out, left_out_text
+from autohier.data.splits import assign_folds, default_held_out, left_out_text, num_left_out_clips
 from autohier.data.store.reader import ClipStore
 from autohier.data.store.table import ClipTable
 from autohier.data.superclasses import assignments_by_count
@@ -130,10 +130,15 @@ class TrialSetup:
 
     def describe_left_out(self) -> str:
         """Return how many training clips are left out as duplicates; empty if the protocol keeps them."""
+        return left_out_text(self.num_left_out) if self.config.protocol.drop_duplicates else ""
+
+    @property
+    def num_left_out(self) -> int:
+        """Number of training clips that are left out, as they have the content of a test clip."""
         clips, protocol = self.context.clips, self.config.protocol
         if not protocol.drop_duplicates:
-            return ""
-        return left_out_text(clips.clips, clips.manifest.protocol(protocol.name))
+            return 0
+        return num_left_out_clips(clips.clips, clips.manifest.protocol(protocol.name))
 
     @property
     def num_validation(self) -> int | None:
