@@ -64,14 +64,18 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _default_ctrl_c() -> Iterator[None]:
-    """Give SIGINT its default action in commands that tests start.
+def _default_signals() -> Iterator[None]:
+    """Give SIGINT and SIGHUP their default action in commands that tests start.
 
-    A shell that runs the tests in the background makes its children ignore SIGINT, and they pass that on.
+    A shell that runs the tests in the background makes its children ignore SIGINT, and ``nohup`` SIGHUP; they
+    pass that on.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
