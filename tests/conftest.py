@@ -15,8 +15,6 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from autohier.machine import usable_cores
-
 # Imported in the fixtures, so that tests without torch do not wait for it.
 if TYPE_CHECKING:
     from autohier.data.store.reader import ClipStore
@@ -56,11 +54,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("slow") or is_repetitive:
             item.add_marker(pytest.mark.no_cover)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Start one worker more than processors, as tests of sweeps often wait for other processes."""
-    return usable_cores() + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
