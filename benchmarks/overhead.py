@@ -43,8 +43,8 @@ from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.paths import MANIFEST, store_folder
 from autohier.data.store.reader import ClipStore
-from autohier.sweep.execution.ray_private import use_prestarted_workers
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.private_state import use_prestarted_workers
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder

@@ -116,7 +116,7 @@ def write_sleeper(folder: Path) -> None:
 @contextmanager
 def cluster_of(number: int) -> Iterator[str]:
     """Start a Ray whose machine says that it has some number of cores; yield its address."""
-    from autohier.sweep.execution.session import be_quiet
+    from autohier.sweep.execution.ray_session.session import be_quiet
 
     be_quiet()
     from ray.cluster_utils import Cluster

@@ -33,7 +33,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.core.stages.callbacks import TrialCallback
 from autohier.core.stages.kinds.base import StageKind
 from autohier.data.store.paths import store_folder
-from autohier.sweep.execution.session import be_quiet, ray_session
+from autohier.sweep.execution.ray_session.session import be_quiet, ray_session
 from autohier.sweep.study.sampling.search_space import decode, distributions, encode
 
 ARMS = ("plain", "asha", "asha +", "autohier")

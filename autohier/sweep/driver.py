@@ -32,8 +32,8 @@ from autohier.sweep.choice.winner import read_chosen
 from autohier.sweep.execution.display import BestTrial, Display
 from autohier.sweep.execution.earlier_trials import earlier_trials
 from autohier.sweep.execution.messages import EpochEnd, StageMessage
-from autohier.sweep.execution.ray_security import authentication_warning, read_umask
-from autohier.sweep.execution.session import ray_session
+from autohier.sweep.execution.ray_session.security import authentication_warning, read_umask
+from autohier.sweep.execution.ray_session.session import ray_session
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError, catch_signals
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.locking.sweep_lock import hold_sweep

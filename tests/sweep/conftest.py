@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Cluster]:
     """A cluster with one machine of two cores, to which tests may add others."""
-    from autohier.sweep.execution.session import be_quiet
+    from autohier.sweep.execution.ray_session.session import be_quiet
     from support.sweep_runs.forked_workers import SET_UP_WORKER, forked_workers
 
     be_quiet()

@@ -5,9 +5,9 @@ callbacks, e.g. in those of the import locks. The handlers here therefore only n
 calls `StopRequest.check` at points where it can end safely, and several times a second while it waits.
 
 ``timeout``, Slurm and systemd may send the signal to all processes of a job. The processes of a local Ray do
-not see it (`ray_private.shielded_from_signals`). Those of a cluster in the job end, and a driver that waits
-for them in a library never reaches a check. A command therefore ends by itself after `_LATE_S`: the files of
-a sweep are whole at every moment.
+not see it (`shielded_from_signals` in `ray_session.private_state`). Those of a cluster in the job end, and a
+driver that waits for them in a library never reaches a check. A command therefore ends by itself after
+`_LATE_S`: the files of a sweep are whole at every moment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import NoReturn
 
 from autohier.errors import AutohierError
 from autohier.machine import ENDING_SIGNALS
-from autohier.sweep.execution.ray_private import kill_shielded_processes
+from autohier.sweep.execution.ray_session.private_state import kill_shielded_processes
 
 _POLL_S = 0.02
 _REPEAT_S = 1.0

@@ -34,7 +34,7 @@ from autohier.digest import derive_seed
 from autohier.records.tensorboard.event_files import Picture
 from autohier.sweep.api import SweepResult, resume_sweep, start_sweep
 from autohier.sweep.execution.messages import EpochEnd
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.log_file import logging_to
 from autohier.sweep.paths import clip_folder

@@ -112,7 +112,7 @@ class CommandServer:
 
 def serve(descriptor: int) -> None:
     """Import the libraries, then fork a command for every request; return in each command after its end."""
-    from autohier.sweep.execution.session import be_quiet
+    from autohier.sweep.execution.ray_session.session import be_quiet
 
     be_quiet()
     for name in _LIBRARIES:

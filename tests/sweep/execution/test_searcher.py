@@ -9,7 +9,7 @@ from rich.console import Console
 from autohier.errors import InputError
 from autohier.sweep.execution.display import Display
 from autohier.sweep.execution.messages import TrialComplete, TrialFacts, TrialFailed, TrialStopped, to_report
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.scheduling.failure_limit import FailureLimit
 from autohier.sweep.study.attributes import facts_of

@@ -20,7 +20,7 @@ from autohier.sweep.execution.messages import (
     TrialStopped,
     from_report,
 )
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from support.fakes.fake_outcomes import fake_epoch, fake_outcome
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from autohier.errors import InputError
 from autohier.sweep.execution.cluster.joining import join_error, require_listener
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.text import duration_text, listing, plural
 
 _POLL_S: Final = 0.5

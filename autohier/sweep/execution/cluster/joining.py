@@ -6,8 +6,8 @@ import os
 import socket
 
 from autohier.errors import InputError
-from autohier.sweep.execution.ray_private import AUTHENTICATION
-from autohier.sweep.execution.ray_security import TOKEN, TOKEN_PATH
+from autohier.sweep.execution.ray_session.private_state import AUTHENTICATION
+from autohier.sweep.execution.ray_session.security import TOKEN, TOKEN_PATH
 
 _CONNECT_TIMEOUT_S = 20.0
 _REFUSED = ("InvalidAuthToken", "Unauthenticated", "AuthenticationError")

@@ -27,7 +27,7 @@ from autohier.files import write_atomically
 from autohier.sweep.execution.cluster.admission import ADMITTED, DRAINED, TOO_SMALL, AdmissionTable
 from autohier.sweep.execution.cluster.machine_check import Demands, Findings, check_machine, has_content
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine, refuse_machines
-from autohier.sweep.execution.ray_private import draining_machines
+from autohier.sweep.execution.ray_session.private_state import draining_machines
 from autohier.sweep.execution.signals import StopRequest
 
 _LOG = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 
 be_quiet()  # Ray reads its environment when it is imported
 

@@ -9,7 +9,7 @@ import pytest
 
 from autohier.config.scaling import MeasuredScaling
 from autohier.config.search.loading import load_space
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.paths import SweepFolder

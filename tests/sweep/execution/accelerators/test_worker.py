@@ -15,7 +15,7 @@ from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.stages.store.stage_store import StageStore
 from autohier.data.store.reader import ClipStore
 from autohier.errors import LostProcessError
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.rungs import open_rungs
 from support.sources.tiny_clips import SPACE_FILE, open_tiny_trial, tiny_config

@@ -9,13 +9,13 @@ import threading
 import pytest
 
 from autohier.errors import LostHeadError
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
 from support.waiting import PATIENCE_S, wait_until
 
 BLOCKED = """
 import threading
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 be_quiet()
 from autohier.sweep.execution import signals
 from autohier.sweep.execution.cluster import head_watch

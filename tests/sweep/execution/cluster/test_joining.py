@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 from autohier.errors import InputError
-from autohier.sweep.execution.session import ray_session
+from autohier.sweep.execution.ray_session.session import ray_session
 from support.sweep_runs.plans import make_plan
 try:
     with ray_session(make_plan(Path(sys.argv[1]), ray_address=sys.argv[2])):

@@ -9,7 +9,7 @@ import pytest
 from autohier.config.search.loading import load_space
 from autohier.config.sweep import LOCAL_CLIPS_VARIABLE
 from autohier.data.store.reader import ClipStore
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest, SweepInterruptedError
 from autohier.sweep.paths import SweepFolder
 from autohier.sweep.scheduling.rungs import open_rungs

@@ -110,7 +110,7 @@ def test_a_torch_that_finds_no_gpu_is_a_fault(demands: Demands, monkeypatch: pyt
     ],
 )
 def test_clocks_may_differ_by_half_a_minute(machine_s: float, expected: list[str]) -> None:
-    from autohier.sweep.execution.session import be_quiet
+    from autohier.sweep.execution.ray_session.session import be_quiet
 
     be_quiet()
     from autohier.sweep.execution.cluster.machines import clock_faults

@@ -11,12 +11,12 @@ from typing import IO
 
 import pytest
 
-from autohier.sweep.execution.ray_private import (
+from autohier.sweep.execution.ray_session.private_state import (
     kill_shielded_processes,
     shielded_from_signals,
     use_prestarted_workers,
 )
-from autohier.sweep.execution.session import be_quiet
+from autohier.sweep.execution.ray_session.session import be_quiet
 from support.waiting import wait_until
 
 

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autohier.sweep.execution.ray_private import AUTHENTICATION, require_token, use_loopback_only
+from autohier.sweep.execution.ray_session.private_state import (
+    AUTHENTICATION,
+    require_token,
+    use_loopback_only,
+)
 
 TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 """Variables of the environment: the token itself, or the path of its file."""

@@ -11,7 +11,7 @@ import pytest
 
 from autohier.errors import InputError
 from autohier.machine import MachineShare
-from autohier.sweep.execution.session import be_quiet, local_options, ray_session
+from autohier.sweep.execution.ray_session.session import be_quiet, local_options, ray_session
 from support.sweep_runs.plans import make_plan
 
 GIB = 1 << 30
@@ -32,7 +32,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-from autohier.sweep.execution.session import ray_session
+from autohier.sweep.execution.ray_session.session import ray_session
 from support.sweep_runs.plans import make_plan
 with ray_session(make_plan(Path(sys.argv[1]))) as share:
     print(share.cpus, share.parallel, share.node_cpus)

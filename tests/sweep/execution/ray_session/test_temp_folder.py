@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from autohier.errors import InputError
-from autohier.sweep.execution import temp_folder
-from autohier.sweep.execution.temp_folder import ray_temp_folder
+from autohier.sweep.execution.ray_session import temp_folder
+from autohier.sweep.execution.ray_session.temp_folder import ray_temp_folder
 from support.waiting import PATIENCE_S
 
 LONGEST = "/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
@@ -140,7 +140,7 @@ def test_a_chosen_folder_is_closed_to_others_or_refused(short, monkeypatch):
 def test_only_folders_of_dead_drivers_are_removed(short, monkeypatch):
     code = """
 import sys
-from autohier.sweep.execution.temp_folder import ray_temp_folder
+from autohier.sweep.execution.ray_session.temp_folder import ray_temp_folder
 with ray_temp_folder({"TMPDIR": sys.argv[1]}) as folder:
     print(folder, flush=True)
     sys.stdin.read()

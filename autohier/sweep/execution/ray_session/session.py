@@ -16,9 +16,9 @@ from autohier.config.sweep import SweepPlan
 from autohier.errors import InputError
 from autohier.machine import MachineShare, machine_share
 from autohier.sweep.execution.cluster.joining import join_error, require_listener
-from autohier.sweep.execution.ray_security import closed_to_others
+from autohier.sweep.execution.ray_session.security import closed_to_others
+from autohier.sweep.execution.ray_session.temp_folder import ray_temp_folder
 from autohier.sweep.execution.signals import reinstall_handlers
-from autohier.sweep.execution.temp_folder import ray_temp_folder
 from autohier.sweep.execution.trial_share import TRIAL_BYTES, Share, share_of
 
 _ENVIRONMENT = {
@@ -102,7 +102,10 @@ def _running_ray(options: Mapping[str, Any], address: str | None) -> Iterator[No
     """
     import ray  # noqa: PLC0415  Ray reads its environment when it is imported
 
-    from autohier.sweep.execution.ray_private import shielded_from_signals, use_prestarted_workers  # noqa: PLC0415
+    from autohier.sweep.execution.ray_session.private_state import (  # noqa: PLC0415
+        shielded_from_signals,
+        use_prestarted_workers,
+    )
 
     if ray.is_initialized():
         raise InputError(

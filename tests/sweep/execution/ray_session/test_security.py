@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from autohier.sweep.execution import ray_security
-from autohier.sweep.execution.ray_security import authentication_warning, closed_to_others, read_umask
+from autohier.sweep.execution.ray_session import security
+from autohier.sweep.execution.ray_session.security import authentication_warning, closed_to_others, read_umask
 from support.listeners import is_loopback, listening_addresses
 
 VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -146,7 +146,7 @@ def test_the_kernel_s_lists_show_who_listens_where(address: str, is_open: bool) 
 LOCAL_SWEEP = """
     import os, stat, sys
     from pathlib import Path
-    from autohier.sweep.execution.session import ray_session
+    from autohier.sweep.execution.ray_session.session import ray_session
     from support.listeners import descendants, is_loopback, listening_addresses
     from support.sweep_runs.plans import make_plan
 
@@ -180,4 +180,4 @@ def test_no_process_of_a_local_ray_can_be_reached_from_another_machine(home: Pat
     assert umask == "0o77"
     assert files.startswith("True"), files  # Ray's own folders are open to all users
     assert mode(home / ".ray" / "auth_token") == 0o600
-    assert ray_security.read_umask() != 0o077
+    assert security.read_umask() != 0o077

@@ -1,4 +1,4 @@
-"""The only place that changes Ray's private state; tests/sweep/execution/test_ray_private.py guards it."""
+"""The only place that changes Ray's private state; test_private_state.py fails when Ray changes it."""
 
 from __future__ import annotations
 
