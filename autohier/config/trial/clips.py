@@ -116,9 +116,10 @@ class SkeletonClips(SkeletonSettings):
     """Selects joint coordinates."""
     num_frames: NumFrames = 100
     """Segments per clip; one frame is sampled from each (ST-GCN++: 100)."""
-    sampling: Annotated[Literal["segments", "padded"], KeyDefault("segments")] = "segments"
+    sampling: Annotated[Literal["segments", "padded", "repeated"], KeyDefault("segments")] = "segments"
     """Frames of a clip. segments: one of each of num_frames equal segments; padded: its first num_frames
-    frames, with zeros behind them if it has fewer (ST-GCN: 300). Its frame sets are then equal."""
+    frames, with zeros behind them if it has fewer (ST-GCN: 300); repeated: with the clip from its start
+    instead of zeros (AAGCN, MS-G3D: 300). Frame sets of the last two are equal."""
     flip: bool = False
     """Mirror half of the training clips and swap left and right joints. Wrong if classes differ by left and
     right."""

@@ -203,20 +203,30 @@ class CountedFrames:
         return self._skeleton
 
 
+@pytest.mark.parametrize("sampling", ["padded", "repeated"])
 @pytest.mark.parametrize("stream", ["joint", "joint-motion"])
-@pytest.mark.parametrize(("num_stored", "num_read"), [(3, 5), (5, 5), (9, 5)])
-def test_padded_clips_are_the_first_frames_with_zeros_behind(stream, num_stored, num_read):
+@pytest.mark.parametrize(("num_stored", "num_read"), [(3, 5), (3, 7), (5, 5), (9, 5)])
+def test_whole_clips_are_the_first_frames_with_zeros_or_the_clip_behind(
+    sampling, stream, num_stored, num_read
+):
     kwargs = {"num_frames": num_read, "num_persons": 2}
-    padded = SkeletonInput(CountedFrames(num_stored), KINECT_V2_25, stream, sampling="padded", **kwargs)
+    read = SkeletonInput(CountedFrames(num_stored), KINECT_V2_25, stream, sampling=sampling, **kwargs)
     # As many segments as frames read each frame.
     whole = SkeletonInput(
         CountedFrames(num_stored), KINECT_V2_25, stream, num_frames=num_stored, num_persons=2
     ).read_eval(0, 0, 1)
-    expected = np.zeros(padded.clip_shape, dtype=np.float32)
-    expected[:, :num_stored] = whole[:, :num_read]
+    times = 3 if sampling == "repeated" else 1
+    padded = np.pad(np.tile(whole, (1, times, 1, 1)), ((0, 0), (0, num_read), (0, 0), (0, 0)))
     for clip in (
-        padded.read_train(0, np.random.default_rng(0)),
-        padded.read_eval(0, 0, 3),
-        padded.read_eval(0, 2, 3),
+        read.read_train(0, np.random.default_rng(0)),
+        read.read_eval(0, 0, 3),
+        read.read_eval(0, 2, 3),
     ):
-        np.testing.assert_array_equal(clip, expected)
+        np.testing.assert_array_equal(clip, padded[:, :num_read])
+
+
+def test_a_repeated_clip_without_frames_is_empty():
+    read = SkeletonInput(
+        CountedFrames(0), KINECT_V2_25, "joint", sampling="repeated", num_frames=4, num_persons=1
+    )
+    assert not read.read_eval(0, 0, 1).any()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from autohier.config.search.search_space import SearchSpace
-from autohier.config.trial.clips import FrameClips, FrameSettings, PartsSkeletonsClips
+from autohier.config.trial.clips import FrameClips, FrameSettings, PartsSkeletonsClips, SkeletonClips
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.config.trial.recognizers import InflatedResNetSettings, ThreePathwaySettings
 from autohier.core.stages.checks.improbable_values import improbable_values
@@ -184,13 +184,20 @@ def _skeleton_warnings(space: SearchSpace, clips: ClipStore, persons: Sequence[i
             f"{own.num_persons} makes the network read empty ones\n"
             f"  fix: --set clips.num_persons={max(1, *persons)}"
         )
+    sampling = own.sampling if isinstance(own, SkeletonClips) else "segments"
+    if sampling != "segments" and own.test_sets > 1:
+        yield (
+            f"clips.sampling = {sampling} reads a clip in one way, and clips.test_sets = {own.test_sets} "
+            "tests it as many times\n"
+            "  fix: --set clips.test_sets=1"
+        )
     longest = int(clips.skeleton_lengths().max())
     name = _NUM_POSE_FRAMES.get(own.input, "num_frames")
     num_frames = getattr(own, name)
     if num_frames > _FRAME_FACTOR * longest:
+        effect = "reads mostly zeros" if sampling == "padded" else "reads frames several times"
         yield (
-            f"the longest clip has {longest} frames, so clips.{name} = {num_frames} reads frames "
-            "several times\n"
+            f"the longest clip has {longest} frames, so clips.{name} = {num_frames} {effect}\n"
             f"  fix: --set clips.{name}={longest} or fewer"
         )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autohier.data.inputs.reading.skeleton_frames import SkeletonFrames
 from autohier.data.skeleton import Skeleton
+from autohier.data.transforms.sampling import row_positions
 from autohier.data.transforms.skeletons import Stream, mirrored_joints, read_stream
 
 
@@ -25,8 +26,8 @@ class SkeletonReading(SkeletonFrames):
     """
 
     stream: Stream
-    sampling: Literal["segments", "padded"] = "segments"
-    """Frames of a clip: one per segment, or the first ones, with zeros behind them."""
+    sampling: Literal["segments", "padded", "repeated"] = "segments"
+    """Frames of a clip: one per segment, or the first ones, with zeros or themselves behind them."""
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -50,14 +51,16 @@ class SkeletonReading(SkeletonFrames):
         return clip_MTVC
 
     def _random_positions(self, skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.int64]:
-        if self.sampling == "padded":
+        if self.sampling != "segments":
             return self._first_positions(skeleton)
         return super(SkeletonReading, self)._random_positions(skeleton, random)
 
     def _positions(self, skeleton: Skeleton, set_index: int, num_sets: int) -> NDArray[np.int64]:
-        if self.sampling == "padded":
+        if self.sampling != "segments":
             return self._first_positions(skeleton)
         return super(SkeletonReading, self)._positions(skeleton, set_index, num_sets)
 
     def _first_positions(self, skeleton: Skeleton) -> NDArray[np.int64]:
+        if self.sampling == "repeated":
+            return row_positions(max(skeleton.num_frames, 1), self.num_frames, 0.0)
         return np.arange(min(skeleton.num_frames, self.num_frames), dtype=np.int64)

@@ -185,6 +185,13 @@ def test_persons_and_frames_that_no_clip_has_are_empty(tiny_clips: ClipStore) ->
     assert "no inspected clip shows more than 1 person, and clips.num_persons = 3 makes" in persons
     assert persons.endswith("fix: --set clips.num_persons=1")
     assert "the longest clip has 4 frames, so clips.num_frames = 17 reads frames several times" in frames
+    padded = tiny.model_copy(
+        update={"clips": tiny.clips.model_copy(update={"num_frames": 17, "sampling": "padded"})}
+    )
+    sets, zeros = space_warnings(padded, tiny_clips.manifest, clips=tiny_clips)
+    assert "clips.sampling = padded reads a clip in one way, and clips.test_sets = 10 tests it as" in sets
+    assert sets.endswith("fix: --set clips.test_sets=1")
+    assert "the longest clip has 4 frames, so clips.num_frames = 17 reads mostly zeros" in zeros
 
 
 @pytest.mark.parametrize(
