@@ -37,7 +37,8 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
     """Load a search space by its shipped name or from a TOML file.
 
     An overridden recognizer, clip input or training setting holds for every trial: the same setting is
-    removed from the variants, the searched settings and the initial configs of the file.
+    removed from the variants, the searched settings and the initial configs of the file. The names of some
+    variants as ``search.variants`` leave the other variants and their initial configs out.
 
     Args:
         name: ``demo``, ``ntu60``, ... or a path that ends in .toml.
@@ -51,8 +52,9 @@ def load_space(name: str, overrides: Sequence[str] = ()) -> SearchSpace:
     sound: list[str] = []
     for override in overrides:
         with faults.collect():
-            _fix_for_all_trials(values, override)
-            sound.append(override)
+            if not _choose_variants(values, override):
+                _fix_for_all_trials(values, override)
+                sound.append(override)
     for override in sound:
         with faults.collect():
             apply_override(values, override)
@@ -232,6 +234,36 @@ def _fix_for_all_trials(values: dict[str, object], text: str) -> None:
         remove_setting(table, name)
         if resets_setting(table, name):
             table[name] = value
+
+
+def _choose_variants(values: dict[str, object], text: str) -> bool:
+    """Leave out the variants that an override does not name; return False if it is another override.
+
+    Their initial configs go, too, and their names in ``assumes_2d_weights``.
+
+    Raises:
+        InputError: if the space has no variant of a name.
+    """
+    key, chosen = parse_override(text)
+    names = [chosen] if isinstance(chosen, str) else chosen
+    if key != "search.variants" or not isinstance(names, list):
+        return False
+    search = values.get("search")
+    variants = search.get("variants") if isinstance(search, dict) else None
+    if not isinstance(search, dict) or not isinstance(variants, dict) or not variants:
+        raise InputError("cannot choose variants of a space without any", got=text, hint="leave it out")
+    for name in names:
+        if name not in variants:
+            raise InputError(f"unknown variant {name!r}", hint=nearest(str(name), list(variants)))
+    search["variants"] = {name: table for name, table in variants.items() if name in names}
+    initial, assumes = values.get("initial"), values.get("assumes_2d_weights")
+    if isinstance(initial, list):
+        values["initial"] = [
+            config for config in initial if not isinstance(config, dict) or config.get("variant") in names
+        ]
+    if isinstance(assumes, list):
+        values["assumes_2d_weights"] = [name for name in assumes if name in names]
+    return True
 
 
 def _initial_settings(values: Mapping[str, object]) -> Iterator[object]:

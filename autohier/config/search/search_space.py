@@ -173,7 +173,7 @@ class SearchSpace(FrozenModel):
                 raise InputError(
                     f"variants {other} and {name} must differ",
                     hint="do not override the setting they differ in, or search a single variant: "
-                    "--set 'search.variants={}' --set 'initial=[]'",
+                    f"--set search.variants={name}",
                 )
 
     def find_superclass_fault(self, params: Hyperparameters) -> str:

@@ -27,8 +27,8 @@ Variant = Literal["st-gcn", "st-gcn++"]
 class StGcn(BlockNetwork):
     """Network on skeletons, float [B, M, T, V, C]; stacks of 64, 128 and 256 channels at width 1.
 
-    "st-gcn" is Yan et al. 2018, "st-gcn++" Duan et al. 2022 (PYSKL). Dropout within blocks is omitted: PYSKL's
-    recipes have none, while Yan et al. drop half the activations behind each temporal convolution.
+    "st-gcn" is Yan et al. 2018, "st-gcn++" Duan et al. 2022 (PYSKL). Dropout within blocks is omitted; the
+    recipes of PYSKL have none, those of Yan et al. have 0.5 behind each temporal convolution.
 
     Args:
         variant: "st-gcn" or "st-gcn++".

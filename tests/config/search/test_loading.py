@@ -318,3 +318,29 @@ def test_every_faulty_initial_config_is_named() -> None:
     with pytest.raises(InputError, match="faults: ") as caught:
         load_space("demo", [f"initial=[{configs}]"])
     assert all(f"the initial config 'config {number}' must lie" in str(caught.value) for number in range(8))
+
+
+@pytest.mark.parametrize(
+    ("value", "variants"),
+    [("bone", ["bone"]), ('["pyskl-ctr-gcn", "bone"]', ["bone", "pyskl-ctr-gcn"]), ("[]", [])],
+)
+def test_chosen_variants_keep_their_initial_configs(value: str, variants: list[str]) -> None:
+    whole = load_space("ntu60_skeleton")
+    space = load_space("ntu60_skeleton", [f"search.variants={value}"])
+    assert space.search.variants == {name: whole.search.variants[name] for name in variants}
+    assert space.initial == tuple(config for config in whole.initial if config.variant in variants)
+    assert {config.variant for config in space.initial} == set(variants)
+
+
+def test_a_variant_that_is_left_out_needs_no_weights() -> None:
+    assert load_space("gym99_slowfast").assumes_2d_weights == ("slowonly-4",)
+    for chosen, assumed in (("slowonly-4", ("slowonly-4",)), ("slowonly-8", ())):
+        space = load_space("gym99_slowfast", [f"search.variants={chosen}"])
+        assert space.assumes_2d_weights == assumed
+
+
+def test_only_variants_of_the_space_are_chosen() -> None:
+    with pytest.raises(InputError, match=r"unknown variant 'bones': did you mean 'bone'\?"):
+        load_space("ntu60_skeleton", ["search.variants=bones"])
+    with pytest.raises(InputError, match="cannot choose variants of a space without any"):
+        load_space("demo", ["search.variants=bone"])
