@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from autohier.config.search.loading import load_space
+from autohier.config.trial.hyperparameters import FLAT_PARAMS
 from autohier.core.prediction import predict_test
 from autohier.core.trial import evaluate_on_test, evaluate_stage_on_test, run_trial, train_pass_1
 from autohier.data.datasets.registry import open_dataset
@@ -16,6 +18,7 @@ from support.sources.tiny_clips import (
     CLIPS_PER_SUBJECT,
     OVERRIDES,
     TEST_SUBJECTS,
+    TRAINING_SUBJECTS,
     VALIDATION_SUBJECTS,
     open_tiny_trial,
     tiny_config,
@@ -134,6 +137,23 @@ def test_a_complete_trial_runs_on_2d_poses(tmp_path, clip_input, change):
     assert {stage.confusion_KK.sum() for stage in outcome.stages} == {2}
     assert np.isfinite([metrics.loss for stage in outcome.stages for metrics in stage.epochs]).all()
     assert {each.num_clips for _, each in evaluate_on_test(trial, outcome)} == {6}
+
+
+@pytest.mark.parametrize("variant", [f"authors-{name}" for name in ("ctr-gcn", "ms-g3d", "aagcn", "st-gcn")])
+def test_the_recipes_of_graph_networks_train(tmp_path, tiny_clips, variant):
+    space = load_space(
+        "ntu60_skeleton",
+        [
+            *("dataset=demo", "num_classes=6", "protocol.validation=clean"),
+            *(f"search.variants={variant}", "initial=[]"),
+            *("recognizer.width=0.125", "clips.num_persons=1", "clips.num_frames=6", "pass_1.epochs=1"),
+        ],
+    )
+    config = space.config(FLAT_PARAMS.model_copy(update={"variant": variant}), seed=0)
+    pass_1 = train_pass_1(open_tiny_trial(config, tiny_clips, tmp_path / "stages"))
+    assert pass_1.epochs[0].num_clips == len(TRAINING_SUBJECTS) * CLIPS_PER_SUBJECT
+    assert pass_1.confusion_KK.sum() == CLIPS_PER_SUBJECT
+    assert np.isfinite(pass_1.epochs[0].loss)
 
 
 @pytest.mark.realdata

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from autohier.config.search.loading import load_space
@@ -41,6 +43,72 @@ def test_graph_networks_have_the_recipe_of_pyskl(space: str, variant: str, name:
         "cosine",
     )
     assert (config.pass_1.epochs, recipe.repeats) == (16, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorsRecipe:
+    """Values of a configuration file that the authors of a graph network published."""
+
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    steps: tuple[int, int]
+    """Epochs after which the rate falls."""
+    epochs: int
+    warmup_epochs: int = 0
+    num_frames: int = 300
+    sampling: str = "repeated"
+    rotation_degrees: float = 0
+
+
+# Uason-Chen/CTR-GCN 59c1d2d, config/nturgbd{,120}-cross-subject/default.yaml: random_rot is 0.3 rad.
+CTR_GCN = AuthorsRecipe(
+    64, 0.1, 4e-4, (35, 55), 65, 5, num_frames=64, sampling="segments", rotation_degrees=17
+)
+# kenziyuliu/MS-G3D 98a85a9, config/nturgbd{,120}-cross-subject/train_joint.yaml.
+# Its data_gen/preprocess.py repeats clips.
+MS_G3D, MS_G3D_120 = (AuthorsRecipe(32, 0.05, 5e-4, *own) for own in (((30, 40), 50), ((30, 50), 60)))
+# lshiwjx/2s-AGCN f05d2c0, config/nturgbd-cross-subject/train_joint_aagcn.yaml.
+# Its data_gen/preprocess.py repeats clips.
+AAGCN = AuthorsRecipe(64, 0.1, 1e-4, (30, 40), 50, 5)
+# open-mmlab/mmskeleton 83b0d5f, configs/recognition/st_gcn_aaai18/ntu-rgbd-xsub/train.yaml.
+ST_GCN = AuthorsRecipe(64, 0.1, 1e-4, (10, 50), 80, sampling="padded")
+
+
+@pytest.mark.parametrize(
+    ("space", "name", "published"),
+    [
+        ("ntu60_skeleton", "ctr-gcn", CTR_GCN),
+        ("ntu60_skeleton", "ms-g3d", MS_G3D),
+        ("ntu60_skeleton", "aagcn", AAGCN),
+        ("ntu60_skeleton", "st-gcn", ST_GCN),
+        ("ntu120_skeleton", "ctr-gcn", CTR_GCN),
+        ("ntu120_skeleton", "ms-g3d", MS_G3D_120),
+    ],
+)
+def test_graph_networks_have_the_recipes_of_their_authors(
+    space: str, name: str, published: AuthorsRecipe
+) -> None:
+    config = config_of(space, f"authors-{name}")
+    recipe, clips = config.optimisation, config.clips
+    assert config.recognizer.name == name
+    assert isinstance(clips, SkeletonClips)
+    assert (clips.num_persons, clips.test_sets, clips.scaling, clips.flip) == (2, 1, 0, False)
+    assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, True)
+    assert (recipe.schedule, recipe.lr_factor, recipe.repeats) == ("multi-step", 0.1, 1)
+    assert (recipe.clip_norm, recipe.dropout, recipe.label_smoothing) == (None, 0, 0)
+    first, second = (int(share * config.pass_1.epochs + 0.5) for share in recipe.lr_steps)
+    assert published == AuthorsRecipe(
+        recipe.batch_size,
+        recipe.learning_rate,
+        recipe.weight_decay,
+        (first, second),
+        config.pass_1.epochs,
+        recipe.warmup_epochs,
+        clips.num_frames,
+        clips.sampling,
+        clips.rotation_degrees,
+    )
 
 
 @pytest.mark.parametrize("space", NTU_SPACES)
