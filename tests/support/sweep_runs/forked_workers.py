@@ -26,8 +26,9 @@ SET_UP_WORKER = str(Path(__file__).with_name("set_up_worker.py"))
 
 # Not Ray, which reads the environment when it is imported, but what it imports.
 _LIBRARIES = (
-    "autohier.core.stages.runner",
+    "autohier.core.trial",
     "autohier.models",
+    "autohier.records.recorders.trial_recorder",
     "fsspec",
     "google.protobuf.json_format",
     "grpc",
@@ -40,6 +41,7 @@ _LIBRARIES = (
     "rich.live",
     "tensorboardX",
     "torch.utils.data",
+    "torch.utils.tensorboard",
     "tqdm",
     "yaml",
 )
