@@ -16,6 +16,8 @@ activations and to weights), independent of how the device computes them.
     python benchmarks/training_step.py --recognizer three-pathway --frames 32
     python benchmarks/training_step.py --recognizer three-pathway --frames 32 --freeze event set element
     python benchmarks/training_step.py --recognizer ctr-gcn --frames 100 --batch 16
+    python benchmarks/training_step.py --recognizer aagcn --frames 100 --batch 16
+    python benchmarks/training_step.py --recognizer ms-g3d --frames 100 --batch 16
 """
 
 from __future__ import annotations

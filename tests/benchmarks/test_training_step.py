@@ -17,6 +17,8 @@ BENCHMARK = load_benchmark("training_step")
         ("three-pathway --frames 32 --size 32 --freeze event set", "32 x 32 x 32"),
         ("st-gcn --frames 2 --layout coco-17", "2 x 17 x 3"),
         ("ctr-gcn --frames 2 --persons 1", "2 x 25 x 3"),
+        ("aagcn --frames 2 --persons 1", "2 x 25 x 3"),
+        ("ms-g3d --frames 8 --layout coco-17", "8 x 17 x 3"),
         ("two-stream --frames 1 --size 32 --pose-frames 5", "1 x 32 x 32 and 5 x 25 x 3"),
         ("rgbpose-conv3d --frames 1 --size 32", "1 x 32 x 32 and 4 x 8 x 8"),
         ("i3d --frames 2 --size 48", "2 x 48 x 48"),
