@@ -16,7 +16,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.weights_files import convert_starts, find_starts
 from autohier.core.stages.kinds.registry import find_stage_kind
 from autohier.core.stages.setup.starting_weights import check_network
-from autohier.core.stages.store.file_names import STAGE_FILE
+from autohier.core.stages.store.file_names import MODEL_FILE, STAGE_FILE
 from autohier.core.stages.store.identity_check import is_stage_key
 from autohier.errors import InputError, error_about
 from autohier.sweep.finished_trials import RecordedSweep, read_sweep, split_trial_name
@@ -62,7 +62,7 @@ def find_start(text: str, out: Path) -> Path:
 
     Args:
         text: SWEEP, SWEEP:TRIAL or SWEEP:VARIANT, with the sweep by its name below ``out`` or by its path;
-            else a path.
+            else a path. The file of a stage's weights is its stage.
         out: folder of the sweeps.
 
     Raises:
@@ -73,7 +73,10 @@ def find_start(text: str, out: Path) -> Path:
         return _unpruned_stage(read_sweep(folder), selector)
     path = Path(text).expanduser()
     if path.exists():
-        return path.resolve()
+        resolved = path.resolve()
+        # The folder of a stage also says which clips and joints its weights were trained on.
+        is_of_stage = resolved.name == MODEL_FILE and (resolved.parent / STAGE_FILE).is_file()
+        return resolved.parent if is_of_stage else resolved
     raise InputError(
         f"{_SETTING} must name a sweep, a stage, an exported model or a file",
         got=f"{text!r}, which is no sweep in {out} and no path",

@@ -79,6 +79,13 @@ class TestNames:
         monkeypatch.chdir(source.stage(2).parent)
         assert find_start(source.stage(2).name, source.out) == source.stage(2)
 
+    def test_the_weights_of_a_stage_are_the_stage(self, source: Source, tmp_path: Path) -> None:
+        weights = source.stage(1) / "model.safetensors"
+        assert find_start(str(weights), source.out) == source.stage(1)
+        assert find_start(str(source.stage(1) / "stage.json"), source.out) == source.stage(1) / "stage.json"
+        copy = str(shutil.copy(weights, tmp_path))
+        assert find_start(copy, source.out) == tmp_path / "model.safetensors"
+
     @pytest.mark.parametrize(
         ("name", "error"),
         [
