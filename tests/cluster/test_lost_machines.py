@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from autohier.records.reader import read_records
+from support.cluster import held_work
 from support.cluster.machines import Machine
 from support.cluster.ray_cluster import VirtualCluster
 from support.cluster.sweeps import resume, search
+from support.sweep_runs.untimed_records import untimed_rows
 from support.waiting import PATIENCE_S, wait_until
 
 EPOCHS = ("--set", "pass_1.epochs=40")
@@ -82,6 +87,55 @@ def runs_a_trial(cluster: VirtualCluster, machine: Machine) -> bool:
     command = ["pgrep", "-f", "ray::(ImplicitFunc|StageActor)"]
     looking = machine.start(command, environment=cluster.environment, folder=cluster.network.shared)
     return bool(looking.communicate()[0])
+
+
+@pytest.mark.slow
+def test_refit_and_test_evaluation_continue_on_other_machines(
+    open_machines: Callable[..., VirtualCluster], shared: Path
+) -> None:
+    shutil.copy(held_work.__file__, shared / "sitecustomize.py")
+    cluster = open_machines("first", "second", "third")
+    options = ("--trials", "2", "--scheduler", "none", "--set", "pass_1.epochs=3")
+    first = search(cluster, *options)
+    out, err = first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 0, out + err
+    undisturbed, sweep = shared / "undisturbed", shared / "sweeps" / "a"
+    (shared / "sweeps").rename(undisturbed)
+
+    held = shared / held_work.FOLDER
+    held.mkdir()
+    driver = search(cluster, *options)
+    lost = {cut_power_at(held / held_work.IN_REFIT, cluster, driver, lambda: epochs_of_refit(sweep) == [1])}
+    lost.add(cut_power_at(held / held_work.IN_TEST, cluster, driver, lambda: epochs_of_refit(sweep) > [3]))
+    out, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, out + err
+    assert len(lost) == 2
+    assert out.count("tests: waits for a process in place of the one that died") == 2, out
+    rows = untimed_rows(sweep)
+    assert rows["tests"]
+    assert rows == untimed_rows(undisturbed / "a")
+    assert epochs_of_refit(sweep) == epochs_of_refit(undisturbed / "a")  # no epoch is trained twice
+
+
+def cut_power_at(
+    place: Path, cluster: VirtualCluster, driver: subprocess.Popen[str], is_recorded: Callable[[], bool]
+) -> str:
+    """Cut the power of the machine held at a place once the driver has its epochs; return its name."""
+    wait_until(
+        lambda: driver.poll() is not None or (place.exists() and place.read_text() and is_recorded()),
+        f"a machine stays at {place}",
+        pause_s=0.2,
+    )
+    assert driver.poll() is None, driver.communicate()
+    name = place.read_text()
+    cluster.network.machines[name].cut_power()
+    return name
+
+
+def epochs_of_refit(sweep: Path) -> list[int]:
+    """Return the number of epochs that the refit has trained; empty before its first."""
+    work = read_records(sweep / "records").work
+    return [row.epochs_computed for row in work if row.name.startswith("refit")]
 
 
 @pytest.mark.slow

@@ -119,7 +119,8 @@ class VirtualCluster:
 def open_cluster(shared: Path, *machines: str) -> Iterator[VirtualCluster]:
     """Run a head and machines with one core each; end them when the block ends.
 
-    A machine named "driver" has no core: drivers run there, and not on the head.
+    A machine named "driver" has no core: drivers run there, and not on the head. Python runs the file
+    ``sitecustomize.py`` of the shared folder in all processes, if there is one.
     """
     token = shared / "token"
     token.write_text(secrets.token_hex(32))
@@ -132,7 +133,7 @@ def open_cluster(shared: Path, *machines: str) -> Iterator[VirtualCluster]:
         "RAY_enable_metrics_collection": "0",
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONPATH": str(_REPOSITORY),
+        "PYTHONPATH": os.pathsep.join((str(_REPOSITORY), str(shared))),
         "COLUMNS": "200",
     }
     with open_network(shared) as network:
