@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import accumulate
 from typing import Final, Literal
 
 FailureClass = Literal[
@@ -25,14 +26,25 @@ ENVIRONMENT_FAILURES: Final[frozenset[FailureClass]] = frozenset({"disk full", "
 
 
 _MAX_CHARS: Final = 500
+_MAX_LIST_CHARS: Final = 400
 _MAX_REASON_CHARS: Final = 120
 _SLIPS: Final = (LookupError, TypeError, AttributeError, OverflowError, SyntaxError, RecursionError)
 """Errors of readers that damage surprises; their texts are about the reader, not about the file."""
 
 
+class Whole(str):
+    """Text that an error prints uncut, as each of its parts is bounded, e.g. a list of machines."""
+
+    __slots__ = ()
+
+
 def one_line(text: str) -> str:
-    """Return untrusted text as one printable line of at most 500 characters, cut in the middle."""
-    return _cut_middle(printable(_cut_middle(" ".join(text.split()))))
+    """Return untrusted text as one printable line of at most 500 characters, cut in the middle.
+
+    A `Whole` text is not cut.
+    """
+    line = " ".join(text.split())
+    return printable(line) if isinstance(text, Whole) else _cut_middle(printable(_cut_middle(line)))
 
 
 def cause_text(error: BaseException) -> str:
@@ -82,6 +94,12 @@ def _cut_middle(text: str) -> str:
     return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS // 2]}...{text[3 - _MAX_CHARS // 2 :]}"
 
 
+def _value_text(value: object) -> str:
+    if isinstance(value, BaseException):
+        return cause_text(value)
+    return value if isinstance(value, str) else str(value)
+
+
 def nearest(word: str, valid: list[str]) -> str:
     """Return a hint for a misspelt word: the nearest valid word, or all valid words.
 
@@ -91,7 +109,15 @@ def nearest(word: str, valid: list[str]) -> str:
     close = get_close_matches(_without_case(word), plain, n=1, cutoff=0.5)
     if close:
         return f"did you mean {plain[close[0]]!r}?"
-    return f"valid are {', '.join(sorted(valid))}" if valid else "there is none to choose"
+    return f"valid are {_first_words(sorted(valid))}" if valid else "there is none to choose"
+
+
+def _first_words(words: Sequence[str]) -> str:
+    """Return words as a list; of a long list, those that fit into an error, and the number of the others."""
+    if len(", ".join(words)) <= _MAX_LIST_CHARS:
+        return ", ".join(words)
+    num_shown = sum(end <= _MAX_LIST_CHARS for end in accumulate(len(word) + len(", ") for word in words))
+    return f"{', '.join(words[:num_shown])} and {len(words) - num_shown} more"
 
 
 def _without_case(word: str) -> str:
@@ -116,8 +142,7 @@ class AutohierError(Exception):
     def __str__(self) -> str:
         text = one_line(self.rule)
         if self.got is not None:
-            got = cause_text(self.got) if isinstance(self.got, BaseException) else str(self.got)
-            text = f"{text}, but got {one_line(got)}"
+            text = f"{text}, but got {one_line(_value_text(self.got))}"
         return f"{text}: {one_line(self.hint)}" if self.hint else text
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autohier.errors import InputError, cause_text, damage_text, error_about, error_of, nearest
+from autohier.errors import InputError, Whole, cause_text, damage_text, error_about, error_of, nearest
 
 
 def test_rule_value_and_hint():
@@ -45,6 +45,12 @@ def test_no_fault_of_a_long_list_is_cut_out():
     assert str(error_of("mine.toml", faults[:1])) == f"mine.toml: {faults[0]}"
 
 
+def test_a_value_of_bounded_parts_is_not_cut():
+    names = ", ".join(f"gpu{number:02}" for number in range(99))
+    error = InputError("all must answer", got=Whole(f"{names}\n\x00"), hint=Whole(names))
+    assert str(error) == f"all must answer, but got {names} \\x00: {names}"
+
+
 def test_pickling_keeps_rule_value_and_hint():
     error = pickle.loads(pickle.dumps(InputError("rule", got=3, hint="fix it")))
     assert (str(error), error.got) == ("rule, but got 3: fix it", 3)
@@ -55,6 +61,12 @@ def test_case_and_dashes_do_not_matter_for_the_nearest_word() -> None:
     assert nearest("utd_mhad", ["utd-mhad", "ntu60"]) == "did you mean 'utd-mhad'?"
     assert nearest("zz", ["b", "a"]) == "valid are a, b"
     assert nearest("zz", []) == "there is none to choose"
+
+
+def test_long_lists_of_valid_words_are_cut_between_words() -> None:
+    names = [f"class {number:02}" for number in range(50)]  # 10 characters each, with comma and blank
+    assert nearest("zz", names[:40]) == f"valid are {', '.join(names[:40])}"  # 398 characters
+    assert nearest("zz", names) == f"valid are {', '.join(names[:40])} and 10 more"
 
 
 def test_errors_of_the_system_state_the_cause_and_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.weights_files import convert_weights
 from autohier.console import open_console
 from autohier.core.stages.store.remote_stages import set_remote
-from autohier.errors import InputError
+from autohier.errors import InputError, Whole, one_line
 from autohier.records.reader import read_records
 from autohier.sweep.api import DEFAULT_DATA, DEFAULT_OUT, SweepResult, result_of, resume_sweep, start_sweep
 from autohier.sweep.driver import SweepEnd
@@ -97,9 +97,10 @@ def require_same(stored: SweepPlan, asked: SweepPlan) -> None:
     if asked.trials < stored.trials:
         found["trials"] = (stored.trials, asked.trials)
     if found:
+        texts = (one_line(f"{key}={new} instead of {old}") for key, (old, new) in found.items())
         raise InputError(
             f"sweep {asked.name} exists, so it can only continue as it started",
-            got=", ".join(f"{key}={new} instead of {old}" for key, (old, new) in found.items()),
+            got=Whole(", ".join(texts)),
             hint="repeat its settings, or choose another --name",
         )
 

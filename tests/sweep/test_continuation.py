@@ -93,6 +93,16 @@ def two_weights(folder: Path) -> tuple[Path, Path]:
     return first, other
 
 
+@pytest.mark.usefixtures("driver")
+def test_all_of_many_other_settings_are_named(run: Run) -> None:
+    run("initial=[]")
+    ratios = [round(0.01 + 0.02 * k, 2) for k in range(45)]
+    changes = {"pass_1.epochs": 77, "search.ratios": ratios, "search.weight_ratios": ratios}
+    with pytest.raises(InputError, match="sweep job exists") as caught:
+        run("initial=[]", *(f"{name}={value}" for name, value in changes.items()))
+    assert all(f"{name}={value} instead of" in str(caught.value) for name, value in changes.items())
+
+
 def test_weights_are_compared_by_content(driver: FakeDriver, run: Run, tmp_path: Path) -> None:
     first, other = (
         write_2d_weights(tmp_path / name, width=0.125) for name in ("a.safetensors", "b.safetensors")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from autohier.config.sweep import SweepPlan
 from autohier.errors import InputError
+from autohier.text import plural
 
 TRIAL_BYTES = 1 << 30
 """Memory that a trial takes at least, most of it for the libraries that it loads."""
@@ -55,10 +57,10 @@ def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
     cpus = plan.cpus_per_trial or _cpus_per_trial(gpus, nodes)
     num_fitting = sum(_trials_on(node, cpus, gpus) for node in nodes)
     if not num_fitting:
-        sizes = ", ".join(_size_text(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
+        sizes = Counter(_size_text(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
         raise InputError(
             f"a trial of {_size_text(cpus, gpus)} must fit one machine",
-            got=f"machines of {sizes}",
+            got=", ".join(f"{plural(number, 'machine')} of {size}" for size, number in sizes.items()),
             hint="lower --cpus-per-trial or --gpus-per-trial",
         )
     node_cpus = max(node.get("CPU", 0) for node in nodes if _trials_on(node, cpus, gpus))

@@ -52,3 +52,6 @@ def test_the_number_of_trials_follows_the_machines(tmp_path):
 def test_a_trial_that_fits_no_machine_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a trial of 1 CPU and 1 GPU must fit one machine"):
         share_of(make_plan(tmp_path, gpus_per_trial=1), [LAPTOP])
+    machines = r"got 64 machines of 16 CPUs and 2 GPUs, 1 machine of 4 CPUs and 0 GPUs: lower"
+    with pytest.raises(InputError, match=machines):
+        share_of(make_plan(tmp_path, gpus_per_trial=4), [*[TWO_GPUS] * 64, LAPTOP])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from autohier.errors import InputError
+from autohier.errors import InputError, Whole
 from autohier.sweep.execution.cluster.joining import join_error, require_listener
 from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.text import duration_text, listing, plural
@@ -52,7 +52,7 @@ def wait_for_machines(
         missing_text = f"; missing are {listing(missing)}" if missing else ""
         raise InputError(
             f"Ray must run on {at_least} machines within {duration_text(timeout_s)}",
-            got=f"{len(found)} ({listing(list(found)) or 'none'}){missing_text}",
+            got=Whole(f"{len(found)} ({listing(list(found)) or 'none'}){missing_text}"),
             hint="see the logs of Ray on the missing machines",
         )
     joined = ", ".join(f"{name} ({_size_text(node)})" for name, node in found.items())

@@ -22,7 +22,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from autohier.errors import InputError, cause_text, one_line
+from autohier.errors import InputError, Whole, cause_text, one_line
 from autohier.files import write_atomically
 from autohier.sweep.execution.cluster.admission import ADMITTED, DRAINED, TOO_SMALL, AdmissionTable
 from autohier.sweep.execution.cluster.machine_check import Demands, Findings, check_machine, has_content
@@ -127,10 +127,10 @@ class Machines:
             if is_late:
                 break
         if not passed:
-            reasons = "; ".join(f"{self._name(each)}: {each.verdict or 'no answer'}" for each in machines)
+            reasons = by_reason({self._name(each): each.verdict or "no answer" for each in machines})
             raise InputError(
                 "a machine must pass the check before a trial runs there",
-                got=reasons or "no machine that fits a trial",
+                got=Whole(reasons) or "no machine that fits a trial",
                 hint="see 'Shared storage' in docs/cluster.md",
             )
         return passed
@@ -209,6 +209,17 @@ class Machines:
     def _name(self, machine: _Machine) -> str:
         hosts = Counter(each.host for each in self._machines.values())
         return machine.host if hosts[machine.host] == 1 else f"{machine.host} (node {machine.node[:8]})"
+
+
+def by_reason(reasons: Mapping[str, str]) -> str:
+    """Return the reasons why machines are refused, each once, with the names of its machines."""
+    names: dict[str, list[str]] = {}
+    for name in sorted(reasons):
+        names.setdefault(reasons[name], []).append(name)
+    return "; ".join(
+        f"{each[0]}: {reason}" if len(each) == 1 else f"{len(each)} machines ({', '.join(each)}): {reason}"
+        for reason, each in names.items()
+    )
 
 
 def clock_faults(machine_s: float, sent_s: float, received_s: float) -> list[str]:

@@ -66,6 +66,14 @@ def test_too_few_machines_are_an_error(listings: list[list[dict[str, Any]]]) -> 
         wait(["n1", "n2", "n3"], at_least=2, timeout_s=0.0)
 
 
+def test_all_of_many_missing_machines_are_named(listings: list[list[dict[str, Any]]]) -> None:
+    names = [f"gpu-node-{number:03}.site" for number in range(64)]
+    listings.append([node("gpu-node-000")])
+    with pytest.raises(InputError, match=r"but got 1 \(gpu-node-000.site\); missing are ") as caught:
+        wait(names, at_least=64, timeout_s=0.0)
+    assert all(name in str(caught.value) for name in names)
+
+
 def test_without_names_any_machines_with_cores_count(listings: list[list[dict[str, Any]]]) -> None:
     head = {**node("head", cpus=0), "NodeManagerAddress": "10.0.0.1"}
     listings += [[head], [head, {**node("n1"), "NodeManagerAddress": "10.0.0.2"}]]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_a_cluster_without_an_admitted_machine_is_refused(tmp_path: Path, tiny_d
     assert len(lines) == 1
     assert "gets no trial: autohier" in lines[0]
     assert admitted_only() == {}
+
+
+def test_the_error_names_all_of_many_refused_machines(tmp_path: Path, tiny_data: Path) -> None:
+    from autohier.sweep.execution.cluster.machines import by_reason
+
+    full = [f"gpu-{number:02}.cluster.example" for number in range(40)]
+    reasons = dict.fromkeys(full, "only 3 MB are free in /tmp") | {"gpu-40": "no answer"}
+    text = by_reason(reasons)
+    assert text == f"40 machines ({', '.join(full)}): only 3 MB are free in /tmp; gpu-40: no answer"
+    with (
+        watched(tmp_path, tiny_data, [], versions={"autohier": "0.0"}) as machines,
+        patch("autohier.sweep.execution.cluster.machines.by_reason", lambda _: text),
+        pytest.raises(InputError, match="a machine must pass the check") as caught,
+    ):
+        machines.admitted(StopRequest())
+    assert f"but got {text}: see 'Shared storage'" in str(caught.value)
 
 
 def test_a_machine_too_small_for_a_trial_is_refused_to_processes_without_cores(
