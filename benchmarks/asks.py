@@ -4,9 +4,10 @@ No trial runs: every config gets a synthetic accuracy at once. Both studies keep
 same search space with the same sampler, and hold the same number of observations: for each one that autohier
 derives from a chain, the plain study gets a random one. They run at the same time in two processes, so that
 a busy machine slows both. `--clock processor` is not affected by other work, but leaves out waits for the
-disk.
+disk. With `--parallel 64`, 64 trials run at any time: a newly sampled one replaces the oldest.
 
     python benchmarks/asks.py
+    python benchmarks/asks.py --trials 500 --parallel 64
     python benchmarks/asks.py --trials 500 --sampler random --clock processor
 """
 
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,7 +38,7 @@ from autohier.config.sweep import SweepPlan
 from autohier.config.trial.hyperparameters import Hyperparameters
 from autohier.sweep.study.sampling.search_space import decode, distributions
 from autohier.sweep.study.storages.storage import open_storage
-from autohier.sweep.study.study import Measurements, SweepStudy
+from autohier.sweep.study.study import Measurements, SampledTrial, SweepStudy
 
 ARMS = ("autohier", "plain")
 CHECKPOINTS = (64, 250, 500, 1000, 2000)
@@ -45,7 +47,8 @@ _WINDOW = 50
 _CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 Clock = Callable[[], float]
 Trial = Callable[[], tuple[float, float, int]]
-"""Runs one trial; returns the seconds to sample and to record it, and its number of observations."""
+"""Samples a trial and records the oldest one that runs; returns the seconds of both, and the number of
+observations of the recorded trial."""
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
     "gp": lambda seed: GPSampler(seed=seed),
@@ -72,17 +75,24 @@ def synthetic_chain(params: Hyperparameters, random: np.random.Generator) -> lis
     return [float(0.8 + peak + slope * k + random.normal(0, 0.01)) for k in range(params.passes + 1)]
 
 
-def autohier_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
-    """Return a function that runs one trial of autohier's study."""
+def autohier_trial(plan: SweepPlan, folder: Path, clock: Clock, parallel: int) -> Trial:
+    """Return a function that runs one trial of autohier's study, while ``parallel - 1`` others run."""
     study = SweepStudy(plan, open_storage(None, folder / "study.journal"))
     random = np.random.default_rng(plan.seed)
 
-    def run() -> tuple[float, float, int]:
+    running = deque[SampledTrial]()
+
+    def sample() -> float:
         begun = clock()
         sampled = study.next_trial()
         sample_s = clock() - begun
         if sampled is None:
             raise ValueError("the plan has too few trials")
+        running.append(sampled)
+        return sample_s
+
+    def run() -> tuple[float, float, int]:
+        sample_s, sampled = sample(), running.popleft()
         chain = synthetic_chain(sampled.config.params, random)
         begun = clock()
         rungs = {study.rungs.pass_step(k): max(chain[: k + 1]) for k in range(len(chain))}
@@ -90,21 +100,28 @@ def autohier_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
         study.record_complete(sampled, Measurements(chain, rungs), facts)
         return sample_s, clock() - begun, len(chain)
 
+    for _ in range(parallel - 1):
+        sample()
     return run
 
 
-def plain_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
-    """Return a function that runs one trial of a plain study; adding the other observations is not timed."""
+def plain_trial(plan: SweepPlan, folder: Path, clock: Clock, parallel: int) -> Trial:
+    """Return the same function for a plain study; adding the other observations is not timed."""
     storage = JournalStorage(JournalFileBackend(str(folder / "plain.journal")))
     study = optuna.create_study(
         storage=storage, sampler=_SAMPLERS[plan.sampler](plan.seed), direction="maximize"
     )
     space, random = distributions(plan.space), np.random.default_rng(plan.seed)
 
-    def run() -> tuple[float, float, int]:
+    running = deque[optuna.Trial]()
+
+    def sample() -> float:
         begun = clock()
-        trial = study.ask(space)
-        sample_s = clock() - begun
+        running.append(study.ask(space))
+        return clock() - begun
+
+    def run() -> tuple[float, float, int]:
+        sample_s, trial = sample(), running.popleft()
         chain = synthetic_chain(decode(plan.space, trial.params), random)
         begun = clock()
         study.tell(trial, max(chain))
@@ -114,6 +131,8 @@ def plain_trial(plan: SweepPlan, folder: Path, clock: Clock) -> Trial:
             study.add_trial(create_trial(value=accuracy, params=encoded, distributions=space))
         return sample_s, record_s, len(chain)
 
+    for _ in range(parallel - 1):
+        sample()
     return run
 
 
@@ -155,10 +174,16 @@ def report(autohier: Sequence[Checkpoint], plain: Sequence[Checkpoint]) -> list[
     return [
         *lines,
         f"from {counts[0]} to {counts[-1]} trials, the time to sample grew {ratio:.1f} times",
+        f"in the end: {_rate_text(autohier[-1])}; plain {_rate_text(plain[-1])}",
     ]
 
 
-def run_arm(arm: str, trials: int, sampler: str, clock: Clock) -> list[Checkpoint]:
+def _rate_text(checkpoint: Checkpoint) -> str:
+    trials_per_s = 1 / (checkpoint.sample_s + checkpoint.record_s)
+    return f"{trials_per_s:.0f} trials/s sampled and recorded, {checkpoint.memory_bytes / 2**20:.0f} MiB"
+
+
+def run_arm(arm: str, trials: int, parallel: int, sampler: str, clock: Clock) -> list[Checkpoint]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -167,25 +192,26 @@ def run_arm(arm: str, trials: int, sampler: str, clock: Clock) -> list[Checkpoin
                 "name": "asks",
                 "study_name": "asks",
                 "space": load_space("ntu60"),
-                "trials": trials,
+                "trials": trials + parallel - 1,
                 "sampler": sampler,
                 "data_folder": name,
                 "stage_folder": name,
             }
         )
         open_study = plain_trial if arm == "plain" else autohier_trial
-        return run_trials(open_study(plan, folder, clock), trials)
+        return run_trials(open_study(plan, folder, clock, parallel), trials)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=CHECKPOINTS[-1])
+    parser.add_argument("--parallel", type=int, default=1, help="trials that run at any time")
     parser.add_argument("--sampler", choices=_SAMPLERS, default="tpe")
     parser.add_argument("--clock", choices=_CLOCKS, default="wall")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.arm:
-        run = run_arm(options.arm, options.trials, options.sampler, _CLOCKS[options.clock])
+        run = run_arm(options.arm, options.trials, options.parallel, options.sampler, _CLOCKS[options.clock])
         print(json.dumps([asdict(checkpoint) for checkpoint in run]))
         return
     command = [sys.executable, __file__, *sys.argv[1:]]
@@ -196,7 +222,8 @@ def main() -> None:
     if any(process.returncode for process in arms.values()):
         sys.exit("a study failed")
     checkpoints = [[Checkpoint(**each) for each in json.loads(outputs[arm])] for arm in ARMS]
-    print(f"{options.sampler}, {options.clock} time, median of the last {_WINDOW} trials")
+    measured = f"{options.clock} time, median of the last {_WINDOW} trials"
+    print(f"{options.sampler}, {options.parallel} running, {measured}")
     print("\n".join(report(*checkpoints)))
 
 
