@@ -21,40 +21,34 @@ OVERRIDES = (
     "clips={input='frames+heatmaps', num_frames=4, resize_px=16, crop_px=12, num_map_frames=4, map_px=8}",
     "clips.num_persons=1",
     "clips.test_sets=2",
-    "recognizer={name='two-inputs', width=4}",
+    "recognizer={name='two-inputs'}",
     "optimisation.batch_size=36",
 )
 """Overrides of the tiny space."""
 
 _SETTINGS = """
-from typing import ClassVar
-from autohier.config.trial.recognizers import RecognizerSettings
+from autohier.config.trial.recognizers import FramesHeatmapsSettings
 from autohier.extensions import Extension
 
-class TwoInputSettings(RecognizerSettings):
-    reads: ClassVar = "frames+heatmaps"
-    name: str = "two-inputs"
-    width: int = 4
-    '''Channels of each pathway.'''
-
-two_inputs = Extension("support.networks.two_inputs:TwoInputs", settings=TwoInputSettings)
+two_inputs = Extension("support.networks.two_inputs:TwoInputs", settings=FramesHeatmapsSettings)
 """
 
 
 class TwoInputs(Recognizer):
     """A convolution on each input, then two on the features of both."""
 
-    def __init__(self, *, in_channels: int = 3, num_maps: int = 5, width: int = 4) -> None:
+    def __init__(self, *, in_channels: int = 3, num_maps: int = 5, width: float = 1.0) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(in_channels, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm3d(width)
-        self.conv2 = nn.Conv3d(num_maps, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm3d(width)
-        self.conv3 = nn.Conv1d(2 * width, 3 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm1d(3 * width)
-        self.conv4 = nn.Conv1d(3 * width, 3 * width, 1, bias=False)
-        self.bn4 = nn.BatchNorm1d(3 * width)
-        self.stack_channels = (2 * width, 3 * width, 3 * width)
+        channels = round(4 * width)
+        self.conv1 = nn.Conv3d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm3d(channels)
+        self.conv2 = nn.Conv3d(num_maps, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm3d(channels)
+        self.conv3 = nn.Conv1d(2 * channels, 3 * channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm1d(3 * channels)
+        self.conv4 = nn.Conv1d(3 * channels, 3 * channels, 1, bias=False)
+        self.bn4 = nn.BatchNorm1d(3 * channels)
+        self.stack_channels = (2 * channels, 3 * channels, 3 * channels)
 
     def forward_stacks(self, batch: dict[str, Tensor]) -> list[Tensor]:
         frames_BC = F.relu(self.bn1(self.conv1(batch["frames"]))).mean(dim=(2, 3, 4))

@@ -12,7 +12,13 @@ from pydantic import SerializeAsAny
 
 from autohier.config.tagged import TaggedBy
 from autohier.config.trial.clips import ClipInputName
-from autohier.config.trial.recognizers.base import RecognizerSettings, ScaledRecognizerSettings, absolute_path
+from autohier.config.trial.recognizers.base import (
+    FramesHeatmapsSettings,
+    FramesSkeletonsSettings,
+    RecognizerSettings,
+    ScaledRecognizerSettings,
+    absolute_path,
+)
 from autohier.config.trial.recognizers.frames import (
     I3dSettings,
     InflatedResNetSettings,
@@ -46,6 +52,8 @@ __all__ = [
     "AdaptiveGraphSettings",
     "AnyRecognizerSettings",
     "CtrGcnSettings",
+    "FramesHeatmapsSettings",
+    "FramesSkeletonsSettings",
     "I3dSettings",
     "InflatedResNetSettings",
     "MsG3dSettings",

@@ -95,3 +95,15 @@ class ScaledRecognizerSettings(RecognizerSettings):
 
     width: PositiveFloat = 1.0
     """Factor of every channel count."""
+
+
+class FramesHeatmapsSettings(ScaledRecognizerSettings):
+    """Settings of a recognizer of frames with heatmaps; enough if it has no option but its width."""
+
+    reads: ClassVar[ClipInputName] = "frames+heatmaps"
+
+
+class FramesSkeletonsSettings(ScaledRecognizerSettings):
+    """Settings of a recognizer of frames with skeletons; enough if it has no option but its width."""
+
+    reads: ClassVar[ClipInputName] = "frames+skeletons"

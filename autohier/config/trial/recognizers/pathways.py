@@ -13,7 +13,12 @@ from autohier.config.trial.clips import (
     PartName,
     PartsSkeletonsClips,
 )
-from autohier.config.trial.recognizers.base import RecognizerSettings, ScaledRecognizerSettings
+from autohier.config.trial.recognizers.base import (
+    FramesHeatmapsSettings,
+    FramesSkeletonsSettings,
+    RecognizerSettings,
+    ScaledRecognizerSettings,
+)
 from autohier.config.trial.recognizers.frames import SlowFastSettings, SlowOnlySettings
 
 PATHWAYS: Final = ("event", "set", "element")
@@ -98,10 +103,9 @@ class ThreePathwaySettings(SlowOnlySettings):
         return ""
 
 
-class RgbPoseSettings(ScaledRecognizerSettings):
+class RgbPoseSettings(FramesHeatmapsSettings):
     """Settings of RGBPose-Conv3D, a pathway on frames and one on heatmaps that exchange features."""
 
-    reads: ClassVar[ClipInputName] = "frames+heatmaps"
     pathways: ClassVar[tuple[str, ...]] = ("rgb", "pose")
     name: str
     """rgbpose-conv3d."""
@@ -138,10 +142,9 @@ class RgbPoseSettings(ScaledRecognizerSettings):
         )
 
 
-class TwoStreamSettings(ScaledRecognizerSettings):
+class TwoStreamSettings(FramesSkeletonsSettings):
     """Settings of two streams that train together: an inflated ResNet on frames, ST-GCN++ on skeletons."""
 
-    reads: ClassVar[ClipInputName] = "frames+skeletons"
     pathways: ClassVar[tuple[str, ...]] = ("frames", "skeletons")
     name: str
     """two-stream."""
