@@ -8,23 +8,28 @@ Legend: B clips, C channels, T frames, H W pixels.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.convolutional.inception import BLOCK_NAMES, FourBranches, block_filters, num_written
+from autohier.models.convolutional.inception import (
+    BLOCK_NAMES,
+    NORM_EPSILON,
+    FourBranches,
+    block_filters,
+    num_written,
+)
 from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
     check_options,
+    normed_filters,
     scaled_channels,
     start_convolutions,
 )
-from autohier.models.recognizer import Convolution, Norm, PrunableFilters, Recognizer
+from autohier.models.recognizer import PrunableFilters, Recognizer
 
-_NORM_EPSILON: Final = 1e-3
 _LAST_MODULES: Final = ("conv2c", "mixed3c", "mixed4f", "mixed5c")
 """Last module of each stack."""
 
@@ -60,7 +65,8 @@ class I3d(Recognizer):
             if block in pools:
                 self.add_module(*pools[block])
             filters = block_filters(block, width)
-            self.add_module(f"mixed{block}", InflatedInceptionBlock(num_read, filters))
+            branches = FourBranches(num_read, filters, point=_point, wide=_wide)
+            self.add_module(f"mixed{block}", branches)
             num_read = written[f"mixed{block}"] = num_written(filters)
         self.stack_channels = tuple(written[name] for name in _LAST_MODULES)
         start_convolutions(self, "fan-in")
@@ -80,12 +86,7 @@ class I3d(Recognizer):
 
     def prunable_filters(self) -> list[PrunableFilters]:
         """Return the filters of all convolutions but the first, in the order of the modules."""
-        layers = [each for each in self.named_modules() if isinstance(each[1], Convolution | Norm)]
-        return [
-            PrunableFilters(name, convolution, norm)
-            for (name, convolution), (_, norm) in pairwise(layers)
-            if isinstance(convolution, Convolution) and isinstance(norm, Norm) and name != "conv1a.conv"
-        ]
+        return normed_filters(self, lambda name: name != "conv1a.conv")
 
     def data_tensors(self) -> frozenset[str]:
         """Return the name of the first convolution, which reads the channels of a frame."""
@@ -98,7 +99,7 @@ class NormedConvolution(nn.Module):
     def __init__(self, num_read: int, num_written: int, kernel: Extent, stride: Extent = (1, 1, 1)) -> None:
         super().__init__()
         self.conv = nn.Conv3d(num_read, num_written, kernel, stride=stride, bias=False)
-        self.bn = nn.BatchNorm3d(num_written, eps=_NORM_EPSILON)
+        self.bn = nn.BatchNorm3d(num_written, eps=NORM_EPSILON)
         self._is_strided = max(stride) > 1
         if not self._is_strided:  # then both sides of an odd kernel get the same zeros
             self.conv.padding = tuple(size // 2 for size in kernel)
@@ -123,22 +124,12 @@ class SamePool(nn.Module):
         return F.max_pool3d(padded_BCTHW, self.kernel, self.stride)
 
 
-class InflatedInceptionBlock(FourBranches):
-    """Four branches whose channels are concatenated: 1x1x1, two 3x3x3 behind reductions, and a pooling."""
+def _point(num_read: int, num_written: int) -> NormedConvolution:
+    return NormedConvolution(num_read, num_written, (1, 1, 1))
 
-    def __init__(self, num_read: int, filters: tuple[int, ...]) -> None:
-        super().__init__()
-        zero, reduced_1, one, reduced_2, two, three = filters
-        self.branch0 = NormedConvolution(num_read, zero, (1, 1, 1))
-        self.branch1 = nn.Sequential(
-            NormedConvolution(num_read, reduced_1, (1, 1, 1)), NormedConvolution(reduced_1, one, (3, 3, 3))
-        )
-        self.branch2 = nn.Sequential(
-            NormedConvolution(num_read, reduced_2, (1, 1, 1)), NormedConvolution(reduced_2, two, (3, 3, 3))
-        )
-        self.branch3 = nn.Sequential(
-            nn.MaxPool3d(3, stride=1, padding=1), NormedConvolution(num_read, three, (1, 1, 1))
-        )
+
+def _wide(num_read: int, num_written: int) -> NormedConvolution:
+    return NormedConvolution(num_read, num_written, (3, 3, 3))
 
 
 def same_padding(x_BCTHW: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> list[int]:

@@ -5,13 +5,18 @@ Legend: B clips, C channels, T frames, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from autohier.models.convolutional.residual import scaled_channels
+
+Layer = Callable[[int, int], nn.Module]
+
+NORM_EPSILON: Final = 1e-3
+"""Epsilon of the norms of the published networks."""
 
 _FILTERS: Final[Mapping[str, tuple[int, ...]]] = {
     "3b": (64, 96, 128, 16, 32, 32),
@@ -46,12 +51,22 @@ def num_written(filters: tuple[int, ...]) -> int:
 
 
 class FourBranches(nn.Module):
-    """Block that concatenates the channels of four branches; a subclass makes them."""
+    """Block that concatenates the channels of four branches: 1x1x1, two wide ones, and a pooling.
 
-    branch0: nn.Module
-    branch1: nn.Module
-    branch2: nn.Module
-    branch3: nn.Module
+    Args:
+        num_read: channels that the block reads.
+        filters: see `block_filters`.
+        point: builds a normed 1x1x1 convolution from the channels that it reads and writes.
+        wide: builds the part of a branch that reads several pixels and frames, from the same.
+    """
+
+    def __init__(self, num_read: int, filters: tuple[int, ...], *, point: Layer, wide: Layer) -> None:
+        super().__init__()
+        zero, reduced_1, one, reduced_2, two, three = filters
+        self.branch0 = point(num_read, zero)
+        self.branch1 = nn.Sequential(point(num_read, reduced_1), wide(reduced_1, one))
+        self.branch2 = nn.Sequential(point(num_read, reduced_2), wide(reduced_2, two))
+        self.branch3 = nn.Sequential(nn.MaxPool3d(3, stride=1, padding=1), point(num_read, three))
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Map [B, C, T, H, W] to the channels of all branches."""

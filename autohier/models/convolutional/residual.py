@@ -6,6 +6,7 @@ Legend: B clips, C channels, T frames, H W pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
@@ -97,12 +98,21 @@ def residual_stack(
 
 def stack_filters(recognizer: Recognizer) -> list[PrunableFilters]:
     """Return the filters of all convolutions in modules named layer*, front to back, downsampling last."""
-    layers = [(name, module) for name, module in recognizer.named_modules() if name.startswith("layer")]
-    layers = [each for each in layers if isinstance(each[1], Convolution | Norm)]
+    return normed_filters(recognizer, lambda name: name.startswith("layer"))
+
+
+def normed_filters(recognizer: Recognizer, is_prunable: Callable[[str], bool]) -> list[PrunableFilters]:
+    """Return the filters of convolutions whose next module is their norm, in the order of the modules.
+
+    Args:
+        recognizer: network whose convolutions and norms alternate.
+        is_prunable: returns whether pruning may remove filters of a convolution, by its name.
+    """
+    layers = [each for each in recognizer.named_modules() if isinstance(each[1], Convolution | Norm)]
     return [
         PrunableFilters(name, convolution, norm)
         for (name, convolution), (_, norm) in pairwise(layers)
-        if isinstance(convolution, Convolution) and isinstance(norm, Norm)
+        if isinstance(convolution, Convolution) and isinstance(norm, Norm) and is_prunable(name)
     ]
 
 

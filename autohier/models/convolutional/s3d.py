@@ -8,42 +8,33 @@ Legend: B clips, C channels, T frames, H W pixels.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from autohier.models.convolutional.inception import BLOCK_NAMES, FourBranches, block_filters, num_written
+from autohier.models.convolutional.inception import (
+    BLOCK_NAMES,
+    NORM_EPSILON,
+    FourBranches,
+    block_filters,
+    num_written,
+)
 from autohier.models.convolutional.pathway import pooled
 from autohier.models.convolutional.residual import (
     Extent,
     check_options,
+    normed_filters,
     scaled_channels,
     start_convolutions,
 )
-from autohier.models.recognizer import Convolution, Norm, PrunableFilters, Recognizer
+from autohier.models.recognizer import PrunableFilters, Recognizer
 
-_NORM_EPSILON: Final = 1e-3
 _STACK_ENDS: Final = (3, 6, 12, 15)
 """Indices in ``features`` of the last module of each stack: the stem, and blocks 3, 4 and 5 of Inception."""
 _STEM: Final = "features.0."
 _BLOCKS: Final = dict(zip((5, 6, 8, 9, 10, 11, 12, 14, 15), BLOCK_NAMES, strict=True))
 """Inception's name of a block by its index in ``features``."""
-
-
-class InceptionBlock(FourBranches):
-    """Four branches whose channels are concatenated: 1x1x1, two separated 3x3x3, and a pooling."""
-
-    def __init__(self, num_read: int, filters: tuple[int, ...]) -> None:
-        super().__init__()
-        zero, reduced_1, one, reduced_2, two, three = filters
-        self.branch0 = _normed(num_read, zero, (1, 1, 1))
-        self.branch1 = nn.Sequential(_normed(num_read, reduced_1, (1, 1, 1)), _separated(reduced_1, one, 3))
-        self.branch2 = nn.Sequential(_normed(num_read, reduced_2, (1, 1, 1)), _separated(reduced_2, two, 3))
-        self.branch3 = nn.Sequential(
-            nn.MaxPool3d(3, stride=1, padding=1), _normed(num_read, three, (1, 1, 1))
-        )
 
 
 class HalvingPool(nn.Module):
@@ -90,7 +81,7 @@ class S3D(Recognizer):
                 modules.append(nn.MaxPool3d(3, stride=2, padding=1) if is_first else HalvingPool())
                 continue
             filters = block_filters(_BLOCKS[index], width)
-            modules.append(InceptionBlock(num_read, filters))
+            modules.append(FourBranches(num_read, filters, point=_point, wide=_wide))
             num_read = num_written(filters)
             if index in _STACK_ENDS:
                 written[index] = num_read
@@ -109,23 +100,26 @@ class S3D(Recognizer):
 
     def prunable_filters(self) -> list[PrunableFilters]:
         """Return the filters of all convolutions but the first two, in the order of the modules."""
-        layers = [each for each in self.named_modules() if isinstance(each[1], Convolution | Norm)]
-        return [
-            PrunableFilters(name, convolution, norm)
-            for (name, convolution), (_, norm) in pairwise(layers)
-            if isinstance(convolution, Convolution) and isinstance(norm, Norm) and not name.startswith(_STEM)
-        ]
+        return normed_filters(self, lambda name: not name.startswith(_STEM))
 
     def data_tensors(self) -> frozenset[str]:
         """Return the name of the first convolution, which reads the channels of a frame."""
         return frozenset({"features.0.0.0.weight"})
 
 
+def _point(num_read: int, num_written: int) -> nn.Sequential:
+    return _normed(num_read, num_written, (1, 1, 1))
+
+
+def _wide(num_read: int, num_written: int) -> nn.Sequential:
+    return _separated(num_read, num_written, 3)
+
+
 def _normed(num_read: int, num_written: int, kernel: Extent, stride: Extent = (1, 1, 1)) -> nn.Sequential:
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     return nn.Sequential(
         nn.Conv3d(num_read, num_written, kernel, stride=stride, padding=padding, bias=False),
-        nn.BatchNorm3d(num_written, eps=_NORM_EPSILON),
+        nn.BatchNorm3d(num_written, eps=NORM_EPSILON),
         nn.ReLU(inplace=True),
     )
 

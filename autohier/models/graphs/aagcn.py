@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from autohier.models.graphs.attention import AttentionSpatialUnit
-from autohier.models.graphs.block_network import BlockNetwork, as_partitions
-from autohier.models.graphs.ctr_gcn import start_shortcuts
+from autohier.models.graphs.block_network import BlockNetwork, as_partitions, start_shortcuts
 from autohier.models.graphs.joint_graph import directed_partitions, find_layout
 from autohier.models.graphs.units import TemporalUnit, start_fan_out
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from autohier.data.joint_layout import JointLayout
 from autohier.errors import InputError
 from autohier.models.convolutional.residual import check_options, scaled_channels
-from autohier.models.graphs.units import Unit, shortcut
+from autohier.models.graphs.units import Projection, Unit, shortcut, start_fan_out
 from autohier.models.recognizer import PrunableFilters, Recognizer
 
 BLOCK_CHANNELS = (64,) * 4 + (128,) * 3 + (256,) * 3
@@ -192,3 +192,11 @@ def _check_stacks(stacks: Sequence[int]) -> None:
             got=tuple(stacks),
             hint="write e.g. (4, 3, 3)",
         )
+
+
+def start_shortcuts(network: BlockNetwork) -> None:
+    """Sample the initial weights of the shortcuts around blocks as those of other convolutions."""
+    for block in network.blocks:
+        around: nn.Module = block.get_submodule("shortcut") if block.shortcut is not None else block
+        if isinstance(around, Projection):
+            start_fan_out(around.conv, around.conv.out_channels)

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from autohier.errors import InputError
 from autohier.models.graphs.attention import ChannelwiseSpatialUnit
-from autohier.models.graphs.block_network import BlockNetwork, as_partitions
+from autohier.models.graphs.block_network import BlockNetwork, as_partitions, start_shortcuts
 from autohier.models.graphs.branches import FourBranchTemporalUnit
 from autohier.models.graphs.joint_graph import directed_partitions, find_layout
-from autohier.models.graphs.units import Projection, start_fan_out
 
 BRANCH_RELU: Final = "branch_relu"
 """Name of a tensor next to starting weights of other packages: true if the network has these ReLUs."""
@@ -83,11 +82,3 @@ class CtrGcn(BlockNetwork):
                 hint=f"add --set recognizer.branch_relu={str(bool(marked)).lower()}",
             )
         return own
-
-
-def start_shortcuts(network: BlockNetwork) -> None:
-    """Sample the initial weights of the shortcuts around blocks as those of other convolutions."""
-    for block in network.blocks:
-        around: nn.Module = block.get_submodule("shortcut") if block.shortcut is not None else block
-        if isinstance(around, Projection):
-            start_fan_out(around.conv, around.conv.out_channels)
