@@ -123,7 +123,7 @@ def test_pose_conv3d_has_the_recipe_of_pyskl(space: str) -> None:
     }
     assert isinstance(clips, HeatmapClips)
     assert (clips.num_frames, clips.num_persons, clips.size_px, clips.min_area) == (48, 2, 56, 0.56)
-    assert (clips.test_sets, clips.flip) == (10, True)
+    assert (clips.test_sets, clips.test_flip, clips.flip) == (10, True, True)
     assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
     assert recipe.learning_rate / recipe.batch_size == 0.4 / (8 * 32)
     assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout, recipe.schedule) == (
@@ -163,7 +163,7 @@ def test_rgb_pose_has_the_recipe_of_pyskl() -> None:
     assert config.recognizer.name == "rgbpose-conv3d"
     assert isinstance(clips, FramesHeatmapsClips)
     assert (clips.num_frames, clips.num_map_frames, clips.crop_px, clips.map_px) == (8, 32, 224, 56)
-    assert (clips.test_sets, clips.flip) == (10, True)
+    assert (clips.test_sets, clips.test_flip, clips.flip) == (10, False, True)
     assert (recipe.optimizer, recipe.momentum, recipe.nesterov) == ("sgd", 0.9, False)
     assert recipe.learning_rate / recipe.batch_size == 0.0075 / (8 * 6)
     assert (recipe.weight_decay, recipe.clip_norm, recipe.dropout, config.pass_1.epochs) == (
