@@ -43,6 +43,7 @@ from autohier.core.training.metrics import EpochMetrics, Evaluation
 from autohier.core.trial import TrialOutcome, run_trial
 from autohier.data.store.paths import MANIFEST, store_folder
 from autohier.data.store.reader import ClipStore
+from autohier.records.schema import TrialRow
 from autohier.sweep.execution.ray_session.private_state import use_prestarted_workers
 from autohier.sweep.execution.ray_session.session import be_quiet
 from autohier.sweep.execution.signals import StopRequest
@@ -139,6 +140,7 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
     from autohier.sweep.scheduling.failure_limit import FailureLimit
     from autohier.sweep.study.storages.storage import open_storage
     from autohier.sweep.study.study import SweepStudy
+    from autohier.sweep.study.trial_index import TrialIndex
 
     folder = SweepFolder(path)
     study = SweepStudy(plan, open_storage(None, folder.journal_file))
@@ -170,7 +172,10 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
         trainable.run_in_actor(tune_config, context=context)
 
     run = trainable.run_in_actor if idle is None else idle_trial
-    with mock.patch.object(tuner, "run_in_actor", run):
+    with (
+        mock.patch.object(tuner, "run_in_actor", run),
+        mock.patch.object(TrialIndex, "num_seeds", return_value=0),  # a repeated config keeps its seed
+    ):
         started = time.perf_counter()
         with display.running(0):
             tuner.run_trials(
@@ -184,9 +189,16 @@ def time_autohier(plan: SweepPlan, path: Path, idle: TrialOutcome | None) -> flo
             )
         taken_s = time.perf_counter() - started
     rows = read_records(folder.records).trials
-    if len(rows) != plan.trials or any(row.state != "COMPLETE" or row.epochs_computed for row in rows):
-        sys.exit(f"every trial must reuse its stages: {[(row.state, row.epochs_computed) for row in rows]}")
+    others = [(row.trial, row.state, row.epochs_computed) for row in rows if not is_reused(row)]
+    if len(rows) != plan.trials or others:
+        sys.exit(
+            f"all {plan.trials} trials must reuse their stages, but of {len(rows)} these did not: {others}"
+        )
     return taken_s
+
+
+def is_reused(row: TrialRow) -> bool:
+    return row.state == "COMPLETE" and row.epochs_computed == 0
 
 
 def time_plain(plan: SweepPlan, path: Path) -> float:
