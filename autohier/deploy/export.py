@@ -28,7 +28,7 @@ from autohier.deploy.model_file import (
     MeasuredAccuracy,
     ModelProvenance,
 )
-from autohier.deploy.networks.network_formats import Program, require_packages, write_program
+from autohier.deploy.networks.exported_programs import Program, require_packages, write_program
 from autohier.errors import InputError
 from autohier.files import publish_folder, write_atomically
 from autohier.fusion.evaluate import Model

@@ -25,7 +25,7 @@ from autohier.core.training.metrics import Predictions
 from autohier.core.trial import evaluate_on_test, run_trial
 from autohier.data.store.reader import ClipStore
 from autohier.deploy.model_file import read_model_file
-from autohier.deploy.networks.network_formats import Program
+from autohier.deploy.networks.exported_programs import Program
 from autohier.deploy.networks.runtimes import RuntimeName
 from autohier.deploy.new_clips import ClipArrays
 from autohier.errors import InputError

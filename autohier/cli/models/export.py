@@ -53,7 +53,7 @@ def export(
     from autohier.cli.console_callback import member_opener
     from autohier.cli.sweeps.run_sweep import open_console
     from autohier.deploy.export import export_model
-    from autohier.deploy.networks.network_formats import parse_programs
+    from autohier.deploy.networks.exported_programs import parse_programs
     from autohier.fusion.evaluate import find_model
     from autohier.sweep.relocation import GivenFolders
     from autohier.text import shell_words

@@ -8,7 +8,7 @@ from pathlib import Path
 from autohier.core.stages.callbacks import CallbackList
 from autohier.deploy.export import export_model
 from autohier.deploy.model_file import ExportedModel
-from autohier.deploy.networks.network_formats import Program
+from autohier.deploy.networks.exported_programs import Program
 from autohier.fusion.evaluate import Model, find_model
 from autohier.fusion.members import MemberOpener, open_member
 
