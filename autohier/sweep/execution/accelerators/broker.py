@@ -23,7 +23,7 @@ from autohier.sweep.execution.accelerators.worker import StageWorker
 from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.cluster.admission import ADMITTED
 from autohier.sweep.execution.cluster.placement import on_driver_machine, on_machine
-from autohier.sweep.execution.process_deaths import deaths_by_memory
+from autohier.sweep.execution.memory_kills import deaths_by_memory
 from autohier.sweep.execution.trial_share import Share, trials_in_memory
 from autohier.sweep.scheduling.accelerator_pool import Accelerator, AcceleratorPool
 

@@ -19,7 +19,7 @@ from ray.exceptions import (
 
 from autohier.core.failures import breaks_device
 from autohier.errors import LostProcessError
-from autohier.sweep.execution.process_deaths import deaths_by_memory
+from autohier.sweep.execution.memory_kills import deaths_by_memory
 
 _LOG = logging.getLogger(__name__)
 _MAX_DEATHS = 3

@@ -27,8 +27,8 @@ from autohier.sweep.execution.actors.context import SweepContext
 from autohier.sweep.execution.actors.drain import DrainCallback
 from autohier.sweep.execution.cluster.admission import HandedBack, pass_gate
 from autohier.sweep.execution.cluster.placement import admitted_only
+from autohier.sweep.execution.memory_kills import deaths_by_memory
 from autohier.sweep.execution.messages import EpochEnd, StageMessage, StageWait
-from autohier.sweep.execution.process_deaths import deaths_by_memory
 from autohier.sweep.execution.signals import StopRequest
 from autohier.sweep.execution.trial_share import Share
 from autohier.sweep.log_file import logging_to

@@ -22,7 +22,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from autohier.digest import digest
 from autohier.sweep.execution.cluster.placement import on_driver_machine
 from autohier.sweep.execution.leases.lease_table import Holder, Lease, LeaseTable
-from autohier.sweep.execution.process_deaths import deaths_by_memory
+from autohier.sweep.execution.memory_kills import deaths_by_memory
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Ray's errors for processes that it killed itself, as deaths like any other."""
+"""Treats Ray's errors for processes that its memory monitor killed as deaths of the actor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 
 @contextmanager
 def deaths_by_memory() -> Iterator[None]:
-    """Raise RayActorError if Ray's memory monitor killed the process that should answer.
+    """Raise RayActorError inside the block if Ray's memory monitor killed the process that should answer.
 
-    Ray kills processes of a machine whose memory is 95% full. It reports them by an OutOfMemoryError, which
-    is no RayActorError, unlike those of processes that died in any other way.
+    Ray kills processes of a machine whose memory is 95% full. It then raises OutOfMemoryError, which is no
+    RayActorError, although it raises RayActorError for actors that died in any other way.
     """
     try:
         yield

@@ -12,7 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 from autohier.sweep.execution.accelerators.worker_answers import gathered
 from autohier.sweep.execution.leases.lease_table import Holder
 from autohier.sweep.execution.leases.ray_leases import RayLeases
-from autohier.sweep.execution.process_deaths import deaths_by_memory
+from autohier.sweep.execution.memory_kills import deaths_by_memory
 
 KILLED = OutOfMemoryError(
     "1 worker(s) were killed due to the node running low on memory.\nTop 10 memory users"
