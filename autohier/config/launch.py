@@ -117,10 +117,10 @@ class MachineSettings(FrozenModel):
 
 
 class SlurmSettings(FrozenModel):
-    """A job of Slurm."""
+    """Settings of a Slurm job."""
 
     partition: Word | None = None
-    """Partition; None takes the site's default, as for the following."""
+    """Partition; None takes the site's default, as for the account, QOS and constraint."""
     account: Word | None = None
     """Account that is charged."""
     qos: Word | None = None
@@ -152,7 +152,7 @@ class SlurmSettings(FrozenModel):
 
 
 class KubeRaySettings(FrozenModel):
-    """A RayJob or RayCluster of Kubernetes, which the KubeRay operator runs."""
+    """Settings of a RayJob or RayCluster in Kubernetes, which the KubeRay operator runs."""
 
     kind: Literal["job", "cluster"] = "job"
     """A job that runs the sweep and ends, or a cluster that stays."""

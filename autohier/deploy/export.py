@@ -204,7 +204,7 @@ def _describe(
 
 
 def _recorded_test(model: Model, *, refitted: bool) -> MeasuredAccuracy | None:
-    """Return the first test result that is recorded of this network; it is not evaluated for the export."""
+    """Return the first recorded test result of this network, or None; runs no evaluation."""
     network = model.network + (", refit" if refitted else "")
     rows = [
         row

@@ -134,7 +134,7 @@ def read_fusions(out: Path) -> dict[str, Fusion]:
 
 
 def protected_stages(out: Path) -> dict[str, str]:
-    """Return the fusions that need a stage, by the stage's key, for all fusions below ``out``.
+    """Return the fusion that needs each stage, by stage key, for all fusions below ``out``.
 
     Raises:
         InputError: if the file of a fusion is invalid.

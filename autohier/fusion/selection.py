@@ -39,7 +39,9 @@ def find_member(name: str, out: Path, given: GivenFolders = STORED) -> Member:
 
 
 def find_members(name: str, out: Path, log: Log, given: GivenFolders = STORED) -> list[Member]:
-    """Return finished trials: as `find_member`, or for SWEEP:each the best of each variant, best first.
+    """Return the finished trials that a name selects.
+
+    SWEEP:each selects the best trial of each variant, best first; any other name one trial, as `find_member`.
 
     Args:
         name: see `find_member`.

@@ -1,4 +1,4 @@
-"""Launch files and the commands that hand them over."""
+"""Launch files and the commands that submit them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class LaunchFile:
     name: str
     content: str
     commands: tuple[tuple[str, ...], ...]
-    """Commands that hand the file over, one after the other; `PATH` stands for the path of the file."""
+    """Commands that submit the file, one after the other; `PATH` stands for the path of the file."""
     needs: str
     """Hint if the program of the commands is missing."""
     folders: tuple[Path, ...] = ()
-    """Folders on this machine that must exist before the file is handed over."""
+    """Folders on this machine that must exist before the file is submitted."""
     secret: SecretFile | None = None
     """Secret that the file names."""
 
     def commands_for(self, path: Path) -> list[list[str]]:
-        """Return the commands that hand over the file at a path."""
+        """Return the commands that submit the launch file at a path."""
         return [[str(path) if word == PATH else word for word in command] for command in self.commands]
 
     def content_in(self, folder: Path) -> str:
@@ -80,7 +80,7 @@ def write(file: LaunchFile, folder: Path, *, overwrite: bool) -> Path:
 
 
 def submit(file: LaunchFile, path: Path) -> None:
-    """Hand a launch file over; the commands print what they do.
+    """Submit a launch file; the commands print what they do.
 
     Raises:
         InputError: if a command is missing or fails.

@@ -151,9 +151,9 @@ class Recognizer(nn.Module, ABC):
         return frozenset()
 
     def stored_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return starting weights of another package by what this network stores.
+        """Convert starting weights of another package to the tensors that this network stores.
 
-        A subclass converts tensors that it does not store, e.g. a graph that follows from the joints here. By
-        default, all tensors stay as they are.
+        A subclass converts tensors that it does not store, e.g. a graph that this network computes from the
+        joints. By default, all tensors stay as they are.
         """
         return dict(tensors)

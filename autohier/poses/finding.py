@@ -36,9 +36,9 @@ class VideoResult:
     """Frames in which a person was found."""
     num_persons: int = 0
     fault: str = ""
-    """Why it has no pose file; empty if it has."""
+    """Reason why the video has no pose file; empty if it has one."""
     is_earlier: bool = False
-    """True if the file was there before."""
+    """True if the pose file existed before."""
 
 
 def find_poses(
@@ -48,7 +48,7 @@ def find_poses(
     max_persons: int,
     on_frame: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Iterator[VideoResult]:
-    """Find the poses of each video and write its pose file; files that are there are kept.
+    """Find the poses of each video and write its pose file; existing pose files are kept.
 
     Costs one decoding of each video, and one or two runs of the networks for each person and frame.
 
@@ -56,7 +56,7 @@ def find_poses(
         videos: the videos.
         estimator: finds the persons of a frame.
         max_persons: persons of a video that are kept.
-        on_frame: called with the number of frames of a video that are done, and of all.
+        on_frame: called with the number of finished frames of a video, and of all its frames.
 
     Raises:
         OSError: if a pose file cannot be written.
@@ -94,7 +94,7 @@ def _persons(
 
 
 def seen_in_frame(person: FoundPerson, width_px: int, height_px: int) -> FoundPerson:
-    """Return a person whose joints beyond the frame are 0, as an estimator can only guess them."""
+    """Return the person with joints outside the frame set to 0, since an estimator can only guess them."""
     last = np.array([width_px, height_px], dtype=np.float32)
     is_inside_V = np.all((person.joints_V2 >= 0) & (person.joints_V2 <= last), axis=1)
     return FoundPerson(

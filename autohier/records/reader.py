@@ -129,9 +129,9 @@ class Records:
         return min(rows, key=lambda row: row.evaluated_at, default=None)
 
     def reported_result(self, trial: TrialRow) -> EvaluationRow | None:
-        """Return the test result to report of a trial: that of its kept pass, refit if it was.
+        """Return the test result to report of a trial: that of its kept pass, or of this pass's refit if any.
 
-        With cross-validation only a refit has one.
+        A cross-validated trial has a test result only if it is refit.
         """
         label = self.kept_label(trial)
         if label is None:
@@ -140,7 +140,7 @@ class Records:
         return refit or (None if trial.validation == "folds" else self.first_test(trial, label))
 
     def further_refits(self, trial: TrialRow) -> tuple[EvaluationRow, ...]:
-        """Return the test results of a trial's refits with other seeds, the first ones first."""
+        """Return the test results of a trial's refits with other seeds, oldest first."""
         rows = [row for row in self.tests_of(trial.trial) if row.refit_seed is not None]
         return tuple(sorted(rows, key=lambda row: (row.evaluated_at, row.refit_seed or 0)))
 

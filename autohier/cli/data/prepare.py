@@ -138,7 +138,7 @@ def prepare(
 
 
 def _next_step(folder: Path) -> str:
-    """Return the commands that search a finished store: a shipped space, or one that fits the store."""
+    """Return the command to run next: `search` if a shipped space fits the finished store, else `init`."""
     from autohier.config.search.loading import load_space, shipped_spaces
     from autohier.data.store.paths import store_folder
     from autohier.text import shell_words

@@ -126,11 +126,13 @@ def remove_setting(table: object, name: str) -> None:
 
 
 def resets_setting(variant: Mapping[str, object], name: str) -> bool:
-    """Return whether a variant resets a setting to its default by a new recognizer, clip input or schedule.
+    """Return True if a variant resets a setting to its default by a new recognizer, clip input or schedule.
+
+    It returns False if the new recognizer, clip input or schedule has no such setting.
 
     Args:
         variant: table as users write it.
-        name: dotted name of the setting; False if what is new does not have it.
+        name: dotted name of the setting.
     """
     group, _, field = name.partition(".")
     if name.startswith(_SCHEDULE_OPTION):

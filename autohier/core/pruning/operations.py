@@ -70,9 +70,9 @@ class MatrixProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Count nothing within: an operation that is seen takes several times as long.
+        """Suspend counting inside the block, since an intercepted operation takes several times as long.
 
-        Must be entered while this is the innermost mode.
+        Enter the block only while this is the innermost dispatch mode.
         """
         self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         try:

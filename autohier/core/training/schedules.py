@@ -238,5 +238,5 @@ def recorded_rates(
     num_batches: int,  # noqa: ARG001
     rates: Sequence[float],
 ) -> Schedule:
-    """Repeat the rates that another stage recorded, one for every epoch."""
+    """Replay the learning rates that another stage recorded, one per epoch."""
     return _TorchSchedule(_RecordedRates(optimizer, rates))

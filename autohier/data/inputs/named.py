@@ -17,14 +17,14 @@ ClipBatch = Tensor | dict[str, Tensor]
 
 
 def map_clips(function: Callable[[Tensor], Tensor], clips: ClipBatch) -> ClipBatch:
-    """Apply a function to the tensor, or to the tensor of every name."""
+    """Apply a function to a tensor, or to each tensor of a dict of named inputs."""
     if isinstance(clips, dict):
         return {name: function(tensor) for name, tensor in clips.items()}
     return function(clips)
 
 
 def tensors_of(clips: ClipBatch) -> tuple[Tensor, ...]:
-    """Return the tensors of a batch, in the order of the names."""
+    """Return the tensors of a batch, in the order of its named inputs."""
     return tuple(clips.values()) if isinstance(clips, dict) else (clips,)
 
 

@@ -45,7 +45,10 @@ class PartsSkeletonsInput(PartsSkeletonsReading):
         return {**pictures, SKELETONS: self.skeletons.read_train(row, random)}
 
     def transform_train(self, clips: dict[str, Tensor], random: ClipRandom) -> dict[str, Tensor]:
-        """Return random crops, and rotated and scaled skeletons, mirrored together: float32 by name."""
+        """Return augmented float32 inputs by name: random crops, and rotated and scaled skeletons.
+
+        Crops and skeletons of a clip are mirrored together.
+        """
         size = (self.resize_px, self.resize_px)
         crops = sample_crops(
             size, crop_px=self.crop_px, flip=self.flip, random=random, min_scale=self.min_scale
@@ -54,7 +57,10 @@ class PartsSkeletonsInput(PartsSkeletonsReading):
         return {**self._cropped(clips, crops), SKELETONS: joints}
 
     def transform_eval(self, clips: dict[str, Tensor], *, mirrored: bool = False) -> dict[str, Tensor]:
-        """Return center crops of the pictures, and the skeletons, all mirrored or not: float32 by name."""
+        """Return float32 inputs by name: center crops of the pictures, and the skeletons.
+
+        ``mirrored`` mirrors all of them.
+        """
         size = (self.resize_px, self.resize_px)
         crops = center_crops(size, len(clips[SKELETONS]), crop_px=self.crop_px, mirrored=mirrored)
         joints = self.skeletons.transform_eval(clips[SKELETONS], mirrored=mirrored)

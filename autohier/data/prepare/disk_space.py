@@ -51,14 +51,14 @@ class DiskSpace:
 def check_disk_space(
     reader: DatasetReader, options: StoreOptions, store_folder: Path, own: Shards, others: Shards
 ) -> tuple[DiskSpace, DiskSpace]:
-    """Estimate the space of shards from a sample of four clips, at the cost of preparing these.
+    """Estimate the space of shards by preparing a sample of four clips.
 
     Args:
         reader: reader of the clips' dataset.
-        options: how the clips will be prepared.
+        options: preparation options of the clips.
         store_folder: folder of the store; need not exist yet.
-        own: shards that this process has still to prepare.
-        others: shards that other parts have still to prepare.
+        own: shards that this process still has to prepare.
+        others: shards that the processes of other parts still have to prepare.
 
     Returns:
         The space for ``own``, and the space for all shards if they go into the same folder.

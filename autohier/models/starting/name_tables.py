@@ -88,12 +88,13 @@ _OWN_HEADS: Final = "heads."
 
 
 def rename_tensors(recognizer: str, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors of a file by the names of a recognizer, and the packages that write such files.
+    """Rename a file's tensors as a recognizer does; also return the packages that write such files, or "".
 
     Args:
         recognizer: registered name.
-        state: tensors by the names in the file. Those of autohier's networks begin with ``recognizer.``, next
-            to ``heads.``, which are left out; others are renamed by the table that matches, if one does.
+        state: tensors by the names in the file. A network of autohier stores ``recognizer.`` tensors, which
+            lose this prefix, and ``heads.`` tensors, which are left out. The first matching table renames the
+            tensors of other packages; without one they keep their names.
     """
     if any(name.startswith(_OWN_PREFIX) for name in state):
         own = {name: tensor for name, tensor in state.items() if not name.startswith(_OWN_HEADS)}

@@ -40,7 +40,7 @@ class LiveResult:
 
 
 class LiveRun:
-    """A live recognition, which labels follow and a signal may end."""
+    """Run of a live recognition; `stop` ends it early."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class LiveRun:
 
         Args:
             reader: frames of the source.
-            recognizer: recognizes them.
-            out: MP4 to write.
+            recognizer: recognizes the frames.
+            out: MP4 to write; None writes none.
             mirrored: True exchanges left and right in every picture first.
             on_label: called with every label.
         """
@@ -67,7 +67,7 @@ class LiveRun:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """End the run after the present frame; may be called by a handler of signals."""
+        """Stop after the current frame; safe to call from a signal handler."""
         self._is_stopped = True
         self._reader.stop()
 

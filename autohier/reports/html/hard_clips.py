@@ -24,23 +24,23 @@ from autohier.text import plural
 
 @dataclass(frozen=True, slots=True)
 class HardClip:
-    """A validation clip that is often, or clearly, predicted wrong."""
+    """Validation clip that is misclassified often, or with high confidence."""
 
     clip_id: str
     class_name: str
     row: int
     """Its row in the clip store."""
     note: str
-    """How it is predicted."""
+    """Predictions of it, as text."""
 
 
 def confirmed_hard_clips(
     records: Records, plan: SweepPlan, clips: ClipStore, number: int
 ) -> tuple[HardClip, ...]:
-    """Return the validation clips that most runs of the confirmation get wrong, the hardest first.
+    """Return the validation clips that most runs of the confirmation get wrong, hardest first.
 
-    Empty if there are no such runs, or their clips are not those of the store. Under ``paper`` validation,
-    runs with other seeds have other clips.
+    Empty if the confirmation has no complete run, or its validation clips are not those of the store. Under
+    ``paper`` validation it is always empty, since runs with other seeds validate on other clips.
     """
     best = next(iter(records.ranked()), None)
     runs = [row for row in confirmations(records) if row.state == "COMPLETE" and row.right_clips]
@@ -61,8 +61,9 @@ def confirmed_hard_clips(
 def predicted_hard_clips(
     records: Records, plan: SweepPlan, clips: ClipStore, kept: StageRow, number: int
 ) -> tuple[HardClip, ...]:
-    """Return the validation clips that the best trial's network predicts wrong, the clearest errors first.
+    """Return the validation clips that the best trial's network misclassifies.
 
+    Clips whose own class has the lowest probability come first.
     It evaluates the network on the validation clips.
 
     Args:

@@ -79,12 +79,12 @@ def sweep_page(
 ) -> str:
     """Return the page of a sweep, running or not, as self-contained HTML.
 
-    TensorBoard gets the pictures of clips, too.
+    Also writes the pictures of clips to TensorBoard.
 
     Args:
-        source: of the sweep.
+        source: everything that the page is made from.
         num_hard_clips: maximum number of clips that are drawn; 0 draws none.
-        predict: whether to find them with the best trial's network if the sweep has no confirmation.
+        predict: True finds hard clips with the best trial's network if the sweep has no confirmation.
         num_gradient_clips: maximum number of clips for the gradient maps; 0 computes none.
     """
     plan, records = source.plan, source.records

@@ -1,4 +1,8 @@
-"""Estimates of the trials in a sweep's records: a function of the records alone."""
+"""Choice of a sweep's winner: from its records and its plan alone.
+
+The trials are ranked by their measured values or by estimates of a noise model; a confirmation, if there is
+one, then decides.
+"""
 
 from __future__ import annotations
 

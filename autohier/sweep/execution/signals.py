@@ -89,7 +89,7 @@ class StopRequest:
             self.notify(signal.SIGTERM)
 
     def comes_within(self, seconds: float) -> bool:
-        """Wait for the request; return False if it is not made in time."""
+        """Wait for a stop request; return False on timeout."""
         deadline = time.monotonic() + seconds
         while not self.is_made and time.monotonic() < deadline:
             time.sleep(_POLL_S)

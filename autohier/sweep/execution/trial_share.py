@@ -45,8 +45,8 @@ def share_of(plan: SweepPlan, nodes: Sequence[Mapping[str, float]]) -> Share:
     """Return the share of one trial.
 
     Args:
-        plan: its ``parallel``, ``cpus_per_trial`` and ``gpus_per_trial`` count. Unless it has ``parallel``,
-            each trial has a gigabyte of memory.
+        plan: gives ``parallel``, ``cpus_per_trial`` and ``gpus_per_trial``. Without ``parallel``, a machine
+            runs at most one trial per GiB of its memory.
         nodes: resources of every machine, by Ray's names.
 
     Raises:
@@ -95,7 +95,7 @@ def fits_trial(node: Mapping[str, float], share: Share) -> bool:
 
 
 def trials_in_memory(node: Mapping[str, float], cpus: float, gpus: float) -> int:
-    """Return how many shares a machine with these resources has, each with a gigabyte of memory."""
+    """Return how many shares a machine with these resources has, each with 1 GiB of memory."""
     in_memory = max(1.0, node.get("memory", math.inf) / TRIAL_BYTES)
     return int(min(_trials_on(node, cpus, gpus), in_memory))
 

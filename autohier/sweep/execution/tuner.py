@@ -4,6 +4,8 @@ A trial reaches a GPU in three steps. `StudySearcher.suggest` samples its config
 with the share of cores and GPUs that `run_trials` asks for each trial, and starts an actor there or reuses an
 idle one. The actor runs `trial_actor.run_sweep_trial`, and Ray shows it only the GPUs of its share. With
 `SweepPlan.scaling`, actors have no share: the broker of `accelerators` lends GPUs to each of their stages.
+
+A trial whose actor died, with its process or its machine, is started again here, up to `_MAX_RESTARTS` times.
 """
 
 from __future__ import annotations

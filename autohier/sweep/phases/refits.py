@@ -1,4 +1,4 @@
-"""Further refits: the winner again on all training clips with other seeds, for a mean test accuracy."""
+"""Further refits of the winner on all training clips, with other seeds, for a mean test accuracy."""
 
 from __future__ import annotations
 

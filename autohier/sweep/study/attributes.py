@@ -1,6 +1,7 @@
 """User attributes of a study and of its trials, apart from their parameters and values.
 
-A trial of the study is a *try* of one of the sweep's trials, or a result of another sweep (warm start).
+A trial of the study is a *try*, i.e. one attempt at a trial of the sweep, or the result of a trial of another
+sweep (warm start).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ STUDY_FORMAT: Final = 2
 def begun_attributes(
     name: str, index: int, params: Hyperparameters, *, source: str, seed: int
 ) -> dict[str, Any]:
-    """Return the user attributes of a try that begins."""
+    """Return the user attributes of a try, set when it starts."""
     return {NAME: name, CONFIG: params.settings_text, INDEX: index, SOURCE: source, SEED: seed}
 
 

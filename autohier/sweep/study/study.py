@@ -109,12 +109,12 @@ class SampledTrial:
 
     @property
     def number(self) -> int | None:
-        """Number in the study; None for a confirmation."""
+        """Number in the study; None for a confirmation run."""
         return self.trial.number if self.role == SEARCH else None
 
     @property
     def trial_index(self) -> int | None:
-        """Index in the sweep; None for a confirmation."""
+        """Index in the sweep; None for a confirmation run."""
         return self.index if self.role == SEARCH else None
 
 
@@ -318,7 +318,7 @@ class SweepStudy:
         return params_of(self._plan.space, trial)
 
     def _initial(self, config: InitialConfig) -> tuple[Hyperparameters, Mapping[str, Any] | None, str]:
-        """Return an initial config, its code, which one off the grid lacks, and its source."""
+        """Return an initial config's hyperparameters, its encoding (None if off the grid) and its source."""
         space, given = self._plan.space, config.as_params()
         if space.find_fault(given):
             return space.complete(given), None, config.source

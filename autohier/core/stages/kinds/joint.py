@@ -119,7 +119,10 @@ class Joint(StageKind):
     def hierarchy(
         self, config: TrialConfig, ancestors: Sequence[StageResult], given: Mapping[int, tuple[int, ...]]
     ) -> Hierarchy:
-        """Derive superclasses from the confusion of the classes' base, or take the dataset's own."""
+        """Derive superclasses from the confusion matrix of the base of the classes, or use the dataset's own.
+
+        That base, the pathway that trains on the classes, is the first stage of the trial.
+        """
         return _whole_hierarchy(config, ancestors, given)
 
     def plan(
@@ -164,7 +167,7 @@ def three_pathways(config: TrialConfig) -> ThreePathwaySettings:
 def _whole_hierarchy(
     config: TrialConfig, ancestors: Sequence[StageResult], given: Mapping[int, tuple[int, ...]]
 ) -> Hierarchy:
-    """Return all levels of a trial. The first of its stages is the base of the classes."""
+    """Return all levels of a trial; its first stage is the base of the classes."""
     return Hierarchy.from_confusion(
         ancestors[0].confusion_KK, config.params.superclasses, given=given, seed=config.seed
     )

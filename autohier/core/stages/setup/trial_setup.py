@@ -113,7 +113,7 @@ class TrialSetup:
         return replace(self, config=own, base=bases[0], context=context, fold_bases=tuple(bases[1:]))
 
     def given_superclasses(self) -> dict[int, tuple[int, ...]]:
-        """Return the dataset's own superclasses by their number; empty if the config derives all."""
+        """Return the dataset's own superclasses, by superclass count; empty if the config derives all."""
         if self.config.hierarchy == "derived":
             return {}
         return assignments_by_count(self.context.clips.manifest.levels)
@@ -121,7 +121,7 @@ class TrialSetup:
     def describe_start(self) -> str:
         """Return what pass 1 starts from, a line for each pathway; empty if it starts from random weights.
 
-        A warning follows if that was trained on clips that the trial validates or tests on.
+        A warning follows if the starting weights were trained on clips that the trial validates or tests on.
 
         Raises:
             InputError: if the starting weights do not fit.

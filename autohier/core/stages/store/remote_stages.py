@@ -163,7 +163,7 @@ def set_remote(folder: Path, url: str) -> RemoteStages:
 
 
 def unset_remote(folder: Path) -> None:
-    """Copy the stages of a store nowhere from now on. The copies stay."""
+    """Stop copying the stages of a store to object storage; existing copies are kept."""
     (folder / _FILE).unlink(missing_ok=True)
 
 

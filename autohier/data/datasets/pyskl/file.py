@@ -31,14 +31,14 @@ class _GotHint(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PoseFile:
-    """Content of a file.
+    """Content of a PYSKL pickle.
 
     Attributes:
-        annotations: by clip id; one without a unique id is called ``annotation`` and its number.
-        listed: its lists, and the protocols that follow from them; None if it has no lists.
+        annotations: by clip id; an annotation without a unique id gets the id ``annotation N``.
+        listed: the file's lists of clips, and the protocols that follow from them; None if it has no lists.
         labels: all labels in the file, in the order of the classes.
         joint_shapes: all V and C of the keypoints, the most frequent first.
-        warnings: on its lists.
+        warnings: problems in the lists.
     """
 
     annotations: Mapping[str, Annotation]

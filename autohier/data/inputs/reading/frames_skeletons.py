@@ -42,7 +42,7 @@ class FramesSkeletonsReading:
         return {FRAMES: self.frames.clip_shape, SKELETONS: self.skeletons.clip_shape}
 
     def read_eval(self, row: int, set_index: int, num_sets: int) -> dict[str, NDArray[Any]]:
-        """Read the set's frames of both parts."""
+        """Read the frames and the skeletons of one test set."""
         return {
             FRAMES: self.frames.read_eval(row, set_index, num_sets),
             SKELETONS: self.skeletons.read_eval(row, set_index, num_sets),
@@ -51,7 +51,10 @@ class FramesSkeletonsReading:
     def eval_arrays(
         self, clips: dict[str, NDArray[Any]], *, mirrored: bool = False
     ) -> dict[str, NDArray[np.float32]]:
-        """Return center crops of the frames, and the skeletons, both mirrored or not: float32 by name."""
+        """Return float32 inputs by name: center crops of the frames, and the skeletons.
+
+        ``mirrored`` mirrors both.
+        """
         return {
             FRAMES: self.frames.eval_arrays(clips[FRAMES], mirrored=mirrored),
             SKELETONS: self.skeletons.eval_arrays(clips[SKELETONS], mirrored=mirrored),

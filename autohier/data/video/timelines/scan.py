@@ -31,12 +31,12 @@ _CODECS: Final = frozenset(
 
 @dataclass(slots=True)
 class PacketScan:
-    """Reads the packets of a video in their order.
+    """Reader of a video's packets, in order.
 
     Attributes:
         is_open: True if only the decoder knows how many frames are shown.
         is_cut: True if the video starts between keyframes; ``is_open`` is then True.
-        num_packets: packets read so far, those without bytes left out.
+        num_packets: non-empty packets read so far.
     """
 
     is_open: bool = False

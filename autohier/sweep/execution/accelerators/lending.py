@@ -151,7 +151,7 @@ class _Ruler:
         return machines
 
     def describe(self, machines: Mapping[str, int], unit: AcceleratorUnit) -> str:
-        """Return machines and accelerators as text, by which a later driver knows them again."""
+        """Return a text that identifies machines and accelerators, so that a later driver notices changes."""
         device_type: str = self._answer(self._broker.device_type.remote())
         nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes()}
         kinds = Counter(

@@ -1,4 +1,7 @@
-"""Admission of machines: a table of verdicts on them, and the gate that the process of a trial passes."""
+"""Admission of machines: a table of verdicts on them, and the gate that the process of a trial passes.
+
+`machine_check` checks a machine; `machines` decides the verdicts and prints why a machine is refused.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Demands:
     """Content of the driver's file."""
     clip_folder: Path
     fingerprint: str
-    """Of the clips."""
+    """Fingerprint of the clips."""
     stage_folder: Path
     versions: Mapping[str, str]
     """Versions of Python and of packages, from `installed_versions`."""
@@ -104,7 +104,7 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def wait_for_content(path: Path, content: str, timeout_s: float = _VISIBLE_S) -> bool:
-    """Wait until a file has a content; return False if it does not in time."""
+    """Wait until a file has the given content; return False on timeout."""
     deadline = time.monotonic() + timeout_s
     while not has_content(path, content):
         if time.monotonic() >= deadline:
@@ -114,7 +114,7 @@ def wait_for_content(path: Path, content: str, timeout_s: float = _VISIBLE_S) ->
 
 
 def has_content(path: Path, content: str) -> bool:
-    """Return True if a file can be read and has a content."""
+    """Return True if a file can be read and has the given content."""
     try:
         return path.read_text(encoding="utf-8") == content
     except (OSError, ValueError):

@@ -71,8 +71,8 @@ class Machines:
         demands: of the driver on every machine.
         fits: returns True if a machine with these resources can run a trial; others are not checked.
         say: prints a line.
-        refuse_others: whether machines that are not checked are refused. Where processes ask for no cores,
-            Ray would start them there as well.
+        refuse_others: True refuses machines that are not checked. Ray would start processes there that ask for
+            no cores.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Machines:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
-        """Leave the driver's file for the machines and begin to check them."""
+        """Write the driver's file, which machines must read, and start to check machines."""
         self._demands.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self._demands.driver_file, self._demands.token.encode())
         self._thread.start()

@@ -12,7 +12,7 @@ Steps = Generator[float | Event, None, None]
 
 
 class Clock:
-    """Simulated time and the processes that run in it; those due at the same time run in order of arrival."""
+    """Simulated time and its processes; processes due at the same time run in order of arrival."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -21,7 +21,7 @@ class Clock:
         self._waiting: dict[Event, list[Steps]] = {}
 
     def run(self, process: Steps) -> None:
-        """Run a process, and all that it starts, until none is due any more."""
+        """Run a simulated process, and all that it starts, until no process is due."""
         self._advance(process)
         while self._agenda:
             self.now, _, due = heapq.heappop(self._agenda)

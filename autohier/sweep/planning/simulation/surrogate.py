@@ -3,9 +3,9 @@
 Noise adds to the logit. It is calibrated on 61 trainings of a temporal convolution on UTD-MHAD (21 configs,
 3 seeds, 108 validation clips):
 
-- All configs of a seed share a shift, that of their pass 1, with half the deviation of a stage.
+- All configs of a seed share a shift, that of their pass 1, with half the standard deviation of a stage.
 - The noise of consecutive passes of a chain is correlated: an AR(1) process with coefficient 0.6 and the
-  deviation of `Regime`. Measured: accuracies of consecutive passes correlate by 0.49.
+  standard deviation of `Regime`. Measured: accuracies of consecutive passes correlate by 0.49.
 - Within a stage, every pass 2 rises with a speed of its own and epochs jitter, so that curves cross.
   Measured: the accuracy after 2 of 8 epochs correlates by 0.47 with the best of its chain.
 - A measured accuracy is a whole number of clips, so that ties are as frequent as on a validation split.
@@ -23,14 +23,14 @@ from autohier.sweep.planning.simulation.regimes import nearest_regime, pass_1_of
 from autohier.sweep.planning.simulation.world import World, hashed_normal
 
 _SHARED_DEVIATION = 0.5
-"""Deviation of a seed's shift, against that of a stage's noise."""
+"""Standard deviation of a seed's shift, as a multiple of that of a stage's noise."""
 _CARRIED = 0.6
 """Share of a pass's noise that the next pass of its chain carries."""
 _LEFT_AT_START, _SPEED, _SPEED_SPREAD = 1.15, 2.0, 0.3
-"""Logit that a stage lacks before its first epoch, power of the time left with which it catches up, and the
-logarithmic deviation of that power between stages: assumptions."""
+"""Logit that a stage lacks before its first epoch, power of the time left with which it catches up, and
+standard deviation of that power's logarithm between stages: assumptions."""
 _JITTER = 1.3
-"""Deviation of an epoch that is not the last, against that of a stage's noise."""
+"""Standard deviation of an epoch's noise before the last epoch, as a multiple of that of a stage's noise."""
 
 
 class Surrogate(Protocol):
@@ -80,7 +80,7 @@ class NoisyWorld:
         return self.world.logit(params, pass_index) + self.world.regime.deviation * noise
 
     def _chain_noise(self, params: Hyperparameters, seed: int, pass_index: int) -> float:
-        """Return the noise of a pass in deviations."""
+        """Return the noise of a pass, in standard deviations."""
         noise = hashed_normal("noise", *self._stage(params, seed, 0))
         for k in range(1, pass_index + 1):
             fresh = hashed_normal("noise", *self._stage(params, seed, k))
@@ -88,7 +88,7 @@ class NoisyWorld:
         return noise
 
     def _stage(self, params: Hyperparameters, seed: int, pass_index: int | None) -> tuple[object, ...]:
-        """Return what names a stage: trials that share it share its noise."""
+        """Return the values that identify a stage: trials that share a stage share its noise."""
         if pass_index is None:
             own = params.flat
         else:

@@ -9,8 +9,9 @@ weights    Table 1, by the logarithm of the weight ratio. The optimum moves from
 counts     a parabola in octaves around a drawn optimum, near the first initial config's in half of the worlds
            and anywhere among the allowed counts in the others, and roughness; its size is that of Table 4.
 pruning    concave in the share of filters that all passes together remove. The best share is that of Tables 9
-           to 12, with a logarithmic deviation of 0.35 between datasets. Beyond it accuracy falls faster; see
-           `Regime.global_fall`. Every pass costs a shock that grows with its ratio, and retraining gains.
+           to 12; its logarithm has a standard deviation of 0.35 between datasets. Beyond it accuracy falls
+           faster; see `Regime.global_fall`. Every pass costs a shock that grows with its ratio, and retraining
+           gains.
 variants   and training settings do not differ truly; no table compares them.
 """
 
@@ -37,7 +38,7 @@ _WEIGHT_GAINS = (-0.18, -0.11, -0.10, 0.0, -0.19, -0.505, -0.554, -0.84)
 _WEIGHT_SHIFT, _WEIGHT_SCALE = 0.6, 0.3
 _PER_SQUARED_OCTAVE, _ROUGHNESS = 0.10, 0.04
 _NEAR_COUNTS = 0.25
-"""Deviation of the best counts from the first initial config's in octaves, where they are near it."""
+"""Standard deviation in octaves of the best counts around the first initial config's, if they are near it."""
 _BEST_SPARSITY: dict[Scope, float] = {"layerwise": 0.28, "global": 0.24}
 _SPARSITY_SPREAD, _PRUNING_GAIN = 0.35, 0.15
 _LAYERWISE_FALL = 2.0

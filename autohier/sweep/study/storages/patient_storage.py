@@ -96,7 +96,7 @@ class PatientStorage(RDBStorage):
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
     ) -> models.TrialModel:
-        """Return the trial with the template's token, or add it; Optuna itself repeats this, too."""
+        """Return the trial with the template's token, or add it. Idempotent, since Optuna also retries it."""
         if template_trial is not None and _TOKEN in template_trial.system_attrs:
             attribute = models.TrialSystemAttributeModel
             found = (
