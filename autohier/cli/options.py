@@ -229,8 +229,8 @@ BudgetEpochs = Annotated[
         rich_help_panel=SEARCH,
         metavar="N",
         min=1,
-        help="Epochs that the search may train; with a confirmation, a fifth of them is kept for it. Trials "
-        "that run when it is used up still end.",
+        help="Maximum number of training epochs of the search and its confirmation, which keeps a fifth. "
+        "Running trials finish.",
     ),
 ]
 BudgetHours = Annotated[
@@ -239,8 +239,8 @@ BudgetHours = Annotated[
         rich_help_panel=SEARCH,
         metavar="HOURS",
         min=0,
-        help="The same in hours of training, summed over the trials; an hour counts once, on however many "
-        "accelerators a stage trains.",
+        help="Maximum hours of training of the search and its confirmation, summed over trials. An hour on "
+        "several accelerators counts as one hour.",
     ),
 ]
 REFITS = typer.Option(

@@ -18,27 +18,26 @@ BlazePoseFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Find poses with BlazePose, one person per video: MediaPipe's package, or a folder with its "
-        ".tflite files.",
+        help="BlazePose model (MediaPipe package, or folder of .tflite files); one person per video.",
     ),
 ]
 RtmoFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Find poses with RTMO in ONNX, which finds several persons."),
+    typer.Option(metavar="FILE", help="RTMO model in ONNX; several persons per video."),
 ]
 RtmPoseFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Find poses with RTMPose in ONNX, behind --detector."),
+    typer.Option(metavar="FILE", help="RTMPose model in ONNX; reads the persons that --detector finds."),
 ]
 DetectorFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Detector of persons for --rtmpose, in ONNX, e.g. YOLOX with its suppression.",
+        help="Person detector in ONNX for --rtmpose, e.g. YOLOX with non-maximum suppression.",
     ),
 ]
 MaxPersons = Annotated[
-    int, typer.Option(metavar="N", min=1, help="Persons of a video that are kept, the surest first.")
+    int, typer.Option(metavar="N", min=1, help="Maximum number of persons of a video, the surest first.")
 ]
 
 

@@ -32,7 +32,7 @@ from autohier.deploy.networks.exported_programs import Program, require_packages
 from autohier.errors import InputError
 from autohier.files import publish_folder, write_atomically
 from autohier.fusion.evaluate import Model
-from autohier.fusion.members import Log, MemberOpener
+from autohier.fusion.members import Log, MemberOpener, first_difference
 from autohier.records.parts import read_whole_tests
 from autohier.records.statistics import wilson_interval
 from autohier.version import __version__
@@ -77,7 +77,7 @@ def export_model(
         multiple: see `autohier.core.pruning.compact`.
 
     Raises:
-        InputError: if the folder exists, members have other classes, or packages are missing.
+        InputError: if the folder exists, members differ in their classes, or packages are missing.
         ExportError: if a program cannot be written or has other outputs.
         MissingDataError: if the clips or the stage store do not exist.
         TrialError: if a stage is missing from the store, and training it fails.
@@ -172,10 +172,10 @@ def _describe(
 ) -> ExportedModel:
     classes = parts[0].classes
     for part in parts:
-        if part.classes != classes:
+        if difference := first_difference(part.network.name, part.classes, parts[0].network.name, classes):
             raise InputError(
                 "networks of a model must have the same classes",
-                got=f"{part.network.name} with others than {parts[0].network.name}",
+                got=difference,
                 hint="prepare their clips from the same files",
             )
     validation = [part.validation for part in parts]

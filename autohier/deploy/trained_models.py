@@ -19,7 +19,7 @@ from autohier.deploy.model_file import MODEL_FILE, ClipFormat, read_model_file
 from autohier.deploy.networks.torch_network import TorchNetwork, load_torch_networks
 from autohier.errors import InputError
 from autohier.fusion.evaluate import Model
-from autohier.fusion.members import Log, MemberOpener
+from autohier.fusion.members import Log, MemberOpener, first_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def exported_model(folder: Path, *, device: str, num_threads: int) -> TrainedMod
 
 
 def is_exported(name: str) -> bool:
-    """Return whether a name is that of a folder that ``autohier export`` wrote."""
+    """Return True if a name is the path of a folder that ``autohier export`` wrote."""
     return (Path(name) / MODEL_FILE).is_file()
 
 
@@ -94,12 +94,18 @@ def finished_model(model: Model, *, refitted: bool, opener: MemberOpener, log: L
 
     Raises:
         MissingDataError: if the clips of a member do not exist.
-        InputError: if the members have other classes.
+        InputError: if the members differ in their classes.
     """
     stores = [ClipStore.open(Path(member.clip_folder)) for member in model.members]
     classes = stores[0].manifest.class_names
-    if any(store.manifest.class_names != classes for store in stores):
-        raise InputError("members must have the same classes", hint="prepare their clips from the same files")
+    first, *others = model.members
+    for member, store in zip(others, stores[1:], strict=True):
+        if difference := first_difference(member.name, store.manifest.class_names, first.name, classes):
+            raise InputError(
+                "fusion members must have the same classes",
+                got=difference,
+                hint="prepare their clips from the same files",
+            )
     protocol = model.members[0].config.protocol.name
 
     def networks() -> Iterator[ModelNetwork]:

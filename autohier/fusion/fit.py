@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
 from typing import Literal
 
 from autohier.config.fusion import Fusion, Member
@@ -13,7 +12,7 @@ from autohier.core.late_fusion import Fused, likeliest_weights, num_unshared, sh
 from autohier.core.stages.setup.trial_setup import TrialSetup
 from autohier.core.training.metrics import Predictions
 from autohier.errors import InputError
-from autohier.fusion.members import Log, MemberOpener, predict_member
+from autohier.fusion.members import Log, MemberOpener, first_difference, predict_member
 
 Weights = Literal["search", "equal"] | tuple[float, ...]
 
@@ -113,15 +112,14 @@ def _check_members(members: Sequence[Member], trials: Sequence[TrialSetup]) -> N
     properties = [_shared_properties(trial) for trial in trials]
     for name, values in zip(names[1:], properties[1:], strict=True):
         for key, own in values.items():
-            for first, other in zip_longest(properties[0][key], own, fillvalue="nothing"):
-                if first != other:
-                    raise InputError(
-                        f"fusion members must have the same {key}",
-                        got=f"{other} in {name}, and {first} in {names[0]}",
-                        hint="search one of them again with the other's protocol"
-                        if key in {"protocol", "validation"}
-                        else "fuse trials of one dataset",
-                    )
+            if difference := first_difference(name, own, names[0], properties[0][key]):
+                raise InputError(
+                    f"fusion members must have the same {key}",
+                    got=difference,
+                    hint="search one of them again with the other's protocol"
+                    if key in {"protocol", "validation"}
+                    else "fuse trials of one dataset",
+                )
 
 
 def _shared_properties(trial: TrialSetup) -> dict[str, Sequence[str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,14 @@ MemberOpener = Callable[[Member], TrialSetup]
 """Opens a finished trial on some device; see `open_member`."""
 Log = Callable[[str], None]
 """Prints a line of progress."""
+
+
+def first_difference(name: str, values: Sequence[str], other: str, other_values: Sequence[str]) -> str:
+    """Return the first difference between the values of two members, e.g. of their classes; "" if none."""
+    for own, theirs in zip_longest(values, other_values, fillvalue="nothing"):
+        if own != theirs:
+            return f"{own} in {name}, and {theirs} in {other}"
+    return ""
 
 
 def open_member(member: Member, *, callback: TrialCallback, device: str, num_threads: int) -> TrialSetup:

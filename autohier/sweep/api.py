@@ -132,9 +132,9 @@ def start_sweep(
         refits: number of refits of the winner, whose mean test accuracy is the result.
         budget_epochs: epochs that the search and its confirmation may train; the search ends when its share
             is used up, even before it has all its trials.
-        budget_hours: the same in hours of training, summed over trials.
+        budget_hours: hours of training, summed over trials, that the search and its confirmation may take.
         callbacks: names of installed callbacks from `autohier.callbacks`; every trial calls them.
-        warm_from: sweeps on the same data, by name or folder, whose results the sampler starts with.
+        warm_from: earlier sweeps on the same data, by name or folder, whose results the sampler learns from.
         parallel: trials in parallel; by default up to the machines' capacity.
         cpus_per_trial: cores of a trial; by default 1, or its GPUs' part of the machine's cores.
         gpus_per_trial: GPUs of a trial, e.g. 0.5; by default 1 if a machine has GPUs.
@@ -240,9 +240,9 @@ def resume_sweep(
         ray_address: address of a running Ray cluster.
         confirm: how the best trials are confirmed; see `start_sweep`.
         refits: number of refits of the winner.
-        budget_epochs: new budget, as for the next argument; the number of trials is then without limit,
-            unless it is given.
-        budget_hours: see `start_sweep`.
+        budget_epochs: new budget in epochs; the number of trials is then unlimited, unless ``trials`` is
+            given.
+        budget_hours: new budget in hours of training, with the same effect on ``trials``.
         console: see `start_sweep`.
 
     Raises:

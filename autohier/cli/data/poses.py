@@ -43,13 +43,13 @@ def poses(
     ] = None,
     layout: Annotated[
         Literal["coco-17", "blazepose-33"],
-        typer.Option(help="Joint layout to write, for BlazePose."),
+        typer.Option(help="Joint layout of the pose files (BlazePose only)."),
     ] = "coco-17",
     persons: MaxPersons = 2,
     pickle: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write all poses as a pickle of PYSKL, too, for the source of a dataset."
+            metavar="FILE", help="PYSKL pickle to write all poses to, too, as the source of a dataset."
         ),
     ] = None,
     threads: NumThreads = None,
@@ -92,7 +92,7 @@ def poses(
     found = [each for each in results if not each.fault]
     next_command = shell_words("autohier", "check", "custom", "--source", sources[0])
     after = f"; next: {next_command}" if out is None and is_custom(sources[0]) else ""
-    echo(f"poses of {len(found):,} of {plural(len(results), 'video')} in {folder}{after}")
+    echo(f"found poses in {len(found):,} of {plural(len(results), 'video')}; pose files in {folder}{after}")
     if not found:
         raise InputError("at least one video must show a person", got=f"none of {len(results):,}")
     if pickle is not None:

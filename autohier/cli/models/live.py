@@ -57,7 +57,7 @@ def live(
     ] = 3,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Number of classes that are shown.")] = 3,
     whole_frame: Annotated[
-        bool, typer.Option("--whole-frame", help="Do not crop the pictures that the model reads.")
+        bool, typer.Option("--whole-frame", help="Read windows without poses uncropped.")
     ] = False,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Mirror the pictures first, e.g. of a camera for selfies.")

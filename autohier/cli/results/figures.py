@@ -86,7 +86,7 @@ def figures(
     given = GivenFolders(data, None, pretrained)
     for each in _figures(sweep, selector, given, gradients, attention):
         if each.figure is None:
-            echo(f"no {each.name}: {each.reason}")
+            echo(f"skipped {each.name}: {each.reason}")
             continue
         for file_format in wanted:
             path = target / f"{each.name}.{file_format}"

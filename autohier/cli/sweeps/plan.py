@@ -124,6 +124,6 @@ def _given_scaling(text: str | None) -> Scaling | None:
         raise InputError(
             "plan computes on one machine, so it cannot measure the scaling of several accelerators",
             got=f"--scaling {text}",
-            hint="write --scaling 8:0.8, or what 'autohier search --scaling measure' has printed",
+            hint="write --scaling 8:0.8, or the value that 'autohier search --scaling measure' printed",
         )
     return parse_scaling(text) if text else None

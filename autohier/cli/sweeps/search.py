@@ -114,7 +114,7 @@ def search(
         typer.Option(
             rich_help_panel=SEARCH,
             metavar="SWEEP",
-            help="Sweep on the same data whose results the sampler starts with; repeatable.",
+            help="Earlier sweep on the same data whose results the sampler learns from; repeatable.",
         ),
     ] = None,
     parallel: Parallel = None,

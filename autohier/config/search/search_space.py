@@ -356,7 +356,8 @@ class SearchSpace(FrozenModel):
                 raise InputError(
                     f"variant {variant!r}: {name} is searched, so the variant's value must be in its table",
                     got=f"{value}, not one of {list(tables[name])}",
-                    hint=f"add it to search.settings, or remove {name} from one of them",
+                    hint=f"add the value to search.settings, or remove {name} from the variant or from "
+                    "search.settings",
                 )
         for name, table in tables.items():
             check_table(name, table)

@@ -145,6 +145,7 @@ def _call_named(network: nn.Module, clip: ClipBatch) -> object:
     try:
         return network(clip)
     except (RuntimeError, ValueError, IndexError) as error:
+        layer = f"layer {entered[-1]}" if entered[-1] else "the network"
         raise InputError(
-            f"{entered[-1] or 'the network'} must work without the dead channels that it reads", got=error
+            f"{layer} must work once the dead channels that it reads are removed", got=error
         ) from error

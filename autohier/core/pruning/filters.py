@@ -93,5 +93,7 @@ def _check(filters: Sequence[PrunableFilters], alive: Mapping[str, Tensor], rati
                 got=f"{each.convolution.groups} groups of {each.name}",
             )
         shape = (len(filter_rows(each.convolution)),)
-        if each.name not in alive or alive[each.name].shape != shape or alive[each.name].dtype != torch.bool:
-            raise InputError(f"{each.name} must have a bool mask of shape {shape}")
+        mask_F = alive.get(each.name)
+        if mask_F is None or mask_F.shape != shape or mask_F.dtype != torch.bool:
+            got = "none" if mask_F is None else f"{mask_F.dtype} of shape {tuple(mask_F.shape)}"
+            raise InputError(f"{each.name} must have a bool mask of shape {shape}", got=got)

@@ -115,11 +115,15 @@ class EpochCheckpoint:
 
     def _check(self, training: Mapping[str, Any], tensors: Mapping[str, Tensor], network: nn.Module) -> None:
         if training["version"] != _VERSION:
-            raise StageDamagedError(f"it must be of version {_VERSION}", got=training["version"])
+            raise StageDamagedError(
+                f"an epoch checkpoint must have format version {_VERSION}", got=training["version"]
+            )
         if training["stage"] != self.path.name:
-            raise StageDamagedError("it must be of its own stage", got=training["stage"])
+            raise StageDamagedError(
+                "an epoch checkpoint must name the stage of its file", got=training["stage"]
+            )
         if _shapes(_weights(tensors)) != _shapes(network.state_dict()):
-            raise StageDamagedError("it must hold the tensors of its network")
+            raise StageDamagedError("an epoch checkpoint must hold the tensors of its network")
 
 
 def _weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -164,6 +168,6 @@ def _shared_content(path: Path, replicas: Replicas) -> bytes:
 def _tensors(raw: bytes) -> dict[str, Tensor]:
     digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise StageDamagedError("it must match its digest")
+        raise StageDamagedError("an epoch checkpoint must match its digest")
     tensors: dict[str, Tensor] = load(content)
     return tensors

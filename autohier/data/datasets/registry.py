@@ -84,8 +84,8 @@ def open_dataset(
         )
     if subject_pattern is not None and not extension.takes_name:
         raise InputError(
-            f"the files of {registered} name their subjects",
-            got=f"--subject-pattern {subject_pattern}",
+            f"--subject-pattern does not apply to {registered}, whose files name their subjects",
+            got=subject_pattern,
             hint="leave it out",
         )
     units = PoseUnits.parse(pose_units)

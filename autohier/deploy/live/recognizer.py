@@ -37,7 +37,7 @@ class LiveSettings:
     max_persons: int = 2
     """Persons of a window that are kept, the surest first."""
     whole_frame: bool = False
-    """True reads pictures uncropped."""
+    """True reads windows without poses uncropped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def check_model(model: ExportedModel, *, has_poses: bool, whole_frame: bool) -> 
     Args:
         model: the model.
         has_poses: True if there is a pose estimator.
-        whole_frame: True reads pictures uncropped.
+        whole_frame: True reads pictures without poses uncropped.
 
     Raises:
         InputError: if it reads depth, or needs poses and there are none.

@@ -84,5 +84,6 @@ def check_study_format(storage: BaseStorage, study_id: int) -> None:
         raise InputError(
             f"study {storage.get_study_name_from_id(study_id)!r} must have format {STUDY_FORMAT}",
             got=found or 1,
-            hint="use the autohier that wrote it, or start a new sweep, which reuses the stages in the store",
+            hint="use the autohier version that wrote it, or start a new sweep, which reuses the stages in "
+            "the store",
         )

@@ -48,7 +48,9 @@ def test_poses_are_found_and_prepared(tmp_path: Path, source: Path, autohier: Au
     )
     assert made.code == 0, made.err
     next_command = f"autohier check custom --source {source}"
-    assert f"poses of 4 of 4 videos in {source / 'poses'}; next: {next_command}\n" in made.out
+    assert (
+        f"found poses in 4 of 4 videos; pose files in {source / 'poses'}; next: {next_command}\n" in made.out
+    )
     with np.load(source / "poses" / "jump" / "a.npz") as arrays:
         assert arrays["keypoint"].shape == (1, NUM_FRAMES, 17, 2)
         # One pixel of the picture that the model reads is three of the frame.

@@ -28,7 +28,9 @@ def test_a_sweep_has_all_figures(autohier: Autohier, finished: SweepFolder, tmp_
     lines = ended.out.splitlines()
     names = [*OF_A_TRIAL, "pruning", "history", "parallel", "front"]
     assert lines[:-1] == [str(finished.path / "figures" / f"{name}.svg") for name in names]
-    assert lines[-1].startswith("no importances: importances need at least 20 complete or stopped trials")
+    assert lines[-1].startswith(
+        "skipped importances: importances need at least 20 complete or stopped trials"
+    )
     assert all(Path(line).stat().st_size > 1000 for line in lines[:-1])
 
 
@@ -62,8 +64,8 @@ def test_a_sweep_without_complete_trials_says_what_is_missing(autohier: Autohier
     ended = autohier("figures", "new", "--sweeps", tmp_path)
     assert ended.code == 0
     assert ended.out.splitlines()[:2] == [
-        "no superclasses: no trial is complete",
-        "no confusion: no trial is complete",
+        "skipped superclasses: no trial is complete",
+        "skipped confusion: no trial is complete",
     ]
     assert not (folder.path / "figures").exists()
 

@@ -107,9 +107,7 @@ def test_it_restarts_where_the_checkpoint_is_damaged(
 
     assert untimed(run(TwoLayers(), checkpoint=checkpoint)) == untimed(run(TwoLayers()))
     assert checkpoint.num_restored == 0
-    assert (
-        "cannot use the epoch checkpoint epochs: it must match its digest; its stage restarts" in caplog.text
-    )
+    assert "cannot use the epoch checkpoint epochs: an epoch checkpoint must match its digest" in caplog.text
 
 
 def test_it_restarts_where_the_checkpoint_is_of_another_network(
@@ -120,7 +118,7 @@ def test_it_restarts_where_the_checkpoint_is_of_another_network(
 
     assert untimed(run(TwoLayers(), checkpoint=checkpoint)) == untimed(run(TwoLayers()))
     assert checkpoint.num_restored == 0
-    assert "it must hold the tensors of its network; its stage restarts" in caplog.text
+    assert "an epoch checkpoint must hold the tensors of its network; its stage restarts" in caplog.text
 
 
 def test_it_restarts_where_the_checkpoint_is_of_another_stage(
@@ -132,7 +130,10 @@ def test_it_restarts_where_the_checkpoint_is_of_another_stage(
 
     assert untimed(run(TwoLayers(), checkpoint=checkpoint)) == untimed(run(TwoLayers()))
     assert checkpoint.num_restored == 0
-    assert "it must be of its own stage, but got others; its stage restarts" in caplog.text
+    assert (
+        "an epoch checkpoint must name the stage of its file, but got others; its stage restarts"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("place", ["a folder", "a pipe", "a link to itself", "a link to endless zeros"])

@@ -117,6 +117,18 @@ def test_equal_clips_get_equal_probabilities_from_trial_and_export(
         assert result.notes == ()
 
 
+def test_members_whose_classes_differ_are_refused_with_the_first_difference(
+    tmp_path: Path, tiny_data: Path, other: ClipStore
+):
+    finish_sweep(tmp_path, "s", tiny_data)
+    found = find_model("s", tmp_path)
+    renamed = found.members[0].model_copy(update={"sweep": "r", "clip_folder": str(other.folder)})
+    pair = replace(found, members=(*found.members, renamed))
+    message = "the same classes, but got Dark_Blue in r:t0000, and dark blue in s:t0000: prepare"
+    with pytest.raises(InputError, match=message):
+        finished_model(pair, refitted=False, opener=lambda _: nothing_opens(), log=lambda _: None)
+
+
 def test_a_network_reads_the_store_that_fits_and_says_why_none_does(
     tmp_path: Path, tiny_data: Path, other: ClipStore
 ):

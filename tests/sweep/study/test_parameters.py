@@ -131,7 +131,9 @@ def test_a_study_of_an_earlier_version_is_refused_wherever_it_is_read(tmp_path: 
     plan = make_plan(tmp_path)
     folder.write_plan(plan, make_provenance())
     old_journal(folder.path)
-    message = r"study 'sweep' must have format 2, but got 1: use the autohier that wrote it, or start a new"
+    message = (
+        r"study 'sweep' must have format 2, but got 1: use the autohier version that wrote it, or start a new"
+    )
     for read in (
         lambda: SweepStudy(plan, open_storage(None, folder.journal_file)),
         lambda: read_study_trials(plan, folder.journal_file),

@@ -75,8 +75,9 @@ def _join(
         else:
             group = distributed.ProcessGroupGloo(store, rank, width, _gloo_options(host, port, timeout))
     except RuntimeError as error:
+        seconds = f"{timeout.total_seconds():g} s"
         raise LostProcessError(
-            "all processes that train a stage must join it in time",
+            f"all processes that train a stage must join their process group within {seconds}",
             got=f"rank {rank} of {width} at {address}: {error}",
         ) from error
     reached = device if device.type == "cuda" else torch.device("cpu")

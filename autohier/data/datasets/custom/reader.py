@@ -98,9 +98,9 @@ def build_custom(origin: Origin) -> CustomReader | SkeletonFilesReader:
     layout = origin.layout or (LAYOUTS["jhmdb-15"] if are_of_jhmdb else COCO_17)
     if not layout.planar and not is_shipped(layout):
         raise InputError(
-            "poses of videos must be in the image",
-            got=f"the joint layout {layout.name}, in space",
-            hint="set dimensions = 2, or prepare poses in space as a pickle (pyskl)",
+            "poses of videos must be 2D (image coordinates)",
+            got=f"joint layout {layout.name} with 3 dimensions",
+            hint="set dimensions = 2, or prepare 3D poses as a pickle (pyskl)",
         )
     return CustomReader(
         name,

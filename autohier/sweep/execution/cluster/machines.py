@@ -71,8 +71,8 @@ class Machines:
         demands: of the driver on every machine.
         fits: returns True if a machine with these resources can run a trial; others are not checked.
         say: prints a line.
-        refuse_others: True refuses machines that are not checked. Ray would start processes there that ask for
-            no cores.
+        refuse_others: True refuses machines that are not checked, since Ray would start processes there that
+            ask for no cores.
     """
 
     def __init__(

@@ -10,8 +10,8 @@ counts     a parabola in octaves around a drawn optimum, near the first initial 
            and anywhere among the allowed counts in the others, and roughness; its size is that of Table 4.
 pruning    concave in the share of filters that all passes together remove. The best share is that of Tables 9
            to 12; its logarithm has a standard deviation of 0.35 between datasets. Beyond it accuracy falls
-           faster; see `Regime.global_fall`. Every pass costs a shock that grows with its ratio, and retraining
-           gains.
+           faster; see `Regime.global_fall`. Every pass costs a shock that grows with its ratio, and
+           retraining gains.
 variants   and training settings do not differ truly; no table compares them.
 """
 

@@ -355,5 +355,5 @@ def test_a_declared_layout_in_space_is_refused(tmp_path: Path) -> None:
     layout = tmp_path / "two.toml"
     layout.write_text('name = "two"\ndimensions = 3\njoints = ["a", "b"]\nparents = ["", "a"]\n')
     listed(tmp_path, "path,label\nb,x\n")
-    with pytest.raises(InputError, match="must be in the image, but got the joint layout two, in space: set"):
+    with pytest.raises(InputError, match=r"must be 2D .*, but got joint layout two with 3 dimensions: set"):
         open_dataset("custom", source=tmp_path, layout=str(layout))
