@@ -229,7 +229,7 @@ BudgetEpochs = Annotated[
         rich_help_panel=SEARCH,
         metavar="N",
         min=1,
-        help="Maximum number of training epochs of the search and its confirmation, which keeps a fifth. "
+        help="Maximum number of training epochs; with a confirmation, a fifth of them is reserved for it. "
         "Running trials finish.",
     ),
 ]

@@ -92,7 +92,7 @@ def poses(
     found = [each for each in results if not each.fault]
     next_command = shell_words("autohier", "check", "custom", "--source", sources[0])
     after = f"; next: {next_command}" if out is None and is_custom(sources[0]) else ""
-    echo(f"found poses in {len(found):,} of {plural(len(results), 'video')}; pose files in {folder}{after}")
+    echo(f"{len(found):,} of {plural(len(results), 'video')} have a pose file in {folder}{after}")
     if not found:
         raise InputError("at least one video must show a person", got=f"none of {len(results):,}")
     if pickle is not None:
