@@ -115,9 +115,7 @@ def test_the_same_command_continues(tmp_path: Path, source: Path, autohier: Auto
     assert kept.read_bytes() == b"mine"
     assert not (source / "poses" / "wave" / "b.npz").exists()
     assert "wave/b.mp4: " in made.err
-    assert (
-        "4 of 5 videos have a pose file in" in made.out
-    )  # all but wave/b, as the fake finds a dark spot, too
+    assert "4 of 5 videos have a pose file in" in made.out  # all but wave/b: the fake sees dark spots
 
 
 def test_a_table_without_a_column_for_poses_finds_them(
