@@ -7,8 +7,8 @@ same bits again; plain's epochs are counted as if every trial trained its own.
 The demo is made small, so that a search takes minutes on one core: skeletons instead of frames, a narrow
 temporal convolution, and about a quarter of the epochs. It validates on 72 clips, as the demo does.
 
-    python benchmarks/search_trained.py --trials 24 --seeds 8 --folder trained
-    python benchmarks/search_quality_table.py --trials 24
+    python benchmarks/search_trained.py --trials 64 --seeds 24 --folder trained
+    python benchmarks/search_quality_table.py --trials 64
 
 Results are added to `search_quality.json` as the regime "trained", after each arm, and the same command
 continues.
