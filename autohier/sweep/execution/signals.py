@@ -36,6 +36,7 @@ _LATE_S = 7.0
 _ERROR = 2
 """Exit code of commands that an error ends."""
 _STDOUT, _STDERR = 1, 2
+_HANGUP = getattr(signal, "SIGHUP", None)
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
@@ -172,6 +173,8 @@ def _handled(request: StopRequest, may_exit: bool) -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if request.is_repeated_now() and not may_exit:
             raise KeyboardInterrupt
+        if number == _HANGUP:  # before the request is seen, as the main thread may then print
+            discard_lost_output()
         request.make(number)
 
     with ExitStack() as stack:
@@ -222,9 +225,9 @@ class _Watcher:
             own = [number for number in numbers if number in ENDING_SIGNALS]
             if own and late_at is None:
                 late_at = time.monotonic() + (_LATE_S if self.may_exit else threading.TIMEOUT_MAX)
-                self.request.make(own[0])
-                if own[0] == getattr(signal, "SIGHUP", None):
+                if own[0] == _HANGUP:
                     discard_lost_output()
+                self.request.make(own[0])
                 if self.request.error is None:
                     with suppress(OSError, ValueError):  # the output may be closed
                         self.on_first()

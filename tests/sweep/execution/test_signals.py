@@ -251,13 +251,21 @@ def test_a_driver_ends_at_200_random_moments() -> None:
 
 def test_a_closed_terminal_ends_a_driver_that_prints() -> None:
     script = """
+import os
 from autohier.sweep.execution.signals import SweepInterruptedError, catch_signals
 with catch_signals(may_exit=True, on_first=lambda: print("stopping", flush=True)) as stop:
+    make = stop.make
+
+    def make_and_write(number):
+        os.write(1, b"3 of 5")  # as the driver may at once; fails if the terminal's end is not seen
+        make(number)
+
+    stop.make = make_and_write
     print("started", flush=True)
     try:
         while not stop.comes_within(60):
             pass
-        print("3 of 5", flush=True)  # fails if the terminal's end is not seen
+        print("4 of 5", flush=True)
         stop.check()
     except SweepInterruptedError:
         raise SystemExit(stop.exit_code)
